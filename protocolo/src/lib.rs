@@ -1,0 +1,32 @@
+//! O vocabulário comum ao servidor e ao cliente.
+//!
+//! - [`comando`]: os bytes de uma linha viram um [`Comando`];
+//! - [`mensagem`]: uma [`Resposta`] vira bytes, e os bytes viram uma [`Mensagem`];
+//! - [`linhas`]: os bytes que chegam, cortados onde o TCP quis, viram linhas;
+//! - `terminal` (opcional, recurso `terminal`): o que os dois programas dizem a quem os executa.
+//!
+//! Aqui não há socket, relógio nem laço de eventos: tudo são funções de bytes, e por isso tudo se
+//! testa sem rede. Seções citadas como "§3.2" são do enunciado da atividade.
+
+pub mod comando;
+pub mod linhas;
+pub mod mensagem;
+#[cfg(feature = "terminal")]
+pub mod terminal;
+
+pub use comando::Comando;
+pub use linhas::{Linha, Linhas};
+pub use mensagem::{Mensagem, Resposta};
+
+/// A porta TCP da atividade (§3.1).
+pub const PORTA_PADRAO: u16 = 12346;
+
+/// Unidades no estoque quando o servidor abre (§3.1).
+pub const ESTOQUE_PADRAO: u64 = 10;
+
+/// O maior tamanho de uma linha, em bytes, sem contar o fim de linha. O maior comando tem 9 letras;
+/// o resto é folga para quem digita espaços demais, e um teto para quem nunca manda o fim.
+pub const LINHA_MAXIMA: usize = 512;
+
+/// O maior tamanho de uma resposta do servidor, em bytes, com o fim de linha.
+pub const RESPOSTA_MAXIMA: usize = 96;

@@ -1,0 +1,209 @@
+//! O que o servidor diz: [`Resposta`] em bytes, e de volta, como o cliente a ouve: [`Mensagem`].
+//!
+//! São dois tipos porque são dois papéis. Um servidor certo só diz o que está em [`Resposta`]; um
+//! cliente que põe servidores à prova precisa saber ouvir também o que está errado: um estoque
+//! negativo, um texto desconhecido. Cortar o fluxo em mensagens não é daqui.
+
+use std::fmt;
+use std::io::Write;
+
+/// A mensagem que todos recebem quando a última unidade é vendida (§9), sem o fim de linha.
+pub const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
+
+/// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
+///
+/// Todos os textos são ASCII: aparecem certos em qualquer telnet, e no registro sem escape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resposta {
+    /// Resposta a CONSULTAR: unidades à venda.
+    Estoque(u64),
+    /// Resposta a COMPRAR: vendida, e quantas unidades sobraram.
+    Compra {
+        /// Unidades que sobraram depois desta venda.
+        restante: u64,
+    },
+    /// Resposta a COMPRAR quando não há mais.
+    Esgotado,
+    /// Resposta a AJUDA: os comandos, em uma linha.
+    Ajuda,
+    /// Resposta a SAIR.
+    Despedida,
+    /// Resposta a uma linha que não é comando algum.
+    Desconhecido,
+    /// A linha passou do limite; a conexão fecha.
+    LinhaLonga,
+    /// Não cabe mais ninguém; a conexão fecha.
+    Lotado,
+}
+
+impl Resposta {
+    /// Acrescenta a resposta a `saida`, com o fim de linha; no máximo
+    /// [`RESPOSTA_MAXIMA`](crate::RESPOSTA_MAXIMA) bytes.
+    pub fn escrever(&self, saida: &mut Vec<u8>) {
+        // Escrever em um Vec não falha.
+        let _ = writeln!(saida, "{self}");
+    }
+}
+
+impl fmt::Display for Resposta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Resposta::Estoque(atual) => write!(f, "Estoque atual: {atual}"),
+            Resposta::Compra { restante } => {
+                write!(f, "Compra realizada. Estoque restante: {restante}")
+            }
+            Resposta::Esgotado => f.write_str("ERRO: Produto esgotado"),
+            Resposta::Ajuda => f.write_str(
+                "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR",
+            ),
+            Resposta::Despedida => f.write_str("Volte sempre!"),
+            Resposta::Desconhecido => {
+                f.write_str("ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR")
+            }
+            Resposta::LinhaLonga => f.write_str("ERRO: Linha longa demais"),
+            Resposta::Lotado => f.write_str("ERRO: Servidor lotado"),
+        }
+    }
+}
+
+/// Uma mensagem como o cliente a ouviu, de um servidor em que não se confia.
+///
+/// Os números são `i128` porque um servidor errado pode dizer `-1`, e um certo, qualquer `u64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mensagem {
+    /// `Estoque atual: X`
+    Estoque(i128),
+    /// `Compra realizada. Estoque restante: X`
+    Compra {
+        /// O que o servidor diz que sobrou.
+        restante: i128,
+    },
+    /// `ERRO: Produto esgotado`
+    Esgotado,
+    /// `ERRO: Servidor lotado`
+    Lotado,
+    /// `AVISO: ...`, com as palavras que vieram.
+    Aviso(String),
+    /// Qualquer outro texto, inclusive outros `ERRO: ...`.
+    Outra(String),
+}
+
+impl Mensagem {
+    /// Como começa cada mensagem do protocolo: onde um destes aparece no meio de um texto, duas
+    /// mensagens vieram coladas.
+    pub const COMECOS: [&str; 4] = ["Estoque atual:", "Compra realizada", "ERRO:", "AVISO:"];
+
+    /// Interpreta o texto de uma mensagem, com ou sem fim de linha. Nunca falha: o que não se
+    /// entende é [`Mensagem::Outra`].
+    pub fn interpretar(texto: &[u8]) -> Self {
+        let texto = String::from_utf8_lossy(texto.trim_ascii());
+        let numero_apos = |comeco: &str| texto.strip_prefix(comeco)?.trim().parse::<i128>().ok();
+        if let Some(atual) = numero_apos("Estoque atual:") {
+            Mensagem::Estoque(atual)
+        } else if let Some(restante) = numero_apos("Compra realizada. Estoque restante:") {
+            Mensagem::Compra { restante }
+        } else if texto.starts_with("AVISO:") {
+            Mensagem::Aviso(texto.into_owned())
+        } else if *texto == Resposta::Esgotado.to_string() {
+            Mensagem::Esgotado
+        } else if *texto == Resposta::Lotado.to_string() {
+            Mensagem::Lotado
+        } else {
+            Mensagem::Outra(texto.into_owned())
+        }
+    }
+}
+
+impl fmt::Display for Mensagem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Mensagem::Estoque(atual) => write!(f, "Estoque atual: {atual}"),
+            Mensagem::Compra { restante } => {
+                write!(f, "Compra realizada. Estoque restante: {restante}")
+            }
+            Mensagem::Esgotado => Resposta::Esgotado.fmt(f),
+            Mensagem::Lotado => Resposta::Lotado.fmt(f),
+            // De um servidor desconhecido: nada de sequências de controle no terminal de quem lê.
+            Mensagem::Aviso(texto) | Mensagem::Outra(texto) => {
+                write!(f, "{}", texto.escape_debug())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use crate::RESPOSTA_MAXIMA;
+
+    const TODAS: [Resposta; 8] = [
+        Resposta::Estoque(u64::MAX),
+        Resposta::Compra { restante: u64::MAX },
+        Resposta::Esgotado,
+        Resposta::Ajuda,
+        Resposta::Despedida,
+        Resposta::Desconhecido,
+        Resposta::LinhaLonga,
+        Resposta::Lotado,
+    ];
+
+    #[test]
+    fn os_textos_do_enunciado_letra_por_letra() {
+        assert_eq!(Resposta::Estoque(10).to_string(), "Estoque atual: 10");
+        assert_eq!(
+            Resposta::Compra { restante: 9 }.to_string(),
+            "Compra realizada. Estoque restante: 9"
+        );
+        assert_eq!(Resposta::Esgotado.to_string(), "ERRO: Produto esgotado");
+        assert_eq!(AVISO, "AVISO: O estoque acabou de esgotar!");
+    }
+
+    #[test]
+    fn cada_resposta_e_uma_linha_ascii_dentro_do_limite() {
+        for resposta in TODAS {
+            let mut bytes = Vec::new();
+            resposta.escrever(&mut bytes);
+            assert!(bytes.len() <= RESPOSTA_MAXIMA, "{resposta}");
+            assert_eq!(bytes.iter().position(|b| *b == b'\n'), Some(bytes.len() - 1));
+            assert!(bytes.is_ascii(), "{resposta}");
+        }
+    }
+
+    #[test]
+    fn nenhuma_resposta_tem_o_comeco_de_outra_no_meio() {
+        for texto in TODAS.iter().map(|r| r.to_string()).chain([AVISO.to_string()]) {
+            for comeco in Mensagem::COMECOS {
+                assert!(!texto[1..].contains(comeco), "{texto}");
+            }
+        }
+    }
+
+    #[test]
+    fn ida_e_volta() {
+        for numero in [0, 1, u64::MAX] {
+            let volta = |r: Resposta| Mensagem::interpretar(r.to_string().as_bytes());
+            assert_eq!(volta(Resposta::Estoque(numero)), Mensagem::Estoque(numero.into()));
+            assert_eq!(
+                volta(Resposta::Compra { restante: numero }),
+                Mensagem::Compra { restante: numero.into() }
+            );
+            assert_eq!(volta(Resposta::Esgotado), Mensagem::Esgotado);
+            assert_eq!(volta(Resposta::Lotado), Mensagem::Lotado);
+        }
+        assert_eq!(Mensagem::interpretar(AVISO.as_bytes()), Mensagem::Aviso(AVISO.into()));
+    }
+
+    #[test]
+    fn ouve_tambem_o_que_esta_errado() {
+        assert_eq!(Mensagem::interpretar(b"Estoque atual: -1\r\n"), Mensagem::Estoque(-1));
+        assert_eq!(
+            Mensagem::interpretar(b"AVISO: Acabou!"),
+            Mensagem::Aviso("AVISO: Acabou!".into())
+        );
+        assert_eq!(
+            Mensagem::interpretar(b"Estoque atual: muitos"),
+            Mensagem::Outra("Estoque atual: muitos".into())
+        );
+        assert_eq!(Mensagem::interpretar(b"\xff\x1b[2J").to_string(), "\u{fffd}\\u{1b}[2J");
+    }
+}

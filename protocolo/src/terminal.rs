@@ -1,0 +1,254 @@
+//! O que os dois programas têm em comum diante de quem os executa: tudo em português.
+//!
+//! O clap 4 não tem tradução. Aqui ele ganha um modelo de ajuda, os padrões escritos por extenso e
+//! um formatador de erros ([`ErrorFormatter`]); nada disso sabe que opções existem. Os leitores de
+//! valores moram aqui porque as mensagens de erro dos da std e do humantime são em inglês.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{self, ErrorKind as Falha, Write};
+use std::ops::RangeInclusive;
+use std::process::ExitCode;
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, Error as Erro, ErrorFormatter, ErrorKind};
+use clap::{Arg, ArgAction, Command, Parser};
+
+/// O código de saída de quem errou as opções.
+pub const ERRO_DE_USO: u8 = 2;
+
+/// Lê as opções de um programa. O texto de `before_help` do comando são os exemplos, que a ajuda
+/// mostra primeiro.
+///
+/// # Errors
+///
+/// O código com que o programa deve sair, com tudo já dito: 0 depois da ajuda ou da versão,
+/// [`ERRO_DE_USO`] depois de um erro.
+pub fn ler_opcoes<O: Parser>(
+    argumentos: impl IntoIterator<Item = OsString>,
+) -> Result<O, ExitCode> {
+    let mut comando = em_portugues(O::command());
+    comando
+        .try_get_matches_from_mut(argumentos)
+        .and_then(|lidas| O::from_arg_matches(&lidas))
+        .map_err(|erro| {
+            // Se nem o erro se consegue escrever, o código de saída ainda diz.
+            if erro.use_stderr() {
+                let _ = erro.format(&mut comando).apply::<EmPortugues>().print();
+                ExitCode::from(ERRO_DE_USO)
+            } else {
+                let _ = erro.print();
+                ExitCode::SUCCESS
+            }
+        })
+}
+
+/// Escreve uma linha na saída de erro, e segue em frente se não der.
+pub fn dizer(linha: impl Display) {
+    let _ = writeln!(io::stderr(), "{linha}");
+}
+
+fn em_portugues(comando: Command) -> Command {
+    let titulo = *comando.get_styles().get_header();
+    let modelo = format!(
+        "{{about}}\n\n{titulo}Exemplos:{titulo:#}\n{{before-help}}\
+         {titulo}Uso:{titulo:#} {{usage}}\n\n{titulo}Opções:{titulo:#}\n{{options}}"
+    );
+    let uso = format!("{} [OPÇÕES]", comando.get_name());
+    comando
+        .override_usage(uso)
+        .help_template(StyledStr::from(modelo))
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .mut_args(escrever_padrao)
+        .arg(
+            Arg::new("ajuda")
+                .short('h')
+                .long("ajuda")
+                .alias("help")
+                .action(ArgAction::Help)
+                .help("Mostra esta ajuda"),
+        )
+        .arg(
+            Arg::new("versao")
+                .short('V')
+                .long("versao")
+                .alias("version")
+                .action(ArgAction::Version)
+                .help("Mostra a versão"),
+        )
+}
+
+/// Troca o `[default: 50]` e o `[possible values: a, b]` do clap pelos nossos.
+fn escrever_padrao(argumento: Arg) -> Arg {
+    if !argumento.get_action().takes_values() {
+        return argumento;
+    }
+    let mut ajuda = argumento.get_help().map(StyledStr::to_string).unwrap_or_default();
+    let nomes: Vec<String> =
+        argumento.get_possible_values().iter().map(|valor| valor.get_name().to_owned()).collect();
+    if !nomes.is_empty() {
+        ajuda += &format!(" [valores: {}]", nomes.join(", "));
+    }
+    if let Some(padrao) = argumento.get_default_values().first() {
+        ajuda += &format!(" [padrão: {}]", padrao.display());
+    }
+    argumento.help(ajuda).hide_default_value(true).hide_possible_values(true)
+}
+
+/// Os erros de uso, em português.
+struct EmPortugues;
+
+impl ErrorFormatter for EmPortugues {
+    fn format_error(erro: &Erro<Self>) -> StyledStr {
+        let mut texto = format!("erro: {}\n", explicar_uso(erro));
+        let sugestoes = [
+            (ContextKind::SuggestedArg, "a opção"),
+            (ContextKind::SuggestedSubcommand, "o subcomando"),
+            (ContextKind::SuggestedValue, "o valor"),
+        ];
+        for (tipo, nome) in sugestoes {
+            if let Some(sugestao) = contexto(erro, tipo) {
+                texto += &format!("\n  dica: existe {nome} '{sugestao}'\n");
+            }
+        }
+        if let Some(uso) = erro.get(ContextKind::Usage) {
+            let uso = uso.to_string();
+            texto += &format!("\nUso: {}\n", uso.trim_start_matches("Usage:").trim());
+        }
+        texto += "\nPara saber mais, use '--ajuda'.\n";
+        StyledStr::from(texto)
+    }
+}
+
+fn explicar_uso(erro: &Erro<EmPortugues>) -> String {
+    let argumento = contexto(erro, ContextKind::InvalidArg).unwrap_or_default();
+    let valor = contexto(erro, ContextKind::InvalidValue).unwrap_or_default();
+    match erro.kind() {
+        ErrorKind::UnknownArgument => format!("argumento desconhecido: '{argumento}'"),
+        ErrorKind::InvalidSubcommand => {
+            let nome = contexto(erro, ContextKind::InvalidSubcommand).unwrap_or_default();
+            format!("subcomando desconhecido: '{nome}'")
+        }
+        ErrorKind::InvalidValue if valor.is_empty() => format!("falta o valor de '{argumento}'"),
+        ErrorKind::InvalidValue => {
+            let validos = contexto(erro, ContextKind::ValidValue).unwrap_or_default();
+            format!("valor inválido '{valor}' para '{argumento}': use um de {validos}")
+        }
+        ErrorKind::ValueValidation => {
+            let porque = std::error::Error::source(erro).map(|causa| causa.to_string());
+            let porque = porque.unwrap_or_else(|| "não se entende".into());
+            format!("valor inválido '{valor}' para '{argumento}': {porque}")
+        }
+        ErrorKind::TooManyValues => format!("'{argumento}' não aceita o valor '{valor}'"),
+        ErrorKind::ArgumentConflict => match contexto(erro, ContextKind::PriorArg) {
+            Some(outro) if outro != argumento => {
+                format!("'{argumento}' não pode ser usada com '{outro}'")
+            }
+            _ => format!("'{argumento}' só pode ser usada uma vez"),
+        },
+        ErrorKind::MissingRequiredArgument => format!("falta o argumento '{argumento}'"),
+        ErrorKind::InvalidUtf8 => "há um argumento que não é texto UTF-8".into(),
+        _ => format!("não se entende '{argumento}'"),
+    }
+}
+
+fn contexto(erro: &Erro<EmPortugues>, tipo: ContextKind) -> Option<String> {
+    match erro.get(tipo)? {
+        ContextValue::None => None,
+        ContextValue::Strings(textos) => Some(textos.join(", ")),
+        outro => Some(outro.to_string()),
+    }
+}
+
+/// Explica um erro do sistema em português, em poucas palavras e sem ponto final.
+pub fn explicar(erro: &io::Error) -> String {
+    let texto = match erro.kind() {
+        Falha::AddrInUse => "o endereço já está em uso",
+        Falha::AddrNotAvailable => "o endereço não é desta máquina",
+        Falha::PermissionDenied => "sem permissão",
+        Falha::ConnectionRefused => "conexão recusada",
+        Falha::ConnectionReset => "o outro lado quebrou a conexão (reset)",
+        Falha::ConnectionAborted => "a conexão foi abortada",
+        Falha::BrokenPipe => "o outro lado já tinha fechado",
+        Falha::HostUnreachable | Falha::NetworkUnreachable => "não há caminho até o endereço",
+        Falha::TimedOut | Falha::WouldBlock => "o tempo esgotou",
+        Falha::NotFound => "não existe",
+        Falha::IsADirectory => "é um diretório",
+        Falha::StorageFull => "não há espaço no disco",
+        Falha::ReadOnlyFilesystem => "o disco é só de leitura",
+        Falha::OutOfMemory => "falta memória",
+        _ => {
+            return match erro.raw_os_error() {
+                // EMFILE e ENFILE em todo Unix.
+                Some(23 | 24) => "o limite de descritores foi atingido (veja 'ulimit -n')".into(),
+                Some(numero) => format!("erro {numero} do sistema"),
+                None => "erro do sistema".into(),
+            };
+        }
+    };
+    texto.into()
+}
+
+/// Um leitor de números inteiros dentro de `faixa`, para `value_parser`.
+pub fn inteiro<N>(faixa: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+where
+    N: FromStr + Display + PartialOrd + Clone,
+{
+    move |texto| {
+        let numero = texto.parse().ok().filter(|numero| faixa.contains(numero));
+        numero.ok_or_else(|| {
+            format!("esperava um número inteiro de {} a {}", faixa.start(), faixa.end())
+        })
+    }
+}
+
+/// Lê uma duração do humantime (`500ms`, `30s`, `1min 30s`), para `value_parser`.
+///
+/// # Errors
+///
+/// O texto não é uma duração.
+pub fn duracao(texto: &str) -> Result<Duration, String> {
+    // "0" sozinho o humantime aceita; qualquer outro número pede unidade.
+    humantime::parse_duration(texto.trim())
+        .map_err(|_| "esperava uma duração, como 500ms, 30s ou 5min".into())
+}
+
+/// Como [`duracao`], mas maior que zero.
+///
+/// # Errors
+///
+/// O texto não é uma duração, ou é zero.
+pub fn duracao_positiva(texto: &str) -> Result<Duration, String> {
+    match duracao(texto)? {
+        Duration::ZERO => Err("esperava uma duração maior que zero".into()),
+        positiva => Ok(positiva),
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn numeros_e_duracoes_explicam_o_que_esperavam() {
+        assert_eq!(inteiro(1..=65535u16)("80"), Ok(80));
+        for errado in ["0", "65536", "-1", "x", ""] {
+            let erro = inteiro(1..=65535u16)(errado);
+            assert_eq!(erro, Err("esperava um número inteiro de 1 a 65535".into()));
+        }
+        assert_eq!(duracao("1min 30s"), Ok(Duration::from_secs(90)));
+        assert!(duracao("5").is_err() && duracao("-1s").is_err() && duracao("").is_err());
+        assert!(duracao_positiva("0s").is_err());
+    }
+
+    #[test]
+    fn todo_erro_tem_explicacao_sem_ingles() {
+        for numero in 1..134 {
+            let texto = explicar(&io::Error::from_raw_os_error(numero));
+            assert!(!texto.is_empty() && !texto.contains("os error"), "{numero}: {texto}");
+        }
+    }
+}

@@ -1,0 +1,334 @@
+//! O balcão: dono das conexões e da loja, e do turno, que é a transação.
+//!
+//! ```text
+//!   evento ──► marcar       a conexão está legível, gravável: só se anota
+//!                │
+//!   turno ──►  vigiar       prazos vencidos
+//!              ler          uma leitura de cada conexão marcada; os pedidos, na ordem, formam o lote
+//!              decidir      a loja atende o lote inteiro; as respostas ficam na saída de cada conexão
+//!              responder    uma escrita por conexão que tem o que ouvir, AVISO incluído
+//!              enterrar     as mortas saem do slab por último: nenhuma chave troca de dono no turno
+//! ```
+//!
+//! Nenhum byte sai antes de o lote inteiro estar decidido. Essa ordem *é* a prova de que o estoque
+//! está certo: quem leu "restante: 0" leu depois de todas as vendas, e o comprador da última
+//! unidade tem a resposta na frente do AVISO porque foi posta na fila antes dele.
+//!
+//! O balcão não conhece o mio, não olha o relógio (recebe `agora`) e não tem `Arc` nem `Mutex`.
+
+use std::collections::VecDeque;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocolo::Resposta;
+use protocolo::mensagem::AVISO;
+use slab::Slab;
+
+use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Pedido};
+use crate::loja::Loja;
+use crate::registro::Registro;
+
+/// O lote não cresce além disto (mais uma leitura): as conexões que sobram ficam, na ordem, para o
+/// próximo turno. É um teto de memória; um turno comum tem dezenas de pedidos.
+const LOTE_MAXIMO: usize = 16 * 1024;
+
+/// De quanto em quanto tempo se olham os prazos; um atraso destes em 30 s não faz diferença.
+const RONDA: Duration = Duration::from_secs(1);
+
+/// Quantos recusados por lotação podem estar, ao mesmo tempo, recebendo a explicação.
+const RECUSADOS_AO_MESMO_TEMPO: usize = 64;
+
+/// O que o operador pode limitar.
+#[derive(Debug, Clone, Copy)]
+pub struct Limites {
+    /// Conexões atendidas ao mesmo tempo; a seguinte ouve `ERRO: Servidor lotado`.
+    pub conexoes: usize,
+    /// Quanto tempo uma conexão pode ficar sem mandar nada; `None`, para sempre.
+    pub ocioso: Option<Duration>,
+}
+
+/// A conta do que passou pelo balcão.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Contas {
+    /// Conexões atendidas.
+    pub conexoes: u64,
+    /// Conexões recusadas por lotação.
+    pub lotadas: u64,
+    /// O máximo de conexões atendidas ao mesmo tempo.
+    pub pico: usize,
+    /// Pedidos respondidos, os errados inclusive.
+    pub comandos: u64,
+}
+
+/// O balcão de atendimento.
+#[derive(Debug)]
+pub struct Balcao<F> {
+    postos: Slab<Posto<F>>,
+    filas: Filas,
+    loja: Loja,
+    lote: Vec<(usize, Pedido)>,
+    rascunho: Box<[u8]>,
+    limites: Limites,
+    recusados: usize,
+    proxima_ronda: Instant,
+    encerrando: bool,
+    contas: Contas,
+    fechar_escrita: fn(&F),
+}
+
+/// Uma conexão no slab e em que filas ela está.
+#[derive(Debug)]
+struct Posto<F> {
+    conexao: Conexao<F>,
+    na_leitura: bool,
+    na_escrita: bool,
+    no_enterro: bool,
+}
+
+/// Quem tem o que fazer, por etapa do turno. Cada chave aparece no máximo uma vez em cada fila.
+#[derive(Debug, Default)]
+struct Filas {
+    leitura: VecDeque<usize>,
+    escrita: Vec<usize>,
+    enterro: Vec<usize>,
+}
+
+impl Filas {
+    /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede.
+    fn acolher<F: Read + Write>(&mut self, chave: usize, posto: &mut Posto<F>) {
+        if !posto.na_leitura && posto.conexao.quer_ler() {
+            posto.na_leitura = true;
+            self.leitura.push_back(chave);
+        }
+        if !posto.na_escrita && posto.conexao.quer_escrever() {
+            posto.na_escrita = true;
+            self.escrita.push(chave);
+        }
+        if !posto.no_enterro && posto.conexao.morta().is_some() {
+            posto.no_enterro = true;
+            self.enterro.push(chave);
+        }
+    }
+}
+
+impl<F: Read + Write> Balcao<F> {
+    /// Abre o balcão. `fechar_escrita` fecha o lado de escrita de um fluxo (o `shutdown` de um
+    /// socket): a std não tem um trait para isso.
+    pub fn novo(loja: Loja, limites: Limites, agora: Instant, fechar_escrita: fn(&F)) -> Self {
+        Balcao {
+            postos: Slab::new(),
+            filas: Filas::default(),
+            loja,
+            lote: Vec::new(),
+            rascunho: vec![0; LEITURA_POR_TURNO].into(),
+            limites,
+            recusados: 0,
+            proxima_ronda: agora,
+            encerrando: false,
+            contas: Contas::default(),
+            fechar_escrita,
+        }
+    }
+
+    /// A chave que a próxima conexão admitida terá: quem espera eventos precisa dela antes.
+    pub fn proxima_chave(&self) -> usize {
+        self.postos.vacant_key()
+    }
+
+    /// Recebe uma conexão nova, ou a recusa com uma explicação se a casa está cheia.
+    pub fn admitir(
+        &mut self,
+        fluxo: F,
+        endereco: SocketAddr,
+        agora: Instant,
+        registro: &mut Registro,
+    ) {
+        let mut conexao = Conexao::nova(fluxo, endereco, agora);
+        if self.ativas() >= self.limites.conexoes {
+            self.contas.lotadas += 1;
+            registro.desconectou(endereco, Fim::Lotado);
+            conexao.dizer(agora, |saida| Resposta::Lotado.escrever(saida));
+            conexao.despedir(Fim::Lotado);
+            if self.recusados == RECUSADOS_AO_MESMO_TEMPO {
+                // Nem para explicar há lugar: diz uma vez e fecha.
+                return conexao.escrever(agora, self.fechar_escrita);
+            }
+            self.recusados += 1;
+            self.acomodar(conexao);
+        } else {
+            self.acomodar(conexao);
+            self.contas.conexoes += 1;
+            self.contas.pico = self.contas.pico.max(self.ativas());
+            registro.conectou(endereco, self.ativas());
+        }
+    }
+
+    fn acomodar(&mut self, conexao: Conexao<F>) {
+        let posto = Posto { conexao, na_leitura: false, na_escrita: false, no_enterro: false };
+        let chave = self.postos.insert(posto);
+        self.filas.acolher(chave, &mut self.postos[chave]);
+    }
+
+    /// Anota o que um evento disse de uma conexão. Nenhuma leitura ou escrita acontece aqui. Um
+    /// evento a mais, repetido ou de uma chave vazia, não faz mal.
+    pub fn marcar(&mut self, chave: usize, legivel: bool, gravavel: bool, fim_a_vista: bool) {
+        if let Some(posto) = self.postos.get_mut(chave) {
+            posto.conexao.marcar(legivel, gravavel, fim_a_vista);
+            self.filas.acolher(chave, posto);
+        }
+    }
+
+    /// O turno inteiro. Não bloqueia e não falha.
+    pub fn turno(&mut self, agora: Instant, registro: &mut Registro) {
+        self.vigiar(agora);
+        self.ler(agora);
+        self.decidir(agora, registro);
+        self.responder(agora);
+        self.enterrar(registro);
+    }
+
+    fn vigiar(&mut self, agora: Instant) {
+        if agora < self.proxima_ronda {
+            return;
+        }
+        self.proxima_ronda = agora + self.passo_da_ronda();
+        for (chave, posto) in &mut self.postos {
+            posto.conexao.vigiar(agora, self.limites.ocioso);
+            self.filas.acolher(chave, posto);
+        }
+    }
+
+    fn ler(&mut self, agora: Instant) {
+        // Só quem já estava na fila: quem ainda tiver o que ler volta para o fim dela e espera o
+        // próximo turno, e assim ninguém lê duas vezes antes de todos lerem uma.
+        for _ in 0..self.filas.leitura.len() {
+            if self.lote.len() >= LOTE_MAXIMO {
+                return;
+            }
+            let Some(chave) = self.filas.leitura.pop_front() else { return };
+            let posto = &mut self.postos[chave];
+            posto.na_leitura = false;
+            if posto.conexao.quer_ler() {
+                let lote = &mut self.lote;
+                posto.conexao.ler(&mut self.rascunho, agora, |pedido| lote.push((chave, pedido)));
+            }
+            if self.encerrando && posto.conexao.leu_tudo() {
+                posto.conexao.despedir(Fim::Encerramento);
+            }
+            self.filas.acolher(chave, posto);
+        }
+    }
+
+    fn decidir(&mut self, agora: Instant, registro: &mut Registro) {
+        let mut lote = std::mem::take(&mut self.lote);
+        self.contas.comandos += lote.len() as u64;
+        for (chave, pedido) in lote.drain(..) {
+            let resposta = match &pedido {
+                Pedido::Comando(comando) => self.loja.atender(comando),
+                Pedido::LinhaLonga => Resposta::LinhaLonga,
+            };
+            let posto = &mut self.postos[chave];
+            registro.pedido(posto.conexao.endereco(), &pedido, resposta);
+            posto.conexao.dizer(agora, |saida| resposta.escrever(saida));
+            match resposta {
+                Resposta::Despedida => posto.conexao.despedir(Fim::Sair),
+                Resposta::LinhaLonga => posto.conexao.despedir(Fim::LinhaLonga),
+                _ => {}
+            }
+            self.filas.acolher(chave, posto);
+            if resposta == (Resposta::Compra { restante: 0 }) {
+                self.avisar(agora, registro);
+            }
+        }
+        self.lote = lote;
+    }
+
+    /// O estoque acaba de esgotar: todos que ainda ouvem ficam sabendo, depois da resposta que cada
+    /// um já tem na fila.
+    fn avisar(&mut self, agora: Instant, registro: &mut Registro) {
+        let mut ouvintes = 0;
+        for (chave, posto) in &mut self.postos {
+            if posto.conexao.ouve_avisos() {
+                ouvintes += 1;
+                posto.conexao.dizer(agora, |saida| {
+                    saida.extend_from_slice(AVISO.as_bytes());
+                    saida.push(b'\n');
+                });
+                self.filas.acolher(chave, posto);
+            }
+        }
+        registro.aviso(ouvintes);
+    }
+
+    fn responder(&mut self, agora: Instant) {
+        let mut escrita = std::mem::take(&mut self.filas.escrita);
+        for chave in escrita.drain(..) {
+            let posto = &mut self.postos[chave];
+            posto.na_escrita = false;
+            posto.conexao.escrever(agora, self.fechar_escrita);
+            self.filas.acolher(chave, posto);
+        }
+        self.filas.escrita = escrita;
+    }
+
+    fn enterrar(&mut self, registro: &mut Registro) {
+        let mut enterro = std::mem::take(&mut self.filas.enterro);
+        for chave in enterro.drain(..) {
+            let posto = &mut self.postos[chave];
+            posto.no_enterro = false;
+            // Uma chave só troca de dono quando nenhuma fila a guarda: esta ainda passa por `ler`.
+            let Some(fim) = posto.conexao.morta().filter(|_| !posto.na_leitura) else { continue };
+            let Posto { conexao, .. } = self.postos.remove(chave);
+            if fim == Fim::Lotado {
+                self.recusados -= 1;
+            } else {
+                registro.desconectou(conexao.endereco(), fim);
+            }
+        }
+        self.filas.enterro = enterro;
+    }
+
+    /// O servidor vai fechar: cada conexão ainda lê o que já chegou, responde e se despede.
+    pub fn encerrar(&mut self) {
+        self.encerrando = true;
+        for (chave, posto) in &mut self.postos {
+            posto.conexao.marcar(true, false, false);
+            self.filas.acolher(chave, posto);
+        }
+    }
+
+    /// Ficou leitura para o próximo turno? Então não se espera evento nenhum.
+    pub fn tem_trabalho(&self) -> bool {
+        !self.filas.leitura.is_empty()
+    }
+
+    /// Quando o balcão quer um turno mesmo que nada aconteça.
+    pub fn proximo_prazo(&self) -> Option<Instant> {
+        (!self.postos.is_empty()).then_some(self.proxima_ronda)
+    }
+
+    /// Não há mais ninguém?
+    pub fn vazio(&self) -> bool {
+        self.postos.is_empty()
+    }
+
+    /// Conexões atendidas agora (as recusadas por lotação não contam).
+    pub fn ativas(&self) -> usize {
+        self.postos.len() - self.recusados
+    }
+
+    /// O que passou pelo balcão até agora.
+    pub fn contas(&self) -> Contas {
+        self.contas
+    }
+
+    /// A loja deste balcão.
+    pub fn loja(&self) -> &Loja {
+        &self.loja
+    }
+
+    fn passo_da_ronda(&self) -> Duration {
+        self.limites.ocioso.map_or(RONDA, |ocioso| RONDA.min(ocioso / 4))
+    }
+}

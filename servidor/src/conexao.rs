@@ -1,0 +1,338 @@
+//! Uma conexão: um fluxo de bytes, as linhas que chegam, a resposta que espera a vez de sair.
+//!
+//! Genérica sobre `Read + Write`: em produção o fluxo é o socket do mio; em um teste, um roteiro.
+//! Nenhum método devolve `io::Error`. O que dá errado em um socket é um *estado* desta conexão, e o
+//! que o cliente erra é uma *resposta*; assim o engano clássico, o reset de um cliente que sobe por
+//! um `?` e derruba o servidor, não tem como ser escrito.
+//!
+//! A conexão não conhece a loja nem as outras conexões: entrega pedidos e recebe bytes a dizer.
+
+use std::fmt;
+use std::io::{ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use protocolo::{Comando, Linha, Linhas, RESPOSTA_MAXIMA};
+
+/// Quanto se lê de uma conexão por turno. É pouco de propósito: quem manda muito espera os outros.
+pub const LEITURA_POR_TURNO: usize = 4 * 1024;
+
+/// O máximo de bytes à espera de um cliente que não lê; além disso a conexão fecha.
+pub const SAIDA_MAXIMA: usize = 256 * 1024;
+
+// O menor pedido com resposta tem dois bytes ("x\n"), e só se lê de quem já recebeu tudo: as
+// respostas de um turno sempre cabem. Só o AVISO, que ninguém pediu, pode encontrar a saída cheia.
+const _: () = assert!((LEITURA_POR_TURNO / 2 + 1) * RESPOSTA_MAXIMA < SAIDA_MAXIMA);
+
+/// Quanto tempo uma linha pode ficar sem terminar.
+pub const PRAZO_DA_LINHA: Duration = Duration::from_secs(30);
+
+/// Quanto tempo um cliente pode ficar sem ler nada do que espera por ele.
+pub const PRAZO_DA_SAIDA: Duration = Duration::from_secs(30);
+
+/// Depois da despedida, quanto tempo se espera o cliente fechar o lado dele.
+pub const PRAZO_DO_ADEUS: Duration = Duration::from_secs(2);
+
+/// O que uma linha do cliente pede ao balcão.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pedido {
+    /// Um comando, conhecido ou não.
+    Comando(Comando),
+    /// Uma linha que passou do limite: merece a resposta e o fim da conversa.
+    LinhaLonga,
+}
+
+/// Por que uma conexão terminou. `Display` dá a palavra que vai ao registro.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fim {
+    /// O cliente fechou em ordem.
+    Cliente,
+    /// O socket quebrou: reset, ou qualquer outro erro de leitura ou escrita.
+    Reset,
+    /// O cliente mandou SAIR.
+    Sair,
+    /// O cliente mandou uma linha maior que o limite.
+    LinhaLonga,
+    /// Não havia lugar.
+    Lotado,
+    /// Passou do tempo de `--ocioso` sem mandar nada.
+    Ocioso,
+    /// Começou uma linha e não a terminou em [`PRAZO_DA_LINHA`].
+    LinhaIncompleta,
+    /// Não leu o que lhe foi dito, por tempo ou por tamanho demais.
+    NaoLe,
+    /// O servidor está fechando.
+    Encerramento,
+}
+
+impl fmt::Display for Fim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Fim::Cliente => "fim",
+            Fim::Reset => "reset",
+            Fim::Sair => "sair",
+            Fim::LinhaLonga => "linha longa",
+            Fim::Lotado => "lotado",
+            Fim::Ocioso => "ocioso",
+            Fim::LinhaIncompleta => "linha incompleta",
+            Fim::NaoLe => "sem leitura",
+            Fim::Encerramento => "encerramento",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Estado {
+    /// Lê pedidos e responde.
+    Aberta,
+    /// Já se disse ou se decidiu a última palavra; entrega o que falta dizer.
+    Despedindo(Fim),
+    /// Disse tudo e fechou o seu lado. Joga fora o que chegar até o cliente fechar o dele: fechar
+    /// com bytes por ler faria o sistema mandar um reset, que pode apagar a última resposta antes
+    /// de o cliente a ler (RFC 1122, 4.2.2.13).
+    Escoando { fim: Fim, desde: Instant },
+    /// Nada mais a fazer; espera o enterro.
+    Morta(Fim),
+}
+
+/// Uma conexão com um cliente.
+#[derive(Debug)]
+pub struct Conexao<F> {
+    fluxo: F,
+    endereco: SocketAddr,
+    estado: Estado,
+    linhas: Linhas,
+    /// Já mandou o seu último pedido; o que vier depois, ainda que na mesma leitura, não vale.
+    fez_o_ultimo: bool,
+    /// O que falta dizer, a partir de `dito`.
+    saida: Vec<u8>,
+    dito: usize,
+    /// Prontidão lembrada: o epoll por borda avisa uma vez, e o aviso vale até um WouldBlock.
+    legivel: bool,
+    gravavel: bool,
+    fim_a_vista: bool,
+    leu_em: Instant,
+    linha_desde: Option<Instant>,
+    disse_em: Instant,
+}
+
+impl<F: Read + Write> Conexao<F> {
+    /// Uma conexão recém-aceita: pode-se escrever; para ler, espera-se o evento.
+    pub fn nova(fluxo: F, endereco: SocketAddr, agora: Instant) -> Self {
+        Conexao {
+            fluxo,
+            endereco,
+            estado: Estado::Aberta,
+            linhas: Linhas::default(),
+            fez_o_ultimo: false,
+            saida: Vec::new(),
+            dito: 0,
+            legivel: false,
+            gravavel: true,
+            fim_a_vista: false,
+            leu_em: agora,
+            linha_desde: None,
+            disse_em: agora,
+        }
+    }
+
+    /// O endereço do cliente.
+    pub fn endereco(&self) -> SocketAddr {
+        self.endereco
+    }
+
+    /// O fluxo, para quem sabe fazer com ele mais que ler e escrever.
+    pub fn fluxo(&self) -> &F {
+        &self.fluxo
+    }
+
+    /// Há o que ler e pode-se ler? Quem ainda não recebeu as respostas anteriores espera: a fila
+    /// cresce no socket do cliente, não na nossa memória.
+    pub fn quer_ler(&self) -> bool {
+        let le = match self.estado {
+            Estado::Aberta => !self.fez_o_ultimo,
+            Estado::Escoando { .. } => true,
+            Estado::Despedindo(_) | Estado::Morta(_) => false,
+        };
+        le && self.legivel && self.saida.is_empty()
+    }
+
+    /// Há o que dizer (ou uma despedida a concluir) e pode-se escrever?
+    pub fn quer_escrever(&self) -> bool {
+        match self.estado {
+            Estado::Aberta => self.gravavel && !self.saida.is_empty(),
+            Estado::Despedindo(_) => self.gravavel,
+            Estado::Escoando { .. } | Estado::Morta(_) => false,
+        }
+    }
+
+    /// Se já morreu, de quê.
+    pub fn morta(&self) -> Option<Fim> {
+        match self.estado {
+            Estado::Morta(fim) => Some(fim),
+            _ => None,
+        }
+    }
+
+    /// O cliente ainda deve ouvir o AVISO? Quem só fechou o lado dele ainda escuta.
+    pub fn ouve_avisos(&self) -> bool {
+        matches!(self.estado, Estado::Aberta | Estado::Despedindo(Fim::Cliente | Fim::Encerramento))
+    }
+
+    /// Marca o que um evento disse. `fim_a_vista` é só um palpite: manda ler até o zero ou o erro.
+    pub fn marcar(&mut self, legivel: bool, gravavel: bool, fim_a_vista: bool) {
+        self.legivel |= legivel || fim_a_vista;
+        self.gravavel |= gravavel;
+        self.fim_a_vista |= fim_a_vista;
+    }
+
+    /// Uma leitura, e os pedidos que ela completa, na ordem. O fim do fluxo vem depois dos bytes
+    /// que o antecedem: tudo o que chegou completo vale. Um reset não completa nada.
+    pub fn ler(&mut self, rascunho: &mut [u8], agora: Instant, mut pedir: impl FnMut(Pedido)) {
+        let lidos = match self.fluxo.read(rascunho) {
+            Ok(lidos) => lidos,
+            Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
+                self.legivel = false;
+                return self.secou(&mut pedir);
+            }
+            Err(erro) if erro.kind() == ErrorKind::Interrupted => return,
+            Err(_) => return self.morrer(Fim::Reset),
+        };
+        if let Estado::Escoando { fim, .. } = self.estado {
+            return if lidos == 0 {
+                self.morrer(fim)
+            };
+        }
+        if lidos == 0 {
+            self.secou(&mut pedir);
+            return self.despedir(Fim::Cliente);
+        }
+        self.leu_em = agora;
+        let fez = &mut self.fez_o_ultimo;
+        self.linhas.receber(&rascunho[..lidos], |linha| entender(linha, fez, &mut pedir));
+        if lidos < rascunho.len() {
+            // Uma leitura curta esvaziou o socket (epoll(7)), e o que vier depois dará outro
+            // evento. Menos o fim que o evento desta leitura já trazia: esse não se repete.
+            self.legivel = self.fim_a_vista;
+            self.secou(&mut pedir);
+        }
+        if !self.linhas.incompleta() {
+            self.linha_desde = None;
+        } else if self.linha_desde.is_none() {
+            self.linha_desde = Some(agora);
+        }
+    }
+
+    /// O socket secou: a palavra solta, se é o que sobrou, vale agora.
+    fn secou(&mut self, pedir: &mut impl FnMut(Pedido)) {
+        let fez = &mut self.fez_o_ultimo;
+        self.linhas.secou(|linha| entender(linha, fez, pedir));
+    }
+
+    /// Já leu tudo o que o socket tinha?
+    pub fn leu_tudo(&self) -> bool {
+        !self.legivel
+    }
+
+    /// Põe bytes na fila de saída. Nada é escrito aqui: isso fica para o fim do turno.
+    pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) {
+        if !matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
+            return;
+        }
+        if self.saida.is_empty() {
+            self.disse_em = agora;
+        }
+        escrever(&mut self.saida);
+        if self.saida.len() - self.dito > SAIDA_MAXIMA {
+            self.morrer(Fim::NaoLe);
+        }
+    }
+
+    /// Escreve o que falta dizer; se era a última palavra, conclui a despedida.
+    pub fn escrever(&mut self, agora: Instant, fechar_escrita: fn(&F)) {
+        while self.dito < self.saida.len() {
+            match self.fluxo.write(&self.saida[self.dito..]) {
+                Ok(0) => return self.morrer(Fim::Reset),
+                Ok(escritos) => {
+                    self.dito += escritos;
+                    self.disse_em = agora;
+                }
+                Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
+                    self.gravavel = false;
+                    return;
+                }
+                Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
+                Err(_) => return self.morrer(Fim::Reset),
+            }
+        }
+        self.esvaziar_saida();
+        match self.estado {
+            Estado::Despedindo(Fim::Cliente) => self.morrer(Fim::Cliente),
+            Estado::Despedindo(fim) => {
+                fechar_escrita(&self.fluxo);
+                self.estado = Estado::Escoando { fim, desde: agora };
+                self.legivel = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn esvaziar_saida(&mut self) {
+        self.dito = 0;
+        // Uma resposta cabe em pouco; quem pediu muito de uma vez devolve a memória.
+        if self.saida.capacity() > 2 * RESPOSTA_MAXIMA {
+            self.saida = Vec::new();
+        } else {
+            self.saida.clear();
+        }
+    }
+
+    /// Daqui em diante só diz o que falta, e fecha.
+    pub fn despedir(&mut self, fim: Fim) {
+        if self.estado == Estado::Aberta {
+            self.estado = Estado::Despedindo(fim);
+        }
+    }
+
+    /// Confere os prazos; `ocioso` é o de `--ocioso`, se há.
+    pub fn vigiar(&mut self, agora: Instant, ocioso: Option<Duration>) {
+        let passou = |desde: Instant, prazo: Duration| agora.duration_since(desde) >= prazo;
+        let vencido = match self.estado {
+            Estado::Morta(_) => None,
+            Estado::Escoando { fim, desde } => passou(desde, PRAZO_DO_ADEUS).then_some(fim),
+            // Com algo a dizer, é o cliente quem está em falta; os outros prazos esperam.
+            _ if !self.saida.is_empty() => {
+                passou(self.disse_em, PRAZO_DA_SAIDA).then_some(Fim::NaoLe)
+            }
+            _ if self.linha_desde.is_some_and(|desde| passou(desde, PRAZO_DA_LINHA)) => {
+                Some(Fim::LinhaIncompleta)
+            }
+            _ => ocioso.filter(|prazo| passou(self.leu_em, *prazo)).map(|_| Fim::Ocioso),
+        };
+        if let Some(fim) = vencido {
+            self.morrer(fim);
+        }
+    }
+
+    fn morrer(&mut self, fim: Fim) {
+        // A primeira causa é a que conta: um reset depois de "lotado" é ainda "lotado".
+        let causa = match self.estado {
+            Estado::Despedindo(causa) | Estado::Escoando { fim: causa, .. } => causa,
+            Estado::Aberta | Estado::Morta(_) => fim,
+        };
+        self.estado = Estado::Morta(causa);
+    }
+}
+
+/// Uma linha vira um pedido, a menos que o cliente já tenha feito o seu último.
+fn entender(linha: Linha<'_>, fez_o_ultimo: &mut bool, pedir: &mut impl FnMut(Pedido)) {
+    if *fez_o_ultimo {
+        return;
+    }
+    let pedido = match linha {
+        Linha::Completa(bytes) => Pedido::Comando(Comando::interpretar(bytes)),
+        Linha::LongaDemais => Pedido::LinhaLonga,
+    };
+    *fez_o_ultimo = matches!(pedido, Pedido::LinhaLonga | Pedido::Comando(Comando::Sair));
+    pedir(pedido);
+}

@@ -1,0 +1,35 @@
+//! O servidor de vendas da atividade: um laço de eventos, uma thread, um estoque.
+//!
+//! ```text
+//!   main ─► opcoes            o que o operador pediu
+//!     │
+//!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
+//!             │
+//!             └──► balcao     o turno: ler, decidir, responder, enterrar
+//!                    ├──► conexao    um cliente: linhas que chegam, respostas que saem
+//!                    ├──► loja       o estoque; pura
+//!                    └──► registro   o console, em outra thread, sem nunca parar o laço
+//! ```
+//!
+//! # O que nunca muda
+//!
+//! - Vendido nunca passa do estoque inicial; cada venda confirmada tem o seu próprio "restante", e
+//!   eles são contíguos.
+//! - Por conexão: tantas respostas quantos pedidos completos, na ordem, enquanto ela viver.
+//! - O AVISO sai exatamente uma vez por esgotamento para cada conexão presente quando a última
+//!   unidade é vendida: depois da resposta do comprador, no mesmo turno.
+//! - Todo limite vale: linha, saída, conexões, lote, fila do registro.
+//! - Nenhum cliente termina o laço, o atrasa ou escreve bytes crus no terminal do operador.
+//!
+//! # O que de propósito não existe
+//!
+//! Não há `Arc`, `Mutex` nem thread entre o socket e o estoque: `&mut Loja` é a exclusão mútua. Não
+//! há trait de rede inventado: [`balcao::Balcao`] é genérico sobre `Read + Write`, e por isso o
+//! mesmo código roda em um teste sem socket. E o servidor não sabe que o cliente existe.
+
+pub mod balcao;
+pub mod conexao;
+pub mod loja;
+pub mod opcoes;
+pub mod reator;
+pub mod registro;

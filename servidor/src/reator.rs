@@ -1,0 +1,255 @@
+//! O reator: espera o sistema dizer o que aconteceu e gira o balcão. O único arquivo que conhece o
+//! mio.
+//!
+//! Uma thread, um `Poll`, um laço. Os eventos só marcam conexões; quem lê, vende e responde é o
+//! turno do [balcão](crate::balcao). O que aqui se aprendeu do mio e do Linux, cada um no seu lugar:
+//!
+//! - o epoll é por borda: um aviso por mudança, e ele só se repete depois de um `WouldBlock`;
+//! - eventos podem ser falsos ou repetidos: marcar é anotar, e anotar duas vezes não faz mal;
+//! - os fechamentos que um evento menciona são palpites: quem sabe é o `read`;
+//! - sem descritores livres, `accept` falha e a borda não volta: é preciso tentar de novo sozinho;
+//! - `TcpListener::bind` do mio fixa a fila de espera em 128: a nossa nasce no socket2.
+//!
+//! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll` e da abertura.
+
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook_mio::v1_0::Signals;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::balcao::{Balcao, Contas, Limites};
+use crate::loja::Loja;
+use crate::registro::Registro;
+
+// As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
+const ESCUTA: Token = Token(usize::MAX);
+const SINAIS: Token = Token(usize::MAX - 1);
+
+/// Conexões completas à espera de `accept` que o sistema guarda para nós (`listen(2)`; o Linux
+/// limita a `net.core.somaxconn`).
+const FILA_DE_ESPERA: i32 = 4096;
+
+/// Quantas conexões se aceitam por turno: uma multidão à porta não para o balcão.
+const ACEITES_POR_TURNO: usize = 64;
+
+/// Sem descritores ou sem memória, quanto se espera para tentar aceitar de novo.
+const PAUSA_DO_ACEITE: Duration = Duration::from_millis(100);
+
+/// Depois de um sinal, quanto tempo se dá para as respostas saírem.
+const PRAZO_DO_ENCERRAMENTO: Duration = Duration::from_secs(5);
+
+/// No fim, quanto se espera um console lento escrever o que falta do registro.
+const PRAZO_DO_REGISTRO: Duration = Duration::from_secs(1);
+
+/// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
+pub struct Reator {
+    poll: Poll,
+    /// `None` depois do primeiro sinal: fechar a porta é deixar de escutar.
+    escuta: Option<TcpListener>,
+    endereco: SocketAddr,
+    sinais: Signals,
+    balcao: Balcao<TcpStream>,
+    registro: Registro,
+    aceite: Aceite,
+    prazo_final: Option<Instant>,
+}
+
+/// Há conexões à porta?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Aceite {
+    /// Não que se saiba: o próximo evento dirá.
+    Espera,
+    /// Pode haver: aceitar neste turno.
+    Agora,
+    /// O sistema não tem com que aceitar; tentar de novo nesta hora.
+    Pausado(Instant),
+}
+
+/// Como o servidor terminou, e com que contas.
+#[derive(Debug, Clone, Copy)]
+pub struct Encerramento {
+    /// O que passou pelo balcão.
+    pub contas: Contas,
+    /// Unidades vendidas.
+    pub vendas: u64,
+    /// Compras recusadas por falta de estoque.
+    pub recusas: u64,
+    /// Unidades que sobraram.
+    pub estoque: u64,
+    /// Linhas de registro que não chegaram ao destino.
+    pub linhas_perdidas: u64,
+}
+
+impl Reator {
+    /// Escuta em `endereco` e prepara o laço.
+    ///
+    /// # Errors
+    ///
+    /// O endereço está em uso, não é desta máquina ou não é permitido, ou o sistema não deu os
+    /// descritores que o laço pede.
+    pub fn abrir(
+        endereco: SocketAddr,
+        loja: Loja,
+        limites: Limites,
+        registro: Registro,
+    ) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mut escuta = escutar(endereco)?;
+        let endereco = escuta.local_addr()?;
+        poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
+        let mut sinais = capturar_sinais()?;
+        poll.registry().register(&mut sinais, SINAIS, Interest::READABLE)?;
+        let fechar_escrita = |fluxo: &TcpStream| {
+            // Se o outro lado já se foi, não há o que fechar.
+            let _ = fluxo.shutdown(Shutdown::Write);
+        };
+        Ok(Reator {
+            poll,
+            escuta: Some(escuta),
+            endereco,
+            sinais,
+            balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
+            registro,
+            aceite: Aceite::Espera,
+            prazo_final: None,
+        })
+    }
+
+    /// O endereço em que se escuta, com a porta que o sistema escolheu se a pedida era 0.
+    pub fn endereco(&self) -> SocketAddr {
+        self.endereco
+    }
+
+    /// O laço. Volta depois do primeiro SIGINT ou SIGTERM, com tudo respondido ou o prazo vencido.
+    ///
+    /// # Errors
+    ///
+    /// Só os do próprio `Poll`: nada que um cliente faça termina o laço.
+    pub fn atender(mut self) -> io::Result<Encerramento> {
+        let mut eventos = Events::with_capacity(1024);
+        loop {
+            match self.poll.poll(&mut eventos, self.espera()) {
+                Err(erro) if erro.kind() == ErrorKind::Interrupted => eventos.clear(),
+                resultado => resultado?,
+            }
+            let agora = Instant::now();
+            self.marcar(&eventos, agora);
+            self.aceitar(agora);
+            self.balcao.turno(agora, &mut self.registro);
+            self.registro.entregar();
+            if self.terminou(agora) {
+                return Ok(self.fechar());
+            }
+        }
+    }
+
+    fn marcar(&mut self, eventos: &Events, agora: Instant) {
+        for evento in eventos {
+            match evento.token() {
+                ESCUTA => self.aceite = Aceite::Agora,
+                SINAIS => self.encerrar(agora),
+                Token(chave) => {
+                    let fim = evento.is_read_closed() || evento.is_error();
+                    self.balcao.marcar(chave, evento.is_readable(), evento.is_writable(), fim);
+                }
+            }
+        }
+    }
+
+    fn aceitar(&mut self, agora: Instant) {
+        let Some(escuta) = &self.escuta else { return };
+        match self.aceite {
+            Aceite::Espera => return,
+            Aceite::Pausado(ate) if agora < ate => return,
+            Aceite::Agora | Aceite::Pausado(_) => self.aceite = Aceite::Agora,
+        }
+        for _ in 0..ACEITES_POR_TURNO {
+            match escuta.accept() {
+                Ok((mut fluxo, de)) => {
+                    // Respostas são pequenas e esperadas: sem Nagle. Se falhar, só demora mais.
+                    let _ = fluxo.set_nodelay(true);
+                    let token = Token(self.balcao.proxima_chave());
+                    let ambos = Interest::READABLE | Interest::WRITABLE;
+                    // Sem lugar no epoll não há como atender: a conexão fecha aqui.
+                    if self.poll.registry().register(&mut fluxo, token, ambos).is_ok() {
+                        let de = SocketAddr::new(de.ip().to_canonical(), de.port());
+                        self.balcao.admitir(fluxo, de, agora, &mut self.registro);
+                    }
+                }
+                Err(erro) => match erro.kind() {
+                    ErrorKind::WouldBlock => return self.aceite = Aceite::Espera,
+                    // Desistiu antes de entrar: azar o dele, o próximo!
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => return self.aceite = Aceite::Pausado(agora + PAUSA_DO_ACEITE),
+                },
+            }
+        }
+    }
+
+    /// Quanto o `Poll` pode dormir: até o próximo prazo, ou nada se ficou trabalho para trás.
+    fn espera(&self) -> Option<Duration> {
+        if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora {
+            return Some(Duration::ZERO);
+        }
+        let pausa = match self.aceite {
+            Aceite::Pausado(ate) => Some(ate),
+            Aceite::Espera | Aceite::Agora => None,
+        };
+        let prazos = [self.balcao.proximo_prazo(), pausa, self.prazo_final];
+        let proximo = prazos.into_iter().flatten().min()?;
+        Some(proximo.saturating_duration_since(Instant::now()))
+    }
+
+    fn encerrar(&mut self, agora: Instant) {
+        // Esvazia o cano dos sinais; o segundo sinal não passa por aqui (ver `capturar_sinais`).
+        self.sinais.pending().for_each(drop);
+        self.escuta = None;
+        self.aceite = Aceite::Espera;
+        self.prazo_final.get_or_insert(agora + PRAZO_DO_ENCERRAMENTO);
+        self.balcao.encerrar();
+    }
+
+    fn terminou(&self, agora: Instant) -> bool {
+        self.prazo_final.is_some_and(|prazo| self.balcao.vazio() || agora >= prazo)
+    }
+
+    fn fechar(self) -> Encerramento {
+        let loja = self.balcao.loja();
+        Encerramento {
+            contas: self.balcao.contas(),
+            vendas: loja.vendas(),
+            recusas: loja.recusas(),
+            estoque: loja.estoque(),
+            linhas_perdidas: self.registro.fechar(PRAZO_DO_REGISTRO),
+        }
+    }
+}
+
+fn escutar(endereco: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
+    // Reabrir logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&endereco.into())?;
+    socket.listen(FILA_DE_ESPERA)?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+/// O primeiro sinal vira um evento do laço. O segundo encerra na hora, com 130, dentro do próprio
+/// tratador: vale mesmo que o laço esteja ocupado.
+fn capturar_sinais() -> io::Result<Signals> {
+    let ja_veio_um = Arc::new(AtomicBool::new(false));
+    for sinal in [SIGINT, SIGTERM] {
+        // A ordem importa: o primeiro sinal passa por aqui antes de a bandeira subir.
+        signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&ja_veio_um))?;
+        signal_hook::flag::register(sinal, Arc::clone(&ja_veio_um))?;
+    }
+    Signals::new([SIGINT, SIGTERM])
+}

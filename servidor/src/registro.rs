@@ -1,0 +1,219 @@
+//! O registro do console (§9): uma linha por acontecimento, e nunca um laço parado por causa dela.
+//!
+//! O laço junta as linhas do turno em um buffer e o entrega, uma vez por turno, a uma thread que só
+//! escreve. A fila entre os dois tem um teto: se o destino não acompanha (um terminal parado, um
+//! disco cheio, um `| head -1`), linhas são perdidas e contadas, e a conta vai para o registro.
+//! Vender nunca espera; o registro, sim.
+//!
+//! Uma linha só tem ASCII visível: o que um cliente mandou é escapado e cortado, para que ninguém
+//! comande o terminal do operador. Aqui não há níveis, cores nem rotação de arquivos.
+
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use protocolo::Resposta;
+use protocolo::mensagem::AVISO;
+
+use crate::conexao::{Fim, Pedido};
+
+/// O máximo de bytes à espera da thread que escreve: uns 100 mil comandos.
+const FILA_MAXIMA: usize = 8 * 1024 * 1024;
+
+/// O lado do laço: recebe os acontecimentos e nunca bloqueia.
+#[derive(Debug)]
+pub struct Registro {
+    fila: Option<Arc<Fila>>,
+    turno: Vec<u8>,
+    linhas: u64,
+    /// A hora das linhas deste turno, formatada na primeira delas.
+    hora: String,
+}
+
+/// O que os dois lados compartilham. O cadeado só é segurado para trocar ou acrescentar bytes.
+#[derive(Debug, Default)]
+struct Fila {
+    espera: Mutex<Espera>,
+    mudou: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Espera {
+    bytes: Vec<u8>,
+    /// Linhas que o laço produziu e linhas que chegaram ao destino; a diferença, no fim, se perdeu.
+    produzidas: u64,
+    escritas: u64,
+    /// Linhas perdidas desde a última vez que o registro as confessou.
+    perdidas: u64,
+    dormindo: bool,
+    fechada: bool,
+    terminou: bool,
+}
+
+impl Fila {
+    fn trancar(&self) -> MutexGuard<'_, Espera> {
+        self.espera.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Registro {
+    /// Um registro que não registra nada (`--silencioso`).
+    pub fn mudo() -> Self {
+        Registro { fila: None, turno: Vec::new(), linhas: 0, hora: String::new() }
+    }
+
+    /// Um registro que escreve em `destino`, em uma thread só para isso.
+    ///
+    /// # Errors
+    ///
+    /// O sistema não deu mais uma thread.
+    pub fn novo(destino: impl Write + Send + 'static) -> io::Result<Self> {
+        let fila = Arc::new(Fila::default());
+        let escrivao = Arc::clone(&fila);
+        thread::Builder::new()
+            .name("registro".into())
+            .spawn(move || escrever_ate_fechar(&escrivao, destino))?;
+        Ok(Registro { fila: Some(fila), ..Registro::mudo() })
+    }
+
+    /// Um cliente entrou; há `ativas` conexões, com a dele.
+    pub fn conectou(&mut self, endereco: SocketAddr, ativas: usize) {
+        self.linha(|linha| writeln!(linha, "{endereco} conectou (ativas: {ativas})"));
+    }
+
+    /// Um cliente saiu, ou nem entrou ([`Fim::Lotado`]).
+    pub fn desconectou(&mut self, endereco: SocketAddr, fim: Fim) {
+        self.linha(|linha| writeln!(linha, "{endereco} desconectou ({fim})"));
+    }
+
+    /// Um pedido e a resposta que teve.
+    pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Pedido, resposta: Resposta) {
+        let nome = match pedido {
+            Pedido::Comando(comando) => comando.nome(),
+            Pedido::LinhaLonga => b"(linha longa)",
+        };
+        self.linha(|linha| writeln!(linha, "{endereco} {} -> {resposta}", nome.escape_ascii()));
+    }
+
+    /// O AVISO foi posto na saída de `clientes` conexões.
+    pub fn aviso(&mut self, clientes: usize) {
+        self.linha(|linha| writeln!(linha, "{AVISO} -> {clientes} clientes"));
+    }
+
+    fn linha(&mut self, escrever: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
+        if self.fila.is_none() {
+            return;
+        }
+        if self.hora.is_empty() {
+            // Escrever em memória não falha, e o relógio de um servidor está depois de 1970.
+            self.hora = format!("{} ", humantime::format_rfc3339_millis(SystemTime::now()));
+        }
+        self.turno.extend_from_slice(self.hora.as_bytes());
+        let _ = escrever(&mut self.turno);
+        self.linhas += 1;
+    }
+
+    /// Fim do turno: entrega as linhas, ou as perde se a fila está cheia. Não bloqueia.
+    pub fn entregar(&mut self) {
+        let Some(fila) = self.fila.as_ref().filter(|_| self.linhas > 0) else { return };
+        let mut espera = fila.trancar();
+        espera.produzidas += self.linhas;
+        if espera.bytes.len() + self.turno.len() > FILA_MAXIMA {
+            espera.perdidas += self.linhas;
+            self.turno.clear();
+        } else if espera.bytes.is_empty() {
+            std::mem::swap(&mut espera.bytes, &mut self.turno);
+        } else {
+            espera.bytes.append(&mut self.turno);
+        }
+        let acordar = espera.dormindo;
+        drop(espera);
+        if acordar {
+            fila.mudou.notify_all();
+        }
+        self.linhas = 0;
+        self.hora.clear();
+    }
+
+    /// Espera até `prazo` a thread escrever o que falta e diz quantas linhas se perderam ao todo.
+    pub fn fechar(mut self, prazo: Duration) -> u64 {
+        self.entregar();
+        let Some(fila) = self.fila else { return 0 };
+        let limite = Instant::now() + prazo;
+        let mut espera = fila.trancar();
+        espera.fechada = true;
+        fila.mudou.notify_all();
+        while !espera.terminou {
+            let falta = limite.saturating_duration_since(Instant::now());
+            if falta.is_zero() {
+                break;
+            }
+            espera =
+                fila.mudou.wait_timeout(espera, falta).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        espera.produzidas - espera.escritas
+    }
+}
+
+/// O lado da thread: troca o buffer cheio pelo vazio e escreve, até a fila fechar e secar.
+fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
+    let mut bytes = Vec::new();
+    let mut partida = false;
+    loop {
+        let mut espera = fila.trancar();
+        while espera.bytes.is_empty() && !espera.fechada {
+            espera.dormindo = true;
+            espera = fila.mudou.wait(espera).unwrap_or_else(PoisonError::into_inner);
+        }
+        espera.dormindo = false;
+        std::mem::swap(&mut espera.bytes, &mut bytes);
+        let a_confessar = std::mem::take(&mut espera.perdidas);
+        let ultima_vez = espera.fechada;
+        drop(espera);
+
+        let linhas = contar_linhas(&bytes);
+        if a_confessar > 0 {
+            let hora = humantime::format_rfc3339_millis(SystemTime::now());
+            let _ = writeln!(bytes, "{hora} registro: {a_confessar} linhas perdidas");
+        }
+        if partida {
+            // A escrita anterior parou no meio de uma linha: o pedaço que ficou não estraga esta.
+            let _ = destino.write(b"\n");
+        }
+        let escritos = escrever_o_que_der(&mut destino, &bytes);
+        let completas = contar_linhas(&bytes[..escritos]).min(linhas);
+        let confessou = escritos == bytes.len();
+        partida = bytes[..escritos].last().map_or(partida, |ultimo| *ultimo != b'\n');
+        bytes.clear();
+
+        let mut espera = fila.trancar();
+        espera.escritas += completas;
+        espera.perdidas += linhas - completas + if confessou { 0 } else { a_confessar };
+        if ultima_vez {
+            espera.terminou = true;
+            fila.mudou.notify_all();
+            return;
+        }
+    }
+}
+
+/// Escreve até o fim ou até o primeiro erro; diz quantos bytes foram. Um erro não é o fim do
+/// registro: o disco pode voltar a ter espaço.
+fn escrever_o_que_der(destino: &mut impl Write, bytes: &[u8]) -> usize {
+    let mut escritos = 0;
+    while escritos < bytes.len() {
+        match destino.write(&bytes[escritos..]) {
+            Ok(0) => break,
+            Ok(n) => escritos += n,
+            Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    escritos
+}
+
+fn contar_linhas(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|b| **b == b'\n').count() as u64
+}
