@@ -10,11 +10,14 @@ use std::io::{self, ErrorKind as Falha, Write};
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error as Erro, ErrorFormatter, ErrorKind};
 use clap::{Arg, ArgAction, Command, Parser};
+use signal_hook::consts::{SIGINT, SIGTERM};
 
 /// O código de saída de quem errou as opções.
 pub const ERRO_DE_USO: u8 = 2;
@@ -161,6 +164,26 @@ fn contexto(erro: &Erro<EmPortugues>, tipo: ContextKind) -> Option<String> {
         ContextValue::Strings(textos) => Some(textos.join(", ")),
         outro => Some(outro.to_string()),
     }
+}
+
+/// Os sinais que pedem o fim de um programa: Ctrl-C e o `kill` comum.
+pub const SINAIS_DE_PARADA: [i32; 2] = [SIGINT, SIGTERM];
+
+/// Faz o segundo [sinal de parada](SINAIS_DE_PARADA) encerrar o programa na hora, com o código 130,
+/// dentro do próprio tratador: vale mesmo que o programa esteja ocupado atendendo ao primeiro.
+/// Deve ser chamada antes de capturar o primeiro.
+///
+/// # Errors
+///
+/// O sistema não deixou tratar os sinais.
+pub fn encerrar_no_segundo_sinal() -> io::Result<()> {
+    let ja_veio_um = Arc::new(AtomicBool::new(false));
+    for sinal in SINAIS_DE_PARADA {
+        // A ordem importa: o primeiro sinal passa por aqui antes de a bandeira subir.
+        signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&ja_veio_um))?;
+        signal_hook::flag::register(sinal, Arc::clone(&ja_veio_um))?;
+    }
+    Ok(())
 }
 
 /// Explica um erro do sistema em português, em poucas palavras e sem ponto final.

@@ -24,7 +24,7 @@ pub struct Opcoes {
     pub estoque: u64,
 
     /// Conexões ao mesmo tempo [padrão: o que o limite de descritores permite]
-    #[arg(long, value_name = "N", value_parser = inteiro(1..=1_000_000))]
+    #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=1_000_000))]
     pub max_conexoes: Option<usize>,
 
     /// Fecha quem passa este tempo sem mandar nada, como 5min [padrão: nunca]

@@ -14,13 +14,11 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use protocolo::terminal::{SINAIS_DE_PARADA, encerrar_no_segundo_sinal};
 use signal_hook_mio::v1_0::Signals;
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -104,7 +102,8 @@ impl Reator {
         let mut escuta = escutar(endereco)?;
         let endereco = escuta.local_addr()?;
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
-        let mut sinais = capturar_sinais()?;
+        encerrar_no_segundo_sinal()?;
+        let mut sinais = Signals::new(SINAIS_DE_PARADA)?;
         poll.registry().register(&mut sinais, SINAIS, Interest::READABLE)?;
         let fechar_escrita = |fluxo: &TcpStream| {
             // Se o outro lado já se foi, não há o que fechar.
@@ -208,7 +207,7 @@ impl Reator {
     }
 
     fn encerrar(&mut self, agora: Instant) {
-        // Esvazia o cano dos sinais; o segundo sinal não passa por aqui (ver `capturar_sinais`).
+        // Esvazia o cano dos sinais; o segundo sinal não passa por aqui: já encerrou.
         self.sinais.pending().for_each(drop);
         self.escuta = None;
         self.aceite = Aceite::Espera;
@@ -240,16 +239,4 @@ fn escutar(endereco: SocketAddr) -> io::Result<TcpListener> {
     socket.bind(&endereco.into())?;
     socket.listen(FILA_DE_ESPERA)?;
     Ok(TcpListener::from_std(socket.into()))
-}
-
-/// O primeiro sinal vira um evento do laço. O segundo encerra na hora, com 130, dentro do próprio
-/// tratador: vale mesmo que o laço esteja ocupado.
-fn capturar_sinais() -> io::Result<Signals> {
-    let ja_veio_um = Arc::new(AtomicBool::new(false));
-    for sinal in [SIGINT, SIGTERM] {
-        // A ordem importa: o primeiro sinal passa por aqui antes de a bandeira subir.
-        signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&ja_veio_um))?;
-        signal_hook::flag::register(sinal, Arc::clone(&ja_veio_um))?;
-    }
-    Signals::new([SIGINT, SIGTERM])
 }

@@ -1,0 +1,157 @@
+//! Os bytes que o servidor manda viram mensagens, mesmo quando ele não as separa.
+//!
+//! O nosso servidor termina cada mensagem com LF. Muitos de sala de aula não: mandam
+//! `Estoque atual: 10` e mais nada, ou duas mensagens coladas
+//! (`...restante: 0AVISO: O estoque acabou de esgotar!`). Aqui se aceitam todos:
+//!
+//! - um LF termina a mensagem;
+//! - o começo de uma mensagem conhecida, no meio de um texto, termina a anterior;
+//! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; isto só
+//!   enquanto ele não tiver mandado nenhum LF, pois quem separa linhas as separa sempre.
+//!
+//! O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Este
+//! módulo não lê de socket nenhum e não olha o relógio.
+
+use std::time::Duration;
+
+use protocolo::Mensagem;
+
+/// Quanto silêncio termina uma mensagem sem fim de linha.
+pub const SILENCIO: Duration = Duration::from_millis(20);
+
+/// Uma mensagem maior que isto é entregue como veio: um servidor que nunca termina não ocupa a
+/// memória do cliente.
+const MENSAGEM_MAXIMA: usize = 4096;
+
+/// O ouvido de uma conexão.
+#[derive(Debug, Default)]
+pub struct Escuta {
+    bytes: Vec<u8>,
+    /// Quando chegou o último byte.
+    chegou: Duration,
+    /// O servidor já mandou um LF nesta conexão.
+    separa_linhas: bool,
+}
+
+impl Escuta {
+    /// Recebe bytes que chegaram em `agora` e entrega as mensagens que eles completam.
+    pub fn receber(&mut self, agora: Duration, bytes: &[u8], mut entregar: impl FnMut(Mensagem)) {
+        self.bytes.extend_from_slice(bytes);
+        self.chegou = agora;
+        self.separa_linhas |= bytes.contains(&b'\n');
+        while let Some(fim) = fim_da_primeira(&self.bytes) {
+            entregar_texto(&self.bytes[..fim], &mut entregar);
+            self.bytes.drain(..fim);
+        }
+    }
+
+    /// Em que instante o que sobrou, se nada mais chegar, será uma mensagem inteira.
+    pub fn fim_do_silencio(&self) -> Option<Duration> {
+        let falta = !self.separa_linhas && !self.bytes.trim_ascii().is_empty();
+        falta.then(|| self.chegou + SILENCIO)
+    }
+
+    /// O silêncio terminou, ou a conexão: o que sobrou é uma mensagem, chegada neste instante.
+    pub fn encerrar(&mut self, mut entregar: impl FnMut(Duration, Mensagem)) {
+        let bytes = std::mem::take(&mut self.bytes);
+        entregar_texto(&bytes, &mut |mensagem| entregar(self.chegou, mensagem));
+    }
+}
+
+/// Onde termina a primeira mensagem, se já se sabe: depois de um LF ou antes de outro começo.
+fn fim_da_primeira(bytes: &[u8]) -> Option<usize> {
+    let linha = bytes.iter().position(|b| *b == b'\n').map(|lf| lf + 1);
+    let ate = linha.unwrap_or(bytes.len());
+    let outro_comeco = Mensagem::COMECOS
+        .iter()
+        .filter_map(|comeco| {
+            let janela = bytes.get(1..ate)?;
+            Some(1 + janela.windows(comeco.len()).position(|j| j == comeco.as_bytes())?)
+        })
+        .min();
+    outro_comeco.or(linha).or((bytes.len() > MENSAGEM_MAXIMA).then_some(bytes.len()))
+}
+
+fn entregar_texto(bytes: &[u8], entregar: &mut impl FnMut(Mensagem)) {
+    if !bytes.trim_ascii().is_empty() {
+        entregar(Mensagem::interpretar(bytes));
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ouvir(pedacos: &[&[u8]]) -> (Vec<Mensagem>, Escuta) {
+        let mut escuta = Escuta::default();
+        let mut ouvidas = Vec::new();
+        for pedaco in pedacos {
+            escuta.receber(Duration::ZERO, pedaco, |m| ouvidas.push(m));
+        }
+        (ouvidas, escuta)
+    }
+
+    fn aviso() -> Mensagem {
+        Mensagem::Aviso(protocolo::mensagem::AVISO.into())
+    }
+
+    #[test]
+    fn linhas_inteiras_partidas_ou_varias_de_uma_vez() {
+        let esperadas = vec![Mensagem::Estoque(10), Mensagem::Compra { restante: 9 }];
+        let fluxo = b"Estoque atual: 10\nCompra realizada. Estoque restante: 9\r\n";
+        assert_eq!(ouvir(&[fluxo]).0, esperadas);
+        assert_eq!(ouvir(&[&fluxo[..5], &fluxo[5..30], &fluxo[30..]]).0, esperadas);
+    }
+
+    #[test]
+    fn mensagens_coladas_sao_separadas() {
+        let (ouvidas, mut escuta) =
+            ouvir(&[b"Compra realizada. Estoque restante: 0AVISO: O estoque acabou de esgotar!"]);
+        assert_eq!(ouvidas, [Mensagem::Compra { restante: 0 }]);
+        let mut resto = Vec::new();
+        escuta.encerrar(|_, m| resto.push(m));
+        assert_eq!(resto, [aviso()]);
+    }
+
+    #[test]
+    fn sem_fim_de_linha_o_silencio_termina_e_vale_a_hora_do_ultimo_byte() {
+        let mut escuta = Escuta::default();
+        let ms = Duration::from_millis;
+        escuta.receber(ms(5), b"Estoque at", |m| panic!("{m}"));
+        escuta.receber(ms(7), b"ual: 1", |m| panic!("{m}"));
+        assert_eq!(escuta.fim_do_silencio(), Some(ms(7) + SILENCIO));
+        escuta.encerrar(|quando, m| assert_eq!((quando, m), (ms(7), Mensagem::Estoque(1))));
+        assert_eq!(escuta.fim_do_silencio(), None);
+    }
+
+    #[test]
+    fn quem_ja_separou_linhas_nao_tem_o_silencio_contado() {
+        let (_, escuta) = ouvir(&[b"Estoque atual: 3\n", b"Estoque atual: 1"]);
+        assert_eq!(escuta.fim_do_silencio(), None);
+    }
+
+    #[test]
+    fn um_servidor_que_nunca_termina_nao_ocupa_a_memoria() {
+        let (ouvidas, escuta) = ouvir(&[&[b'x'; 3000], &[b'x'; 3000]]);
+        assert_eq!(ouvidas.len(), 1);
+        assert!(escuta.bytes.is_empty());
+    }
+
+    proptest! {
+        /// Sem fim de linha o último número pode continuar, e o corte importa; com LF, nunca.
+        #[test]
+        fn qualquer_corte_da_as_mesmas_mensagens(
+            mensagens in proptest::collection::vec(0usize..5, 1..8),
+            corte in any::<prop::sample::Index>(),
+        ) {
+            let textos = ["Estoque atual: 12", "Compra realizada. Estoque restante: 34",
+                "ERRO: Produto esgotado", "AVISO: O estoque acabou de esgotar!", "oi"];
+            let fluxo: String = mensagens.iter().map(|m| format!("{}\n", textos[*m])).collect();
+            let (antes, depois) = fluxo.as_bytes().split_at(corte.index(fluxo.len()));
+            let esperadas: Vec<Mensagem> =
+                mensagens.iter().map(|m| Mensagem::interpretar(textos[*m].as_bytes())).collect();
+            prop_assert_eq!(ouvir(&[antes, depois]).0, esperadas);
+        }
+    }
+}

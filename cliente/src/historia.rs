@@ -1,0 +1,94 @@
+//! O que cada usuário viveu: a matéria da auditoria e do resumo.
+//!
+//! Todo instante é uma [`Duration`] desde o começo da simulação, medida em um só relógio monótono,
+//! e por isso os instantes de usuários diferentes se comparam. Aqui só há dados.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Tudo o que um usuário viveu.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Historia {
+    /// O número do usuário, a partir de 1.
+    pub usuario: usize,
+    /// As conexões que teve, na ordem.
+    pub presencas: Vec<Presenca>,
+    /// O que pediu, na ordem.
+    pub operacoes: Vec<Operacao>,
+    /// O que deu errado, e quando.
+    pub falhas: Vec<(Duration, Falha)>,
+    /// Ciclos levados até o fim.
+    pub ciclos: u32,
+}
+
+/// Uma conexão, do pedido ao fechamento.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Presenca {
+    /// Quando pediu a conexão.
+    pub pediu: Duration,
+    /// Quando a conexão se completou. Ela pode ainda estar na fila do sistema do servidor.
+    pub conectou: Duration,
+    /// Quando terminou, por qualquer dos lados; `None` enquanto dura.
+    pub fechou: Option<Duration>,
+    /// Quando chegou cada AVISO.
+    pub avisos: Vec<Duration>,
+}
+
+/// Um pedido e o que se soube dele.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operacao {
+    /// O índice, em [`Historia::presencas`], da conexão em que foi feita.
+    pub presenca: usize,
+    /// Foi COMPRAR? Senão, foi CONSULTAR.
+    pub compra: bool,
+    /// Um instante antes de os bytes partirem.
+    pub enviada: Duration,
+    /// Um instante depois de a resposta inteira chegar, e o que ela disse.
+    pub resposta: Option<(Duration, Desfecho)>,
+}
+
+/// O que uma resposta disse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Desfecho {
+    /// CONSULTAR leu este estoque.
+    Leu(i128),
+    /// COMPRAR vendeu, e restou isto.
+    Comprou(i128),
+    /// COMPRAR ouviu que o produto esgotou.
+    Recusado,
+    /// Outra coisa: não é resposta ao que se pediu.
+    Estranho(String),
+}
+
+/// O que pode dar errado para um usuário. `Display` é como aparece no resumo.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Falha {
+    /// Não conseguiu conectar, e por quê.
+    SemConexao(String),
+    /// O servidor disse que está lotado.
+    Lotado,
+    /// A resposta não veio no prazo.
+    SemResposta,
+    /// O servidor fechou a conexão.
+    Fechada,
+    /// A conexão quebrou, e como.
+    Quebrada(String),
+    /// Uma resposta que não responde ao que se pediu.
+    RespostaEstranha,
+    /// Uma mensagem que ninguém pediu e não é AVISO.
+    ForaDeHora,
+}
+
+impl fmt::Display for Falha {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Falha::SemConexao(porque) => write!(f, "não conectou: {porque}"),
+            Falha::Lotado => f.write_str("servidor lotado"),
+            Falha::SemResposta => f.write_str("resposta não veio no prazo"),
+            Falha::Fechada => f.write_str("o servidor fechou a conexão"),
+            Falha::Quebrada(como) => write!(f, "conexão quebrada: {como}"),
+            Falha::RespostaEstranha => f.write_str("resposta fora do protocolo"),
+            Falha::ForaDeHora => f.write_str("mensagem que ninguém pediu"),
+        }
+    }
+}

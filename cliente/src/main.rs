@@ -1,0 +1,52 @@
+//! O programa `cliente`: simula, resume, dá o veredito. É o único lugar que decide o código de
+//! saída: 0 tudo certo, 1 não pôde simular, 2 opções erradas, 3 servidor inconsistente, 130
+//! interrompido.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use cliente::auditoria::auditar;
+use cliente::opcoes::Opcoes;
+use cliente::resumo::resumir;
+use cliente::simulacao::{Simulacao, simular};
+use protocolo::terminal::{dizer, ler_opcoes};
+
+const NAO_SIMULOU: u8 = 1;
+const INCONSISTENTE: u8 = 3;
+const INTERROMPIDO: u8 = 130;
+
+fn main() -> ExitCode {
+    let opcoes: Opcoes = match ler_opcoes(std::env::args_os()) {
+        Ok(opcoes) => opcoes,
+        Err(codigo) => return codigo,
+    };
+    match simular(&opcoes) {
+        Ok(simulacao) => concluir(&opcoes, &simulacao),
+        Err(motivo) => {
+            dizer(format_args!("cliente: {motivo}"));
+            ExitCode::from(NAO_SIMULOU)
+        }
+    }
+}
+
+fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
+    if !simulacao.houve_conexao() && !simulacao.interrompida {
+        let falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
+        let porque = falhas.map(|(_, falha)| falha.to_string()).next().unwrap_or_default();
+        dizer(format_args!(
+            "cliente: ninguém chegou a {} ({porque}); o servidor está no ar? cargo run -p servidor",
+            opcoes.servidor
+        ));
+        return ExitCode::from(NAO_SIMULOU);
+    }
+    let parecer = auditar(&simulacao.historias);
+    // Se ninguém lê a saída padrão, o código de saída ainda diz o veredito.
+    let _ = write!(io::stdout(), "\n{}\n{parecer}", resumir(simulacao));
+    if !parecer.consistente() {
+        ExitCode::from(INCONSISTENTE)
+    } else if simulacao.interrompida {
+        ExitCode::from(INTERROMPIDO)
+    } else {
+        ExitCode::SUCCESS
+    }
+}

@@ -1,0 +1,171 @@
+//! As opções da linha de comando do cliente. Só as lê; quem as usa é [`crate::simulacao`].
+
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use protocolo::PORTA_PADRAO;
+use protocolo::terminal::{duracao, inteiro};
+
+use crate::roteiro::Faixa;
+
+/// Multidão de usuários simulados contra um servidor de vendas
+#[derive(Debug, Clone, Parser)]
+#[command(name = "cliente", version, before_help = EXEMPLOS)]
+pub struct Opcoes {
+    /// Servidor a testar; sem a porta, vale 12346
+    #[arg(long, value_name = "HOST:PORTA", default_value = "localhost:12346", value_parser = servidor)]
+    pub servidor: String,
+
+    /// Usuários simulados, cada um em uma thread
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = inteiro::<usize>(1..=1_000_000))]
+    pub usuarios: usize,
+
+    /// Ciclos de cada usuário
+    #[arg(long, value_name = "FAIXA", default_value = "10..20", value_parser = faixa_de_ciclos)]
+    pub ciclos: Faixa<u32>,
+
+    /// Tempo de decisão, entre CONSULTAR e COMPRAR
+    #[arg(long, value_name = "FAIXA", default_value = "500ms..3s", value_parser = faixa_de_tempo)]
+    pub decisao: Faixa<Duration>,
+
+    /// Tempo de escuta, depois de COMPRAR
+    #[arg(long, value_name = "FAIXA", default_value = "5s..10s", value_parser = faixa_de_tempo)]
+    pub escuta: Faixa<Duration>,
+
+    /// Divide todas as esperas por este número
+    #[arg(long, value_name = "VEZES", default_value_t = 1.0, value_parser = aceleracao)]
+    pub acelerar: f64,
+
+    /// Espalha as chegadas por este tempo
+    #[arg(long, value_name = "DURAÇÃO", default_value = "0s", value_parser = duracao)]
+    pub rampa: Duration,
+
+    /// Abre uma conexão nova a cada ciclo
+    #[arg(long)]
+    pub reconectar: bool,
+
+    /// Semente dos sorteios: repete as mesmas decisões [padrão: ao acaso]
+    #[arg(long, value_name = "N", value_parser = inteiro(0..=u64::MAX))]
+    pub semente: Option<u64>,
+
+    /// Teto de threads; só essas tantas pessoas existem ao mesmo tempo [padrão: uma por usuário]
+    #[arg(long, value_name = "T", value_parser = inteiro::<usize>(1..=1_000_000))]
+    pub threads: Option<usize>,
+
+    /// Quanto esperar por um servidor que ainda está abrindo
+    #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao)]
+    pub espera: Duration,
+
+    /// O que mandar depois de cada comando
+    #[arg(long, value_name = "FIM", default_value = "lf", value_enum)]
+    pub fim_de_linha: FimDeLinha,
+
+    /// Mostra cada troca de mensagens
+    #[arg(long)]
+    pub detalhado: bool,
+}
+
+/// O que vai depois de cada comando.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FimDeLinha {
+    /// `\n`
+    Lf,
+    /// `\r\n`
+    Crlf,
+    /// Nada, como nos clientes de sala de aula
+    Nenhum,
+}
+
+impl FimDeLinha {
+    /// Os bytes a enviar.
+    pub fn bytes(self) -> &'static [u8] {
+        match self {
+            FimDeLinha::Lf => b"\n",
+            FimDeLinha::Crlf => b"\r\n",
+            FimDeLinha::Nenhum => b"",
+        }
+    }
+}
+
+const EXEMPLOS: &str =
+    "  cliente --usuarios 200                 a multidão, em tempo real (uns 3 minutos)
+  cliente --usuarios 200 --acelerar 100  a mesma, em segundos
+  cliente --semente 42 --detalhado       decisões que se repetem, cada troca à vista
+  cliente --fim-de-linha nenhum          manda como os clientes de sala de aula";
+
+fn servidor(texto: &str) -> Result<String, String> {
+    let erro = || Err(format!("esperava HOST ou HOST:PORTA, como localhost:{PORTA_PADRAO}"));
+    // Um IPv6 tem dois-pontos: só entre colchetes se distingue a porta.
+    let sem_porta = match texto.rsplit_once(':') {
+        Some((host, _)) => host.contains(':') && texto.ends_with(']'),
+        None => true,
+    };
+    let completo = if sem_porta { format!("{texto}:{PORTA_PADRAO}") } else { texto.to_owned() };
+    match completo.rsplit_once(':') {
+        Some((host, porta)) if !host.is_empty() && porta.parse::<u16>().is_ok() => Ok(completo),
+        _ => erro(),
+    }
+}
+
+fn aceleracao(texto: &str) -> Result<f64, String> {
+    let vezes = texto.replace(',', ".").parse().ok();
+    vezes
+        .filter(|vezes| (0.001..=1_000_000.0).contains(vezes))
+        .ok_or_else(|| "esperava um número de 0,001 a 1000000".into())
+}
+
+fn faixa_de_ciclos(texto: &str) -> Result<Faixa<u32>, String> {
+    faixa(texto, inteiro(1..=1_000_000))
+}
+
+fn faixa_de_tempo(texto: &str) -> Result<Faixa<Duration>, String> {
+    faixa(texto, duracao)
+}
+
+/// Lê `de..ate`, pontas incluídas, ou um valor só, que é fixo.
+fn faixa<T: PartialOrd + Copy>(
+    texto: &str,
+    ponta: impl Fn(&str) -> Result<T, String>,
+) -> Result<Faixa<T>, String> {
+    let (de, ate) = texto.split_once("..").unwrap_or((texto, texto));
+    let faixa = Faixa { de: ponta(de.trim())?, ate: ponta(ate.trim())? };
+    if faixa.de > faixa.ate {
+        return Err(format!("o começo ({}) passa do fim ({})", de.trim(), ate.trim()));
+    }
+    Ok(faixa)
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn faixas_tem_pontas_inclusas_e_um_valor_e_fixo() {
+        assert_eq!(faixa_de_ciclos("10..20"), Ok(Faixa { de: 10, ate: 20 }));
+        assert_eq!(faixa_de_ciclos("3"), Ok(Faixa { de: 3, ate: 3 }));
+        let ms = Duration::from_millis;
+        assert_eq!(faixa_de_tempo("500ms..3s"), Ok(Faixa { de: ms(500), ate: ms(3000) }));
+        for errada in ["20..10", "0..3", "..", "10..", "a..b", "1...3"] {
+            assert!(faixa_de_ciclos(errada).is_err(), "{errada}");
+        }
+    }
+
+    #[test]
+    fn o_servidor_pode_vir_sem_porta() {
+        assert_eq!(servidor("localhost"), Ok("localhost:12346".into()));
+        assert_eq!(servidor("10.0.0.1:80"), Ok("10.0.0.1:80".into()));
+        assert_eq!(servidor("[::1]"), Ok("[::1]:12346".into()));
+        assert_eq!(servidor("[::1]:80"), Ok("[::1]:80".into()));
+        for errado in ["", ":80", "host:", "host:99999", "host:porta"] {
+            assert!(servidor(errado).is_err(), "{errado}");
+        }
+    }
+
+    #[test]
+    fn a_aceleracao_e_positiva_e_aceita_virgula() {
+        assert_eq!(aceleracao("0,5"), Ok(0.5));
+        for errada in ["0", "-1", "NaN", "inf", "x"] {
+            assert!(aceleracao(errada).is_err(), "{errada}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Monta a multidão, deixa-a viver e recolhe as histórias.
+
+use std::net::ToSocketAddrs;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use protocolo::terminal::{dizer, explicar};
+
+use crate::historia::Historia;
+use crate::opcoes::Opcoes;
+use crate::painel::Painel;
+use crate::parada::Parada;
+use crate::piscina;
+use crate::roteiro::{Regras, Roteiro, acelerada};
+use crate::sessao::{self, Cena};
+use crate::usuario::Usuario;
+
+/// Uma simulação vivida.
+#[derive(Debug)]
+pub struct Simulacao {
+    /// Uma história por usuário que chegou a existir, pela ordem dos números.
+    pub historias: Vec<Historia>,
+    /// A semente usada, dada ou sorteada.
+    pub semente: u64,
+    /// Usuários pedidos.
+    pub usuarios: usize,
+    /// Ciclos que os roteiros previam, ao todo.
+    pub ciclos_previstos: u64,
+    /// Do começo ao fim.
+    pub duracao: Duration,
+    /// Foi interrompida antes do fim?
+    pub interrompida: bool,
+}
+
+impl Simulacao {
+    /// Alguém chegou a conectar?
+    pub fn houve_conexao(&self) -> bool {
+        self.historias.iter().any(|historia| !historia.presencas.is_empty())
+    }
+}
+
+/// Simula a multidão que as opções pedem.
+///
+/// # Errors
+///
+/// O nome do servidor não existe, ou o sistema não deu com que começar. Servidor que não responde
+/// não é erro aqui: cada usuário conta o que lhe aconteceu.
+pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
+    let semente = opcoes.semente.unwrap_or_else(rand::random);
+    let regras = Regras {
+        semente,
+        ciclos: opcoes.ciclos,
+        decisao: opcoes.decisao,
+        escuta: opcoes.escuta,
+        acelerar: opcoes.acelerar,
+    };
+    let ciclos_previstos =
+        (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
+    let enderecos = opcoes.servidor.to_socket_addrs().map_err(|_| {
+        format!("'{}' não é um servidor conhecido; confira --servidor", opcoes.servidor)
+    })?;
+    // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let parada = Parada::ao_sinal()
+        .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
+    let cena = Cena {
+        inicio: Instant::now(),
+        enderecos: enderecos.collect(),
+        espera: opcoes.espera,
+        fim_de_linha: opcoes.fim_de_linha,
+        parada,
+    };
+
+    let (recados, novidades) = mpsc::channel();
+    // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha.
+    let cena = &cena;
+    let viver = move |indice: usize| {
+        let numero = indice + 1;
+        let chegada = chegada(indice, opcoes);
+        let usuario =
+            Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar);
+        sessao::viver(numero, usuario, cena, recados.clone())
+    };
+    let acompanhar = |threads| {
+        anunciar(opcoes, semente, threads);
+        Painel::novo(opcoes, ciclos_previstos).acompanhar(&novidades);
+    };
+    let threads = opcoes.threads.unwrap_or(opcoes.usuarios);
+    let mut historias = piscina::executar(threads, opcoes.usuarios, viver, acompanhar)
+        .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
+    historias.sort_unstable_by_key(|historia| historia.usuario);
+    Ok(Simulacao {
+        historias,
+        semente,
+        usuarios: opcoes.usuarios,
+        ciclos_previstos,
+        duracao: cena.inicio.elapsed(),
+        interrompida: cena.parada.pedida(),
+    })
+}
+
+/// As chegadas se espalham por igual pela rampa.
+fn chegada(indice: usize, opcoes: &Opcoes) -> Duration {
+    let rampa = acelerada(opcoes.rampa, opcoes.acelerar);
+    acelerada(rampa, opcoes.usuarios as f64 / indice as f64)
+}
+
+fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
+    let usuarios = opcoes.usuarios;
+    dizer(format_args!(
+        "cliente: {usuarios} usuários em {threads} threads contra {} (semente {semente})",
+        opcoes.servidor
+    ));
+    if threads < opcoes.threads.unwrap_or(usuarios).min(usuarios) {
+        dizer("cliente: o sistema não deu mais threads; a simulação segue com essas");
+    }
+    if threads < usuarios {
+        dizer(format_args!(
+            "cliente: há menos threads que usuários: só {threads} existem ao mesmo tempo, e os outros \
+             esperam a vez"
+        ));
+    }
+}

@@ -1,0 +1,438 @@
+//! O usuário simulado (§5): conecta, consulta, decide, compra, escuta, repete.
+//!
+//! Uma máquina de estados pura. Quem tem o socket pergunta o próximo passo ([`Usuario::avancar`]) e
+//! conta o que aconteceu ([`Usuario::recebeu`], [`Usuario::caiu`]...); o tempo é um argumento.
+//!
+//! ```text
+//!   Fora ──► Conectando ──► Pronto(CONSULTAR) ──► Esperando ──► Decidindo ──► Pronto(COMPRAR)
+//!    ▲                          ▲                                                  │
+//!    │ queda, --reconectar      └────────────── Escutando ◄───── Esperando ◄───────┘
+//! ```
+//!
+//! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
+//! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa.
+
+use std::time::Duration;
+
+use protocolo::{Comando, Mensagem};
+
+use crate::historia::{Desfecho, Falha, Historia, Operacao, Presenca};
+use crate::roteiro::{Ciclo, Roteiro};
+
+/// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor.
+pub const PRAZO_DA_RESPOSTA: Duration = Duration::from_secs(10);
+
+/// O que fazer agora.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Passo {
+    /// Sem conexão (fechar a que houver), até este instante.
+    Ausentar(Duration),
+    /// Pedir uma conexão, e contar o resultado a [`Usuario::conectou`] ou [`Usuario::caiu`].
+    Conectar,
+    /// Enviar este comando, depois de contar a [`Usuario::vai_enviar`].
+    Enviar(Comando),
+    /// Ouvir o servidor, no máximo até este instante.
+    Ouvir(Duration),
+    /// Fechar a conexão: a simulação deste usuário acabou.
+    Terminar,
+}
+
+/// O que um usuário fez que o mundo quer saber na hora.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Noticia {
+    /// Conectou.
+    Entrou,
+    /// Deixou a conexão.
+    Saiu,
+    /// Comprou uma unidade.
+    Comprou,
+    /// Ouviu que o produto esgotou.
+    Recusado,
+    /// Terminou um ciclo.
+    Ciclo,
+    /// Ouviu um AVISO, com estas palavras.
+    Aviso(String),
+    /// Uma troca completa: o que enviou, o que ouviu e quanto demorou.
+    Troca(Comando, Mensagem, Duration),
+    /// Algo deu errado.
+    Falhou(Falha),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fase {
+    Fora { ate: Duration },
+    Conectando { desde: Duration },
+    Pronto { compra: bool },
+    Esperando { prazo: Duration },
+    Decidindo { ate: Duration },
+    Escutando { ate: Duration },
+    Fim,
+}
+
+/// Um usuário da multidão.
+#[derive(Debug)]
+pub struct Usuario {
+    roteiro: Roteiro,
+    ciclo: Ciclo,
+    ciclos_gastos: u32,
+    reconectar: bool,
+    fase: Fase,
+    historia: Historia,
+    noticias: Vec<Noticia>,
+}
+
+impl Usuario {
+    /// O usuário de número `numero`, que chega em `chegada` e segue `roteiro`. Com `reconectar`,
+    /// abre uma conexão por ciclo; sem, uma para todos.
+    pub fn novo(numero: usize, mut roteiro: Roteiro, chegada: Duration, reconectar: bool) -> Self {
+        let ciclo = roteiro.proximo_ciclo();
+        Usuario {
+            roteiro,
+            ciclo,
+            ciclos_gastos: 0,
+            reconectar,
+            fase: Fase::Fora { ate: chegada },
+            historia: Historia { usuario: numero, ..Historia::default() },
+            noticias: Vec::new(),
+        }
+    }
+
+    /// O próximo passo. Repetir a pergunta sem que nada tenha acontecido repete a resposta.
+    pub fn avancar(&mut self, agora: Duration) -> Passo {
+        match self.fase {
+            Fase::Fora { ate } if agora < ate => return Passo::Ausentar(ate),
+            Fase::Fora { .. } => self.fase = Fase::Conectando { desde: agora },
+            Fase::Esperando { prazo } if agora >= prazo => self.caiu(agora, Falha::SemResposta),
+            Fase::Decidindo { ate } if agora >= ate => self.fase = Fase::Pronto { compra: true },
+            Fase::Escutando { ate } if agora >= ate => self.terminar_ciclo(agora),
+            _ => {}
+        }
+        match self.fase {
+            Fase::Fora { ate } => Passo::Ausentar(ate),
+            Fase::Conectando { .. } => Passo::Conectar,
+            Fase::Pronto { compra: true } => Passo::Enviar(Comando::Comprar),
+            Fase::Pronto { compra: false } => Passo::Enviar(Comando::Consultar),
+            Fase::Esperando { prazo: ate } | Fase::Decidindo { ate } | Fase::Escutando { ate } => {
+                Passo::Ouvir(ate)
+            }
+            Fase::Fim => Passo::Terminar,
+        }
+    }
+
+    /// A conexão pedida se completou.
+    pub fn conectou(&mut self, agora: Duration) {
+        let Fase::Conectando { desde } = self.fase else { return };
+        let presenca = Presenca { pediu: desde, conectou: agora, ..Presenca::default() };
+        self.historia.presencas.push(presenca);
+        self.noticias.push(Noticia::Entrou);
+        self.fase = Fase::Pronto { compra: false };
+    }
+
+    /// O comando pedido vai partir.
+    pub fn vai_enviar(&mut self, agora: Duration) {
+        let Fase::Pronto { compra } = self.fase else { return };
+        let presenca = self.historia.presencas.len().saturating_sub(1);
+        self.historia.operacoes.push(Operacao { presenca, compra, enviada: agora, resposta: None });
+        self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
+    }
+
+    /// Chegou uma mensagem inteira.
+    pub fn recebeu(&mut self, agora: Duration, mensagem: Mensagem) {
+        match (mensagem, self.fase) {
+            // Conversa de uma conexão que já acabou.
+            (_, Fase::Fora { .. } | Fase::Conectando { .. } | Fase::Fim) => {}
+            (Mensagem::Aviso(texto), _) => {
+                if let Some(presenca) = self.historia.presencas.last_mut() {
+                    presenca.avisos.push(agora);
+                }
+                self.noticias.push(Noticia::Aviso(texto));
+            }
+            (Mensagem::Lotado, _) => self.caiu(agora, Falha::Lotado),
+            (resposta, Fase::Esperando { .. }) => self.respondido(agora, resposta),
+            _ => self.falhou(agora, Falha::ForaDeHora),
+        }
+    }
+
+    fn respondido(&mut self, agora: Duration, mensagem: Mensagem) {
+        let Some(operacao) = self.historia.operacoes.last_mut() else { return };
+        let compra = operacao.compra;
+        let desfecho = match (compra, &mensagem) {
+            (false, Mensagem::Estoque(atual)) => Desfecho::Leu(*atual),
+            (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
+            (true, Mensagem::Esgotado) => Desfecho::Recusado,
+            (_, outra) => Desfecho::Estranho(outra.to_string()),
+        };
+        let comando = if compra { Comando::Comprar } else { Comando::Consultar };
+        self.noticias.push(Noticia::Troca(
+            comando,
+            mensagem,
+            agora.saturating_sub(operacao.enviada),
+        ));
+        match desfecho {
+            Desfecho::Leu(_) => {}
+            Desfecho::Comprou(_) => self.noticias.push(Noticia::Comprou),
+            Desfecho::Recusado => self.noticias.push(Noticia::Recusado),
+            Desfecho::Estranho(_) => {
+                self.historia.falhas.push((agora, Falha::RespostaEstranha));
+                self.noticias.push(Noticia::Falhou(Falha::RespostaEstranha));
+            }
+        }
+        operacao.resposta = Some((agora, desfecho));
+        self.fase = if compra {
+            Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }
+        } else {
+            Fase::Decidindo { ate: agora.saturating_add(self.ciclo.decisao) }
+        };
+    }
+
+    /// A conexão não se fez ou se perdeu. Quem não consegue nem conectar desiste; quem perdeu a
+    /// conexão perde o ciclo e volta depois do tempo de uma decisão.
+    pub fn caiu(&mut self, agora: Duration, falha: Falha) {
+        let desiste = matches!(falha, Falha::SemConexao(_));
+        self.falhou(agora, falha);
+        self.deixar_conexao(agora);
+        self.ciclos_gastos += 1;
+        self.fase = if desiste || self.ciclos_gastos >= self.roteiro.ciclos() {
+            Fase::Fim
+        } else {
+            self.ciclo = self.roteiro.proximo_ciclo();
+            Fase::Fora { ate: agora.saturating_add(self.ciclo.decisao) }
+        };
+    }
+
+    /// A simulação foi interrompida: o que estiver em curso fica sem resposta.
+    pub fn interromper(&mut self, agora: Duration) {
+        self.deixar_conexao(agora);
+        self.fase = Fase::Fim;
+    }
+
+    fn terminar_ciclo(&mut self, agora: Duration) {
+        self.historia.ciclos += 1;
+        self.ciclos_gastos += 1;
+        self.noticias.push(Noticia::Ciclo);
+        if self.ciclos_gastos >= self.roteiro.ciclos() {
+            self.deixar_conexao(agora);
+            self.fase = Fase::Fim;
+            return;
+        }
+        self.ciclo = self.roteiro.proximo_ciclo();
+        self.fase = if self.reconectar {
+            self.deixar_conexao(agora);
+            Fase::Fora { ate: agora }
+        } else {
+            Fase::Pronto { compra: false }
+        };
+    }
+
+    fn deixar_conexao(&mut self, agora: Duration) {
+        if let Some(presenca) = self.historia.presencas.last_mut().filter(|p| p.fechou.is_none()) {
+            presenca.fechou = Some(agora);
+            self.noticias.push(Noticia::Saiu);
+        }
+    }
+
+    fn falhou(&mut self, agora: Duration, falha: Falha) {
+        self.historia.falhas.push((agora, falha.clone()));
+        self.noticias.push(Noticia::Falhou(falha));
+    }
+
+    /// As notícias desde a última vez que se perguntou.
+    pub fn noticias(&mut self) -> impl Iterator<Item = Noticia> + '_ {
+        self.noticias.drain(..)
+    }
+
+    /// A história, completa depois de [`Passo::Terminar`].
+    pub fn contar(self) -> Historia {
+        self.historia
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use crate::roteiro::{Faixa, Regras};
+
+    const fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// Um usuário de decisões fixas: decide em 1 s, escuta por 5 s.
+    fn usuario(ciclos: u32, reconectar: bool) -> Usuario {
+        let fixa = |valor| Faixa { de: valor, ate: valor };
+        let regras = Regras {
+            semente: 1,
+            ciclos: Faixa { de: ciclos, ate: ciclos },
+            decisao: fixa(ms(1000)),
+            escuta: fixa(ms(5000)),
+            acelerar: 1.0,
+        };
+        Usuario::novo(1, Roteiro::novo(regras, 1), Duration::ZERO, reconectar)
+    }
+
+    /// Anda até o usuário estar conectado e ter consultado, com a resposta `estoque` aos `agora`.
+    fn consultar(usuario: &mut Usuario, agora: Duration, estoque: i128) {
+        assert_eq!(usuario.avancar(agora), Passo::Enviar(Comando::Consultar));
+        usuario.vai_enviar(agora);
+        assert!(matches!(usuario.avancar(agora), Passo::Ouvir(_)));
+        usuario.recebeu(agora, Mensagem::Estoque(estoque));
+    }
+
+    fn conectar(usuario: &mut Usuario, agora: Duration) {
+        assert_eq!(usuario.avancar(agora), Passo::Conectar);
+        usuario.conectou(agora);
+    }
+
+    #[test]
+    fn um_ciclo_inteiro_na_ordem_e_nos_tempos_da_atividade() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        consultar(&mut ana, ms(10), 10);
+        assert_eq!(ana.avancar(ms(10)), Passo::Ouvir(ms(1010)));
+        assert_eq!(ana.avancar(ms(1009)), Passo::Ouvir(ms(1010)));
+        assert_eq!(ana.avancar(ms(1010)), Passo::Enviar(Comando::Comprar));
+        ana.vai_enviar(ms(1010));
+        ana.recebeu(ms(1020), Mensagem::Compra { restante: 9 });
+        assert_eq!(ana.avancar(ms(1020)), Passo::Ouvir(ms(6020)));
+        assert_eq!(ana.avancar(ms(6020)), Passo::Terminar);
+
+        let historia = ana.contar();
+        assert_eq!(historia.ciclos, 1);
+        assert_eq!(
+            historia.operacoes,
+            [
+                Operacao {
+                    presenca: 0,
+                    compra: false,
+                    enviada: ms(10),
+                    resposta: Some((ms(10), Desfecho::Leu(10))),
+                },
+                Operacao {
+                    presenca: 0,
+                    compra: true,
+                    enviada: ms(1010),
+                    resposta: Some((ms(1020), Desfecho::Comprou(9))),
+                },
+            ]
+        );
+        assert_eq!(historia.presencas[0].fechou, Some(ms(6020)));
+    }
+
+    #[test]
+    fn o_aviso_e_ouvido_decidindo_esperando_e_escutando() {
+        let mut ana = usuario(1, false);
+        let aviso = || Mensagem::Aviso("AVISO: acabou".into());
+        conectar(&mut ana, ms(0));
+        consultar(&mut ana, ms(0), 1);
+        ana.recebeu(ms(500), aviso());
+        assert_eq!(ana.avancar(ms(500)), Passo::Ouvir(ms(1000)), "o aviso não apressa a decisão");
+        assert_eq!(ana.avancar(ms(1000)), Passo::Enviar(Comando::Comprar));
+        ana.vai_enviar(ms(1000));
+        ana.recebeu(ms(1001), aviso());
+        ana.recebeu(ms(1002), Mensagem::Esgotado);
+        ana.recebeu(ms(1003), aviso());
+        assert_eq!(ana.historia.presencas[0].avisos, [ms(500), ms(1001), ms(1003)]);
+        assert_eq!(ana.historia.operacoes[1].resposta, Some((ms(1002), Desfecho::Recusado)));
+        assert!(ana.historia.falhas.is_empty());
+    }
+
+    #[test]
+    fn uma_conexao_para_todos_os_ciclos_ou_uma_por_ciclo() {
+        for (reconectar, conexoes) in [(false, 1), (true, 3)] {
+            let mut ana = usuario(3, reconectar);
+            let mut agora = ms(0);
+            let mut terminou = false;
+            for _ in 0..100 {
+                match ana.avancar(agora) {
+                    Passo::Ausentar(ate) | Passo::Ouvir(ate) => agora = ate,
+                    Passo::Conectar => ana.conectou(agora),
+                    Passo::Enviar(Comando::Consultar) => {
+                        ana.vai_enviar(agora);
+                        ana.recebeu(agora, Mensagem::Estoque(5));
+                    }
+                    Passo::Enviar(_) => {
+                        ana.vai_enviar(agora);
+                        ana.recebeu(agora, Mensagem::Esgotado);
+                    }
+                    Passo::Terminar => terminou = true,
+                }
+            }
+            assert!(terminou);
+            assert_eq!((agora, ana.historia.ciclos), (ms(3 * 6000), 3));
+            assert_eq!(ana.historia.presencas.len(), conexoes);
+            assert!(ana.historia.presencas.iter().all(|p| p.fechou.is_some()));
+        }
+    }
+
+    #[test]
+    fn uma_queda_custa_o_ciclo_e_o_usuario_volta() {
+        let mut ana = usuario(2, false);
+        conectar(&mut ana, ms(0));
+        consultar(&mut ana, ms(0), 5);
+        ana.caiu(ms(100), Falha::Fechada);
+        assert_eq!(ana.avancar(ms(100)), Passo::Ausentar(ms(1100)));
+        conectar(&mut ana, ms(1100));
+        consultar(&mut ana, ms(1100), 5);
+        ana.caiu(ms(1200), Falha::Fechada);
+        assert_eq!(ana.avancar(ms(1200)), Passo::Terminar, "os dois ciclos se foram");
+        assert_eq!((ana.historia.ciclos, ana.historia.falhas.len()), (0, 2));
+    }
+
+    #[test]
+    fn quem_nao_conecta_desiste() {
+        let mut ana = usuario(5, false);
+        assert_eq!(ana.avancar(ms(0)), Passo::Conectar);
+        ana.caiu(ms(0), Falha::SemConexao("recusada".into()));
+        assert_eq!(ana.avancar(ms(0)), Passo::Terminar);
+    }
+
+    #[test]
+    fn sem_resposta_no_prazo_a_operacao_fica_em_aberto() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        assert_eq!(ana.avancar(ms(0)), Passo::Enviar(Comando::Consultar));
+        ana.vai_enviar(ms(0));
+        assert_eq!(ana.avancar(ms(0)), Passo::Ouvir(PRAZO_DA_RESPOSTA));
+        assert_eq!(ana.avancar(PRAZO_DA_RESPOSTA), Passo::Terminar);
+        assert_eq!(ana.historia.operacoes[0].resposta, None);
+        assert_eq!(ana.historia.falhas, [(PRAZO_DA_RESPOSTA, Falha::SemResposta)]);
+        // A resposta que chega tarde é conversa de uma conexão que já acabou.
+        ana.recebeu(PRAZO_DA_RESPOSTA, Mensagem::Estoque(1));
+        assert_eq!(ana.historia.operacoes[0].resposta, None);
+    }
+
+    #[test]
+    fn respostas_trocadas_e_fora_de_hora_sao_falhas_e_a_vida_segue() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        assert_eq!(ana.avancar(ms(0)), Passo::Enviar(Comando::Consultar));
+        ana.vai_enviar(ms(0));
+        ana.recebeu(ms(1), Mensagem::Compra { restante: 3 });
+        ana.recebeu(ms(2), Mensagem::Outra("oi".into()));
+        let falhas: Vec<_> = ana.historia.falhas.iter().map(|(_, falha)| falha.clone()).collect();
+        assert_eq!(falhas, [Falha::RespostaEstranha, Falha::ForaDeHora]);
+        assert_eq!(ana.avancar(ms(2)), Passo::Ouvir(ms(1001)));
+    }
+
+    #[test]
+    fn lotado_e_uma_queda() {
+        let mut ana = usuario(2, false);
+        conectar(&mut ana, ms(0));
+        assert_eq!(ana.avancar(ms(0)), Passo::Enviar(Comando::Consultar));
+        ana.vai_enviar(ms(0));
+        ana.recebeu(ms(1), Mensagem::Lotado);
+        assert_eq!(ana.avancar(ms(1)), Passo::Ausentar(ms(1001)));
+        assert_eq!(ana.historia.falhas, [(ms(1), Falha::Lotado)]);
+    }
+
+    #[test]
+    fn interromper_deixa_a_historia_em_ordem() {
+        let mut ana = usuario(2, false);
+        conectar(&mut ana, ms(0));
+        consultar(&mut ana, ms(0), 5);
+        ana.interromper(ms(300));
+        assert_eq!(ana.avancar(ms(300)), Passo::Terminar);
+        let historia = ana.contar();
+        assert_eq!(historia.presencas[0].fechou, Some(ms(300)));
+        assert!(historia.falhas.is_empty());
+    }
+}
