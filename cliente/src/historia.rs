@@ -6,6 +6,30 @@
 use std::fmt;
 use std::time::Duration;
 
+/// Uma simulação vivida.
+#[derive(Debug)]
+pub struct Simulacao {
+    /// Uma história por usuário que chegou a existir, pela ordem dos números.
+    pub historias: Vec<Historia>,
+    /// A semente usada, dada ou sorteada.
+    pub semente: u64,
+    /// Usuários pedidos.
+    pub usuarios: usize,
+    /// Ciclos que os roteiros previam, ao todo.
+    pub ciclos_previstos: u64,
+    /// Do começo ao fim.
+    pub duracao: Duration,
+    /// Foi interrompida antes do fim?
+    pub interrompida: bool,
+}
+
+impl Simulacao {
+    /// Alguém chegou a conectar?
+    pub fn houve_conexao(&self) -> bool {
+        self.historias.iter().any(|historia| !historia.presencas.is_empty())
+    }
+}
+
 /// Tudo o que um usuário viveu.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Historia {

@@ -6,9 +6,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use cliente::auditoria::auditar;
+use cliente::historia::Simulacao;
 use cliente::opcoes::Opcoes;
 use cliente::resumo::resumir;
-use cliente::simulacao::{Simulacao, simular};
+use cliente::simulacao::simular;
 use protocolo::terminal::{dizer, ler_opcoes};
 
 const NAO_SIMULOU: u8 = 1;

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use crate::historia::{Desfecho, Historia};
-use crate::simulacao::Simulacao;
+use crate::historia::{Desfecho, Historia, Simulacao};
 
 /// O texto do resumo, tabela de latências incluída.
 pub fn resumir(simulacao: &Simulacao) -> String {
@@ -51,7 +50,7 @@ fn escrever(simulacao: &Simulacao, texto: &mut String) -> fmt::Result {
     linha("duração", formatar(simulacao.duracao))?;
     linha("semente", simulacao.semente.to_string())?;
     let falhas = contar_falhas(historias);
-    linha("erros", falhas.values().sum::<u64>().to_string())?;
+    linha("falhas", falhas.values().sum::<u64>().to_string())?;
     for (falha, vezes) in falhas {
         linha("", format!("{vezes} × {falha}"))?;
     }
@@ -77,7 +76,7 @@ fn escrever_latencia(
     // Três algarismos, em nanossegundos; cresce com o que se grava, e por isso gravar não falha.
     let Ok(mut histograma) = Histogram::<u64>::new(3) else { return Ok(()) };
     for amostra in amostras {
-        histograma.saturating_record(u64::try_from(amostra.as_nanos()).unwrap_or(u64::MAX));
+        let _ = histograma.record(u64::try_from(amostra.as_nanos()).unwrap_or(u64::MAX));
     }
     write!(texto, "  {nome:<12}")?;
     for quantil in [0.5, 0.9, 0.99, 0.999, 1.0] {
@@ -143,6 +142,16 @@ mod testes {
         }
         assert_eq!(formatar(Duration::from_millis(2610)), "2,61 s");
         assert_eq!(formatar(Duration::from_micros(9_999)), "10,0 ms");
+    }
+
+    #[test]
+    fn os_percentis_sao_das_amostras() {
+        let mut texto = String::new();
+        let amostras = (1..=1000).map(Duration::from_micros);
+        escrever_latencia(&mut texto, "COMPRAR", amostras).unwrap();
+        let colunas: Vec<&str> = texto.split("  ").filter(|c| !c.trim().is_empty()).collect();
+        let colunas: Vec<&str> = colunas.iter().map(|c| c.trim()).collect();
+        assert_eq!(colunas, ["COMPRAR", "500 µs", "900 µs", "990 µs", "999 µs", "1,00 ms"]);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use protocolo::terminal::{dizer, explicar};
 
-use crate::historia::Historia;
+use crate::historia::Simulacao;
 use crate::opcoes::Opcoes;
 use crate::painel::Painel;
 use crate::parada::Parada;
@@ -14,30 +14,6 @@ use crate::piscina;
 use crate::roteiro::{Regras, Roteiro, acelerada};
 use crate::sessao::{self, Cena};
 use crate::usuario::Usuario;
-
-/// Uma simulação vivida.
-#[derive(Debug)]
-pub struct Simulacao {
-    /// Uma história por usuário que chegou a existir, pela ordem dos números.
-    pub historias: Vec<Historia>,
-    /// A semente usada, dada ou sorteada.
-    pub semente: u64,
-    /// Usuários pedidos.
-    pub usuarios: usize,
-    /// Ciclos que os roteiros previam, ao todo.
-    pub ciclos_previstos: u64,
-    /// Do começo ao fim.
-    pub duracao: Duration,
-    /// Foi interrompida antes do fim?
-    pub interrompida: bool,
-}
-
-impl Simulacao {
-    /// Alguém chegou a conectar?
-    pub fn houve_conexao(&self) -> bool {
-        self.historias.iter().any(|historia| !historia.presencas.is_empty())
-    }
-}
 
 /// Simula a multidão que as opções pedem.
 ///
@@ -47,13 +23,7 @@ impl Simulacao {
 /// não é erro aqui: cada usuário conta o que lhe aconteceu.
 pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
     let semente = opcoes.semente.unwrap_or_else(rand::random);
-    let regras = Regras {
-        semente,
-        ciclos: opcoes.ciclos,
-        decisao: opcoes.decisao,
-        escuta: opcoes.escuta,
-        acelerar: opcoes.acelerar,
-    };
+    let regras = regras(opcoes, semente);
     let ciclos_previstos =
         (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
     let enderecos = opcoes.servidor.to_socket_addrs().map_err(|_| {
@@ -99,10 +69,16 @@ pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
     })
 }
 
+fn regras(opcoes: &Opcoes, semente: u64) -> Regras {
+    let Opcoes { ciclos, decisao, escuta, acelerar, .. } = *opcoes;
+    Regras { semente, ciclos, decisao, escuta, acelerar }
+}
+
 /// As chegadas se espalham por igual pela rampa.
 fn chegada(indice: usize, opcoes: &Opcoes) -> Duration {
-    let rampa = acelerada(opcoes.rampa, opcoes.acelerar);
-    acelerada(rampa, opcoes.usuarios as f64 / indice as f64)
+    let rampa = acelerada(opcoes.rampa, opcoes.acelerar).as_secs_f64();
+    let fracao = indice as f64 / opcoes.usuarios as f64;
+    Duration::try_from_secs_f64(rampa * fracao).unwrap_or(Duration::MAX)
 }
 
 fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
