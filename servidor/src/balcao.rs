@@ -298,9 +298,9 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    /// Ficou leitura para o próximo turno? Então não se espera evento nenhum.
+    /// Ficou algo para o próximo turno? Então não se espera evento nenhum.
     pub fn tem_trabalho(&self) -> bool {
-        !self.filas.leitura.is_empty()
+        !self.filas.leitura.is_empty() || !self.filas.escrita.is_empty()
     }
 
     /// Quando o balcão quer um turno mesmo que nada aconteça.

@@ -140,8 +140,9 @@ impl Reator {
             }
             let agora = Instant::now();
             self.marcar(&eventos, agora);
-            self.aceitar(agora);
             self.balcao.turno(agora, &mut self.registro);
+            // Depois do turno: quem saiu já deixou o lugar para quem chega.
+            self.aceitar(agora);
             self.registro.entregar();
             if self.terminou(agora) {
                 return Ok(self.fechar());

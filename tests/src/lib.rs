@@ -1,1 +1,50 @@
-//! x
+//! As ferramentas dos testes de ponta a ponta.
+//!
+//! - [`binario`] constrói os programas, uma vez por processo, e diz onde estão;
+//! - [`Processo`] é um programa em execução: o que ele escreve, os sinais, o fim;
+//! - [`Servidor`] é um `servidor` aberto em uma porta que o sistema escolheu;
+//! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria.
+//!
+//! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
+//! torce. Nenhum processo sobrevive ao teste que o abriu, nem quando o teste falha.
+//!
+//! Um teste que não consegue o que precisa entra em pânico, com o que viu até ali. É assim que se
+//! falha em um teste, e por isso o pânico é permitido nesta crate.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod captura;
+mod cliente;
+mod processo;
+mod programas;
+mod servidor;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+pub use captura::Captura;
+pub use cliente::Cliente;
+pub use processo::{Processo, Termino, em_um_terminal, executar, palavras_em_ingles};
+pub use programas::{binario, comando};
+pub use rustix::process::Signal;
+pub use servidor::Servidor;
+
+/// O máximo que se espera por qualquer coisa. É muito de propósito: uma máquina ocupada atrasa um
+/// teste, e só um defeito o faz esperar até aqui.
+pub const PRAZO: Duration = Duration::from_secs(20);
+
+/// Tenta até conseguir.
+///
+/// # Panics
+///
+/// Passou o [`PRAZO`]; `o_que` é o que se esperava.
+pub fn ate<T>(o_que: &str, mut tentar: impl FnMut() -> Option<T>) -> T {
+    let limite = Instant::now() + PRAZO;
+    loop {
+        if let Some(valor) = tentar() {
+            return valor;
+        }
+        assert!(Instant::now() < limite, "esperei {PRAZO:?} e nada: {o_que}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}

@@ -1,0 +1,168 @@
+//! O modelo do enunciado: uma thread por conexão e um estoque atrás de um cadeado (§2, §3.1). Serve
+//! para comparar com o laço de eventos e para o desafio prático (§8): com `--sem-trava`, olhar o
+//! estoque e descontá-lo são dois passos, e entre eles cabe a venda de outra thread.
+//!
+//! Fala o mesmo protocolo, com as mesmas linhas, e confessa o que não faz: não limita conexões nem
+//! tempo, não registra nada, não termina em ordem, e um cliente que não lê prende, com a escrita do
+//! AVISO, a thread do comprador.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use protocolo::mensagem::AVISO;
+use protocolo::terminal::{dizer, duracao, explicar, inteiro, ler_opcoes};
+use protocolo::{Comando, ESTOQUE_PADRAO, Linha, Linhas, PORTA_PADRAO, Resposta};
+
+/// O servidor clássico: uma thread por conexão, com ou sem trava
+#[derive(Debug, Parser)]
+#[command(name = "thread_por_conexao", version, before_help = EXEMPLOS)]
+struct Opcoes {
+    /// Porta TCP; com 0, o sistema escolhe uma livre
+    #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(0..=u16::MAX))]
+    porta: u16,
+
+    /// Unidades à venda
+    #[arg(long, value_name = "UNIDADES", default_value_t = ESTOQUE_PADRAO, value_parser = inteiro::<u64>(0..=1_000_000))]
+    estoque: u64,
+
+    /// Vende sem a trava: a condição de corrida do desafio prático
+    #[arg(long)]
+    sem_trava: bool,
+
+    /// Pausa entre olhar o estoque e descontá-lo; alarga a janela da corrida
+    #[arg(long, value_name = "DURAÇÃO", default_value = "0s", value_parser = duracao)]
+    pausa: Duration,
+}
+
+const EXEMPLOS: &str = "  thread_por_conexao                          o modelo do enunciado
+  thread_por_conexao --sem-trava --pausa 1ms  vende mais do que tem";
+
+/// O que todas as threads compartilham.
+struct Loja {
+    /// Atômico para que, mesmo sem a trava, o programa seja Rust seguro: cada passo é indivisível;
+    /// os dois juntos, não.
+    estoque: AtomicI64,
+    trava: Mutex<()>,
+    usa_trava: bool,
+    pausa: Duration,
+    conexoes: Mutex<Vec<Arc<TcpStream>>>,
+}
+
+impl Loja {
+    fn atender(&self, comando: &Comando) -> String {
+        match comando {
+            Comando::Consultar => format!("Estoque atual: {}", self.estoque.load(Ordering::SeqCst)),
+            Comando::Comprar => self.vender(),
+            Comando::Ajuda => Resposta::Ajuda.to_string(),
+            Comando::Sair => Resposta::Despedida.to_string(),
+            Comando::Desconhecido(_) => Resposta::Desconhecido.to_string(),
+        }
+    }
+
+    fn vender(&self) -> String {
+        let _secao_critica = self.usa_trava.then(|| trancar(&self.trava));
+        if self.estoque.load(Ordering::SeqCst) <= 0 {
+            return Resposta::Esgotado.to_string();
+        }
+        // Sem a trava, é aqui que outra thread também vê o estoque positivo.
+        thread::sleep(self.pausa);
+        let restante = self.estoque.fetch_sub(1, Ordering::SeqCst) - 1;
+        // À mão, e não com `Resposta`, que não sabe dizer um número negativo: um servidor certo
+        // nunca precisa.
+        format!("Compra realizada. Estoque restante: {restante}")
+    }
+
+    fn avisar(&self) {
+        for conexao in trancar(&self.conexoes).iter() {
+            // Quem já se foi não ouve; a thread dele descobre sozinha.
+            let _ = writeln!(&**conexao, "{AVISO}");
+        }
+    }
+
+    /// A vida de uma conexão: a thread inteira é dela, e `read` pode bloquear à vontade.
+    fn conversar(&self, conexao: &TcpStream) -> io::Result<()> {
+        let mut conexao = conexao;
+        let mut linhas = Linhas::default();
+        let mut bytes = [0; 1024];
+        loop {
+            let lidos = conexao.read(&mut bytes)?;
+            if lidos == 0 {
+                return Ok(());
+            }
+            let mut pedidos = Vec::new();
+            let mut longa = false;
+            let mut anotar = |linha: Linha<'_>| match linha {
+                Linha::Completa(texto) => pedidos.push(Comando::interpretar(texto)),
+                Linha::LongaDemais => longa = true,
+            };
+            linhas.receber(&bytes[..lidos], &mut anotar);
+            linhas.secou(&mut anotar);
+            for comando in pedidos {
+                let resposta = self.atender(&comando);
+                conexao.write_all(format!("{resposta}\n").as_bytes())?;
+                if resposta.ends_with("restante: 0") {
+                    self.avisar();
+                }
+                if comando == Comando::Sair {
+                    return Ok(());
+                }
+            }
+            if longa {
+                return writeln!(conexao, "{}", Resposta::LinhaLonga);
+            }
+        }
+    }
+}
+
+fn trancar<T>(cadeado: &Mutex<T>) -> MutexGuard<'_, T> {
+    cadeado.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn main() -> ExitCode {
+    let opcoes: Opcoes = match ler_opcoes(std::env::args_os()) {
+        Ok(opcoes) => opcoes,
+        Err(codigo) => return codigo,
+    };
+    match servir(&opcoes) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(erro) => {
+            dizer(format_args!("thread_por_conexao: {}", explicar(&erro)));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn servir(opcoes: &Opcoes) -> io::Result<()> {
+    let escuta = TcpListener::bind((Ipv4Addr::UNSPECIFIED, opcoes.porta))?;
+    let loja = Arc::new(Loja {
+        estoque: AtomicI64::new(i64::try_from(opcoes.estoque).unwrap_or(i64::MAX)),
+        trava: Mutex::new(()),
+        usa_trava: !opcoes.sem_trava,
+        pausa: opcoes.pausa,
+        conexoes: Mutex::new(Vec::new()),
+    });
+    dizer(format_args!(
+        "thread_por_conexao: ouvindo em {} (estoque: {}, {} trava)",
+        escuta.local_addr()?,
+        opcoes.estoque,
+        if opcoes.sem_trava { "sem" } else { "com" },
+    ));
+    loop {
+        let (conexao, _) = escuta.accept()?;
+        let conexao = Arc::new(conexao);
+        let loja = Arc::clone(&loja);
+        thread::Builder::new().spawn(move || {
+            let _ = conexao.set_nodelay(true);
+            trancar(&loja.conexoes).push(Arc::clone(&conexao));
+            // Um reset termina a conversa, não o servidor.
+            let _ = loja.conversar(&conexao);
+            trancar(&loja.conexoes).retain(|outra| !Arc::ptr_eq(outra, &conexao));
+        })?;
+    }
+}

@@ -1,0 +1,152 @@
+//! O fim: o primeiro sinal responde o que já chegou e presta contas; o segundo não espera ninguém.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::TcpStream;
+
+use testes::{Cliente, Servidor, Signal, palavras_em_ingles};
+
+#[test]
+fn ctrl_c_encerra_com_0_e_presta_contas() {
+    presta_contas(Signal::INT);
+}
+
+#[test]
+fn sigterm_encerra_com_0_e_presta_contas() {
+    presta_contas(Signal::TERM);
+}
+
+fn presta_contas(sinal: Signal) {
+    let mut servidor = Servidor::abrir(&["--estoque", "3", "--max-conexoes", "2"]);
+    // Um entra e sai; dois ficam juntos, e um terceiro não cabe.
+    let mut primeiro = servidor.cliente();
+    assert_eq!(primeiro.pede("SAIR"), "Volte sempre!");
+    drop(primeiro);
+    servidor.registro().ate("a saída", |log| log.contains("desconectou (sair)"));
+    let mut clientes = [servidor.cliente(), servidor.cliente()];
+    for cliente in &mut clientes {
+        cliente.pede("CONSULTAR");
+        cliente.pede("COMPRAR");
+        cliente.pede("BARGANHAR");
+    }
+    assert_eq!(servidor.cliente().fim(), "ERRO: Servidor lotado\n");
+
+    servidor.sinal(sinal);
+    for cliente in &mut clientes {
+        assert_eq!(cliente.fim(), "");
+    }
+    drop(clientes);
+    let termino = servidor.termino();
+    assert_eq!(termino.codigo, Some(0));
+    for (nome, numero) in [
+        ("conexões atendidas", 3),
+        ("pico de conexões simultâneas", 2),
+        ("conexões recusadas (lotado)", 1),
+        ("comandos", 7),
+        ("vendas", 2),
+        ("recusas (esgotado)", 0),
+        ("estoque restante", 1),
+        ("linhas de registro perdidas", 0),
+    ] {
+        assert_eq!(termino.conta(nome), numero, "{nome}:\n{}", termino.erro);
+    }
+    assert_eq!(palavras_em_ingles(&termino.erro), [""; 0]);
+}
+
+#[test]
+fn as_contas_de_quem_esgotou_falam_das_recusas() {
+    let mut servidor = Servidor::abrir(&["--estoque", "1"]);
+    let mut cliente = servidor.cliente();
+    cliente.manda("COMPRAR\n".repeat(5));
+    cliente.linhas(6);
+    drop(cliente);
+    let termino = servidor.encerrar();
+    let contas = ["vendas", "recusas (esgotado)", "estoque restante"].map(|n| termino.conta(n));
+    assert_eq!(contas, [1, 4, 0]);
+}
+
+#[test]
+fn sem_cliente_nenhum_encerra_na_hora() {
+    let mut servidor = Servidor::abrir(&[]);
+    let termino = servidor.encerrar();
+    assert_eq!((termino.codigo, termino.conta("conexões atendidas")), (Some(0), 0));
+}
+
+#[test]
+fn o_que_ja_chegou_e_respondido_antes_do_fim() {
+    let mut servidor = Servidor::abrir(&[]);
+    let mut clientes: Vec<Cliente> = (0..20).map(|_| servidor.cliente()).collect();
+    for cliente in &mut clientes {
+        cliente.manda("CONSULTAR\n".repeat(1000));
+    }
+    // O último já tem uma resposta: todos foram aceitos, e de todos ainda há o que ler.
+    assert_eq!(clientes[19].linha(), "Estoque atual: 10");
+    servidor.sinal(Signal::TERM);
+    for (n, cliente) in clientes.iter_mut().enumerate() {
+        let faltam = if n == 19 { 999 } else { 1000 };
+        let ditas = cliente.fim();
+        assert_eq!(ditas.len(), faltam * "Estoque atual: 10\n".len(), "cliente {n}");
+    }
+    drop(clientes);
+    let termino = servidor.termino();
+    assert_eq!((termino.codigo, termino.conta("comandos")), (Some(0), 20_000));
+}
+
+#[test]
+fn o_que_chega_junto_com_o_sinal_e_respondido() {
+    let mut servidor = Servidor::abrir(&["--estoque", "1000"]);
+    let mut cliente = servidor.cliente();
+    assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 1000");
+    // Quando o servidor acordar, os pedidos e o sinal estarão no mesmo turno.
+    servidor.congelado(|| {
+        cliente.manda("COMPRAR\n".repeat(1000));
+        servidor.sinal(Signal::TERM);
+    });
+    let ditas = cliente.fim();
+    drop(cliente);
+    assert!(ditas.ends_with("restante: 0\nAVISO: O estoque acabou de esgotar!\n"), "{ditas}");
+    assert_eq!(ditas.lines().count(), 1001);
+    let termino = servidor.termino();
+    assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 1000));
+}
+
+#[test]
+fn o_segundo_sinal_encerra_na_hora_com_130() {
+    for [primeiro, segundo] in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
+        let mut servidor = Servidor::abrir(&[]);
+        // Este não lê o muito que tem a ouvir, e o servidor lhe dá uns segundos para isso.
+        let mut preso = servidor.cliente();
+        preso.manda("x\n".repeat(100_000));
+        let mut cliente = servidor.cliente();
+        assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 10");
+        servidor.sinal(primeiro);
+        assert_eq!(cliente.fim(), "");
+        // Já encerrando, a porta já está fechada para quem chega.
+        assert!(TcpStream::connect(servidor.endereco()).is_err());
+        servidor.sinal(segundo);
+        let termino = servidor.termino();
+        assert_eq!(termino.codigo, Some(130));
+        assert!(!termino.erro.contains("encerrado"), "{}", termino.erro);
+    }
+}
+
+#[test]
+fn um_cliente_que_nunca_fecha_nao_segura_o_servidor() {
+    let mut servidor = Servidor::abrir(&[]);
+    let mut cliente = servidor.cliente();
+    assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
+    let termino = servidor.encerrar();
+    assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 1));
+    assert_eq!(cliente.fim(), "");
+}
+
+#[test]
+fn um_cliente_que_nao_le_nao_segura_o_servidor() {
+    let mut servidor = Servidor::abrir(&["--silencioso"]);
+    let mut cliente = servidor.cliente();
+    cliente.pede("CONSULTAR");
+    // Quase 7 MB de respostas que ninguém lê: não cabem nos buffers do sistema.
+    cliente.manda("x\n".repeat(100_000));
+    let termino = servidor.encerrar();
+    assert_eq!(termino.codigo, Some(0));
+}

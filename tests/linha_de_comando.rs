@@ -1,0 +1,251 @@
+//! Os programas diante de quem os executa: portas que não abrem, opções erradas, e português sempre.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use testes::{Servidor, Termino, comando, em_um_terminal, executar, palavras_em_ingles};
+
+/// Os programas, e a primeira palavra da ajuda de cada um.
+const PROGRAMAS: [(&str, &str); 3] = [
+    ("servidor", "Servidor "),
+    ("cliente", "Multidão "),
+    ("examples/thread_por_conexao", "O servidor "),
+];
+
+const ESC: char = '\u{1b}';
+
+/// Executa o servidor com opções que não o deixam abrir: sai com 1 e uma linha só, que volta.
+fn nao_abre(opcoes: &[&str]) -> String {
+    let Termino { codigo, saida, erro } = executar("servidor", opcoes);
+    assert_eq!((codigo, saida.as_str()), (Some(1), ""), "{opcoes:?}: {erro}");
+    assert_eq!(erro.matches('\n').count(), 1, "{opcoes:?}: {erro}");
+    assert!(erro.starts_with("servidor: ") && erro.ends_with('\n'), "{opcoes:?}: {erro}");
+    assert_eq!(palavras_em_ingles(&erro), [""; 0], "{opcoes:?}: {erro}");
+    erro
+}
+
+#[test]
+fn uma_porta_ocupada_e_explicada_em_uma_linha() {
+    let servidor = Servidor::abrir(&[]);
+    let porta = servidor.endereco().port().to_string();
+    let erro = nao_abre(&["--endereco", "127.0.0.1", "--porta", &porta]);
+    assert!(erro.contains("já está em uso") && erro.contains(&porta), "{erro}");
+    // E o dono dela nem percebeu.
+    assert_eq!(servidor.cliente().pede("CONSULTAR"), "Estoque atual: 10");
+}
+
+#[test]
+fn um_endereco_de_outra_maquina_e_explicado_em_uma_linha() {
+    let erro = nao_abre(&["--endereco", "192.0.2.1", "--porta", "0"]);
+    assert!(erro.contains("192.0.2.1") && erro.contains("não é desta máquina"), "{erro}");
+}
+
+#[test]
+fn um_nome_desconhecido_e_explicado_em_uma_linha() {
+    // Um rótulo de DNS tem no máximo 63 letras: deste o sistema nem chega a perguntar à rede.
+    for nome in ["x".repeat(64), String::new()] {
+        let erro = nao_abre(&["--endereco", &nome, "--porta", "0"]);
+        assert!(erro.contains(&format!("'{nome}' não é um endereço conhecido")), "{erro}");
+    }
+}
+
+#[test]
+fn um_registro_impossivel_e_explicado_em_uma_linha() {
+    let pasta = tempfile::tempdir().unwrap();
+    for caminho in [pasta.path(), &pasta.path().join("nao/existe.log")] {
+        let caminho = caminho.to_str().unwrap();
+        let erro = nao_abre(&["--porta", "0", "--registro", caminho]);
+        assert!(erro.contains(caminho) && erro.contains("--registro"), "{erro}");
+    }
+}
+
+/// Tudo o que cada programa recusa nas opções.
+fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
+    let servidor = [
+        "--xyz",
+        "-x",
+        "--portas 80",
+        "sobra",
+        "--porta",
+        "--porta abc",
+        "--porta 65536",
+        "--porta=",
+        "--porta 1 --porta 2",
+        "--estoque -1",
+        "--estoque=-1",
+        "--estoque 18446744073709551616",
+        "--estoque 1.5",
+        "--max-conexoes 0",
+        "--max-conexoes muitas",
+        "--ocioso 0s",
+        "--ocioso 5",
+        "--ocioso -5s",
+        "--ocioso",
+        "--silencioso=sim",
+        "--silencioso --silencioso",
+        "--silencioso --registro x",
+        "--registro x --silencioso",
+        "--ajuda=sim",
+    ];
+    let cliente = [
+        "--xyz",
+        "sobra",
+        "--usuario 3",
+        "--usuarios 0",
+        "--usuarios muitos",
+        "--servidor :80",
+        "--servidor host:porta",
+        "--ciclos 20..10",
+        "--ciclos 0..3",
+        "--decisao 1s..",
+        "--decisao 3",
+        "--escuta 1s..500ms",
+        "--acelerar 0",
+        "--acelerar depressa",
+        "--semente -1",
+        "--threads 0",
+        "--rampa",
+        "--espera sempre",
+        "--fim-de-linha cr",
+        "--fim-de-linha",
+        "--detalhado=sim",
+        "--reconectar --reconectar",
+    ];
+    let separar = |linha: &str| linha.split(' ').map(OsString::from).collect::<Vec<_>>();
+    let mut todas: Vec<_> = servidor.map(|linha| ("servidor", separar(linha))).into();
+    todas.extend(cliente.map(|linha| ("cliente", separar(linha))));
+    todas.push(("examples/thread_por_conexao", separar("--pausa x")));
+    for opcao in ["--porta", "--estoque", "--registro", "--ocioso"] {
+        todas.push(("servidor", vec![opcao.into(), "".into()]));
+    }
+    // Um caminho pode não ser UTF-8; um endereço e um número, não.
+    let torto = || OsString::from_vec(b"\xff\xfe".into());
+    todas.extend([
+        ("servidor", vec![torto()]),
+        ("servidor", vec!["--porta".into(), torto()]),
+        ("servidor", vec!["--endereco".into(), torto()]),
+        ("cliente", vec!["--servidor".into(), torto()]),
+    ]);
+    todas
+}
+
+#[test]
+fn opcoes_erradas_saem_com_2_e_uma_explicacao_em_portugues() {
+    for (programa, opcoes) in opcoes_erradas() {
+        let Termino { codigo, saida, erro } = executar(programa, &opcoes);
+        assert_eq!((codigo, saida.as_str()), (Some(2), ""), "{programa} {opcoes:?}: {erro}");
+        assert!(erro.starts_with("erro: ") && erro.contains("'--ajuda'"), "{opcoes:?}: {erro}");
+        assert_eq!(palavras_em_ingles(&erro), [""; 0], "{opcoes:?}: {erro}");
+        assert!(!erro.contains(ESC), "{opcoes:?}: {erro:?}");
+    }
+}
+
+#[test]
+fn o_erro_de_uso_diz_o_que_estava_errado_e_o_que_seria_certo() {
+    for (programa, opcoes, pistas) in [
+        ("servidor", "--portas 80", ["--portas", "--porta"]),
+        ("servidor", "--porta abc", ["'abc'", "de 0 a 65535"]),
+        ("servidor", "--ocioso 5", ["'5'", "500ms"]),
+        ("servidor", "--silencioso --registro x", ["--silencioso", "--registro"]),
+        ("servidor", "--porta", ["falta", "--porta"]),
+        ("cliente", "--usuario 3", ["--usuario", "--usuarios"]),
+        ("cliente", "--ciclos 20..10", ["o começo (20)", "o fim (10)"]),
+        ("cliente", "--decisao 3", ["'3'", "500ms"]),
+        ("cliente", "--fim-de-linha cr", ["'cr'", "lf, crlf, nenhum"]),
+        ("cliente", "--acelerar 0", ["'0'", "0,001"]),
+    ] {
+        let erro = executar(programa, opcoes.split(' ')).erro;
+        for pista in pistas {
+            assert!(erro.contains(pista), "{opcoes}: {erro}");
+        }
+    }
+}
+
+#[test]
+fn a_ajuda_e_a_versao_saem_com_0_e_em_portugues() {
+    for (programa, comeco) in PROGRAMAS {
+        let nome = programa.trim_start_matches("examples/");
+        for opcao in ["--ajuda", "-h", "--help", "--versao", "-V", "--version"] {
+            let Termino { codigo, saida, erro } = executar(programa, [opcao]);
+            assert_eq!((codigo, erro.as_str()), (Some(0), ""), "{programa} {opcao}");
+            assert_eq!(palavras_em_ingles(&saida), [""; 0], "{programa} {opcao}: {saida}");
+            let versao = opcao.contains(['V', 'v']);
+            let esperado = if versao { format!("{nome} ") } else { comeco.to_owned() };
+            assert!(saida.starts_with(&esperado), "{programa} {opcao}: {saida}");
+            assert!(!saida.contains(ESC), "{programa} {opcao}: {saida:?}");
+        }
+    }
+}
+
+/// Confere que a ajuda tem estas partes nesta ordem e, depois delas, todas estas opções.
+fn ajuda_completa(programa: &str, partes: &[&str], opcoes: &[&str]) {
+    let ajuda = executar(programa, ["--ajuda"]).saida;
+    let mut resto = ajuda.as_str();
+    for parte in partes {
+        let onde = resto.find(parte).unwrap_or_else(|| panic!("falta {parte}, na ordem: {ajuda}"));
+        resto = &resto[onde..];
+    }
+    // A largura do terminal pode partir um "[padrão: x]" em duas linhas.
+    let resto = resto.split_whitespace().collect::<Vec<_>>().join(" ");
+    for opcao in opcoes {
+        assert!(resto.contains(opcao), "falta {opcao}: {ajuda}");
+    }
+}
+
+#[test]
+fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
+    ajuda_completa(
+        "servidor",
+        &["Exemplos:", "nc localhost 12346", "Uso:", "Opções:"],
+        &[
+            "--endereco",
+            "--porta",
+            "--estoque",
+            "--max-conexoes",
+            "--ocioso",
+            "--silencioso",
+            "--registro",
+            "--ajuda",
+            "--versao",
+            "[padrão: 0.0.0.0]",
+            "[padrão: 12346]",
+            "[padrão: 10]",
+        ],
+    );
+    ajuda_completa(
+        "cliente",
+        &["Exemplos:", "cliente --usuarios 200", "Uso:", "Opções:"],
+        &[
+            "--servidor <HOST:PORTA>",
+            "[padrão: localhost:12346]",
+            "[padrão: 50]",
+            "[padrão: 10..20]",
+            "[padrão: 500ms..3s]",
+            "[padrão: 5s..10s]",
+            "--acelerar",
+            "--rampa",
+            "--reconectar",
+            "--semente",
+            "--threads",
+            "[padrão: 10s]",
+            "[valores: lf, crlf, nenhum]",
+            "--detalhado",
+        ],
+    );
+}
+
+#[test]
+fn em_um_terminal_ha_cores_e_com_no_color_nao() {
+    for (programa, _) in PROGRAMAS {
+        let tela = em_um_terminal(comando(programa, ["--ajuda"]));
+        assert!(tela.contains(ESC), "o terminal de mentira não convence: {tela:?}");
+        for opcao in ["--ajuda", "--xyz"] {
+            let mut sem_cor = comando(programa, [opcao]);
+            sem_cor.env("NO_COLOR", "1");
+            let tela = em_um_terminal(sem_cor);
+            assert!(tela.contains("Uso:") && !tela.contains(ESC), "{tela:?}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! A multidão inteira, de ponta a ponta: o `cliente` de verdade contra o nosso servidor, contra o
+//! clássico do enunciado e contra servidores que fazem o que não deviam.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use rustix::io::ioctl_fionread;
+use socket2::{Domain, Socket, Type};
+use testes::{
+    Processo, Servidor, Signal, Termino, ate, comando, em_um_terminal, palavras_em_ingles,
+};
+
+/// Executa a multidão contra `servidor`, cem vezes mais depressa que a vida.
+fn multidao(servidor: SocketAddr, opcoes: &str) -> Termino {
+    Processo::iniciar(comando("cliente", argumentos(servidor, opcoes))).termino()
+}
+
+fn argumentos(servidor: SocketAddr, opcoes: &str) -> Vec<String> {
+    let todas = format!("--servidor {servidor} --acelerar 100 {opcoes}");
+    todas.split_whitespace().map(String::from).collect()
+}
+
+/// O número que o resumo do cliente dá a `nome`.
+fn conta(termino: &Termino, nome: &str) -> u64 {
+    let linha = termino.saida.lines().find_map(|linha| linha.trim().strip_prefix(nome));
+    let numero = linha.and_then(|resto| resto.split_whitespace().next()?.parse().ok());
+    numero.unwrap_or_else(|| panic!("o resumo não diz '{nome}':\n{termino:?}"))
+}
+
+fn veredito(termino: &Termino) -> &str {
+    termino.saida.lines().last().unwrap_or_default()
+}
+
+fn avisos_impressos(termino: &Termino) -> usize {
+    termino.saida.matches(": AVISO: O estoque acabou de esgotar!\n").count()
+}
+
+/// Toda a atividade, com estoque para que ele só acabe no meio, quando todos já estão conectados.
+fn a_atividade_inteira(usuarios: u64) {
+    let estoque = usuarios * 5;
+    let mut servidor = Servidor::abrir(&["--estoque", &estoque.to_string()]);
+    let fim = multidao(servidor.endereco(), &format!("--usuarios {usuarios}"));
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert!(!fim.saida.contains("Observação"), "{}", fim.saida);
+
+    let (ciclos, vendas) = (conta(&fim, "ciclos"), conta(&fim, "vendas"));
+    assert!((10 * usuarios..=20 * usuarios).contains(&ciclos), "{ciclos} ciclos");
+    assert_eq!((vendas, conta(&fim, "consultas")), (estoque, ciclos));
+    assert_eq!((conta(&fim, "recusas"), conta(&fim, "falhas")), (ciclos - estoque, 0));
+    assert_eq!(conta(&fim, "AVISOs"), usuarios, "um para cada um");
+    assert_eq!(avisos_impressos(&fim) as u64, usuarios);
+    assert!(fim.saida.contains(&format!("(pico de {usuarios} ao mesmo tempo)")), "{}", fim.saida);
+
+    // Os dois lados contam a mesma história.
+    let contas = servidor.encerrar();
+    assert_eq!(contas.conta("conexões atendidas"), usuarios);
+    assert_eq!(contas.conta("pico de conexões simultâneas"), usuarios);
+    assert_eq!(contas.conta("comandos"), 2 * ciclos);
+    assert_eq!(contas.conta("vendas"), vendas);
+    assert_eq!(contas.conta("recusas (esgotado)"), ciclos - estoque);
+    assert_eq!(contas.conta("estoque restante"), 0);
+}
+
+#[test]
+fn a_atividade_inteira_com_50_usuarios() {
+    a_atividade_inteira(50);
+}
+
+#[test]
+fn a_atividade_inteira_com_200_usuarios() {
+    a_atividade_inteira(200);
+}
+
+#[test]
+fn dez_unidades_e_nenhuma_a_mais() {
+    let servidor = Servidor::abrir(&[]);
+    let fim = multidao(servidor.endereco(), "--usuarios 50 --ciclos 2 --decisao 1s");
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert_eq!((conta(&fim, "vendas"), conta(&fim, "recusas")), (10, 90));
+}
+
+#[test]
+fn cada_fim_de_linha_serve() {
+    for fim_de_linha in ["lf", "crlf", "nenhum"] {
+        let mut servidor = Servidor::abrir(&[]);
+        let opcoes = format!("--usuarios 5 --ciclos 2 --fim-de-linha {fim_de_linha}");
+        let fim = multidao(servidor.endereco(), &opcoes);
+        assert_eq!((fim.codigo, conta(&fim, "falhas")), (Some(0), 0), "{fim_de_linha}: {fim:?}");
+        // Nem um comando a mais: o fim de linha que sobra não vira nada.
+        assert_eq!(servidor.encerrar().conta("comandos"), 20, "{fim_de_linha}");
+    }
+}
+
+#[test]
+fn com_reconectar_cada_ciclo_tem_a_sua_conexao() {
+    let mut servidor = Servidor::abrir(&[]);
+    let fim = multidao(servidor.endereco(), "--usuarios 5 --ciclos 3 --reconectar");
+    assert_eq!((fim.codigo, conta(&fim, "ciclos")), (Some(0), 15), "{fim:?}");
+    assert_eq!(servidor.encerrar().conta("conexões atendidas"), 15);
+}
+
+#[test]
+fn menos_threads_que_usuarios_e_dito_e_ninguem_fica_de_fora() {
+    let servidor = Servidor::abrir(&[]);
+    let fim = multidao(servidor.endereco(), "--usuarios 12 --threads 3 --ciclos 1");
+    assert!(fim.erro.contains("12 usuários em 3 threads"), "{}", fim.erro);
+    assert!(fim.erro.contains("só 3 existem ao mesmo tempo"), "{}", fim.erro);
+    assert_eq!((fim.codigo, conta(&fim, "ciclos")), (Some(0), 12), "{fim:?}");
+    assert!(fim.saida.contains("(pico de 3 ao mesmo tempo)"), "{}", fim.saida);
+}
+
+#[test]
+fn a_semente_dada_ou_sorteada_e_sempre_dita_e_repete_os_ciclos() {
+    let servidor = Servidor::abrir(&[]);
+    let sorteada = multidao(servidor.endereco(), "--usuarios 10 --ciclos 1..9 --escuta 1s");
+    let semente = conta(&sorteada, "semente");
+    assert!(sorteada.erro.contains(&format!("(semente {semente})")), "{}", sorteada.erro);
+    let opcoes = format!("--usuarios 10 --ciclos 1..9 --escuta 1s --semente {semente}");
+    let repetida = multidao(servidor.endereco(), &opcoes);
+    assert_eq!(conta(&repetida, "semente"), semente);
+    assert_eq!(conta(&repetida, "ciclos"), conta(&sorteada, "ciclos"));
+}
+
+#[test]
+fn detalhado_mostra_cada_troca() {
+    let servidor = Servidor::abrir(&["--estoque", "1"]);
+    let fim = multidao(servidor.endereco(), "--usuarios 1 --ciclos 2 --detalhado");
+    for troca in [
+        "usuário 1: CONSULTAR -> Estoque atual: 1 (",
+        "usuário 1: COMPRAR -> Compra realizada. Estoque restante: 0 (",
+        "usuário 1: CONSULTAR -> Estoque atual: 0 (",
+        "usuário 1: COMPRAR -> ERRO: Produto esgotado (",
+    ] {
+        assert_eq!(fim.saida.matches(troca).count(), 1, "{troca}: {}", fim.saida);
+    }
+}
+
+/// Um endereço que recusa conexões até se chamar `listen`; ninguém mais pode tomá-lo.
+fn porta_fechada() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    let endereco = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, endereco)
+}
+
+#[test]
+fn espera_um_servidor_que_ainda_esta_abrindo() {
+    let (socket, endereco) = porta_fechada();
+    let opcoes = argumentos(endereco, "--usuarios 3 --ciclos 1 --espera 60s");
+    let mut cliente = Processo::iniciar(comando("cliente", opcoes));
+    cliente.erro.ate("dizer que espera", |texto| texto.contains("esperando até 1m..."));
+    socket.listen(16).unwrap();
+    atender_sempre(socket.into(), |comando| match comando {
+        "CONSULTAR" => "Estoque atual: 0\n".into(),
+        _ => "ERRO: Produto esgotado\n".into(),
+    });
+    let fim = cliente.termino();
+    assert_eq!((fim.codigo, conta(&fim, "ciclos")), (Some(0), 3), "{fim:?}");
+    assert_eq!(fim.erro.matches("esperando").count(), 1, "{}", fim.erro);
+}
+
+#[test]
+fn sem_servidor_diz_por_que_e_sai_com_1() {
+    let (_socket, endereco) = porta_fechada();
+    let fim = multidao(endereco, "--usuarios 3 --espera 0s");
+    assert_eq!((fim.codigo, fim.saida.as_str()), (Some(1), ""), "{fim:?}");
+    let ultima = fim.erro.lines().last().unwrap();
+    assert!(ultima.contains("conexão recusada") && ultima.contains("cargo run -p servidor"));
+    assert_eq!(palavras_em_ingles(&fim.erro.replace("cargo run", "")), [""; 0]);
+}
+
+/// Um servidor de mentira: cada `read` é um comando, como nas salas de aula, e `responder` diz o que
+/// mandar de volta, letra por letra.
+fn servidor_que(responder: impl FnMut(&str) -> String + Send + 'static) -> SocketAddr {
+    let porta = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endereco = porta.local_addr().unwrap();
+    atender_sempre(porta, responder);
+    endereco
+}
+
+fn atender_sempre(porta: TcpListener, responder: impl FnMut(&str) -> String + Send + 'static) {
+    let responder = Arc::new(Mutex::new(responder));
+    let atender = move |mut conexao: TcpStream| {
+        let mut bytes = [0; 1024];
+        while let Ok(lidos @ 1..) = conexao.read(&mut bytes) {
+            let comando = String::from_utf8_lossy(&bytes[..lidos]).trim().to_owned();
+            let resposta = (responder.lock().unwrap())(&comando);
+            if conexao.write_all(resposta.as_bytes()).is_err() {
+                break;
+            }
+        }
+    };
+    // As threads morrem com o processo do teste; nenhuma segura nada que outro teste use.
+    thread::spawn(move || {
+        for conexao in porta.incoming().flatten() {
+            let atender = atender.clone();
+            thread::spawn(move || atender(conexao));
+        }
+    });
+}
+
+#[test]
+fn entende_quem_nao_manda_fim_de_linha_e_quem_cola_as_mensagens() {
+    let mut estoque = 3;
+    let endereco = servidor_que(move |comando| match (comando, estoque) {
+        ("CONSULTAR", _) => format!("Estoque atual: {estoque}"),
+        (_, 0) => "ERRO: Produto esgotado".into(),
+        (_, 1) => {
+            estoque = 0;
+            "Compra realizada. Estoque restante: 0AVISO: O estoque acabou de esgotar!".into()
+        }
+        _ => {
+            estoque -= 1;
+            format!("Compra realizada. Estoque restante: {estoque}")
+        }
+    });
+    let fim = multidao(endereco, "--usuarios 1 --ciclos 5 --fim-de-linha nenhum");
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    let contas = ["consultas", "vendas", "recusas", "AVISOs", "falhas"].map(|n| conta(&fim, n));
+    assert_eq!(contas, [5, 3, 2, 1, 0], "{}", fim.saida);
+}
+
+#[test]
+fn acusa_quem_vende_a_mesma_unidade_duas_vezes() {
+    let endereco = servidor_que(|comando| match comando {
+        "CONSULTAR" => "Estoque atual: 10\n".into(),
+        _ => "Compra realizada. Estoque restante: 9\n".into(),
+    });
+    let fim = multidao(endereco, "--usuarios 2 --ciclos 1");
+    assert_eq!(fim.codigo, Some(3), "{fim:?}");
+    let veredito = veredito(&fim);
+    assert!(veredito.starts_with("Veredito: INCONSISTENTE: a mesma unidade vendida duas vezes"));
+    assert!(veredito.contains("usuário 1 ") && veredito.contains("usuário 2 "), "{veredito}");
+}
+
+#[test]
+fn um_servidor_que_responde_bobagem_e_falha_e_nao_derruba() {
+    let endereco = servidor_que(|_| "\u{1b}[2Jolá!\n".into());
+    let fim = multidao(endereco, "--usuarios 2 --ciclos 1 --detalhado");
+    assert_eq!((fim.codigo, conta(&fim, "falhas")), (Some(0), 4), "{fim:?}");
+    assert!(fim.saida.contains("4 × resposta fora do protocolo"), "{}", fim.saida);
+    assert!(!fim.saida.contains('\u{1b}'), "o servidor não comanda o terminal de quem o testa");
+}
+
+#[test]
+fn a_casa_cheia_e_uma_falha_contada_e_o_veredito_continua_valendo() {
+    let servidor = Servidor::abrir(&["--max-conexoes", "5"]);
+    let fim = multidao(servidor.endereco(), "--usuarios 20 --ciclos 2");
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert!(fim.saida.contains("× servidor lotado"), "{}", fim.saida);
+}
+
+#[test]
+fn o_servidor_que_morre_no_meio_e_uma_falha_contada() {
+    let servidor = Servidor::abrir(&[]);
+    let opcoes = argumentos(servidor.endereco(), "--usuarios 10 --escuta 10s --espera 0s");
+    let mut cliente = Processo::iniciar(comando("cliente", opcoes));
+    servidor.registro().ate("as primeiras compras", |texto| texto.matches("COMPRAR").count() > 20);
+    servidor.sinal(Signal::KILL);
+    let fim = cliente.termino();
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert!(fim.saida.contains("× não conectou: conexão recusada"), "{}", fim.saida);
+}
+
+#[test]
+fn ctrl_c_da_o_resumo_parcial_e_sai_com_130() {
+    for sinal in [Signal::INT, Signal::TERM] {
+        let servidor = Servidor::abrir(&[]);
+        // Sem acelerar: quem decide ou escuta por segundos acorda na hora.
+        let opcoes = ["--servidor", &servidor.endereco().to_string(), "--usuarios", "20"];
+        let mut cliente = Processo::iniciar(comando("cliente", opcoes));
+        servidor.registro().ate("todos", |texto| texto.matches("CONSULTAR").count() == 20);
+        cliente.sinal(sinal);
+        let fim = cliente.termino();
+        assert_eq!((fim.codigo, veredito(&fim)), (Some(130), "Veredito: CONSISTENTE"), "{fim:?}");
+        assert!(fim.saida.contains("Resumo (parcial: interrompida)"), "{}", fim.saida);
+        assert_eq!(conta(&fim, "falhas"), 0, "fechar os sockets não é falha: {}", fim.saida);
+    }
+}
+
+#[test]
+fn ctrl_c_enquanto_espera_o_servidor_tambem_vale() {
+    let (_socket, endereco) = porta_fechada();
+    let opcoes = argumentos(endereco, "--usuarios 5 --espera 1h");
+    let mut cliente = Processo::iniciar(comando("cliente", opcoes));
+    cliente.erro.ate("dizer que espera", |texto| texto.contains("esperando"));
+    cliente.sinal(Signal::INT);
+    assert_eq!(cliente.termino().codigo, Some(130));
+}
+
+#[test]
+fn o_segundo_ctrl_c_encerra_na_hora() {
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    // Um console que ninguém lê: com o cano cheio, nem o resumo sai, e o primeiro sinal não basta.
+    let (leitor, escritor) = std::io::pipe().unwrap();
+    let opcoes = argumentos(
+        servidor.endereco(),
+        "--usuarios 50 --ciclos 1000 --decisao 0s --escuta 0s --detalhado",
+    );
+    let mut comando = comando("cliente", opcoes);
+    comando.stdout(Stdio::from(escritor));
+    let mut cliente = Processo::iniciar(comando);
+    ate("o cano encher", || (ioctl_fionread(leitor.as_fd()).unwrap() > 60_000).then_some(()));
+    cliente.sinal(Signal::INT);
+    cliente.sinal(Signal::TERM);
+    assert_eq!(cliente.termino().codigo, Some(130));
+}
+
+#[test]
+fn uma_saida_fechada_nao_muda_o_veredito() {
+    let endereco = servidor_que(|comando| match comando {
+        "CONSULTAR" => "Estoque atual: 10\n".into(),
+        _ => "Compra realizada. Estoque restante: 9\n".into(),
+    });
+    let (leitor, escritor) = std::io::pipe().unwrap();
+    drop(leitor);
+    let mut comando = comando("cliente", argumentos(endereco, "--usuarios 2 --ciclos 1"));
+    comando.stdout(Stdio::from(escritor));
+    let fim = Processo::iniciar(comando).termino();
+    assert_eq!(fim.codigo, Some(3), "{fim:?}");
+    assert!(!fim.erro.contains("panicked"), "{}", fim.erro);
+}
+
+#[test]
+fn o_andamento_so_se_mexe_em_um_terminal() {
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    let opcoes = argumentos(servidor.endereco(), "--usuarios 5 --ciclos 3");
+    let mudo = Processo::iniciar(comando("cliente", &opcoes)).termino();
+    assert_eq!(mudo.erro.lines().count(), 1, "{}", mudo.erro);
+    assert!(!mudo.erro.contains(['\r', '\u{1b}']), "{:?}", mudo.erro);
+    let vivo = em_um_terminal(comando("cliente", &opcoes));
+    assert!(vivo.contains("15 ciclos") && vivo.contains("recusas"), "{vivo:?}");
+}
+
+/// O servidor clássico do enunciado, o exemplo que acompanha o nosso.
+fn classico(opcoes: &str) -> (Processo, SocketAddr) {
+    let opcoes = format!("--porta 0 {opcoes}");
+    let processo =
+        Processo::iniciar(comando("examples/thread_por_conexao", opcoes.split_whitespace()));
+    let dito = processo.erro.ate("a linha de abertura", |texto| texto.contains('\n'));
+    let porta = dito.split_once("0.0.0.0:").and_then(|(_, resto)| resto.split_once(' '));
+    let porta: u16 = porta.and_then(|(porta, _)| porta.parse().ok()).expect(&dito);
+    (processo, SocketAddr::from(([127, 0, 0, 1], porta)))
+}
+
+#[test]
+fn uma_thread_por_conexao_com_trava_tambem_vende_certo() {
+    let (_processo, endereco) = classico("--pausa 1ms");
+    let fim = multidao(endereco, "--usuarios 50 --ciclos 2");
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert_eq!(conta(&fim, "vendas"), 10);
+}
+
+#[test]
+fn sem_a_trava_vende_mais_do_que_tem_e_a_auditoria_ve() {
+    // A pausa é longa para que a corrida aconteça em qualquer máquina, e não só em uma ocupada.
+    let (_processo, endereco) = classico("--sem-trava --pausa 200ms");
+    let fim = multidao(endereco, "--usuarios 50 --ciclos 1 --decisao 0s");
+    assert!(conta(&fim, "vendas") > 10, "{}", fim.saida);
+    assert_eq!(fim.codigo, Some(3), "{fim:?}");
+    assert!(veredito(&fim).contains("estoque negativo"), "{}", veredito(&fim));
+}

@@ -1,0 +1,200 @@
+//! O registro: o que ele diz, aonde vai, e que um destino que não anda nunca para as vendas.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
+
+use testes::{Servidor, Termino, comando};
+
+const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
+const PERDIDAS: &str = "linhas de registro perdidas";
+
+#[test]
+fn cada_acontecimento_da_uma_linha_com_hora_cliente_e_resposta() {
+    // As horas do registro são cortadas no milissegundo.
+    let antes = SystemTime::now() - Duration::from_millis(1);
+    let mut servidor = Servidor::abrir(&["--estoque", "1", "--max-conexoes", "2"]);
+    let espera = |linha: &str| {
+        servidor.registro().ate(linha, |log| log.contains(linha));
+    };
+
+    let mut a = servidor.cliente();
+    a.pede("Consultar");
+    let mut b = servidor.cliente();
+    b.pede("CONSULTAR");
+    let mut c = servidor.cliente();
+    c.fim();
+    a.pede("comprar");
+    a.linha();
+    b.linha();
+    a.pede("COMPRAR");
+    a.pede("xyz \u{1b}[2Jé");
+    a.pede("sair");
+    a.fim();
+    let nomes = [&a, &b, &c].map(|cliente| cliente.endereco().to_string());
+    // Um de cada vez, para que o registro inteiro possa ser comparado.
+    drop((a, c));
+    espera("desconectou (sair)");
+    drop(b);
+    espera("desconectou (fim)");
+    let mut d = servidor.cliente();
+    d.pede("CONSULTAR");
+    let nome_d = d.endereco();
+    d.resetar();
+    espera("desconectou (reset)");
+    let mut e = servidor.cliente();
+    e.manda("x".repeat(600));
+    e.fim();
+    let nome_e = e.endereco();
+    drop(e);
+    espera("desconectou (linha longa)");
+    let f = servidor.cliente();
+    let nome_f = f.endereco();
+    espera(&format!("{nome_f} conectou"));
+    f.fechar_escrita();
+    espera(&format!("{nome_f} desconectou (fim)"));
+    let mut g = servidor.cliente();
+    let nome_g = g.endereco();
+    espera(&format!("{nome_g} conectou"));
+    servidor.sinal(testes::Signal::INT);
+    g.fim();
+    drop(g);
+
+    let log = servidor.termino().saida;
+    let depois = SystemTime::now();
+    let mut ditas = Vec::new();
+    for linha in log.lines() {
+        let (hora, resto) = linha.split_once(' ').unwrap();
+        assert_eq!(hora.len(), "2025-11-23T13:33:00.123Z".len(), "{linha}");
+        let hora = humantime::parse_rfc3339(hora).unwrap();
+        assert!(antes <= hora && hora <= depois, "{linha}");
+        ditas.push(resto);
+    }
+    let [a, b, c] = nomes;
+    let erro = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
+    let esperadas = [
+        format!("{a} conectou (ativas: 1)"),
+        format!("{a} CONSULTAR -> Estoque atual: 1"),
+        format!("{b} conectou (ativas: 2)"),
+        format!("{b} CONSULTAR -> Estoque atual: 1"),
+        format!("{c} desconectou (lotado)"),
+        format!("{a} COMPRAR -> Compra realizada. Estoque restante: 0"),
+        format!("{AVISO} -> 2 clientes"),
+        format!("{a} COMPRAR -> ERRO: Produto esgotado"),
+        format!("{a} xyz \\x1b[2J\\xc3\\xa9 -> {erro}"),
+        format!("{a} SAIR -> Volte sempre!"),
+        format!("{a} desconectou (sair)"),
+        format!("{b} desconectou (fim)"),
+        format!("{nome_d} conectou (ativas: 1)"),
+        format!("{nome_d} CONSULTAR -> Estoque atual: 0"),
+        format!("{nome_d} desconectou (reset)"),
+        format!("{nome_e} conectou (ativas: 1)"),
+        format!("{nome_e} (linha longa) -> ERRO: Linha longa demais"),
+        format!("{nome_e} desconectou (linha longa)"),
+        format!("{nome_f} conectou (ativas: 1)"),
+        format!("{nome_f} desconectou (fim)"),
+        format!("{nome_g} conectou (ativas: 1)"),
+        format!("{nome_g} desconectou (encerramento)"),
+    ];
+    assert_eq!(ditas, esperadas);
+}
+
+#[test]
+fn silencioso_nada_diz_na_saida_e_nada_perde() {
+    let mut servidor = Servidor::abrir(&["--silencioso"]);
+    servidor.cliente().pede("COMPRAR");
+    let termino = servidor.encerrar();
+    assert_eq!(termino.saida, "");
+    assert_eq!((termino.conta("vendas"), termino.conta(PERDIDAS)), (1, 0));
+}
+
+#[test]
+fn o_arquivo_de_registro_cresce_a_cada_execucao_e_o_console_fica_quieto() {
+    let pasta = tempfile::tempdir().unwrap();
+    let arquivo = pasta.path().join("vendas.log");
+    let mut clientes = Vec::new();
+    for execucao in 1..=2 {
+        let mut servidor = Servidor::abrir(&["--registro", arquivo.to_str().unwrap()]);
+        let mut cliente = servidor.cliente();
+        clientes.push(cliente.endereco());
+        assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
+        drop(cliente);
+        let termino = servidor.encerrar();
+        assert_eq!((termino.saida.as_str(), termino.conta(PERDIDAS)), ("", 0));
+        let log = fs::read_to_string(&arquivo).unwrap();
+        for cliente in &clientes {
+            assert!(log.contains(&format!(" {cliente} COMPRAR -> Compra realizada")), "{log}");
+        }
+        assert_eq!(log.lines().count(), 3 * execucao, "{log}");
+    }
+}
+
+#[test]
+fn um_console_que_ninguem_le_nao_para_as_vendas() {
+    const COMANDOS: usize = 20_000;
+    const PEDACO: usize = 500;
+    let (mut leitor, escritor) = io::pipe().unwrap();
+    let mut comando = comando("servidor", ["--estoque", "20000"]);
+    comando.stdout(escritor);
+    let mut servidor = Servidor::de(comando);
+
+    // Mais de 1 MB de registro, e o cano tem 64 KiB.
+    let mut cliente = servidor.cliente();
+    for pedaco in 1..=COMANDOS / PEDACO {
+        cliente.manda("COMPRAR\n".repeat(PEDACO));
+        let ultima = cliente.linhas(PEDACO).pop().unwrap();
+        let restante = COMANDOS - pedaco * PEDACO;
+        assert_eq!(ultima, format!("Compra realizada. Estoque restante: {restante}"));
+    }
+    assert_eq!(cliente.linha(), AVISO);
+    drop(cliente);
+
+    let termino = servidor.encerrar();
+    assert_eq!(termino.codigo, Some(0));
+    assert_eq!(termino.conta("vendas"), COMANDOS as u64);
+    // Entrada, saída, AVISO e os comandos: o que não está no cano foi contado como perdido.
+    let mut no_cano = String::new();
+    leitor.read_to_string(&mut no_cano).unwrap();
+    let perdidas = termino.conta(PERDIDAS);
+    let total = COMANDOS as u64 + 3;
+    assert!(0 < perdidas && perdidas <= total, "{perdidas}");
+    assert!(no_cano.matches('\n').count() as u64 + perdidas >= total, "{perdidas}\n{no_cano}");
+}
+
+#[test]
+fn um_console_fechado_nao_para_as_vendas() {
+    let (leitor, escritor) = io::pipe().unwrap();
+    drop(leitor);
+    tudo_se_perde(escritor.into());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn um_disco_cheio_nao_para_as_vendas() {
+    tudo_se_perde(File::options().write(true).open("/dev/full").unwrap().into());
+}
+
+/// Vende com um console em que nada se escreve: cada linha, e só elas, consta como perdida.
+fn tudo_se_perde(saida: Stdio) {
+    let mut comando = comando("servidor", ["--estoque", "3"]);
+    comando.stdout(saida);
+    let mut servidor = Servidor::de(comando);
+    let mut cliente = servidor.cliente();
+    for restante in [2, 1, 0] {
+        let resposta = cliente.pede("COMPRAR");
+        assert_eq!(resposta, format!("Compra realizada. Estoque restante: {restante}"));
+    }
+    assert_eq!(cliente.linha(), AVISO);
+    for _ in 0..100 {
+        assert_eq!(cliente.pede("COMPRAR"), "ERRO: Produto esgotado");
+    }
+    drop(cliente);
+    let termino: Termino = servidor.encerrar();
+    assert_eq!(termino.codigo, Some(0));
+    assert_eq!((termino.conta("vendas"), termino.conta("recusas (esgotado)")), (3, 100));
+    // A entrada, 103 comandos, o AVISO e a saída.
+    assert_eq!(termino.conta(PERDIDAS), 1 + 103 + 1 + 1);
+}

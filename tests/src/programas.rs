@@ -1,0 +1,71 @@
+//! Os programas sob teste, construídos pelo próprio teste.
+//!
+//! O cargo só constrói os binários de outra crate se alguém pedir, e `cargo test -p testes` não
+//! pede. Construir aqui dispensa qualquer passo antes do teste, e garante que ele nunca prova um
+//! binário velho.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// O caminho do programa `nome` desta workspace (de um exemplo, `examples/nome`), construído com o mesmo perfil deste teste.
+///
+/// # Panics
+///
+/// O programa não compila ou não existe.
+pub fn binario(nome: &str) -> PathBuf {
+    static PASTA: OnceLock<PathBuf> = OnceLock::new();
+    let caminho = PASTA.get_or_init(construir).join(format!("{nome}{}", env::consts::EXE_SUFFIX));
+    assert!(caminho.is_file(), "não há {}", caminho.display());
+    caminho
+}
+
+/// Um programa desta workspace pronto para [`Processo::iniciar`](crate::Processo::iniciar), com as
+/// duas saídas capturadas e sem o que o ambiente de quem testa possa dizer sobre cores.
+pub fn comando(nome: &str, argumentos: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
+    let mut comando = Command::new(binario(nome));
+    comando.args(argumentos);
+    comando.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for cor in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        comando.env_remove(cor);
+    }
+    // Se algo entrar em pânico, que se veja: os testes procuram por isso.
+    comando.env("RUST_BACKTRACE", "1");
+    comando
+}
+
+/// Constrói os programas e diz a pasta em que ficaram.
+fn construir() -> PathBuf {
+    // O executável deste teste está em <alvo>/<perfil>/deps, quer o alvo venha de
+    // CARGO_TARGET_DIR, de --target-dir ou da configuração.
+    let este = env::current_exe().unwrap();
+    let pasta = este.ancestors().nth(2).unwrap();
+    let perfil = match pasta.file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev",
+        Some(outro) => outro,
+    };
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
+    let saida = Command::new(cargo)
+        .args([
+            "build",
+            "-p",
+            "servidor",
+            "-p",
+            "cliente",
+            "--bins",
+            "--examples",
+            "--profile",
+            perfil,
+        ])
+        .arg("--target-dir")
+        .arg(pasta.parent().unwrap())
+        .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let erros = String::from_utf8_lossy(&saida.stderr);
+    assert!(saida.status.success(), "os programas não compilam:\n{erros}");
+    pasta.into()
+}

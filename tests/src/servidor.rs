@@ -1,0 +1,86 @@
+//! O programa `servidor`, aberto para um teste.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use crate::{Captura, Cliente, Processo, Signal, Termino, comando};
+
+/// Um servidor aberto em 127.0.0.1, em uma porta que o sistema escolheu.
+#[derive(Debug)]
+pub struct Servidor {
+    processo: Processo,
+    endereco: SocketAddr,
+}
+
+impl Servidor {
+    /// Abre um servidor, com estas opções a mais.
+    ///
+    /// # Panics
+    ///
+    /// Ele não abriu.
+    pub fn abrir(opcoes: &[&str]) -> Self {
+        Servidor::de(comando("servidor", opcoes))
+    }
+
+    /// Abre o servidor que `comando` inicia, com a saída padrão que o teste escolheu.
+    ///
+    /// # Panics
+    ///
+    /// Ele não abriu, ou a primeira linha não é a combinada.
+    pub fn de(mut comando: Command) -> Self {
+        comando.args(["--endereco", "127.0.0.1", "--porta", "0"]);
+        let processo = Processo::iniciar(comando);
+        let dito = processo.erro.ate("a linha de abertura", |texto| texto.contains('\n'));
+        let endereco = dito
+            .strip_prefix("servidor: ouvindo em ")
+            .and_then(|resto| resto.split(' ').next())
+            .and_then(|endereco| endereco.parse().ok())
+            .unwrap_or_else(|| panic!("isto não é a linha de abertura: {dito}"));
+        Servidor { processo, endereco }
+    }
+
+    /// Onde ele escuta.
+    pub fn endereco(&self) -> SocketAddr {
+        self.endereco
+    }
+
+    /// O registro, se sai na saída padrão.
+    pub fn registro(&self) -> &Captura {
+        &self.processo.saida
+    }
+
+    /// O que ele disse na saída de erro.
+    pub fn erro(&self) -> &Captura {
+        &self.processo.erro
+    }
+
+    /// Um cliente novo, conectado.
+    pub fn cliente(&self) -> Cliente {
+        Cliente::conectar(self.endereco)
+    }
+
+    /// Manda um sinal.
+    pub fn sinal(&self, sinal: Signal) {
+        self.processo.sinal(sinal);
+    }
+
+    /// Faz algo com o servidor congelado: quando ele acordar, tudo já terá chegado, e ele verá no
+    /// mesmo turno o que costuma ver aos poucos.
+    pub fn congelado<T>(&self, fazer: impl FnOnce() -> T) -> T {
+        self.sinal(Signal::STOP);
+        let feito = fazer();
+        self.sinal(Signal::CONT);
+        feito
+    }
+
+    /// Espera que ele termine.
+    pub fn termino(&mut self) -> Termino {
+        self.processo.termino()
+    }
+
+    /// Manda que termine, e espera.
+    pub fn encerrar(&mut self) -> Termino {
+        self.sinal(Signal::TERM);
+        self.termino()
+    }
+}
