@@ -3,10 +3,11 @@
 //! ```text
 //!   evento ──► marcar       a conexão está legível, gravável: só se anota
 //!                │
-//!   turno ──►  vigiar       prazos vencidos
-//!              ler          uma leitura de cada conexão marcada; os pedidos, na ordem, formam o lote
+//!   turno ──►  ler          uma leitura de cada conexão marcada; os pedidos, na ordem, formam o lote
 //!              decidir      a loja atende o lote inteiro; as respostas ficam na saída de cada conexão
 //!              responder    uma escrita por conexão que tem o que ouvir, AVISO incluído
+//!              vigiar       prazos vencidos; depois de ler e escrever, para não cobrar de um cliente
+//!                           o atraso do laço
 //!              enterrar     as mortas saem do slab por último: nenhuma chave troca de dono no turno
 //! ```
 //!
@@ -181,22 +182,11 @@ impl<F: Read + Write> Balcao<F> {
 
     /// O turno inteiro. Não bloqueia e não falha.
     pub fn turno(&mut self, agora: Instant, registro: &mut Registro) {
-        self.vigiar(agora);
         self.ler(agora);
         self.decidir(agora, registro);
         self.responder(agora);
+        self.vigiar(agora);
         self.enterrar(registro);
-    }
-
-    fn vigiar(&mut self, agora: Instant) {
-        if agora < self.proxima_ronda {
-            return;
-        }
-        self.proxima_ronda = agora + self.passo_da_ronda();
-        for (chave, posto) in &mut self.postos {
-            posto.conexao.vigiar(agora, self.limites.ocioso);
-            self.filas.acolher(chave, posto);
-        }
     }
 
     fn ler(&mut self, agora: Instant) {
@@ -213,8 +203,8 @@ impl<F: Read + Write> Balcao<F> {
                 let lote = &mut self.lote;
                 posto.conexao.ler(&mut self.rascunho, agora, |pedido| lote.push((chave, pedido)));
             }
-            if self.encerrando && posto.conexao.leu_tudo() {
-                posto.conexao.despedir(Fim::Encerramento);
+            if self.encerrando {
+                posto.conexao.encerrar();
             }
             self.filas.acolher(chave, posto);
         }
@@ -270,6 +260,17 @@ impl<F: Read + Write> Balcao<F> {
             self.filas.acolher(chave, posto);
         }
         self.filas.escrita = escrita;
+    }
+
+    fn vigiar(&mut self, agora: Instant) {
+        if agora < self.proxima_ronda {
+            return;
+        }
+        self.proxima_ronda = agora + self.passo_da_ronda();
+        for (chave, posto) in &mut self.postos {
+            posto.conexao.vigiar(agora, self.limites.ocioso);
+            self.filas.acolher(chave, posto);
+        }
     }
 
     fn enterrar(&mut self, registro: &mut Registro) {

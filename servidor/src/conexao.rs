@@ -210,16 +210,12 @@ impl<F: Read + Write> Conexao<F> {
         self.leu_em = agora;
         let fez = &mut self.fez_o_ultimo;
         self.linhas.receber(&rascunho[..lidos], |linha| entender(linha, fez, &mut pedir));
+        self.contar_prazo_da_linha(agora, rascunho[..lidos].contains(&b'\n'));
         if lidos < rascunho.len() {
             // Uma leitura curta esvaziou o socket (epoll(7)), e o que vier depois dará outro
             // evento. Menos o fim que o evento desta leitura já trazia: esse não se repete.
             self.legivel = self.fim_a_vista;
             self.secou(&mut pedir);
-        }
-        if !self.linhas.incompleta() {
-            self.linha_desde = None;
-        } else if self.linha_desde.is_none() {
-            self.linha_desde = Some(agora);
         }
     }
 
@@ -227,11 +223,26 @@ impl<F: Read + Write> Conexao<F> {
     fn secou(&mut self, pedir: &mut impl FnMut(Pedido)) {
         let fez = &mut self.fez_o_ultimo;
         self.linhas.secou(|linha| entender(linha, fez, pedir));
+        if !self.linhas.incompleta() {
+            self.linha_desde = None;
+        }
     }
 
-    /// Já leu tudo o que o socket tinha?
-    pub fn leu_tudo(&self) -> bool {
-        !self.legivel
+    /// O prazo é de cada linha: recomeça se, na mesma leitura, uma terminou e outra começou.
+    fn contar_prazo_da_linha(&mut self, agora: Instant, terminou_alguma: bool) {
+        if !self.linhas.incompleta() {
+            self.linha_desde = None;
+        } else if terminou_alguma || self.linha_desde.is_none() {
+            self.linha_desde = Some(agora);
+        }
+    }
+
+    /// O servidor está fechando: se já leu tudo o que o socket tinha, despede-se. Quem já se
+    /// despediu por conta própria fica com a sua despedida.
+    pub fn encerrar(&mut self) {
+        if !self.legivel && !self.fez_o_ultimo {
+            self.despedir(Fim::Encerramento);
+        }
     }
 
     /// Põe bytes na fila de saída. Nada é escrito aqui: isso fica para o fim do turno.
@@ -317,8 +328,10 @@ impl<F: Read + Write> Conexao<F> {
     fn morrer(&mut self, fim: Fim) {
         // A primeira causa é a que conta: um reset depois de "lotado" é ainda "lotado".
         let causa = match self.estado {
-            Estado::Despedindo(causa) | Estado::Escoando { fim: causa, .. } => causa,
-            Estado::Aberta | Estado::Morta(_) => fim,
+            Estado::Aberta => fim,
+            Estado::Despedindo(causa)
+            | Estado::Escoando { fim: causa, .. }
+            | Estado::Morta(causa) => causa,
         };
         self.estado = Estado::Morta(causa);
     }

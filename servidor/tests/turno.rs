@@ -675,10 +675,9 @@ fn ao_encerrar_quem_esgota_o_estoque_ainda_avisa_os_outros() {
     assert!(mesa.vazio());
 }
 
-// Defeitos conhecidos: cada um com a menor cena que o mostra.
+// Enganos que o servidor já cometeu: cada um com a menor cena que o mostra.
 
 #[test]
-#[ignore = "defeito: linha_desde não recomeça se uma linha termina e outra começa na mesma leitura"]
 fn cada_linha_tem_o_seu_proprio_prazo() {
     let mut mesa = Mesa::com_estoque(5);
     let ana = mesa.entra();
@@ -693,7 +692,6 @@ fn cada_linha_tem_o_seu_proprio_prazo() {
 }
 
 #[test]
-#[ignore = "defeito: a palavra solta atendida no WouldBlock deixa linha_desde para trás"]
 fn a_palavra_solta_atendida_nao_deve_mais_o_fim_da_linha() {
     let mut mesa = Mesa::com_estoque(5);
     let ana = mesa.entra();
@@ -705,7 +703,6 @@ fn a_palavra_solta_atendida_nao_deve_mais_o_fim_da_linha() {
 }
 
 #[test]
-#[ignore = "defeito: vigiar vem antes de ler, e o laço que se atrasa cobra a conta do cliente"]
 fn o_atraso_do_laco_nao_e_culpa_de_quem_ja_mandou() {
     let mut mesa = Mesa::com_estoque(5);
     let ana = mesa.entra();
@@ -719,7 +716,6 @@ fn o_atraso_do_laco_nao_e_culpa_de_quem_ja_mandou() {
 }
 
 #[test]
-#[ignore = "defeito: em Balcao::ler o encerramento troca o Sair que ainda vem por Encerramento"]
 fn ao_encerrar_quem_disse_sair_antes_nao_ouve_o_aviso_depois_do_adeus() {
     let mut mesa = Mesa::com_estoque(1);
     let (ana, bia) = (mesa.entra(), mesa.entra());
@@ -731,7 +727,6 @@ fn ao_encerrar_quem_disse_sair_antes_nao_ouve_o_aviso_depois_do_adeus() {
 }
 
 #[test]
-#[ignore = "defeito: morrer troca a causa de quem já morreu, e a conta dos recusados fica errada"]
 fn a_recusada_que_quebra_no_turno_do_seu_prazo_devolve_o_lugar() {
     let mut mesa = Mesa::com_limites(5, Limites { conexoes: 0, ocioso: None });
     let ana = mesa.entra();
