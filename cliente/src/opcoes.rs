@@ -88,7 +88,7 @@ impl FimDeLinha {
 }
 
 const EXEMPLOS: &str =
-    "  cliente --usuarios 200                 a multidão, em tempo real (uns 3 minutos)
+    "  cliente --usuarios 200                 a multidão, em tempo real (alguns minutos)
   cliente --usuarios 200 --acelerar 100  a mesma, em segundos
   cliente --semente 42 --detalhado       decisões que se repetem, cada troca à vista
   cliente --fim-de-linha nenhum          manda como os clientes de sala de aula";

@@ -361,12 +361,14 @@ fn de_quem_nao_le_nao_se_le_mais_e_depois_tudo_sai_na_ordem() {
     let mut mesa = Mesa::com_estoque(5);
     let (ana, bia) = (mesa.entra(), mesa.entra());
     ana.para_de_ler();
-    ana.manda("COMPRAR\n");
-    mesa.gira();
+    ana.manda("COMPRAR\nCONSULTAR\n");
+    mesa.turno();
+    // Duas respostas, mas uma só tentativa de escrever.
+    assert_eq!(mesa.gestos(), [Leu(0), Escreveu(0)]);
     ana.manda("COMPRAR\nCONSULTAR\n");
     bia.manda("CONSULTAR\n");
     mesa.gira();
-    // O segundo pedido de ana ficou no socket dela: só uma unidade foi vendida.
+    // A segunda compra de ana ficou no socket dela: só uma unidade foi vendida.
     assert_eq!((bia.ouviu(), mesa.vendas()), ("Estoque atual: 4\n".into(), 1));
     ana.le_so_mais(10);
     mesa.gira();
@@ -376,6 +378,7 @@ fn de_quem_nao_le_nao_se_le_mais_e_depois_tudo_sai_na_ordem() {
     assert_eq!(
         ana.ouviu(),
         "lizada. Estoque restante: 4\n\
+         Estoque atual: 4\n\
          Compra realizada. Estoque restante: 3\n\
          Estoque atual: 3\n"
     );
