@@ -40,7 +40,8 @@ impl Painel {
     pub fn novo(opcoes: &Opcoes, ciclos: u64) -> Self {
         // Fora de um terminal, a barra do indicatif não desenha nada.
         let barra = ProgressBar::new(ciclos);
-        if let Ok(estilo) = ProgressStyle::with_template("{bar:16} {pos}/{len} ciclos · {wide_msg}") {
+        if let Ok(estilo) = ProgressStyle::with_template("{bar:16} {pos}/{len} ciclos · {wide_msg}")
+        {
             barra.set_style(estilo);
         }
         Painel {

@@ -315,6 +315,8 @@ impl<F: Read + Write> Conexao<F> {
             _ if !self.saida.is_empty() => {
                 passou(self.disse_em, PRAZO_DA_SAIDA).then_some(Fim::NaoLe)
             }
+            // O que ele mandou ainda nem foi lido: o atraso é do balcão.
+            _ if self.quer_ler() => None,
             _ if self.linha_desde.is_some_and(|desde| passou(desde, PRAZO_DA_LINHA)) => {
                 Some(Fim::LinhaIncompleta)
             }

@@ -315,6 +315,8 @@ fn a_linha_longa_ouve_o_erro_e_o_fim_e_nunca_um_reset() {
 fn a_casa_cheia_explica_e_fecha_e_quem_ficou_nada_sente() {
     let mut mesa = Mesa::com_limites(5, Limites { conexoes: 1, ocioso: None });
     let (ana, bia) = (mesa.entra(), mesa.entra());
+    // A explicação espera o turno, sem evento nenhum que o anuncie.
+    assert!(mesa.tem_trabalho());
     bia.manda("COMPRAR\n");
     ana.manda("CONSULTAR\n");
     mesa.gira();
@@ -744,7 +746,6 @@ fn a_recusada_que_quebra_no_turno_do_seu_prazo_devolve_o_lugar() {
 }
 
 #[test]
-#[ignore = "defeito: o prazo da linha corre enquanto é o balcão quem não lê"]
 fn o_prazo_da_linha_nao_corre_para_quem_esperava_ser_lido() {
     let mut mesa = Mesa::com_estoque(5);
     let ana = mesa.entra();
