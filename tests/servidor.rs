@@ -174,6 +174,24 @@ fn antes_do_fim_a_palavra_solta_vale_e_a_incompleta_nao() {
 }
 
 #[test]
+fn a_palavra_solta_vale_onde_quer_que_a_leitura_a_corte() {
+    let servidor = Servidor::abrir(&["--estoque", "1000"]);
+    let mut restante = 1000;
+    // Se a leitura enche um buffer inteiro, ainda não se sabe que era só isso.
+    for tamanho in (7..17).map(|potencia| 1 << potencia) {
+        for fecha in [false, true] {
+            let mut cliente = servidor.cliente();
+            cliente.manda("\n".repeat(tamanho - "COMPRAR".len()) + "COMPRAR");
+            if fecha {
+                cliente.fechar_escrita();
+            }
+            restante -= 1;
+            assert_eq!(cliente.linha(), compra(restante), "{tamanho}");
+        }
+    }
+}
+
+#[test]
 fn cem_resets_no_meio_de_um_comando_nao_vendem_nem_derrubam() {
     let servidor = Servidor::abrir(&[]);
     for n in 0..100 {
@@ -202,6 +220,15 @@ fn uma_linha_longa_demais_ouve_por_que_e_nao_um_reset() {
     assert_eq!(cliente.fim(), compra(9) + "\n" + LINHA_LONGA);
     // 512 bytes ainda são uma linha.
     assert!(servidor.cliente().pede(&"z".repeat(512)).starts_with("ERRO: Comando"));
+}
+
+#[test]
+fn quem_ainda_manda_uma_linha_sem_fim_nao_e_cortado_antes_de_ouvir() {
+    let servidor = Servidor::abrir(&[]);
+    let mut cliente = servidor.cliente();
+    // Não cabe nos buffers: só termina se o servidor continuar lendo depois da última palavra.
+    cliente.manda(vec![b'x'; 8 * 1024 * 1024]);
+    assert_eq!(cliente.fim(), LINHA_LONGA);
 }
 
 #[test]

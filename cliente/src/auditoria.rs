@@ -11,6 +11,12 @@
 //! 4. o AVISO chega no máximo uma vez por conexão, e não a quem conectou depois do esgotamento; e,
 //!    se chegou a alguém, chega a todos os que estavam conectados.
 //!
+//! As três primeiras são a linearizabilidade inteira, porque o contador só desce: o valor de cada
+//! leitura já diz o lugar dela na única ordem possível (a venda que deixou v, as leituras de v, a
+//! venda que deixou v-1...). Uma ordem assim cabe nos intervalos se, e só se, nenhuma operação que a
+//! ordem põe antes começou depois de terminar uma que ela põe depois; e isso é a regra 3. Uma venda
+//! que a multidão não viu não tem intervalo, e por isso não muda a conta.
+//!
 //! O que a multidão não pode afirmar fica como observação, não como acusação: uma unidade que
 //! ninguém aqui comprou pode ter ido a outro comprador, e uma compra sem resposta pode ter sido
 //! feita ou não.

@@ -97,3 +97,22 @@ fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
         ));
     }
 }
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_rampa_espalha_as_chegadas_por_igual_e_tambem_e_acelerada() {
+        let opcoes = |linha: &str| Opcoes::parse_from(linha.split(' '));
+        let chegadas = |opcoes: &Opcoes| [0, 1, 3].map(|indice| chegada(indice, opcoes));
+        let segundos = |s| Duration::from_secs(s);
+        let normal = opcoes("cliente --usuarios 4 --rampa 8s");
+        assert_eq!(chegadas(&normal), [segundos(0), segundos(2), segundos(6)]);
+        let rapida = opcoes("cliente --usuarios 4 --rampa 8s --acelerar 2");
+        assert_eq!(chegadas(&rapida), [segundos(0), segundos(1), segundos(3)]);
+        let nenhuma = opcoes("cliente --usuarios 4");
+        assert_eq!(chegadas(&nenhuma), [segundos(0); 3]);
+    }
+}
