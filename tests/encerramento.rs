@@ -4,7 +4,7 @@
 
 use std::net::TcpStream;
 
-use testes::{Cliente, Servidor, Signal, palavras_em_ingles};
+use testes::{Cliente, Processo, Servidor, Signal, comando, palavras_em_ingles};
 
 #[test]
 fn ctrl_c_encerra_com_0_e_presta_contas() {
@@ -109,6 +109,44 @@ fn o_que_chega_junto_com_o_sinal_e_respondido() {
 }
 
 #[test]
+fn quem_ja_estava_a_porta_e_atendido_antes_de_ela_fechar() {
+    let mut servidor = Servidor::abrir(&["--estoque", "1000"]);
+    // Com o servidor congelado, as conexões se completam na fila do sistema, e os pedidos com elas.
+    let mut multidao = servidor.congelado(|| {
+        let multidao: Vec<_> = (0..100)
+            .map(|_| {
+                let mut cliente = servidor.cliente();
+                cliente.manda("COMPRAR\n");
+                cliente
+            })
+            .collect();
+        servidor.sinal(Signal::TERM);
+        multidao
+    });
+    for cliente in &mut multidao {
+        assert!(cliente.fim().starts_with("Compra realizada. Estoque restante: "));
+    }
+    drop(multidao);
+    let termino = servidor.termino();
+    assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 100));
+}
+
+#[test]
+fn dois_sinais_colados_sao_um_pedido_so() {
+    let mut servidor = Servidor::abrir(&[]);
+    // Este segura o encerramento por um tempo: nada termina antes de o segundo sinal chegar.
+    let cliente = servidor.cliente();
+    servidor.registro().ate("a conexão", |texto| texto.contains("conectou"));
+    servidor.congelado(|| {
+        servidor.sinal(Signal::TERM);
+        servidor.sinal(Signal::INT);
+    });
+    let termino = servidor.termino();
+    assert_eq!((termino.codigo, termino.conta("conexões atendidas")), (Some(0), 1));
+    drop(cliente);
+}
+
+#[test]
 fn o_segundo_sinal_encerra_na_hora_com_130() {
     for [primeiro, segundo] in [[Signal::INT, Signal::INT], [Signal::TERM, Signal::INT]] {
         let mut servidor = Servidor::abrir(&[]);
@@ -121,8 +159,8 @@ fn o_segundo_sinal_encerra_na_hora_com_130() {
         assert_eq!(cliente.fim(), "");
         // Já encerrando, a porta já está fechada para quem chega.
         assert!(TcpStream::connect(servidor.endereco()).is_err());
-        servidor.sinal(segundo);
-        let termino = servidor.termino();
+        // Um sinal colado ao primeiro ainda é o mesmo pedido: insiste-se, como quem tem pressa.
+        let termino = servidor.insistir(segundo);
         assert_eq!(termino.codigo, Some(130));
         assert!(!termino.erro.contains("encerrado"), "{}", termino.erro);
     }
@@ -147,4 +185,22 @@ fn um_cliente_que_nao_le_nao_segura_o_servidor() {
     cliente.manda("x\n".repeat(100_000));
     let termino = servidor.encerrar();
     assert_eq!(termino.codigo, Some(0));
+}
+
+#[test]
+fn a_mesma_porta_reabre_logo_depois() {
+    let mut servidor = Servidor::abrir(&[]);
+    let endereco = servidor.endereco();
+    // Quem fecha primeiro fica em TIME_WAIT, e aqui é o servidor: a porta ainda tem dono.
+    let mut cliente = servidor.cliente();
+    cliente.manda("SAIR\n");
+    assert_eq!(cliente.fim(), "Volte sempre!\n");
+    drop(cliente);
+    assert_eq!(servidor.encerrar().codigo, Some(0));
+
+    let porta = endereco.port().to_string();
+    let outro =
+        Processo::iniciar(comando("servidor", ["--endereco", "127.0.0.1", "--porta", &porta]));
+    outro.erro.ate("a porta reaberta", |erro| erro.contains(&format!("ouvindo em {endereco}")));
+    assert_eq!(Cliente::conectar(endereco).pede("CONSULTAR"), "Estoque atual: 10");
 }

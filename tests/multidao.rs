@@ -9,6 +9,7 @@ use std::os::fd::AsFd;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionread;
 use socket2::{Domain, Socket, Type};
@@ -110,7 +111,7 @@ fn menos_threads_que_usuarios_e_dito_e_ninguem_fica_de_fora() {
     let servidor = Servidor::abrir(&[]);
     let fim = multidao(servidor.endereco(), "--usuarios 12 --threads 3 --ciclos 1");
     assert!(fim.erro.contains("12 usuários em 3 threads"), "{}", fim.erro);
-    assert!(fim.erro.contains("só 3 existem ao mesmo tempo"), "{}", fim.erro);
+    assert!(fim.erro.contains("no máximo 3 ao mesmo tempo"), "{}", fim.erro);
     assert_eq!((fim.codigo, conta(&fim, "ciclos")), (Some(0), 12), "{fim:?}");
     assert!(fim.saida.contains("(pico de 3 ao mesmo tempo)"), "{}", fim.saida);
 }
@@ -227,6 +228,22 @@ fn entende_quem_nao_manda_fim_de_linha_e_quem_cola_as_mensagens() {
 }
 
 #[test]
+fn entende_quem_so_as_vezes_manda_fim_de_linha() {
+    let mut estoque = 1;
+    let endereco = servidor_que(move |comando| match (comando, estoque) {
+        ("CONSULTAR", _) => format!("Estoque atual: {estoque}"),
+        (_, 0) => "ERRO: Produto esgotado".into(),
+        _ => {
+            estoque = 0;
+            "Compra realizada. Estoque restante: 0\nAVISO: O estoque acabou de esgotar!\n".into()
+        }
+    });
+    let fim = multidao(endereco, "--usuarios 1 --ciclos 2");
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert_eq!(["recusas", "AVISOs", "falhas"].map(|n| conta(&fim, n)), [1, 1, 0], "{}", fim.saida);
+}
+
+#[test]
 fn acusa_quem_vende_a_mesma_unidade_duas_vezes() {
     let endereco = servidor_que(|comando| match comando {
         "CONSULTAR" => "Estoque atual: 10\n".into(),
@@ -243,8 +260,11 @@ fn acusa_quem_vende_a_mesma_unidade_duas_vezes() {
 fn um_servidor_que_responde_bobagem_e_falha_e_nao_derruba() {
     let endereco = servidor_que(|_| "\u{1b}[2Jolá!\n".into());
     let fim = multidao(endereco, "--usuarios 2 --ciclos 1 --detalhado");
-    assert_eq!((fim.codigo, conta(&fim, "falhas")), (Some(0), 4), "{fim:?}");
+    // Sem uma só resposta do protocolo, não há o que julgar.
+    assert_eq!((fim.codigo, conta(&fim, "falhas")), (Some(1), 4), "{fim:?}");
     assert!(fim.saida.contains("4 × resposta fora do protocolo"), "{}", fim.saida);
+    assert!(!fim.saida.contains("Veredito"), "{}", fim.saida);
+    assert!(fim.erro.contains("não há o que julgar"), "{}", fim.erro);
     assert!(!fim.saida.contains('\u{1b}'), "o servidor não comanda o terminal de quem o testa");
 }
 
@@ -279,7 +299,11 @@ fn ctrl_c_da_o_resumo_parcial_e_sai_com_130() {
         cliente.sinal(sinal);
         let fim = cliente.termino();
         assert_eq!((fim.codigo, veredito(&fim)), (Some(130), "Veredito: CONSISTENTE"), "{fim:?}");
-        assert!(fim.saida.contains("Resumo (parcial: interrompida)"), "{}", fim.saida);
+        assert!(
+            fim.saida.contains("Resumo parcial: a simulação foi interrompida"),
+            "{}",
+            fim.saida
+        );
         assert_eq!(conta(&fim, "falhas"), 0, "fechar os sockets não é falha: {}", fim.saida);
     }
 }
@@ -291,7 +315,23 @@ fn ctrl_c_enquanto_espera_o_servidor_tambem_vale() {
     let mut cliente = Processo::iniciar(comando("cliente", opcoes));
     cliente.erro.ate("dizer que espera", |texto| texto.contains("esperando"));
     cliente.sinal(Signal::INT);
+    let fim = cliente.termino();
+    assert_eq!((fim.codigo, fim.saida.as_str()), (Some(130), ""), "sem conexão não há veredito");
+}
+
+#[test]
+fn ctrl_c_vale_mesmo_com_conexoes_que_nunca_se_completam() {
+    // Uma fila de espera mínima, que ninguém esvazia: as últimas conexões ficam pela metade.
+    let (socket, endereco) = porta_fechada();
+    socket.listen(0).unwrap();
+    let opcoes = argumentos(endereco, "--usuarios 20 --detalhado");
+    let mut cliente = Processo::iniciar(comando("cliente", opcoes));
+    cliente.erro.ate("o começo", |texto| texto.contains("20 usuários"));
+    let pedido = Instant::now();
+    cliente.sinal(Signal::INT);
     assert_eq!(cliente.termino().codigo, Some(130));
+    // Não é uma medida: cada conexão, sozinha, ainda esperaria 10 s.
+    assert!(pedido.elapsed() < Duration::from_secs(8), "esperou as conexões desistirem");
 }
 
 #[test]
@@ -307,9 +347,8 @@ fn o_segundo_ctrl_c_encerra_na_hora() {
     comando.stdout(Stdio::from(escritor));
     let mut cliente = Processo::iniciar(comando);
     ate("o cano encher", || (ioctl_fionread(leitor.as_fd()).unwrap() > 60_000).then_some(()));
-    cliente.sinal(Signal::INT);
-    cliente.sinal(Signal::TERM);
-    assert_eq!(cliente.termino().codigo, Some(130));
+    let termino = cliente.insistir(Signal::INT);
+    assert_eq!(termino.codigo, Some(130));
 }
 
 #[test]

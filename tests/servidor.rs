@@ -368,3 +368,20 @@ fn com_descritores(limite: u32, opcoes: &[&str]) -> Command {
         .stderr(Stdio::piped());
     comando
 }
+
+#[test]
+fn um_byte_urgente_nao_esconde_o_que_vem_depois_dele() {
+    let servidor = Servidor::abrir(&[]);
+    let mut cliente = servidor.cliente();
+    assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 10");
+    // Tudo chega antes de o servidor olhar: a leitura para no byte urgente, com o resto atrás.
+    servidor.congelado(|| {
+        cliente.manda("CONSULTAR\n");
+        cliente.manda_urgente();
+        cliente.manda("COMPRAR\nCONSULTAR\n");
+    });
+    assert_eq!(
+        cliente.linhas(3),
+        ["Estoque atual: 10", "Compra realizada. Estoque restante: 9", "Estoque atual: 9"]
+    );
+}

@@ -8,8 +8,9 @@
 //! 2. duas vendas nunca leem o mesmo restante: seria a mesma unidade vendida duas vezes;
 //! 3. se uma leitura terminou antes de outra começar, a segunda não pode ver mais que a primeira
 //!    (uma venda, nem o mesmo): o contador teria subido;
-//! 4. o AVISO chega no máximo uma vez por conexão, e não a quem conectou depois do esgotamento; e,
-//!    se chegou a alguém, chega a todos os que estavam conectados.
+//! 4. o AVISO chega uma vez, e só uma, a cada conexão que estava aberta no esgotamento (§7.3), e não
+//!    a quem conectou depois. A ordem entre ele e a resposta do comprador não é conferida: o
+//!    enunciado não a pede.
 //!
 //! As três primeiras são a linearizabilidade inteira, porque o contador só desce: o valor de cada
 //! leitura já diz o lugar dela na única ordem possível (a venda que deixou v, as leituras de v, a
@@ -24,6 +25,8 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
+
+use protocolo::terminal::contar;
 
 use crate::historia::{Desfecho, Historia, Presenca};
 
@@ -66,9 +69,9 @@ impl fmt::Display for Parecer {
             [primeira] => writeln!(f, "Veredito: INCONSISTENTE: {}", primeira.texto),
             [primeira, resto @ ..] => writeln!(
                 f,
-                "Veredito: INCONSISTENTE: {} (e mais {} contradições)",
+                "Veredito: INCONSISTENTE: {} (e mais {})",
                 primeira.texto,
-                resto.len()
+                contar(resto.len(), "contradição", "contradições")
             ),
         }
     }
@@ -158,8 +161,13 @@ fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
     leituras
 }
 
+/// Uma venda abaixo de zero é uma contradição; as consultas que depois leem o negativo são só o eco
+/// dela, e contam apenas se a multidão não viu venda nenhuma assim.
 fn negativas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
-    for leitura in leituras.iter().filter(|leitura| leitura.valor < 0) {
+    let (vendas, consultas): (Vec<&Leitura>, Vec<&Leitura>) =
+        leituras.iter().filter(|l| l.valor < 0).partition(|l| l.que == Que::Venda);
+    let ecos = usize::from(vendas.is_empty());
+    for leitura in vendas.iter().chain(consultas.iter().take(ecos)) {
         violacoes
             .push(Violacao { quando: leitura.fim, texto: format!("estoque negativo: {leitura}") });
     }
@@ -205,43 +213,49 @@ fn subidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
 /// Regra 4.
 fn avisos(historias: &[Historia], leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
     let ultima = leituras.iter().find(|l| l.que == Que::Venda && l.valor == 0);
-    let alguem_ouviu = leituras.iter().any(|l| l.que == Que::Aviso);
     for historia in historias {
-        let usuario = historia.usuario;
         for (indice, presenca) in historia.presencas.iter().enumerate() {
-            if let [primeiro, segundo, ..] = presenca.avisos[..] {
-                violacoes.push(Violacao {
-                    quando: segundo,
-                    texto: format!(
-                        "AVISO repetido: o usuário {usuario} o recebeu na mesma conexão aos {} e aos {}",
-                        segundos(primeiro),
-                        segundos(segundo)
-                    ),
-                });
-            }
+            violacoes.extend(aviso_repetido(historia.usuario, presenca));
             let Some(ultima) = ultima else { continue };
-            if let Some(aviso) = presenca.avisos.first().filter(|_| presenca.pediu > ultima.fim) {
-                violacoes.push(Violacao {
-                    quando: *aviso,
-                    texto: format!(
-                        "AVISO atrasado: {ultima}, e o usuário {usuario}, que só conectou depois, o \
-                         recebeu aos {}",
-                        segundos(*aviso)
-                    ),
-                });
-            }
-            let devia = alguem_ouviu && devia_ouvir(historia, indice, presenca, ultima);
-            if devia && presenca.avisos.is_empty() {
-                violacoes.push(Violacao {
-                    quando: ultima.fim + TOLERANCIA_DO_AVISO,
-                    texto: format!(
-                        "AVISO perdido: {ultima}, e o usuário {usuario}, conectado desde {}, nunca o \
-                         recebeu",
-                        segundos(presenca.conectou)
-                    ),
-                });
+            violacoes.extend(aviso_atrasado(historia.usuario, presenca, ultima));
+            if presenca.avisos.is_empty() && devia_ouvir(historia, indice, presenca, ultima) {
+                violacoes.push(aviso_perdido(historia.usuario, presenca, ultima));
             }
         }
+    }
+}
+
+fn aviso_repetido(usuario: usize, presenca: &Presenca) -> Option<Violacao> {
+    let [primeiro, segundo, ..] = presenca.avisos[..] else { return None };
+    Some(Violacao {
+        quando: segundo,
+        texto: format!(
+            "AVISO repetido: o usuário {usuario} o recebeu na mesma conexão aos {} e aos {}",
+            segundos(primeiro),
+            segundos(segundo)
+        ),
+    })
+}
+
+/// Quem pediu a conexão enquanto o AVISO saía pode tê-lo pego; quem a pediu bem depois, não.
+fn aviso_atrasado(usuario: usize, presenca: &Presenca, ultima: &Leitura) -> Option<Violacao> {
+    let aviso = presenca.avisos.first()?;
+    (presenca.pediu > ultima.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
+        quando: *aviso,
+        texto: format!(
+            "AVISO atrasado: {ultima}, e o usuário {usuario}, que só conectou depois, o recebeu aos {}",
+            segundos(*aviso)
+        ),
+    })
+}
+
+fn aviso_perdido(usuario: usize, presenca: &Presenca, ultima: &Leitura) -> Violacao {
+    Violacao {
+        quando: ultima.fim + TOLERANCIA_DO_AVISO,
+        texto: format!(
+            "AVISO perdido: {ultima}, e o usuário {usuario}, conectado desde {}, nunca o recebeu",
+            segundos(presenca.conectou)
+        ),
     }
 }
 
@@ -259,23 +273,24 @@ fn observar(historias: &[Historia], leituras: &[Leitura]) -> Vec<String> {
     let operacoes = historias.iter().flat_map(|historia| &historia.operacoes);
     let sem_resposta = operacoes.filter(|o| o.compra && o.resposta.is_none()).count();
     if sem_resposta > 0 {
-        observacoes.push(format!(
-            "{sem_resposta} compras ficaram sem resposta; podem ter sido feitas ou não"
-        ));
+        let compras = contar(sem_resposta, "compra sem resposta", "compras sem resposta");
+        observacoes.push(format!("{compras}: cada uma pode ter sido feita ou não"));
     }
     let vendas: BTreeSet<i128> =
         leituras.iter().filter(|l| l.que == Que::Venda).map(|l| l.valor).collect();
     let maior = leituras.iter().map(Leitura::antes).max().unwrap_or(0);
     let menor = leituras.iter().map(|l| l.valor).min().unwrap_or(0);
-    let por_fora = maior - menor - vendas.len() as i128;
+    let por_fora = usize::try_from(maior - menor).unwrap_or(0).saturating_sub(vendas.len());
     if por_fora > 0 {
+        let unidades = contar(por_fora, "unidade", "unidades");
+        let recusou = leituras.iter().any(|l| l.que == Que::Recusa);
+        let ou = if recusou { ", ou o servidor recusou com estoque" } else { "" };
         observacoes.push(format!(
-            "{por_fora} unidades saíram sem que esta multidão soubesse a quem: outros compradores, ou \
-             respostas perdidas"
+            "{unidades} sem comprador conhecido: outros as compraram, as respostas se perderam{ou}"
         ));
     }
-    if vendas.contains(&0) && leituras.iter().all(|l| l.que != Que::Aviso) {
-        observacoes.push("o estoque esgotou e nenhum AVISO chegou".into());
+    if vendas.is_empty() && maior == 0 && !leituras.is_empty() {
+        observacoes.push("o estoque já estava esgotado quando a multidão chegou".into());
     }
     observacoes
 }
@@ -397,8 +412,8 @@ mod testes {
         saiu_logo.presencas[0].fechou = Some(ms(6));
         assert_eq!(violacao(&[comprador.clone(), saiu_logo]), "");
 
-        let mut atrasado = historia(3, vec![operacao(60, 61, Leu(0))], &[62]);
-        atrasado.presencas[0].pediu = ms(50);
+        let mut atrasado = historia(3, vec![operacao(3000, 3001, Leu(0))], &[3002]);
+        atrasado.presencas[0].pediu = ms(2000);
         assert!(violacao(&[comprador, atrasado]).starts_with("AVISO atrasado"));
     }
 
@@ -408,19 +423,35 @@ mod testes {
         perdida.resposta = None;
         let historias = [
             historia(1, vec![operacao(0, 1, Leu(10)), perdida], &[]),
-            historia(2, vec![operacao(5, 6, Comprou(7)), operacao(7, 8, Comprou(0))], &[]),
+            historia(2, vec![operacao(5, 6, Comprou(7)), operacao(7, 8, Comprou(1))], &[]),
         ];
         let parecer = auditar(&historias);
         assert!(parecer.consistente());
         assert_eq!(
             parecer.observacoes,
             [
-                "1 compras ficaram sem resposta; podem ter sido feitas ou não",
-                "8 unidades saíram sem que esta multidão soubesse a quem: outros compradores, ou \
-                 respostas perdidas",
-                "o estoque esgotou e nenhum AVISO chegou",
+                "1 compra sem resposta: cada uma pode ter sido feita ou não",
+                "7 unidades sem comprador conhecido: outros as compraram, as respostas se perderam",
             ]
         );
+    }
+
+    #[test]
+    fn quem_chega_com_tudo_vendido_fica_sabendo() {
+        let historias = [historia(1, vec![operacao(0, 1, Leu(0)), operacao(2, 3, Recusado)], &[])];
+        let parecer = auditar(&historias);
+        assert!(parecer.consistente());
+        assert_eq!(parecer.observacoes, ["o estoque já estava esgotado quando a multidão chegou"]);
+    }
+
+    #[test]
+    fn as_consultas_que_leem_o_negativo_sao_o_eco_da_venda() {
+        let venda = || historia(1, vec![operacao(0, 1, Comprou(-1))], &[]);
+        let ecos = |usuario| {
+            historia(usuario, vec![operacao(2, 3, Leu(-1)), operacao(4, 5, Leu(-1))], &[])
+        };
+        assert_eq!(auditar(&[venda(), ecos(2), ecos(3)]).violacoes.len(), 1);
+        assert_eq!(auditar(&[ecos(2), ecos(3)]).violacoes.len(), 1);
     }
 
     /// O que um contador certo faria: cada operação age em um instante, entre o envio e a resposta.

@@ -28,6 +28,14 @@ impl Simulacao {
     pub fn houve_conexao(&self) -> bool {
         self.historias.iter().any(|historia| !historia.presencas.is_empty())
     }
+
+    /// Alguém teve uma resposta do protocolo? Sem nenhuma, não há o que julgar.
+    pub fn houve_resposta(&self) -> bool {
+        let respostas = self.historias.iter().flat_map(|historia| &historia.operacoes);
+        respostas
+            .filter_map(|operacao| operacao.resposta.as_ref())
+            .any(|(_, desfecho)| !matches!(desfecho, Desfecho::Estranho(_)))
+    }
 }
 
 /// Tudo o que um usuário viveu.

@@ -8,7 +8,7 @@
 //!             ├──► piscina      N threads da std, fixas
 //!             │      └──► sessao      leva um usuário por um socket de verdade
 //!             │             ├──► usuario ─► roteiro   o que ele faz e quando; puro
-//!             │             └──► escuta               bytes em mensagens, coladas ou sem fim
+//!             │             └──► ouvido               bytes em mensagens, coladas ou sem fim
 //!             ├──► parada       Ctrl-C acorda todos
 //!             └──► painel       o andamento e os AVISOs, ao vivo
 //!     │
@@ -26,9 +26,9 @@
 //! - O cliente não sabe como o servidor é feito: só o protocolo os une.
 
 pub mod auditoria;
-pub mod escuta;
 pub mod historia;
 pub mod opcoes;
+pub mod ouvido;
 pub mod painel;
 pub mod parada;
 pub mod piscina;

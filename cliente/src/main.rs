@@ -31,18 +31,29 @@ fn main() -> ExitCode {
 }
 
 fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
-    if !simulacao.houve_conexao() && !simulacao.interrompida {
+    let servidor = &opcoes.servidor;
+    if !simulacao.houve_conexao() {
         let falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
-        let porque = falhas.map(|(_, falha)| falha.to_string()).next().unwrap_or_default();
+        let porque = falhas.map(|(_, falha)| falha.to_string()).next();
+        dizer(match porque {
+            Some(porque) => format!(
+                "cliente: ninguém chegou a {servidor} ({porque}); o servidor está no ar? cargo run -p \
+                 servidor"
+            ),
+            None => format!("cliente: interrompido antes de chegar a {servidor}"),
+        });
+        return sem_veredito(simulacao);
+    }
+    // Se ninguém lê a saída padrão, o código de saída ainda diz o veredito.
+    let _ = write!(io::stdout(), "\n{}", resumir(simulacao));
+    if !simulacao.houve_resposta() {
         dizer(format_args!(
-            "cliente: ninguém chegou a {} ({porque}); o servidor está no ar? cargo run -p servidor",
-            opcoes.servidor
+            "cliente: {servidor} não deu nenhuma resposta do protocolo; não há o que julgar"
         ));
-        return ExitCode::from(NAO_SIMULOU);
+        return sem_veredito(simulacao);
     }
     let parecer = auditar(&simulacao.historias);
-    // Se ninguém lê a saída padrão, o código de saída ainda diz o veredito.
-    let _ = write!(io::stdout(), "\n{}\n{parecer}", resumir(simulacao));
+    let _ = write!(io::stdout(), "\n{parecer}");
     if !parecer.consistente() {
         ExitCode::from(INCONSISTENTE)
     } else if simulacao.interrompida {
@@ -50,4 +61,8 @@ fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
     } else {
         ExitCode::SUCCESS
     }
+}
+
+fn sem_veredito(simulacao: &Simulacao) -> ExitCode {
+    ExitCode::from(if simulacao.interrompida { INTERROMPIDO } else { NAO_SIMULOU })
 }

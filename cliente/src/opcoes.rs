@@ -48,7 +48,7 @@ pub struct Opcoes {
     #[arg(long, value_name = "N", value_parser = inteiro(0..=u64::MAX))]
     pub semente: Option<u64>,
 
-    /// Teto de threads; só essas tantas pessoas existem ao mesmo tempo [padrão: uma por usuário]
+    /// Teto de threads, e de usuários ao mesmo tempo [padrão: uma por usuário]
     #[arg(long, value_name = "T", value_parser = inteiro::<usize>(1..=1_000_000))]
     pub threads: Option<usize>,
 
@@ -87,23 +87,21 @@ impl FimDeLinha {
     }
 }
 
-const EXEMPLOS: &str =
-    "  cliente --usuarios 200                 a multidão, em tempo real (alguns minutos)
-  cliente --usuarios 200 --acelerar 100  a mesma, em segundos
-  cliente --semente 42 --detalhado       decisões que se repetem, cada troca à vista
-  cliente --fim-de-linha nenhum          manda como os clientes de sala de aula";
+const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (alguns minutos)
+  cliente --usuarios 200 --acelerar 100  a mesma multidão, em segundos
+  cliente --semente 42 --detalhado       decisões que se repetem, tudo à vista
+  cliente --fim-de-linha nenhum          como os clientes de sala de aula";
 
 fn servidor(texto: &str) -> Result<String, String> {
-    let erro = || Err(format!("esperava HOST ou HOST:PORTA, como localhost:{PORTA_PADRAO}"));
-    // Um IPv6 tem dois-pontos: só entre colchetes se distingue a porta.
-    let sem_porta = match texto.rsplit_once(':') {
-        Some((host, _)) => host.contains(':') && texto.ends_with(']'),
-        None => true,
-    };
-    let completo = if sem_porta { format!("{texto}:{PORTA_PADRAO}") } else { texto.to_owned() };
+    let ipv6_cru = !texto.starts_with('[') && texto.matches(':').count() > 1;
+    if ipv6_cru {
+        return Err("um endereço IPv6 vai entre colchetes, como [::1] ou [::1]:12346".into());
+    }
+    let tem_porta = !texto.ends_with(']') && texto.contains(':');
+    let completo = if tem_porta { texto.to_owned() } else { format!("{texto}:{PORTA_PADRAO}") };
     match completo.rsplit_once(':') {
         Some((host, porta)) if !host.is_empty() && porta.parse::<u16>().is_ok() => Ok(completo),
-        _ => erro(),
+        _ => Err(format!("esperava HOST ou HOST:PORTA, como localhost:{PORTA_PADRAO}")),
     }
 }
 
@@ -156,7 +154,7 @@ mod testes {
         assert_eq!(servidor("10.0.0.1:80"), Ok("10.0.0.1:80".into()));
         assert_eq!(servidor("[::1]"), Ok("[::1]:12346".into()));
         assert_eq!(servidor("[::1]:80"), Ok("[::1]:80".into()));
-        for errado in ["", ":80", "host:", "host:99999", "host:porta"] {
+        for errado in ["", ":80", "host:", "host:99999", "host:porta", "::1"] {
             assert!(servidor(errado).is_err(), "{errado}");
         }
     }

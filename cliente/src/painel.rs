@@ -40,8 +40,7 @@ impl Painel {
     pub fn novo(opcoes: &Opcoes, ciclos: u64) -> Self {
         // Fora de um terminal, a barra do indicatif não desenha nada.
         let barra = ProgressBar::new(ciclos);
-        if let Ok(estilo) = ProgressStyle::with_template("{bar:16} {pos}/{len} ciclos · {wide_msg}")
-        {
+        if let Ok(estilo) = ProgressStyle::with_template("{spinner} {pos}/{len} ciclos · {msg}") {
             barra.set_style(estilo);
         }
         Painel {
@@ -88,12 +87,11 @@ impl Painel {
                 self.avisos += 1;
                 self.imprimir(numero, quando, texto.escape_debug());
             }
-            Noticia::Troca(comando, mensagem, demora) if self.detalhado => {
+            Noticia::Troca(comando, mensagem, demora) => {
                 let comando = comando.nome().escape_ascii();
                 let troca = format!("{comando} -> {mensagem} ({})", formatar(demora));
                 self.imprimir(numero, quando, troca);
             }
-            Noticia::Troca(..) => {}
             Noticia::Falhou(falha) => {
                 self.falhas += 1;
                 if self.detalhado {
@@ -106,8 +104,8 @@ impl Painel {
     fn imprimir(&self, numero: usize, quando: Duration, texto: impl Display) {
         self.barra.suspend(|| {
             // Se ninguém mais lê a saída padrão, a simulação continua.
-            let segundos = quando.as_secs_f64();
-            let _ = writeln!(io::stdout(), "{segundos:9.3}s usuário {numero}: {texto}");
+            let segundos = format!("{:9.3}", quando.as_secs_f64()).replace('.', ",");
+            let _ = writeln!(io::stdout(), "{segundos} s  usuário {numero}: {texto}");
         });
     }
 
@@ -122,10 +120,12 @@ impl Painel {
         }
     }
 
+    /// Cabe em 80 colunas, e sobra lugar para o "^C" que o terminal ecoa.
     fn atualizar(&self) {
         let Painel { ativos, vendas, recusas, avisos, falhas, .. } = self;
+        let falhas = if *falhas > 0 { format!(" · {falhas} falhas") } else { String::new() };
         self.barra.set_message(format!(
-            "{ativos} usuários · {vendas} vendas · {recusas} recusas · {avisos} AVISOs · {falhas} falhas"
+            "{ativos} ativos · {vendas} vendas · {recusas} recusas · {avisos} AVISOs{falhas}"
         ));
         self.barra.tick();
     }

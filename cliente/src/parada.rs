@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use protocolo::terminal::{SINAIS_DE_PARADA, encerrar_no_segundo_sinal};
+use protocolo::terminal::{SINAIS_DE_PARADA, SegundoSinal};
 use signal_hook::iterator::Signals;
 
 /// Compartilhada por todas as sessões.
 #[derive(Debug, Default)]
 pub struct Parada {
-    /// Só sobe com o cadeado na mão; lê-se sem ele.
+    /// Só sobe com a trava na mão; lê-se sem ela.
     pedida: AtomicBool,
     sockets: Mutex<Vec<Weak<TcpStream>>>,
     pediu: Condvar,
@@ -29,11 +29,14 @@ impl Parada {
     /// O sistema não deixou capturar os sinais.
     pub fn ao_sinal() -> io::Result<Arc<Self>> {
         let parada = Arc::new(Parada::default());
-        encerrar_no_segundo_sinal()?;
         let mut sinais = Signals::new(SINAIS_DE_PARADA)?;
+        let segundo_sinal = SegundoSinal::tratar()?;
         let avisada = Arc::clone(&parada);
         std::thread::Builder::new().name("sinais".into()).spawn(move || {
-            sinais.forever().for_each(|_| avisada.pedir());
+            sinais.forever().for_each(|_| {
+                segundo_sinal.armar();
+                avisada.pedir();
+            });
         })?;
         Ok(parada)
     }
@@ -61,7 +64,7 @@ impl Parada {
             let _ = socket.shutdown(Shutdown::Both);
             return;
         }
-        // Os que já se foram saem quando a lista ia crescer: ela nunca passa do dobro dos vivos.
+        // Os que já se foram saem quando a lista ia crescer: ela não cresce com as reconexões.
         if sockets.len() == sockets.capacity() {
             sockets.retain(|fraco| fraco.strong_count() > 0);
         }

@@ -29,14 +29,20 @@ fn escrever(simulacao: &Simulacao, texto: &mut String) -> fmt::Result {
         .collect();
     avisos.sort_unstable();
 
-    let parcial = if simulacao.interrompida { " (parcial: interrompida)" } else { "" };
+    let parcial =
+        if simulacao.interrompida { " parcial: a simulação foi interrompida" } else { "" };
     writeln!(texto, "Resumo{parcial}")?;
     let mut linha = |nome: &str, valor: String| writeln!(texto, "  {nome:<20} {valor}");
     linha(
         "usuários",
         format!("{} (pico de {} ao mesmo tempo)", simulacao.usuarios, pico(historias)),
     )?;
-    linha("ciclos", format!("{ciclos} de {}", simulacao.ciclos_previstos))?;
+    let incompletos = if ciclos < simulacao.ciclos_previstos {
+        " (o veredito é só sobre o que se viu)"
+    } else {
+        ""
+    };
+    linha("ciclos", format!("{ciclos} de {}{incompletos}", simulacao.ciclos_previstos))?;
     linha("consultas", quantas(|d| matches!(d, Desfecho::Leu(_))).to_string())?;
     linha("vendas", quantas(|d| matches!(d, Desfecho::Comprou(_))).to_string())?;
     linha("recusas", quantas(|d| matches!(d, Desfecho::Recusado)).to_string())?;

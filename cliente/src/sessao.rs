@@ -4,7 +4,7 @@
 //! conexão é uma leitura com prazo, nunca um sono cego. O que fazer é o usuário quem diz; aqui não se
 //! decide nada.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -12,14 +12,16 @@ use std::time::{Duration, Instant};
 
 use protocolo::Comando;
 use protocolo::terminal::explicar;
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::escuta::Escuta;
 use crate::historia::{Falha, Historia};
 use crate::opcoes::FimDeLinha;
+use crate::ouvido::Ouvido;
 use crate::parada::Parada;
 use crate::usuario::{Noticia, Passo, Usuario};
 
-/// Quanto se espera uma conexão se completar, por endereço.
+/// Quanto se espera uma conexão se completar, por endereço: o Linux repete o pedido perdido depois de
+/// 1, 3 e 7 segundos (tcp(7), `tcp_syn_retries`).
 const PRAZO_DA_CONEXAO: Duration = Duration::from_secs(10);
 
 /// Enquanto o servidor não abre, de quanto em quanto tempo se tenta de novo.
@@ -36,6 +38,8 @@ pub struct Cena {
     pub espera: Duration,
     /// O que vai depois de cada comando.
     pub fim_de_linha: FimDeLinha,
+    /// Se cada troca de mensagens é notícia para o painel.
+    pub detalhado: bool,
     /// O pedido de parada.
     pub parada: Arc<Parada>,
 }
@@ -59,7 +63,7 @@ struct Sessao<'a> {
     usuario: Usuario,
     cena: &'a Cena,
     recados: Sender<Recado>,
-    conexao: Option<(Arc<TcpStream>, Escuta)>,
+    conexao: Option<(Arc<TcpStream>, Ouvido)>,
 }
 
 impl Sessao<'_> {
@@ -92,6 +96,9 @@ impl Sessao<'_> {
     fn contar_as_novas(&mut self) {
         let agora = self.cena.inicio.elapsed();
         for noticia in self.usuario.noticias() {
+            if matches!(noticia, Noticia::Troca(..)) && !self.cena.detalhado {
+                continue;
+            }
             // Se o painel já se foi, ninguém mais quer saber.
             let _ = self.recados.send(Recado::Usuario(self.numero, agora, noticia));
         }
@@ -107,7 +114,7 @@ impl Sessao<'_> {
             match tentativa {
                 Ok(socket) => {
                     self.usuario.conectou(self.agora());
-                    self.conexao = Some((socket, Escuta::default()));
+                    self.conexao = Some((socket, Ouvido::default()));
                     return;
                 }
                 Err(erro)
@@ -124,21 +131,32 @@ impl Sessao<'_> {
         }
     }
 
-    fn tentar_conectar(&self) -> std::io::Result<Arc<TcpStream>> {
-        let mut ultimo_erro = ErrorKind::AddrNotAvailable.into();
+    fn tentar_conectar(&self) -> io::Result<Arc<TcpStream>> {
+        let mut ultimo_erro = io::Error::from(ErrorKind::AddrNotAvailable);
         for endereco in &self.cena.enderecos {
-            match TcpStream::connect_timeout(endereco, PRAZO_DA_CONEXAO) {
-                Ok(socket) => {
-                    // Comandos são pequenos e esperados: sem Nagle. Se falhar, só demora mais.
-                    let _ = socket.set_nodelay(true);
-                    let socket = Arc::new(socket);
-                    self.cena.parada.guardar(&socket);
-                    return Ok(socket);
-                }
+            match self.conectar_a(*endereco) {
+                Ok(socket) => return Ok(socket),
+                // Um endereço que recusa é um servidor que pode abrir; outro erro não o desmente.
+                Err(_) if ultimo_erro.kind() == ErrorKind::ConnectionRefused => {}
                 Err(erro) => ultimo_erro = erro,
             }
         }
         Err(ultimo_erro)
+    }
+
+    /// O socket fica na parada *antes* de conectar: nem um servidor que não completa a conexão prende
+    /// quem apertou Ctrl-C.
+    fn conectar_a(&self, endereco: SocketAddr) -> io::Result<Arc<TcpStream>> {
+        let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
+        let socket = Arc::new(TcpStream::from(socket));
+        self.cena.parada.guardar(&socket);
+        if self.cena.parada.pedida() {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        SockRef::from(&*socket).connect_timeout(&endereco.into(), PRAZO_DA_CONEXAO)?;
+        // Comandos são pequenos e esperados: sem Nagle. Se falhar, só demora mais.
+        let _ = socket.set_nodelay(true);
+        Ok(socket)
     }
 
     fn enviar(&mut self, comando: &Comando) {
@@ -153,40 +171,91 @@ impl Sessao<'_> {
 
     /// Uma leitura, que dura no máximo até `ate`, e o que ela trouxe.
     fn ouvir(&mut self, ate: Duration) {
-        let Some((socket, escuta)) = &mut self.conexao else { return };
-        let ate = escuta.fim_do_silencio().map_or(ate, |silencio| silencio.min(ate));
-        let falta = ate.saturating_sub(self.cena.inicio.elapsed());
+        let Some((socket, ouvido)) = &mut self.conexao else { return };
+        let ate = ouvido.fim_do_silencio().map_or(ate, |silencio| silencio.min(ate));
         let mut bytes = [0; 1024];
-        // Um prazo zero, para a std, é um erro; para nós, uma olhada rápida.
-        let lido = socket
-            .set_read_timeout(Some(falta.max(Duration::from_micros(1))))
-            .and_then(|()| (&**socket).read(&mut bytes));
+        let lido = ler(socket, ate.saturating_sub(self.cena.inicio.elapsed()), &mut bytes);
         let agora = self.cena.inicio.elapsed();
         let usuario = &mut self.usuario;
         match lido {
             Ok(0) => {
-                escuta.encerrar(|quando, mensagem| usuario.recebeu(quando, mensagem));
+                ouvido.fim(|quando, mensagem| usuario.recebeu(quando, mensagem));
                 if !self.cena.parada.pedida() {
                     usuario.caiu(agora, Falha::Fechada);
                 }
             }
             Ok(n) => {
-                escuta.receber(agora, &bytes[..n], |mensagem| usuario.recebeu(agora, mensagem));
+                ouvido.receber(agora, &bytes[..n], |mensagem| usuario.recebeu(agora, mensagem));
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
             Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                if escuta.fim_do_silencio().is_some_and(|fim| agora >= fim) {
-                    escuta.encerrar(|quando, mensagem| usuario.recebeu(quando, mensagem));
+                if ouvido.fim_do_silencio().is_some_and(|fim| agora >= fim) {
+                    ouvido.calou(|quando, mensagem| usuario.recebeu(quando, mensagem));
                 }
+                usuario.nada_chegou(agora);
             }
             Err(erro) => self.caiu(&erro),
         }
     }
 
-    fn caiu(&mut self, erro: &std::io::Error) {
+    fn caiu(&mut self, erro: &io::Error) {
         // Na parada somos nós que fechamos os sockets: não é falha de ninguém.
         if !self.cena.parada.pedida() {
             self.usuario.caiu(self.agora(), Falha::Quebrada(explicar(erro)));
+        }
+    }
+}
+
+/// Lê, esperando no máximo `espera`.
+fn ler(mut socket: &TcpStream, espera: Duration, bytes: &mut [u8]) -> io::Result<usize> {
+    if espera.is_zero() {
+        // Para a std, um prazo zero é um erro; para nós, uma olhada sem esperar.
+        socket.set_nonblocking(true)?;
+        let lido = socket.read(bytes);
+        socket.set_nonblocking(false)?;
+        lido
+    } else {
+        socket.set_read_timeout(Some(espera))?;
+        socket.read(bytes)
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use crate::roteiro::{Faixa, Regras, Roteiro};
+    use crate::usuario::Usuario;
+    use std::sync::mpsc;
+
+    /// Onde `localhost` tem mais de um endereço e só um deles é do servidor que ainda vai abrir.
+    #[test]
+    fn um_endereco_impossivel_nao_esconde_o_que_ainda_pode_abrir() {
+        let fechada = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        fechada.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        let recusa = fechada.local_addr().unwrap().as_socket().unwrap();
+        // O endereço de difusão não aceita TCP: falha de outro jeito, em qualquer máquina.
+        let impossivel = SocketAddr::from(([255, 255, 255, 255], 1));
+        for enderecos in [vec![recusa, impossivel], vec![impossivel, recusa]] {
+            let cena = Cena {
+                inicio: Instant::now(),
+                enderecos,
+                espera: Duration::ZERO,
+                fim_de_linha: FimDeLinha::Lf,
+                detalhado: false,
+                parada: Arc::default(),
+            };
+            let fixa = |valor| Faixa { de: valor, ate: valor };
+            let regras = Regras {
+                semente: 1,
+                ciclos: Faixa { de: 1, ate: 1 },
+                decisao: fixa(Duration::ZERO),
+                escuta: fixa(Duration::ZERO),
+                acelerar: 1.0,
+            };
+            let usuario = Usuario::novo(1, Roteiro::novo(regras, 1), Duration::ZERO, false);
+            let historia = viver(1, usuario, &cena, mpsc::channel().0);
+            let [(_, falha)] = &historia.falhas[..] else { panic!("{historia:?}") };
+            assert_eq!(*falha, Falha::SemConexao("conexão recusada".into()));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::ToSocketAddrs;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use protocolo::terminal::{dizer, explicar};
+use protocolo::terminal::{contar, dizer, explicar};
 
 use crate::historia::Simulacao;
 use crate::opcoes::Opcoes;
@@ -38,6 +38,7 @@ pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
         enderecos: enderecos.collect(),
         espera: opcoes.espera,
         fim_de_linha: opcoes.fim_de_linha,
+        detalhado: opcoes.detalhado,
         parada,
     };
 
@@ -84,7 +85,9 @@ fn chegada(indice: usize, opcoes: &Opcoes) -> Duration {
 fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
     let usuarios = opcoes.usuarios;
     dizer(format_args!(
-        "cliente: {usuarios} usuários em {threads} threads contra {} (semente {semente})",
+        "cliente: {} em {} contra {} (semente {semente})",
+        contar(usuarios, "usuário", "usuários"),
+        contar(threads, "thread", "threads"),
         opcoes.servidor
     ));
     if threads < opcoes.threads.unwrap_or(usuarios).min(usuarios) {
@@ -92,7 +95,7 @@ fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
     }
     if threads < usuarios {
         dizer(format_args!(
-            "cliente: há menos threads que usuários: só {threads} existem ao mesmo tempo, e os outros \
+            "cliente: há menos threads que usuários: no máximo {threads} ao mesmo tempo, e os outros \
              esperam a vez"
         ));
     }

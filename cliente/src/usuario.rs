@@ -1,7 +1,7 @@
 //! O usuário simulado (§5): conecta, consulta, decide, compra, escuta, repete.
 //!
 //! Uma máquina de estados pura. Quem tem o socket pergunta o próximo passo ([`Usuario::avancar`]) e
-//! conta o que aconteceu ([`Usuario::recebeu`], [`Usuario::caiu`]...); o tempo é um argumento.
+//! conta o que aconteceu ([`Usuario::recebeu`], [`Usuario::nada_chegou`], [`Usuario::caiu`]...); o tempo é um argumento.
 //!
 //! ```text
 //!   Fora ──► Conectando ──► Pronto(CONSULTAR) ──► Esperando ──► Decidindo ──► Pronto(COMPRAR)
@@ -14,12 +14,14 @@
 
 use std::time::Duration;
 
+use protocolo::mensagem::avisa_que_esgotou;
 use protocolo::{Comando, Mensagem};
 
 use crate::historia::{Desfecho, Falha, Historia, Operacao, Presenca};
 use crate::roteiro::{Ciclo, Roteiro};
 
-/// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor.
+/// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor. É o
+/// que uma pessoa espera antes de desistir, e muito mais do que um servidor que funciona leva.
 pub const PRAZO_DA_RESPOSTA: Duration = Duration::from_secs(10);
 
 /// O que fazer agora.
@@ -100,15 +102,11 @@ impl Usuario {
     /// O próximo passo. Repetir a pergunta sem que nada tenha acontecido repete a resposta.
     pub fn avancar(&mut self, agora: Duration) -> Passo {
         match self.fase {
-            Fase::Fora { ate } if agora < ate => return Passo::Ausentar(ate),
-            Fase::Fora { .. } => self.fase = Fase::Conectando { desde: agora },
-            Fase::Esperando { prazo } if agora >= prazo => self.caiu(agora, Falha::SemResposta),
-            Fase::Decidindo { ate } if agora >= ate => self.fase = Fase::Pronto { compra: true },
-            Fase::Escutando { ate } if agora >= ate => self.terminar_ciclo(agora),
-            _ => {}
-        }
-        match self.fase {
-            Fase::Fora { ate } => Passo::Ausentar(ate),
+            Fase::Fora { ate } if agora < ate => Passo::Ausentar(ate),
+            Fase::Fora { .. } => {
+                self.fase = Fase::Conectando { desde: agora };
+                Passo::Conectar
+            }
             Fase::Conectando { .. } => Passo::Conectar,
             Fase::Pronto { compra: true } => Passo::Enviar(Comando::Comprar),
             Fase::Pronto { compra: false } => Passo::Enviar(Comando::Consultar),
@@ -136,13 +134,26 @@ impl Usuario {
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
 
+    /// Ouviu, e até agora nada mais chegou. Só então um prazo vale: se esta thread dormiu demais, o
+    /// que já estava no socket conta antes do relógio.
+    pub fn nada_chegou(&mut self, agora: Duration) {
+        match self.fase {
+            Fase::Esperando { prazo } if agora >= prazo => self.caiu(agora, Falha::SemResposta),
+            Fase::Decidindo { ate } if agora >= ate => self.fase = Fase::Pronto { compra: true },
+            Fase::Escutando { ate } if agora >= ate => self.terminar_ciclo(agora),
+            _ => {}
+        }
+    }
+
     /// Chegou uma mensagem inteira.
     pub fn recebeu(&mut self, agora: Duration, mensagem: Mensagem) {
         match (mensagem, self.fase) {
             // Conversa de uma conexão que já acabou.
             (_, Fase::Fora { .. } | Fase::Conectando { .. } | Fase::Fim) => {}
             (Mensagem::Aviso(texto), _) => {
-                if let Some(presenca) = self.historia.presencas.last_mut() {
+                if let Some(presenca) =
+                    self.historia.presencas.last_mut().filter(|_| avisa_que_esgotou(&texto))
+                {
                     presenca.avisos.push(agora);
                 }
                 self.noticias.push(Noticia::Aviso(texto));
@@ -187,7 +198,11 @@ impl Usuario {
 
     /// A conexão não se fez ou se perdeu. Quem não consegue nem conectar desiste; quem perdeu a
     /// conexão perde o ciclo e volta depois do tempo de uma decisão.
+    /// Quem já não tinha conexão não cai: é o eco de uma queda já contada.
     pub fn caiu(&mut self, agora: Duration, falha: Falha) {
+        if matches!(self.fase, Fase::Fora { .. } | Fase::Fim) {
+            return;
+        }
         let desiste = matches!(falha, Falha::SemConexao(_));
         self.falhou(agora, falha);
         self.deixar_conexao(agora);
@@ -282,18 +297,24 @@ mod testes {
         usuario.conectou(agora);
     }
 
+    /// Ouve até `agora` sem que nada chegue.
+    fn silencio(usuario: &mut Usuario, agora: Duration) -> Passo {
+        usuario.nada_chegou(agora);
+        usuario.avancar(agora)
+    }
+
     #[test]
     fn um_ciclo_inteiro_na_ordem_e_nos_tempos_da_atividade() {
         let mut ana = usuario(1, false);
         conectar(&mut ana, ms(0));
         consultar(&mut ana, ms(10), 10);
         assert_eq!(ana.avancar(ms(10)), Passo::Ouvir(ms(1010)));
-        assert_eq!(ana.avancar(ms(1009)), Passo::Ouvir(ms(1010)));
-        assert_eq!(ana.avancar(ms(1010)), Passo::Enviar(Comando::Comprar));
+        assert_eq!(silencio(&mut ana, ms(1009)), Passo::Ouvir(ms(1010)));
+        assert_eq!(silencio(&mut ana, ms(1010)), Passo::Enviar(Comando::Comprar));
         ana.vai_enviar(ms(1010));
         ana.recebeu(ms(1020), Mensagem::Compra { restante: 9 });
         assert_eq!(ana.avancar(ms(1020)), Passo::Ouvir(ms(6020)));
-        assert_eq!(ana.avancar(ms(6020)), Passo::Terminar);
+        assert_eq!(silencio(&mut ana, ms(6020)), Passo::Terminar);
 
         let historia = ana.contar();
         assert_eq!(historia.ciclos, 1);
@@ -325,7 +346,7 @@ mod testes {
         consultar(&mut ana, ms(0), 1);
         ana.recebeu(ms(500), aviso());
         assert_eq!(ana.avancar(ms(500)), Passo::Ouvir(ms(1000)), "o aviso não apressa a decisão");
-        assert_eq!(ana.avancar(ms(1000)), Passo::Enviar(Comando::Comprar));
+        assert_eq!(silencio(&mut ana, ms(1000)), Passo::Enviar(Comando::Comprar));
         ana.vai_enviar(ms(1000));
         ana.recebeu(ms(1001), aviso());
         ana.recebeu(ms(1002), Mensagem::Esgotado);
@@ -343,7 +364,11 @@ mod testes {
             let mut terminou = false;
             for _ in 0..100 {
                 match ana.avancar(agora) {
-                    Passo::Ausentar(ate) | Passo::Ouvir(ate) => agora = ate,
+                    Passo::Ausentar(ate) => agora = ate,
+                    Passo::Ouvir(ate) => {
+                        agora = ate;
+                        ana.nada_chegou(agora);
+                    }
                     Passo::Conectar => ana.conectou(agora),
                     Passo::Enviar(Comando::Consultar) => {
                         ana.vai_enviar(agora);
@@ -392,12 +417,43 @@ mod testes {
         assert_eq!(ana.avancar(ms(0)), Passo::Enviar(Comando::Consultar));
         ana.vai_enviar(ms(0));
         assert_eq!(ana.avancar(ms(0)), Passo::Ouvir(PRAZO_DA_RESPOSTA));
-        assert_eq!(ana.avancar(PRAZO_DA_RESPOSTA), Passo::Terminar);
+        assert_eq!(silencio(&mut ana, PRAZO_DA_RESPOSTA), Passo::Terminar);
         assert_eq!(ana.historia.operacoes[0].resposta, None);
         assert_eq!(ana.historia.falhas, [(PRAZO_DA_RESPOSTA, Falha::SemResposta)]);
         // A resposta que chega tarde é conversa de uma conexão que já acabou.
         ana.recebeu(PRAZO_DA_RESPOSTA, Mensagem::Estoque(1));
         assert_eq!(ana.historia.operacoes[0].resposta, None);
+    }
+
+    #[test]
+    fn a_resposta_que_ja_estava_no_socket_conta_antes_do_relogio() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        assert_eq!(ana.avancar(ms(0)), Passo::Enviar(Comando::Consultar));
+        ana.vai_enviar(ms(0));
+        // A thread dormiu muito além do prazo; antes de desistir, ainda ouve.
+        let tarde = PRAZO_DA_RESPOSTA * 2;
+        assert_eq!(ana.avancar(tarde), Passo::Ouvir(PRAZO_DA_RESPOSTA));
+        ana.recebeu(tarde, Mensagem::Estoque(1));
+        assert!(ana.historia.falhas.is_empty());
+    }
+
+    #[test]
+    fn um_aviso_de_outra_coisa_e_noticia_mas_nao_testemunho() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        ana.recebeu(ms(1), Mensagem::Aviso("AVISO: restam 3".into()));
+        assert!(ana.historia.presencas[0].avisos.is_empty());
+        assert!(ana.noticias().any(|n| n == Noticia::Aviso("AVISO: restam 3".into())));
+    }
+
+    #[test]
+    fn o_fim_depois_de_lotado_nao_e_outra_falha() {
+        let mut ana = usuario(2, false);
+        conectar(&mut ana, ms(0));
+        ana.recebeu(ms(1), Mensagem::Lotado);
+        ana.caiu(ms(1), Falha::Fechada);
+        assert_eq!(ana.historia.falhas, [(ms(1), Falha::Lotado)]);
     }
 
     #[test]

@@ -10,6 +10,12 @@ use std::io::Write;
 /// A mensagem que todos recebem quando a última unidade é vendida (§9), sem o fim de linha.
 pub const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 
+const ESTOQUE: &str = "Estoque atual:";
+const COMPRA: &str = "Compra realizada. Estoque restante:";
+const ESGOTADO: &str = "ERRO: Produto esgotado";
+const LOTADO: &str = "ERRO: Servidor lotado";
+const COMECO_DO_AVISO: &str = "AVISO:";
+
 /// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
 ///
 /// Todos os textos são ASCII: aparecem certos em qualquer telnet, e no registro sem escape.
@@ -48,11 +54,11 @@ impl Resposta {
 impl fmt::Display for Resposta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Resposta::Estoque(atual) => write!(f, "Estoque atual: {atual}"),
+            Resposta::Estoque(atual) => write!(f, "{ESTOQUE} {atual}"),
             Resposta::Compra { restante } => {
-                write!(f, "Compra realizada. Estoque restante: {restante}")
+                write!(f, "{COMPRA} {restante}")
             }
-            Resposta::Esgotado => f.write_str("ERRO: Produto esgotado"),
+            Resposta::Esgotado => f.write_str(ESGOTADO),
             Resposta::Ajuda => f.write_str(
                 "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR",
             ),
@@ -61,7 +67,7 @@ impl fmt::Display for Resposta {
                 f.write_str("ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR")
             }
             Resposta::LinhaLonga => f.write_str("ERRO: Linha longa demais"),
-            Resposta::Lotado => f.write_str("ERRO: Servidor lotado"),
+            Resposta::Lotado => f.write_str(LOTADO),
         }
     }
 }
@@ -91,22 +97,22 @@ pub enum Mensagem {
 impl Mensagem {
     /// Como começa cada mensagem do protocolo: onde um destes aparece no meio de um texto, duas
     /// mensagens vieram coladas.
-    pub const COMECOS: [&str; 4] = ["Estoque atual:", "Compra realizada", "ERRO:", "AVISO:"];
+    pub const COMECOS: [&str; 4] = [ESTOQUE, "Compra realizada", "ERRO:", COMECO_DO_AVISO];
 
     /// Interpreta o texto de uma mensagem, com ou sem fim de linha. Nunca falha: o que não se
     /// entende é [`Mensagem::Outra`].
     pub fn interpretar(texto: &[u8]) -> Self {
         let texto = String::from_utf8_lossy(texto.trim_ascii());
         let numero_apos = |comeco: &str| texto.strip_prefix(comeco)?.trim().parse::<i128>().ok();
-        if let Some(atual) = numero_apos("Estoque atual:") {
+        if let Some(atual) = numero_apos(ESTOQUE) {
             Mensagem::Estoque(atual)
-        } else if let Some(restante) = numero_apos("Compra realizada. Estoque restante:") {
+        } else if let Some(restante) = numero_apos(COMPRA) {
             Mensagem::Compra { restante }
-        } else if texto.starts_with("AVISO:") {
+        } else if texto.starts_with(COMECO_DO_AVISO) {
             Mensagem::Aviso(texto.into_owned())
-        } else if *texto == Resposta::Esgotado.to_string() {
+        } else if texto == ESGOTADO {
             Mensagem::Esgotado
-        } else if *texto == Resposta::Lotado.to_string() {
+        } else if texto == LOTADO {
             Mensagem::Lotado
         } else {
             Mensagem::Outra(texto.into_owned())
@@ -114,15 +120,22 @@ impl Mensagem {
     }
 }
 
+/// Este AVISO diz que o estoque acabou, com essas ou com outras palavras? Há servidores que avisam
+/// de outras coisas (`AVISO: restam 3 unidades`).
+pub fn avisa_que_esgotou(aviso: &str) -> bool {
+    let aviso = aviso.to_lowercase();
+    ["esgot", "acab"].iter().any(|palavra| aviso.contains(palavra))
+}
+
 impl fmt::Display for Mensagem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Mensagem::Estoque(atual) => write!(f, "Estoque atual: {atual}"),
+            Mensagem::Estoque(atual) => write!(f, "{ESTOQUE} {atual}"),
             Mensagem::Compra { restante } => {
-                write!(f, "Compra realizada. Estoque restante: {restante}")
+                write!(f, "{COMPRA} {restante}")
             }
-            Mensagem::Esgotado => Resposta::Esgotado.fmt(f),
-            Mensagem::Lotado => Resposta::Lotado.fmt(f),
+            Mensagem::Esgotado => f.write_str(ESGOTADO),
+            Mensagem::Lotado => f.write_str(LOTADO),
             // De um servidor desconhecido: nada de sequências de controle no terminal de quem lê.
             Mensagem::Aviso(texto) | Mensagem::Outra(texto) => {
                 write!(f, "{}", texto.escape_debug())
@@ -191,6 +204,14 @@ mod testes {
             assert_eq!(volta(Resposta::Lotado), Mensagem::Lotado);
         }
         assert_eq!(Mensagem::interpretar(AVISO.as_bytes()), Mensagem::Aviso(AVISO.into()));
+    }
+
+    #[test]
+    fn so_o_aviso_de_esgotamento_e_de_esgotamento() {
+        for aviso in [AVISO, "AVISO: Produto ESGOTADO", "AVISO: Acabou!"] {
+            assert!(avisa_que_esgotou(aviso), "{aviso}");
+        }
+        assert!(!avisa_que_esgotou("AVISO: restam 3 unidades"));
     }
 
     #[test]

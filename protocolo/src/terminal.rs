@@ -11,7 +11,8 @@ use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use clap::builder::StyledStr;
@@ -98,7 +99,12 @@ fn escrever_padrao(argumento: Arg) -> Arg {
     if let Some(padrao) = argumento.get_default_values().first() {
         ajuda += &format!(" [padrão: {}]", padrao.display());
     }
-    argumento.help(ajuda).hide_default_value(true).hide_possible_values(true)
+    // Um valor como -1 é um número errado, e não uma opção desconhecida.
+    argumento
+        .help(ajuda)
+        .hide_default_value(true)
+        .hide_possible_values(true)
+        .allow_negative_numbers(true)
 }
 
 /// Os erros de uso, em português.
@@ -169,21 +175,47 @@ fn contexto(erro: &Erro<EmPortugues>, tipo: ContextKind) -> Option<String> {
 /// Os sinais que pedem o fim de um programa: Ctrl-C e o `kill` comum.
 pub const SINAIS_DE_PARADA: [i32; 2] = [SIGINT, SIGTERM];
 
-/// Faz o segundo [sinal de parada](SINAIS_DE_PARADA) encerrar o programa na hora, com o código 130,
+/// Até quando, depois do primeiro sinal, outro ainda é o mesmo pedido: `timeout(1)`, por exemplo,
+/// manda dois de uma vez, um ao processo e um ao grupo. Ninguém aperta Ctrl-C duas vezes tão rápido.
+const MESMO_PEDIDO: Duration = Duration::from_millis(200);
+
+/// O segundo [sinal de parada](SINAIS_DE_PARADA) encerra o programa na hora, com o código 130,
 /// dentro do próprio tratador: vale mesmo que o programa esteja ocupado atendendo ao primeiro.
-/// Deve ser chamada antes de capturar o primeiro.
-///
-/// # Errors
-///
-/// O sistema não deixou tratar os sinais.
-pub fn encerrar_no_segundo_sinal() -> io::Result<()> {
-    let ja_veio_um = Arc::new(AtomicBool::new(false));
-    for sinal in SINAIS_DE_PARADA {
-        // A ordem importa: o primeiro sinal passa por aqui antes de a bandeira subir.
-        signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&ja_veio_um))?;
-        signal_hook::flag::register(sinal, Arc::clone(&ja_veio_um))?;
+#[derive(Debug)]
+pub struct SegundoSinal(Arc<AtomicBool>);
+
+impl SegundoSinal {
+    /// Instala os tratadores, desarmados. Quem captura o primeiro sinal deve fazê-lo antes, para que
+    /// nenhum se perca entre um e outro.
+    ///
+    /// # Errors
+    ///
+    /// O sistema não deixou tratar os sinais.
+    pub fn tratar() -> io::Result<Self> {
+        let armado = Arc::new(AtomicBool::new(false));
+        for sinal in SINAIS_DE_PARADA {
+            signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&armado))?;
+        }
+        Ok(SegundoSinal(armado))
     }
-    Ok(())
+
+    /// O primeiro sinal chegou: dentro de pouco, o próximo encerra. Chamar de novo não muda nada.
+    pub fn armar(&self) {
+        let armado = Arc::clone(&self.0);
+        let armar = move || {
+            thread::sleep(MESMO_PEDIDO);
+            armado.store(true, Ordering::Release);
+        };
+        // Sem uma thread para esperar, arma-se já: um sinal a mais encerra, mas nunca a menos.
+        if thread::Builder::new().spawn(armar).is_err() {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+}
+
+/// Um número e o nome do que se contou: `contar(1, "venda", "vendas")` é "1 venda".
+pub fn contar(quantos: usize, um: &str, muitos: &str) -> String {
+    format!("{quantos} {}", if quantos == 1 { um } else { muitos })
 }
 
 /// Explica um erro do sistema em português, em poucas palavras e sem ponto final.
@@ -265,6 +297,12 @@ mod testes {
         assert_eq!(duracao("1min 30s"), Ok(Duration::from_secs(90)));
         assert!(duracao("5").is_err() && duracao("-1s").is_err() && duracao("").is_err());
         assert!(duracao_positiva("0s").is_err());
+    }
+
+    #[test]
+    fn contar_concorda() {
+        assert_eq!(contar(0, "venda", "vendas"), "0 vendas");
+        assert_eq!(contar(1, "venda", "vendas"), "1 venda");
     }
 
     #[test]

@@ -1,10 +1,10 @@
-//! O modelo do enunciado: uma thread por conexão e um estoque atrás de um cadeado (§2, §3.1). Serve
+//! O modelo do enunciado: uma thread por conexão e um estoque atrás de uma trava (§2, §3.1). Serve
 //! para comparar com o laço de eventos e para o desafio prático (§8): com `--sem-trava`, olhar o
 //! estoque e descontá-lo são dois passos, e entre eles cabe a venda de outra thread.
 //!
 //! Fala o mesmo protocolo, com as mesmas linhas, e confessa o que não faz: não limita conexões nem
-//! tempo, não registra nada, não termina em ordem, e um cliente que não lê prende, com a escrita do
-//! AVISO, a thread do comprador.
+//! tempo, não registra nada, não termina em ordem, cai se faltarem threads ou descritores, e um cliente
+//! que não lê prende, com a escrita do AVISO, a thread do comprador.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -81,7 +81,7 @@ impl Loja {
     fn avisar(&self) {
         for conexao in trancar(&self.conexoes).iter() {
             // Quem já se foi não ouve; a thread dele descobre sozinha.
-            let _ = writeln!(&**conexao, "{AVISO}");
+            let _ = (&**conexao).write_all(format!("{AVISO}\n").as_bytes());
         }
     }
 
@@ -114,14 +114,14 @@ impl Loja {
                 }
             }
             if longa {
-                return writeln!(conexao, "{}", Resposta::LinhaLonga);
+                return conexao.write_all(format!("{}\n", Resposta::LinhaLonga).as_bytes());
             }
         }
     }
 }
 
-fn trancar<T>(cadeado: &Mutex<T>) -> MutexGuard<'_, T> {
-    cadeado.lock().unwrap_or_else(PoisonError::into_inner)
+fn trancar<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn main() -> ExitCode {
@@ -132,7 +132,8 @@ fn main() -> ExitCode {
     match servir(&opcoes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(erro) => {
-            dizer(format_args!("thread_por_conexao: {}", explicar(&erro)));
+            let (porta, porque) = (opcoes.porta, explicar(&erro));
+            dizer(format_args!("thread_por_conexao: porta {porta}: {porque}; veja --porta"));
             ExitCode::FAILURE
         }
     }

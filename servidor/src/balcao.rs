@@ -5,14 +5,14 @@
 //!                │
 //!   turno ──►  ler          uma leitura de cada conexão marcada; os pedidos, na ordem, formam o lote
 //!              decidir      a loja atende o lote inteiro; as respostas ficam na saída de cada conexão
-//!              responder    uma escrita por conexão que tem o que ouvir, AVISO incluído
+//!              responder    escreve a quem tem o que ouvir, AVISO incluído
 //!              vigiar       prazos vencidos; depois de ler e escrever, para não cobrar de um cliente
 //!                           o atraso do laço
 //!              enterrar     as mortas saem do slab por último: nenhuma chave troca de dono no turno
 //! ```
 //!
-//! Nenhum byte sai antes de o lote inteiro estar decidido. Essa ordem *é* a prova de que o estoque
-//! está certo: quem leu "restante: 0" leu depois de todas as vendas, e o comprador da última
+//! Nenhum byte que dependa do estoque sai antes de o lote inteiro estar decidido. Essa ordem *é* a
+//! prova de que o estoque está certo: quem leu "restante: 0" leu depois de todas as vendas, e o comprador da última
 //! unidade tem a resposta na frente do AVISO porque foi posta na fila antes dele.
 //!
 //! O balcão não conhece o mio, não olha o relógio (recebe `agora`) e não tem `Arc` nem `Mutex`.
@@ -26,7 +26,7 @@ use protocolo::Resposta;
 use protocolo::mensagem::AVISO;
 use slab::Slab;
 
-use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Pedido};
+use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Pedido, Prontidao};
 use crate::loja::Loja;
 use crate::registro::Registro;
 
@@ -37,8 +37,11 @@ const LOTE_MAXIMO: usize = 16 * 1024;
 /// De quanto em quanto tempo se olham os prazos; um atraso destes em 30 s não faz diferença.
 const RONDA: Duration = Duration::from_secs(1);
 
-/// Quantos recusados por lotação podem estar, ao mesmo tempo, recebendo a explicação.
-const RECUSADOS_AO_MESMO_TEMPO: usize = 64;
+/// A menor ronda, por menor que seja `--ocioso`: olhar todos não pode ser o trabalho do laço.
+const RONDA_MINIMA: Duration = Duration::from_millis(10);
+
+/// Quantos dos que não couberam podem estar, ao mesmo tempo, recebendo a explicação.
+const LOTADOS_AO_MESMO_TEMPO: usize = 64;
 
 /// O que o operador pode limitar.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +61,8 @@ pub struct Contas {
     pub lotadas: u64,
     /// O máximo de conexões atendidas ao mesmo tempo.
     pub pico: usize,
-    /// Pedidos respondidos, os errados inclusive.
-    pub comandos: u64,
+    /// Pedidos atendidos, os errados inclusive.
+    pub pedidos: u64,
 }
 
 /// O balcão de atendimento.
@@ -69,9 +72,10 @@ pub struct Balcao<F> {
     filas: Filas,
     loja: Loja,
     lote: Vec<(usize, Pedido)>,
+    /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
     rascunho: Box<[u8]>,
     limites: Limites,
-    recusados: usize,
+    lotados: usize,
     proxima_ronda: Instant,
     encerrando: bool,
     contas: Contas,
@@ -91,24 +95,24 @@ struct Posto<F> {
 #[derive(Debug, Default)]
 struct Filas {
     leitura: VecDeque<usize>,
-    escrita: Vec<usize>,
-    enterro: Vec<usize>,
+    escrita: VecDeque<usize>,
+    enterro: VecDeque<usize>,
 }
 
 impl Filas {
     /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede.
-    fn acolher<F: Read + Write>(&mut self, chave: usize, posto: &mut Posto<F>) {
+    fn enfileirar<F: Read + Write>(&mut self, chave: usize, posto: &mut Posto<F>) {
         if !posto.na_leitura && posto.conexao.quer_ler() {
             posto.na_leitura = true;
             self.leitura.push_back(chave);
         }
         if !posto.na_escrita && posto.conexao.quer_escrever() {
             posto.na_escrita = true;
-            self.escrita.push(chave);
+            self.escrita.push_back(chave);
         }
         if !posto.no_enterro && posto.conexao.morta().is_some() {
             posto.no_enterro = true;
-            self.enterro.push(chave);
+            self.enterro.push_back(chave);
         }
     }
 }
@@ -124,7 +128,7 @@ impl<F: Read + Write> Balcao<F> {
             lote: Vec::new(),
             rascunho: vec![0; LEITURA_POR_TURNO].into(),
             limites,
-            recusados: 0,
+            lotados: 0,
             proxima_ronda: agora,
             encerrando: false,
             contas: Contas::default(),
@@ -132,7 +136,8 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    /// A chave que a próxima conexão admitida terá: quem espera eventos precisa dela antes.
+    /// A chave que terá a conexão do próximo [`Balcao::admitir`]: quem espera eventos dela precisa
+    /// saber antes.
     pub fn proxima_chave(&self) -> usize {
         self.postos.vacant_key()
     }
@@ -151,32 +156,32 @@ impl<F: Read + Write> Balcao<F> {
             registro.desconectou(endereco, Fim::Lotado);
             conexao.dizer(agora, |saida| Resposta::Lotado.escrever(saida));
             conexao.despedir(Fim::Lotado);
-            if self.recusados == RECUSADOS_AO_MESMO_TEMPO {
+            if self.lotados == LOTADOS_AO_MESMO_TEMPO {
                 // Nem para explicar há lugar: diz uma vez e fecha.
                 return conexao.escrever(agora, self.fechar_escrita);
             }
-            self.recusados += 1;
-            self.acomodar(conexao);
+            self.lotados += 1;
+            self.inserir(conexao);
         } else {
-            self.acomodar(conexao);
+            self.inserir(conexao);
             self.contas.conexoes += 1;
             self.contas.pico = self.contas.pico.max(self.ativas());
             registro.conectou(endereco, self.ativas());
         }
     }
 
-    fn acomodar(&mut self, conexao: Conexao<F>) {
+    fn inserir(&mut self, conexao: Conexao<F>) {
         let posto = Posto { conexao, na_leitura: false, na_escrita: false, no_enterro: false };
         let chave = self.postos.insert(posto);
-        self.filas.acolher(chave, &mut self.postos[chave]);
+        self.filas.enfileirar(chave, &mut self.postos[chave]);
     }
 
     /// Anota o que um evento disse de uma conexão. Nenhuma leitura ou escrita acontece aqui. Um
     /// evento a mais, repetido ou de uma chave vazia, não faz mal.
-    pub fn marcar(&mut self, chave: usize, legivel: bool, gravavel: bool, fim_a_vista: bool) {
+    pub fn marcar(&mut self, chave: usize, novidade: Prontidao) {
         if let Some(posto) = self.postos.get_mut(chave) {
-            posto.conexao.marcar(legivel, gravavel, fim_a_vista);
-            self.filas.acolher(chave, posto);
+            posto.conexao.marcar(novidade);
+            self.filas.enfileirar(chave, posto);
         }
     }
 
@@ -206,13 +211,13 @@ impl<F: Read + Write> Balcao<F> {
             if self.encerrando {
                 posto.conexao.encerrar();
             }
-            self.filas.acolher(chave, posto);
+            self.filas.enfileirar(chave, posto);
         }
     }
 
     fn decidir(&mut self, agora: Instant, registro: &mut Registro) {
         let mut lote = std::mem::take(&mut self.lote);
-        self.contas.comandos += lote.len() as u64;
+        self.contas.pedidos += lote.len() as u64;
         for (chave, pedido) in lote.drain(..) {
             let resposta = match &pedido {
                 Pedido::Comando(comando) => self.loja.atender(comando),
@@ -226,7 +231,7 @@ impl<F: Read + Write> Balcao<F> {
                 Resposta::LinhaLonga => posto.conexao.despedir(Fim::LinhaLonga),
                 _ => {}
             }
-            self.filas.acolher(chave, posto);
+            self.filas.enfileirar(chave, posto);
             if resposta == (Resposta::Compra { restante: 0 }) {
                 self.avisar(agora, registro);
             }
@@ -245,21 +250,20 @@ impl<F: Read + Write> Balcao<F> {
                     saida.extend_from_slice(AVISO.as_bytes());
                     saida.push(b'\n');
                 });
-                self.filas.acolher(chave, posto);
+                self.filas.enfileirar(chave, posto);
             }
         }
         registro.aviso(ouvintes);
     }
 
     fn responder(&mut self, agora: Instant) {
-        let mut escrita = std::mem::take(&mut self.filas.escrita);
-        for chave in escrita.drain(..) {
+        for _ in 0..self.filas.escrita.len() {
+            let Some(chave) = self.filas.escrita.pop_front() else { return };
             let posto = &mut self.postos[chave];
             posto.na_escrita = false;
             posto.conexao.escrever(agora, self.fechar_escrita);
-            self.filas.acolher(chave, posto);
+            self.filas.enfileirar(chave, posto);
         }
-        self.filas.escrita = escrita;
     }
 
     fn vigiar(&mut self, agora: Instant) {
@@ -269,33 +273,42 @@ impl<F: Read + Write> Balcao<F> {
         self.proxima_ronda = agora + self.passo_da_ronda();
         for (chave, posto) in &mut self.postos {
             posto.conexao.vigiar(agora, self.limites.ocioso);
-            self.filas.acolher(chave, posto);
+            self.filas.enfileirar(chave, posto);
         }
     }
 
     fn enterrar(&mut self, registro: &mut Registro) {
-        let mut enterro = std::mem::take(&mut self.filas.enterro);
-        for chave in enterro.drain(..) {
+        for _ in 0..self.filas.enterro.len() {
+            let Some(chave) = self.filas.enterro.pop_front() else { return };
             let posto = &mut self.postos[chave];
             posto.no_enterro = false;
             // Uma chave só troca de dono quando nenhuma fila a guarda: esta ainda passa por `ler`.
             let Some(fim) = posto.conexao.morta().filter(|_| !posto.na_leitura) else { continue };
             let Posto { conexao, .. } = self.postos.remove(chave);
             if fim == Fim::Lotado {
-                self.recusados -= 1;
+                self.lotados -= 1;
             } else {
                 registro.desconectou(conexao.endereco(), fim);
             }
         }
-        self.filas.enterro = enterro;
     }
 
     /// O servidor vai fechar: cada conexão ainda lê o que já chegou, responde e se despede.
+    ///
+    /// Todas são marcadas como legíveis, ainda que não sejam: assim cada uma passa por `ler`, e é lá
+    /// que se sabe que o socket secou e que a despedida pode começar.
     pub fn encerrar(&mut self) {
         self.encerrando = true;
         for (chave, posto) in &mut self.postos {
-            posto.conexao.marcar(true, false, false);
-            self.filas.acolher(chave, posto);
+            posto.conexao.marcar(Prontidao { legivel: true, ..Prontidao::default() });
+            self.filas.enfileirar(chave, posto);
+        }
+    }
+
+    /// O prazo de fechar venceu: o registro diz quem ficou para trás.
+    pub fn abandonar(&mut self, registro: &mut Registro) {
+        for posto in self.postos.drain() {
+            registro.desconectou(posto.conexao.endereco(), Fim::Encerramento);
         }
     }
 
@@ -316,7 +329,7 @@ impl<F: Read + Write> Balcao<F> {
 
     /// Conexões atendidas agora (as recusadas por lotação não contam).
     pub fn ativas(&self) -> usize {
-        self.postos.len() - self.recusados
+        self.postos.len() - self.lotados
     }
 
     /// O que passou pelo balcão até agora.
@@ -330,6 +343,6 @@ impl<F: Read + Write> Balcao<F> {
     }
 
     fn passo_da_ronda(&self) -> Duration {
-        self.limites.ocioso.map_or(RONDA, |ocioso| RONDA.min(ocioso / 4))
+        self.limites.ocioso.map_or(RONDA, |ocioso| (ocioso / 4).clamp(RONDA_MINIMA, RONDA))
     }
 }

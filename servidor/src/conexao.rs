@@ -6,23 +6,33 @@
 //! um `?` e derruba o servidor, não tem como ser escrito.
 //!
 //! A conexão não conhece a loja nem as outras conexões: entrega pedidos e recebe bytes a dizer.
+//!
+//! ```text
+//!             fim do cliente, SAIR, linha           disse tudo e
+//!             longa, lotado, encerramento           fechou a escrita
+//!   Aberta ─────────────────────────► Despedindo ──────────────────► Escoando
+//!     │                                   │ disse tudo a quem já           │ o cliente fechou,
+//!     │ reset, prazo vencido              │ fechou; reset; prazo           │ ou passou o prazo
+//!     └───────────────────────────────────┴──────────► Morta ◄─────────────┘
+//! ```
 
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use protocolo::mensagem::AVISO;
 use protocolo::{Comando, Linha, Linhas, RESPOSTA_MAXIMA};
 
 /// Quanto se lê de uma conexão por turno. É pouco de propósito: quem manda muito espera os outros.
 pub const LEITURA_POR_TURNO: usize = 4 * 1024;
 
-/// O máximo de bytes à espera de um cliente que não lê; além disso a conexão fecha.
+/// O máximo de bytes à espera de um cliente que não lê. Não há código que o imponha: só se lê de
+/// quem já recebeu tudo, o menor pedido com resposta tem dois bytes ("x\n"), e o AVISO, a única
+/// coisa que se diz sem que peçam, sai uma vez. O compilador confere a conta.
 pub const SAIDA_MAXIMA: usize = 256 * 1024;
 
-// O menor pedido com resposta tem dois bytes ("x\n"), e só se lê de quem já recebeu tudo: as
-// respostas de um turno sempre cabem. Só o AVISO, que ninguém pediu, pode encontrar a saída cheia.
-const _: () = assert!((LEITURA_POR_TURNO / 2 + 1) * RESPOSTA_MAXIMA < SAIDA_MAXIMA);
+const _: () = assert!((LEITURA_POR_TURNO / 2 + 1) * RESPOSTA_MAXIMA + AVISO.len() < SAIDA_MAXIMA);
 
 /// Quanto tempo uma linha pode ficar sem terminar.
 pub const PRAZO_DA_LINHA: Duration = Duration::from_secs(30);
@@ -59,7 +69,7 @@ pub enum Fim {
     Ocioso,
     /// Começou uma linha e não a terminou em [`PRAZO_DA_LINHA`].
     LinhaIncompleta,
-    /// Não leu o que lhe foi dito, por tempo ou por tamanho demais.
+    /// Passou [`PRAZO_DA_SAIDA`] sem ler nada do que espera por ele.
     NaoLe,
     /// O servidor está fechando.
     Encerramento,
@@ -95,6 +105,18 @@ enum Estado {
     Morta(Fim),
 }
 
+/// O que um evento disse de um fluxo.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Prontidao {
+    /// Há o que ler, ou o fim.
+    pub legivel: bool,
+    /// Cabe mais na escrita.
+    pub gravavel: bool,
+    /// Uma leitura curta não basta para saber que o socket secou: é preciso ler até o WouldBlock,
+    /// o zero ou o erro. É o caso de um fim (ou de um byte urgente) que o evento já trazia.
+    pub ler_ate_secar: bool,
+}
+
 /// Uma conexão com um cliente.
 #[derive(Debug)]
 pub struct Conexao<F> {
@@ -107,10 +129,8 @@ pub struct Conexao<F> {
     /// O que falta dizer, a partir de `dito`.
     saida: Vec<u8>,
     dito: usize,
-    /// Prontidão lembrada: o epoll por borda avisa uma vez, e o aviso vale até um WouldBlock.
-    legivel: bool,
-    gravavel: bool,
-    fim_a_vista: bool,
+    /// Lembrada: o epoll por borda avisa uma vez, e o aviso vale até o socket secar.
+    prontidao: Prontidao,
     leu_em: Instant,
     linha_desde: Option<Instant>,
     disse_em: Instant,
@@ -127,9 +147,7 @@ impl<F: Read + Write> Conexao<F> {
             fez_o_ultimo: false,
             saida: Vec::new(),
             dito: 0,
-            legivel: false,
-            gravavel: true,
-            fim_a_vista: false,
+            prontidao: Prontidao { gravavel: true, ..Prontidao::default() },
             leu_em: agora,
             linha_desde: None,
             disse_em: agora,
@@ -141,11 +159,6 @@ impl<F: Read + Write> Conexao<F> {
         self.endereco
     }
 
-    /// O fluxo, para quem sabe fazer com ele mais que ler e escrever.
-    pub fn fluxo(&self) -> &F {
-        &self.fluxo
-    }
-
     /// Há o que ler e pode-se ler? Quem ainda não recebeu as respostas anteriores espera: a fila
     /// cresce no socket do cliente, não na nossa memória.
     pub fn quer_ler(&self) -> bool {
@@ -154,14 +167,14 @@ impl<F: Read + Write> Conexao<F> {
             Estado::Escoando { .. } => true,
             Estado::Despedindo(_) | Estado::Morta(_) => false,
         };
-        le && self.legivel && self.saida.is_empty()
+        le && self.prontidao.legivel && self.saida.is_empty()
     }
 
     /// Há o que dizer (ou uma despedida a concluir) e pode-se escrever?
     pub fn quer_escrever(&self) -> bool {
         match self.estado {
-            Estado::Aberta => self.gravavel && !self.saida.is_empty(),
-            Estado::Despedindo(_) => self.gravavel,
+            Estado::Aberta => self.prontidao.gravavel && !self.saida.is_empty(),
+            Estado::Despedindo(_) => self.prontidao.gravavel,
             Estado::Escoando { .. } | Estado::Morta(_) => false,
         }
     }
@@ -179,11 +192,11 @@ impl<F: Read + Write> Conexao<F> {
         matches!(self.estado, Estado::Aberta | Estado::Despedindo(Fim::Cliente | Fim::Encerramento))
     }
 
-    /// Marca o que um evento disse. `fim_a_vista` é só um palpite: manda ler até o zero ou o erro.
-    pub fn marcar(&mut self, legivel: bool, gravavel: bool, fim_a_vista: bool) {
-        self.legivel |= legivel || fim_a_vista;
-        self.gravavel |= gravavel;
-        self.fim_a_vista |= fim_a_vista;
+    /// Anota o que um evento disse, sem esquecer o que os anteriores disseram.
+    pub fn marcar(&mut self, novidade: Prontidao) {
+        self.prontidao.legivel |= novidade.legivel || novidade.ler_ate_secar;
+        self.prontidao.gravavel |= novidade.gravavel;
+        self.prontidao.ler_ate_secar |= novidade.ler_ate_secar;
     }
 
     /// Uma leitura, e os pedidos que ela completa, na ordem. O fim do fluxo vem depois dos bytes
@@ -192,7 +205,7 @@ impl<F: Read + Write> Conexao<F> {
         let lidos = match self.fluxo.read(rascunho) {
             Ok(lidos) => lidos,
             Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
-                self.legivel = false;
+                self.prontidao.legivel = false;
                 return self.secou(&mut pedir);
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => return,
@@ -213,8 +226,8 @@ impl<F: Read + Write> Conexao<F> {
         self.contar_prazo_da_linha(agora, rascunho[..lidos].contains(&b'\n'));
         if lidos < rascunho.len() {
             // Uma leitura curta esvaziou o socket (epoll(7)), e o que vier depois dará outro
-            // evento. Menos o fim que o evento desta leitura já trazia: esse não se repete.
-            self.legivel = self.fim_a_vista;
+            // evento; salvo o que o evento desta leitura já trazia, que não se repete.
+            self.prontidao.legivel = self.prontidao.ler_ate_secar;
             self.secou(&mut pedir);
         }
     }
@@ -240,7 +253,7 @@ impl<F: Read + Write> Conexao<F> {
     /// O servidor está fechando: se já leu tudo o que o socket tinha, despede-se. Quem já se
     /// despediu por conta própria fica com a sua despedida.
     pub fn encerrar(&mut self) {
-        if !self.legivel && !self.fez_o_ultimo {
+        if !self.prontidao.legivel && !self.fez_o_ultimo {
             self.despedir(Fim::Encerramento);
         }
     }
@@ -254,9 +267,6 @@ impl<F: Read + Write> Conexao<F> {
             self.disse_em = agora;
         }
         escrever(&mut self.saida);
-        if self.saida.len() - self.dito > SAIDA_MAXIMA {
-            self.morrer(Fim::NaoLe);
-        }
     }
 
     /// Escreve o que falta dizer; se era a última palavra, conclui a despedida.
@@ -269,7 +279,7 @@ impl<F: Read + Write> Conexao<F> {
                     self.disse_em = agora;
                 }
                 Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
-                    self.gravavel = false;
+                    self.prontidao.gravavel = false;
                     return;
                 }
                 Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
@@ -282,7 +292,7 @@ impl<F: Read + Write> Conexao<F> {
             Estado::Despedindo(fim) => {
                 fechar_escrita(&self.fluxo);
                 self.estado = Estado::Escoando { fim, desde: agora };
-                self.legivel = true;
+                self.prontidao.legivel = true;
             }
             _ => {}
         }

@@ -5,7 +5,7 @@
 //!     │
 //!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
 //!             │
-//!             └──► balcao     o turno: ler, decidir, responder, enterrar
+//!             └──► balcao     o turno: ler, decidir, responder, vigiar, enterrar
 //!                    ├──► conexao    um cliente: linhas que chegam, respostas que saem
 //!                    ├──► loja       o estoque; pura
 //!                    └──► registro   o console, em outra thread, sem nunca parar o laço

@@ -51,16 +51,16 @@ fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
     reator.atender().map_err(|erro| format!("o laço de eventos parou: {}", explicar(&erro)))
 }
 
-/// Leva o limite de descritores ao máximo permitido e diz quantas conexões cabem nele, com uma
-/// folga para o resto do programa e para explicar a lotação a quem fica de fora.
+/// Leva o limite de descritores ao máximo permitido e diz quantas conexões cabem nele, com folga
+/// para os descritores do próprio programa e para explicar a lotação a quem fica de fora.
 fn conexoes_que_cabem() -> usize {
     // Sem poder aumentar, vale o limite que já havia; sem poder lê-lo, o mínimo do POSIX.
     let limite = rlimit::increase_nofile_limit(u64::MAX)
         .or_else(|_| rlimit::Resource::NOFILE.get_soft())
         .unwrap_or(20);
     let limite = usize::try_from(limite).unwrap_or(usize::MAX);
-    let folga = (limite / 4).min(128);
-    limite - folga
+    let folga = 16 + (limite / 8).min(100);
+    limite.saturating_sub(folga).max(1)
 }
 
 fn abrir_registro(opcoes: &Opcoes) -> Result<Registro, String> {
@@ -117,7 +117,7 @@ fn prestar_contas(fim: &Encerramento) -> String {
         contas.conexoes,
         contas.pico,
         contas.lotadas,
-        contas.comandos,
+        contas.pedidos,
         fim.vendas,
         fim.recusas,
         fim.estoque,

@@ -11,7 +11,7 @@ use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 #[derive(Debug, Parser)]
 #[command(name = "servidor", version, before_help = EXEMPLOS)]
 pub struct Opcoes {
-    /// Endereço em que escutar: um IP ou um nome desta máquina
+    /// Endereço em que escutar; 127.0.0.1 atende só esta máquina
     #[arg(long, value_name = "ENDEREÇO", default_value = "0.0.0.0")]
     pub endereco: String,
 
@@ -35,12 +35,12 @@ pub struct Opcoes {
     #[arg(long)]
     pub silencioso: bool,
 
-    /// Registra neste arquivo, no fim dele, em vez de no console
+    /// Acrescenta o registro a este arquivo, em vez de mostrá-lo no console
     #[arg(long, value_name = "ARQUIVO", conflicts_with = "silencioso")]
     pub registro: Option<PathBuf>,
 }
 
-const EXEMPLOS: &str = "  servidor                               porta 12346, 10 unidades
-  servidor --estoque 1000 --porta 8000   outra porta, mais estoque
-  servidor --registro vendas.log         registra em um arquivo
-  nc localhost 12346                     conversa com ele: consultar, comprar, ajuda, sair";
+const EXEMPLOS: &str = "  servidor                              porta 12346, 10 unidades
+  servidor --estoque 1000 --porta 8000  outra porta, mais estoque
+  servidor --registro vendas.log        registra em um arquivo
+  nc localhost 12346                    consultar, comprar, ajuda, sair";

@@ -5,6 +5,7 @@
 //! turno do [balcão](crate::balcao). O que aqui se aprendeu do mio e do Linux, cada um no seu lugar:
 //!
 //! - o epoll é por borda: um aviso por mudança, e ele só se repete depois de um `WouldBlock`;
+//! - uma leitura curta esvaziou o socket, menos quando há um fim ou um byte urgente no caminho;
 //! - eventos podem ser falsos ou repetidos: marcar é anotar, e anotar duas vezes não faz mal;
 //! - os fechamentos que um evento menciona são palpites: quem sabe é o `read`;
 //! - sem descritores livres, `accept` falha e a borda não volta: é preciso tentar de novo sozinho;
@@ -16,19 +17,28 @@ use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
+use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use protocolo::terminal::{SINAIS_DE_PARADA, encerrar_no_segundo_sinal};
+use protocolo::terminal::{SINAIS_DE_PARADA, SegundoSinal};
 use signal_hook_mio::v1_0::Signals;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
+use crate::conexao::Prontidao;
 use crate::loja::Loja;
 use crate::registro::Registro;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
 const SINAIS: Token = Token(usize::MAX - 1);
+
+/// Uma conexão se registra uma vez e não muda: a prontidão que não interessa agora fica lembrada.
+/// No Linux, também os bytes urgentes do TCP (o Ctrl-C de um telnet os manda).
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const INTERESSE: Interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::PRIORITY);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const INTERESSE: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 /// Conexões completas à espera de `accept` que o sistema guarda para nós (`listen(2)`; o Linux
 /// limita a `net.core.somaxconn`).
@@ -53,6 +63,7 @@ pub struct Reator {
     escuta: Option<TcpListener>,
     endereco: SocketAddr,
     sinais: Signals,
+    segundo_sinal: SegundoSinal,
     balcao: Balcao<TcpStream>,
     registro: Registro,
     aceite: Aceite,
@@ -102,8 +113,8 @@ impl Reator {
         let mut escuta = escutar(endereco)?;
         let endereco = escuta.local_addr()?;
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
-        encerrar_no_segundo_sinal()?;
         let mut sinais = Signals::new(SINAIS_DE_PARADA)?;
+        let segundo_sinal = SegundoSinal::tratar()?;
         poll.registry().register(&mut sinais, SINAIS, Interest::READABLE)?;
         let fechar_escrita = |fluxo: &TcpStream| {
             // Se o outro lado já se foi, não há o que fechar.
@@ -114,6 +125,7 @@ impl Reator {
             escuta: Some(escuta),
             endereco,
             sinais,
+            segundo_sinal,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
             aceite: Aceite::Espera,
@@ -155,30 +167,31 @@ impl Reator {
             match evento.token() {
                 ESCUTA => self.aceite = Aceite::Agora,
                 SINAIS => self.encerrar(agora),
-                Token(chave) => {
-                    let fim = evento.is_read_closed() || evento.is_error();
-                    self.balcao.marcar(chave, evento.is_readable(), evento.is_writable(), fim);
-                }
+                Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
         }
     }
 
     fn aceitar(&mut self, agora: Instant) {
-        let Some(escuta) = &self.escuta else { return };
         match self.aceite {
             Aceite::Espera => return,
             Aceite::Pausado(ate) if agora < ate => return,
             Aceite::Agora | Aceite::Pausado(_) => self.aceite = Aceite::Agora,
         }
-        for _ in 0..ACEITES_POR_TURNO {
+        self.aceitar_ate(ACEITES_POR_TURNO, agora);
+    }
+
+    /// Aceita até `maximo` conexões, ou até a porta ficar vazia.
+    fn aceitar_ate(&mut self, maximo: usize, agora: Instant) {
+        let Some(escuta) = &self.escuta else { return };
+        for _ in 0..maximo {
             match escuta.accept() {
                 Ok((mut fluxo, de)) => {
                     // Respostas são pequenas e esperadas: sem Nagle. Se falhar, só demora mais.
                     let _ = fluxo.set_nodelay(true);
                     let token = Token(self.balcao.proxima_chave());
-                    let ambos = Interest::READABLE | Interest::WRITABLE;
                     // Sem lugar no epoll não há como atender: a conexão fecha aqui.
-                    if self.poll.registry().register(&mut fluxo, token, ambos).is_ok() {
+                    if self.poll.registry().register(&mut fluxo, token, INTERESSE).is_ok() {
                         let de = SocketAddr::new(de.ip().to_canonical(), de.port());
                         self.balcao.admitir(fluxo, de, agora, &mut self.registro);
                     }
@@ -208,8 +221,11 @@ impl Reator {
     }
 
     fn encerrar(&mut self, agora: Instant) {
-        // Esvazia o cano dos sinais; o segundo sinal não passa por aqui: já encerrou.
+        // Esvazia o cano dos sinais. Um sinal repetido de perto passa por aqui de novo, sem efeito.
         self.sinais.pending().for_each(drop);
+        self.segundo_sinal.armar();
+        // Quem já estava à porta pode já ter mandado o seu pedido: entra, e só então ela fecha.
+        self.aceitar_ate(FILA_DE_ESPERA as usize, agora);
         self.escuta = None;
         self.aceite = Aceite::Espera;
         self.prazo_final.get_or_insert(agora + PRAZO_DO_ENCERRAMENTO);
@@ -220,7 +236,8 @@ impl Reator {
         self.prazo_final.is_some_and(|prazo| self.balcao.vazio() || agora >= prazo)
     }
 
-    fn fechar(self) -> Encerramento {
+    fn fechar(mut self) -> Encerramento {
+        self.balcao.abandonar(&mut self.registro);
         let loja = self.balcao.loja();
         Encerramento {
             contas: self.balcao.contas(),
@@ -229,6 +246,21 @@ impl Reator {
             estoque: loja.estoque(),
             linhas_perdidas: self.registro.fechar(PRAZO_DO_REGISTRO),
         }
+    }
+}
+
+/// O que um evento do mio diz, na língua do balcão.
+///
+/// Um `read` curto quer dizer que o socket secou (epoll(7)), com duas exceções: o fim que já tinha
+/// chegado, que não dá outro evento, e o byte urgente, em que `read` para mesmo com dados depois
+/// dele (tcp(7)). Onde o sistema não avisa do byte urgente, lê-se sempre até secar.
+fn prontidao(evento: &Event) -> Prontidao {
+    let avisa_do_urgente = cfg!(any(target_os = "linux", target_os = "android"));
+    let fim = evento.is_read_closed() || evento.is_error();
+    Prontidao {
+        legivel: evento.is_readable(),
+        gravavel: evento.is_writable(),
+        ler_ate_secar: fim || evento.is_priority() || !avisa_do_urgente,
     }
 }
 

@@ -16,11 +16,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use protocolo::Resposta;
 use protocolo::mensagem::AVISO;
+use protocolo::terminal::contar;
 
 use crate::conexao::{Fim, Pedido};
 
 /// O máximo de bytes à espera da thread que escreve: uns 100 mil comandos.
 const FILA_MAXIMA: usize = 8 * 1024 * 1024;
+
+/// Quanto a thread do registro espera por um console que não bloqueia e está cheio.
+const CONSOLE_CHEIO: Duration = Duration::from_millis(10);
 
 /// O lado do laço: recebe os acontecimentos e nunca bloqueia.
 #[derive(Debug)]
@@ -32,7 +36,7 @@ pub struct Registro {
     hora: String,
 }
 
-/// O que os dois lados compartilham. O cadeado só é segurado para trocar ou acrescentar bytes.
+/// O que os dois lados compartilham. A trava só é segurada para trocar ou acrescentar bytes.
 #[derive(Debug, Default)]
 struct Fila {
     espera: Mutex<Espera>,
@@ -99,7 +103,8 @@ impl Registro {
 
     /// O AVISO foi posto na saída de `clientes` conexões.
     pub fn aviso(&mut self, clientes: usize) {
-        self.linha(|linha| writeln!(linha, "{AVISO} -> {clientes} clientes"));
+        let clientes = contar(clientes, "cliente", "clientes");
+        self.linha(|linha| writeln!(linha, "{AVISO} -> {clientes}"));
     }
 
     fn linha(&mut self, escrever: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
@@ -176,7 +181,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
         let linhas = contar_linhas(&bytes);
         if a_confessar > 0 {
             let hora = humantime::format_rfc3339_millis(SystemTime::now());
-            let _ = writeln!(bytes, "{hora} registro: {a_confessar} linhas perdidas");
+            let _ = writeln!(bytes, "{hora} registro: linhas perdidas: {a_confessar}");
         }
         if partida {
             // A escrita anterior parou no meio de uma linha: o pedaço que ficou não estraga esta.
@@ -208,6 +213,8 @@ fn escrever_o_que_der(destino: &mut impl Write, bytes: &[u8]) -> usize {
             Ok(0) => break,
             Ok(n) => escritos += n,
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
+            // Um console que outro programa deixou em modo não bloqueante: só está cheio.
+            Err(erro) if erro.kind() == ErrorKind::WouldBlock => thread::sleep(CONSOLE_CHEIO),
             Err(_) => break,
         }
     }

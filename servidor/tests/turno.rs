@@ -17,7 +17,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use protocolo::{LINHA_MAXIMA, Mensagem};
 use servidor::balcao::{Contas, Limites};
-use servidor::conexao::{LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_DO_ADEUS};
+use servidor::conexao::{
+    LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_DO_ADEUS, Prontidao,
+};
 
 use mesa::Gesto::{Escreveu, Leu};
 use mesa::{Cliente, Mesa};
@@ -31,6 +33,9 @@ const UM_SEGUNDO: Duration = Duration::from_secs(1);
 const UMA_HORA: Duration = Duration::from_secs(3600);
 
 // Respostas: exatas, na ordem, e só depois de tudo decidido.
+
+/// O evento que diz tudo de uma vez.
+const TUDO: Prontidao = Prontidao { legivel: true, gravavel: true, ler_ate_secar: true };
 
 #[test]
 fn respostas_exatas_na_ordem_dos_pedidos() {
@@ -46,7 +51,7 @@ fn respostas_exatas_na_ordem_dos_pedidos() {
          ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n\
          Estoque atual: 1\n"
     );
-    assert_eq!(mesa.contas().comandos, 5);
+    assert_eq!(mesa.contas().pedidos, 5);
 }
 
 #[test]
@@ -165,7 +170,7 @@ fn a_palavra_solta_vale_na_hora_e_o_fim_de_linha_atrasado_nao_diz_nada() {
     ana.manda("\r\n");
     mesa.turno();
     assert_eq!(ana.ouviu(), "");
-    assert_eq!(mesa.contas().comandos, 1);
+    assert_eq!(mesa.contas().pedidos, 1);
 }
 
 #[test]
@@ -325,7 +330,7 @@ fn a_casa_cheia_explica_e_fecha_e_quem_ficou_nada_sente() {
     bia.fecha();
     mesa.gira();
     assert!(!bia.conectada() && !bia.levou_reset() && ana.conectada());
-    let esperadas = Contas { conexoes: 1, lotadas: 1, pico: 1, comandos: 1 };
+    let esperadas = Contas { conexoes: 1, lotadas: 1, pico: 1, pedidos: 1 };
     assert_eq!((mesa.contas(), mesa.ativas()), (esperadas, 1));
 }
 
@@ -587,14 +592,14 @@ fn eventos_falsos_repetidos_ou_de_ninguem_nao_fazem_nada() {
     surda.manda("CONSULTAR\n");
     mesa.gira();
     for _ in 0..2 {
-        mesa.marca(77, true, true, true);
-        mesa.marca(ana.chave, true, true, true);
-        mesa.marca(surda.chave, true, true, true);
+        mesa.marca(77, TUDO);
+        mesa.marca(ana.chave, TUDO);
+        mesa.marca(surda.chave, TUDO);
         mesa.gira();
     }
     assert_eq!((ana.ouviu(), surda.ouviu()), (String::new(), String::new()));
     ana.manda("COMPRAR\n");
-    mesa.marca(ana.chave, true, false, false);
+    mesa.marca(ana.chave, Prontidao { legivel: true, ..Prontidao::default() });
     surda.volta_a_ler();
     mesa.gira();
     assert_eq!(ana.ouviu(), "Compra realizada. Estoque restante: 4\n");
@@ -615,7 +620,7 @@ fn a_chave_so_muda_de_dono_entre_turnos_e_nenhum_byte_troca_de_mao() {
     let caio = mesa.entra();
     assert_eq!((bia.chave == ana.chave, caio.chave), (false, ana.chave));
     // Um evento velho de ana, que o sistema ainda tinha na mão, chega ao novo dono da chave.
-    mesa.marca(ana.chave, true, true, true);
+    mesa.marca(ana.chave, TUDO);
     caio.manda("CONSULTAR\n");
     mesa.gira();
     assert_eq!(ana.ouviu(), "Compra realizada. Estoque restante: 4\n");
@@ -915,6 +920,7 @@ mod mesa {
     use std::time::{Duration, Instant};
 
     use servidor::balcao::{Balcao, Contas, Limites};
+    use servidor::conexao::Prontidao;
     use servidor::loja::Loja;
     use servidor::registro::Registro;
 
@@ -1212,11 +1218,13 @@ mod mesa {
             for cliente in &self.clientes {
                 let mut cano = cliente.cano.borrow_mut();
                 if cano.tem_evento() {
-                    let legivel = std::mem::take(&mut cano.evento_de_leitura);
-                    let gravavel = std::mem::take(&mut cano.evento_de_escrita);
-                    let fim = cano.ponta != Ponta::Aberta;
+                    let novidade = Prontidao {
+                        legivel: std::mem::take(&mut cano.evento_de_leitura),
+                        gravavel: std::mem::take(&mut cano.evento_de_escrita),
+                        ler_ate_secar: cano.ponta != Ponta::Aberta,
+                    };
                     drop(cano);
-                    self.balcao.marcar(cliente.chave, legivel, gravavel, fim);
+                    self.balcao.marcar(cliente.chave, novidade);
                 }
             }
             assert!(self.diario.borrow().is_empty(), "marcar leu ou escreveu");
@@ -1244,8 +1252,8 @@ mod mesa {
         }
 
         /// Um evento inventado, que nenhum fluxo causou.
-        pub fn marca(&mut self, chave: usize, legivel: bool, gravavel: bool, fim: bool) {
-            self.balcao.marcar(chave, legivel, gravavel, fim);
+        pub fn marca(&mut self, chave: usize, novidade: Prontidao) {
+            self.balcao.marcar(chave, novidade);
         }
 
         /// Gira como o laço giraria sem dormir: até não haver evento nem trabalho.

@@ -91,7 +91,7 @@ impl Captura {
         let conseguiu = condicao(&escrito);
         let obtido = conseguiu.then(|| extrair(&escrito));
         let texto = escrito.texto();
-        // Solta o cadeado antes do pânico: quem limpa depois ainda precisa dele.
+        // Solta a trava antes do pânico: quem limpa depois ainda precisa dele.
         drop(escrito);
         obtido.unwrap_or_else(|| panic!("esperava {o_que}, e só há:\n{texto}"))
     }

@@ -88,6 +88,15 @@ impl Cliente {
         texto
     }
 
+    /// Manda um byte urgente, como o Ctrl-C de um telnet.
+    ///
+    /// # Panics
+    ///
+    /// O servidor fechou.
+    pub fn manda_urgente(&self) {
+        SockRef::from(self.fluxo.get_ref()).send_out_of_band(b"!").unwrap();
+    }
+
     /// Não vai mandar mais nada, mas ainda ouve.
     pub fn fechar_escrita(&self) {
         self.fluxo.get_ref().shutdown(Shutdown::Write).unwrap();

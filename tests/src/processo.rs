@@ -53,6 +53,22 @@ impl Processo {
         kill_process(Pid::from_child(&self.filho), sinal).unwrap();
     }
 
+    /// Manda este sinal até o programa terminar.
+    ///
+    /// # Panics
+    ///
+    /// Passou o [`PRAZO`](crate::PRAZO) e ele continua lá.
+    pub fn insistir(&mut self, sinal: Signal) -> Termino {
+        ate("o fim do processo", || {
+            let terminou = self.filho.try_wait().unwrap().is_some();
+            if !terminou {
+                self.sinal(sinal);
+            }
+            terminou.then_some(())
+        });
+        self.termino()
+    }
+
     /// Espera o programa terminar.
     ///
     /// # Panics

@@ -73,6 +73,11 @@ impl Servidor {
         feito
     }
 
+    /// Manda este sinal até ele terminar.
+    pub fn insistir(&mut self, sinal: Signal) -> Termino {
+        self.processo.insistir(sinal)
+    }
+
     /// Espera que ele termine.
     pub fn termino(&mut self) -> Termino {
         self.processo.termino()

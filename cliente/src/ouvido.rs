@@ -6,8 +6,11 @@
 //!
 //! - um LF termina a mensagem;
 //! - o começo de uma mensagem conhecida, no meio de um texto, termina a anterior;
-//! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; isto só
-//!   enquanto ele não tiver mandado nenhum LF, pois quem separa linhas as separa sempre.
+//! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; ou por
+//!   [`SILENCIO_DE_QUEM_SEPARA`], se ele já mandou algum LF: é provável que o desta ainda venha, mas
+//!   há quem só termine com LF algumas das mensagens;
+//! - no fim da conexão, o pedaço que sobrou de quem separa linhas foi cortado no meio, e não vale: um
+//!   "restante: 1" pode ser o começo de "restante: 12".
 //!
 //! O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Este
 //! módulo não lê de socket nenhum e não olha o relógio.
@@ -16,16 +19,21 @@ use std::time::Duration;
 
 use protocolo::Mensagem;
 
-/// Quanto silêncio termina uma mensagem sem fim de linha.
+/// Quanto silêncio termina uma mensagem sem fim de linha. Um `send` de poucos bytes chega em um só
+/// segmento; isto é folga para quem manda o texto e o número em dois.
 pub const SILENCIO: Duration = Duration::from_millis(20);
 
-/// Uma mensagem maior que isto é entregue como veio: um servidor que nunca termina não ocupa a
+/// O mesmo, de quem já mandou um LF: folga para um segmento perdido e retransmitido (RFC 6298: o
+/// prazo mínimo é de 200 ms no Linux).
+pub const SILENCIO_DE_QUEM_SEPARA: Duration = Duration::from_millis(500);
+
+/// Em bytes: uma mensagem maior que isto é entregue como veio: um servidor que nunca termina não ocupa a
 /// memória do cliente.
 const MENSAGEM_MAXIMA: usize = 4096;
 
 /// O ouvido de uma conexão.
 #[derive(Debug, Default)]
-pub struct Escuta {
+pub struct Ouvido {
     bytes: Vec<u8>,
     /// Quando chegou o último byte.
     chegou: Duration,
@@ -33,7 +41,7 @@ pub struct Escuta {
     separa_linhas: bool,
 }
 
-impl Escuta {
+impl Ouvido {
     /// Recebe bytes que chegaram em `agora` e entrega as mensagens que eles completam.
     pub fn receber(&mut self, agora: Duration, bytes: &[u8], mut entregar: impl FnMut(Mensagem)) {
         self.bytes.extend_from_slice(bytes);
@@ -47,14 +55,21 @@ impl Escuta {
 
     /// Em que instante o que sobrou, se nada mais chegar, será uma mensagem inteira.
     pub fn fim_do_silencio(&self) -> Option<Duration> {
-        let falta = !self.separa_linhas && !self.bytes.trim_ascii().is_empty();
-        falta.then(|| self.chegou + SILENCIO)
+        let silencio = if self.separa_linhas { SILENCIO_DE_QUEM_SEPARA } else { SILENCIO };
+        (!self.bytes.trim_ascii().is_empty()).then(|| self.chegou + silencio)
     }
 
-    /// O silêncio terminou, ou a conexão: o que sobrou é uma mensagem, chegada neste instante.
-    pub fn encerrar(&mut self, mut entregar: impl FnMut(Duration, Mensagem)) {
+    /// O silêncio terminou: o que sobrou é uma mensagem, chegada no instante que a acompanha.
+    pub fn calou(&mut self, mut entregar: impl FnMut(Duration, Mensagem)) {
         let bytes = std::mem::take(&mut self.bytes);
         entregar_texto(&bytes, &mut |mensagem| entregar(self.chegou, mensagem));
+    }
+
+    /// A conexão terminou.
+    pub fn fim(&mut self, entregar: impl FnMut(Duration, Mensagem)) {
+        if !self.separa_linhas {
+            self.calou(entregar);
+        }
     }
 }
 
@@ -83,13 +98,13 @@ mod testes {
     use super::*;
     use proptest::prelude::*;
 
-    fn ouvir(pedacos: &[&[u8]]) -> (Vec<Mensagem>, Escuta) {
-        let mut escuta = Escuta::default();
+    fn ouvir(pedacos: &[&[u8]]) -> (Vec<Mensagem>, Ouvido) {
+        let mut ouvido = Ouvido::default();
         let mut ouvidas = Vec::new();
         for pedaco in pedacos {
-            escuta.receber(Duration::ZERO, pedaco, |m| ouvidas.push(m));
+            ouvido.receber(Duration::ZERO, pedaco, |m| ouvidas.push(m));
         }
-        (ouvidas, escuta)
+        (ouvidas, ouvido)
     }
 
     fn aviso() -> Mensagem {
@@ -106,36 +121,49 @@ mod testes {
 
     #[test]
     fn mensagens_coladas_sao_separadas() {
-        let (ouvidas, mut escuta) =
+        let (ouvidas, mut ouvido) =
             ouvir(&[b"Compra realizada. Estoque restante: 0AVISO: O estoque acabou de esgotar!"]);
         assert_eq!(ouvidas, [Mensagem::Compra { restante: 0 }]);
         let mut resto = Vec::new();
-        escuta.encerrar(|_, m| resto.push(m));
+        ouvido.calou(|_, m| resto.push(m));
         assert_eq!(resto, [aviso()]);
     }
 
     #[test]
     fn sem_fim_de_linha_o_silencio_termina_e_vale_a_hora_do_ultimo_byte() {
-        let mut escuta = Escuta::default();
+        let mut ouvido = Ouvido::default();
         let ms = Duration::from_millis;
-        escuta.receber(ms(5), b"Estoque at", |m| panic!("{m}"));
-        escuta.receber(ms(7), b"ual: 1", |m| panic!("{m}"));
-        assert_eq!(escuta.fim_do_silencio(), Some(ms(7) + SILENCIO));
-        escuta.encerrar(|quando, m| assert_eq!((quando, m), (ms(7), Mensagem::Estoque(1))));
-        assert_eq!(escuta.fim_do_silencio(), None);
+        ouvido.receber(ms(5), b"Estoque at", |m| panic!("{m}"));
+        ouvido.receber(ms(7), b"ual: 1", |m| panic!("{m}"));
+        assert_eq!(ouvido.fim_do_silencio(), Some(ms(7) + SILENCIO));
+        ouvido.calou(|quando, m| assert_eq!((quando, m), (ms(7), Mensagem::Estoque(1))));
+        assert_eq!(ouvido.fim_do_silencio(), None);
     }
 
     #[test]
-    fn quem_ja_separou_linhas_nao_tem_o_silencio_contado() {
-        let (_, escuta) = ouvir(&[b"Estoque atual: 3\n", b"Estoque atual: 1"]);
-        assert_eq!(escuta.fim_do_silencio(), None);
+    fn quem_as_vezes_separa_linhas_so_demora_mais() {
+        let (_, ouvido) = ouvir(&[b"Estoque atual: 3\n", b"Estoque atual: 1"]);
+        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO_DE_QUEM_SEPARA));
+    }
+
+    #[test]
+    fn no_fim_da_conexao_o_pedaco_so_vale_de_quem_nao_separa() {
+        let ouvir_ate_o_fim = |pedacos: &[&[u8]]| {
+            let (_, mut ouvido) = ouvir(pedacos);
+            let mut sobra = Vec::new();
+            ouvido.fim(|_, m| sobra.push(m));
+            sobra
+        };
+        let cortada = b"Compra realizada. Estoque restante: 1";
+        assert_eq!(ouvir_ate_o_fim(&[cortada]), [Mensagem::Compra { restante: 1 }]);
+        assert_eq!(ouvir_ate_o_fim(&[b"Estoque atual: 12\n", cortada]), []);
     }
 
     #[test]
     fn um_servidor_que_nunca_termina_nao_ocupa_a_memoria() {
-        let (ouvidas, escuta) = ouvir(&[&[b'x'; 3000], &[b'x'; 3000]]);
+        let (ouvidas, ouvido) = ouvir(&[&[b'x'; 3000], &[b'x'; 3000]]);
         assert_eq!(ouvidas.len(), 1);
-        assert!(escuta.bytes.is_empty());
+        assert!(ouvido.bytes.is_empty());
     }
 
     proptest! {
