@@ -178,13 +178,17 @@ fn um_cliente_que_nunca_fecha_nao_segura_o_servidor() {
 
 #[test]
 fn um_cliente_que_nao_le_nao_segura_o_servidor() {
-    let mut servidor = Servidor::abrir(&["--silencioso"]);
+    let mut servidor = Servidor::abrir(&[]);
     let mut cliente = servidor.cliente();
     cliente.pede("CONSULTAR");
     // Quase 7 MB de respostas que ninguém lê: não cabem nos buffers do sistema.
     cliente.manda("x\n".repeat(100_000));
     let termino = servidor.encerrar();
     assert_eq!(termino.codigo, Some(0));
+    // O registro diz o fim de quem ficou para trás.
+    let fim = format!(" {} desconectou (encerramento)\n", cliente.endereco());
+    assert_eq!(termino.saida.matches("desconectou").count(), 1);
+    assert!(termino.saida.ends_with(&fim));
 }
 
 #[test]

@@ -185,9 +185,11 @@ fn vendas_repetidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
 }
 
 /// Regra 3, em uma varredura: para cada leitura, a menor entre as que terminaram antes de ela
-/// começar. Duas vendas da mesma unidade já foram contadas.
+/// começar. Duas vendas da mesma unidade já foram contadas; e "esgotado" diz só que não há mais, e
+/// por isso nunca vê demais.
 fn subidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
-    let mut por_inicio: Vec<&Leitura> = leituras.iter().filter(|l| l.que != Que::Aviso).collect();
+    let ve_o_numero = |leitura: &&Leitura| matches!(leitura.que, Que::Consulta | Que::Venda);
+    let mut por_inicio: Vec<&Leitura> = leituras.iter().filter(ve_o_numero).collect();
     por_inicio.sort_unstable_by_key(|leitura| leitura.inicio);
     let mut por_fim: Vec<&Leitura> = leituras.iter().collect();
     por_fim.sort_unstable_by_key(|leitura| leitura.fim);
