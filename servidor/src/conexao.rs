@@ -8,12 +8,13 @@
 //! A conexão não conhece a loja nem as outras conexões: entrega pedidos e recebe bytes a dizer.
 //!
 //! ```text
-//!             fim do cliente, SAIR, linha           disse tudo e
-//!             longa, lotado, encerramento           fechou a escrita
-//!   Aberta ─────────────────────────► Despedindo ──────────────────► Escoando
-//!     │                                   │ disse tudo a quem já           │ o cliente fechou,
-//!     │ reset, prazo vencido              │ fechou; reset; prazo           │ ou passou o prazo
-//!     └───────────────────────────────────┴──────────► Morta ◄─────────────┘
+//!           fim do cliente, SAIR, linha             disse tudo e
+//!           longa, lotado, encerramento             fechou a escrita
+//!   Aberta ─────────────────────────────► Despedindo ───────────────► Escoando
+//!     │                                       │ disse tudo a quem       │ o cliente fechou,
+//!     │ reset,                                │ já fechou; reset;       │ quebrou, ou passou
+//!     │ prazo vencido                         │ prazo vencido           │ o prazo
+//!     └───────────────────────────────────────┴─────────► Morta ◄───────┘
 //! ```
 
 use std::fmt;
