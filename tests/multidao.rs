@@ -269,6 +269,20 @@ fn um_servidor_que_responde_bobagem_e_falha_e_nao_derruba() {
 }
 
 #[test]
+fn um_servidor_que_fala_sem_parar_nao_prende_o_usuario() {
+    let porta = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endereco = porta.local_addr().unwrap();
+    thread::spawn(move || {
+        for mut conexao in porta.incoming().flatten() {
+            thread::spawn(move || while conexao.write_all(&b"x\n".repeat(1000)).is_ok() {});
+        }
+    });
+    let fim = multidao(endereco, "--usuarios 1 --ciclos 2");
+    assert_eq!(fim.codigo, Some(1), "{fim:?}");
+    assert_eq!(conta(&fim, "ciclos"), 2);
+}
+
+#[test]
 fn a_casa_cheia_e_uma_falha_contada_e_o_veredito_continua_valendo() {
     let servidor = Servidor::abrir(&["--max-conexoes", "5"]);
     let fim = multidao(servidor.endereco(), "--usuarios 20 --ciclos 2");
@@ -326,7 +340,12 @@ fn ctrl_c_vale_mesmo_com_conexoes_que_nunca_se_completam() {
     socket.listen(0).unwrap();
     let opcoes = argumentos(endereco, "--usuarios 20 --detalhado");
     let mut cliente = Processo::iniciar(comando("cliente", opcoes));
-    cliente.erro.ate("o começo", |texto| texto.contains("20 usuários"));
+    // No /proc/net/tcp, o estado 02 é SYN-SENT: uma conexão pedida e não completada.
+    let pela_metade = format!(":{:04X} 02 ", endereco.port());
+    ate("uma conexão pela metade", || {
+        let tcp = std::fs::read_to_string("/proc/net/tcp").unwrap();
+        tcp.contains(&pela_metade).then_some(())
+    });
     let pedido = Instant::now();
     cliente.sinal(Signal::INT);
     assert_eq!(cliente.termino().codigo, Some(130));

@@ -166,8 +166,8 @@ fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
 fn negativas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
     let (vendas, consultas): (Vec<&Leitura>, Vec<&Leitura>) =
         leituras.iter().filter(|l| l.valor < 0).partition(|l| l.que == Que::Venda);
-    let ecos = usize::from(vendas.is_empty());
-    for leitura in vendas.iter().chain(consultas.iter().take(ecos)) {
+    let eco = consultas.into_iter().min_by_key(|l| l.fim).filter(|_| vendas.is_empty());
+    for leitura in vendas.into_iter().chain(eco) {
         violacoes
             .push(Violacao { quando: leitura.fim, texto: format!("estoque negativo: {leitura}") });
     }
@@ -214,7 +214,8 @@ fn subidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
 
 /// Regra 4.
 fn avisos(historias: &[Historia], leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
-    let ultima = leituras.iter().find(|l| l.que == Que::Venda && l.valor == 0);
+    let ultimas = leituras.iter().filter(|l| l.que == Que::Venda && l.valor == 0);
+    let ultima = ultimas.min_by_key(|l| l.fim);
     for historia in historias {
         for (indice, presenca) in historia.presencas.iter().enumerate() {
             violacoes.extend(aviso_repetido(historia.usuario, presenca));
@@ -268,6 +269,8 @@ fn devia_ouvir(historia: &Historia, indice: usize, presenca: &Presenca, ultima: 
     let primeira_resposta = na_conexao.filter_map(|o| Some(o.resposta.as_ref()?.0)).min();
     primeira_resposta.is_some_and(|resposta| resposta < ultima.inicio)
         && presenca.fechou.is_none_or(|fechou| fechou > ultima.fim + TOLERANCIA_DO_AVISO)
+        // Ouviu algo na hora certa, em palavras que não se reconhecem: na dúvida, vale.
+        && presenca.outros_avisos.iter().all(|aviso| *aviso < ultima.inicio)
 }
 
 fn observar(historias: &[Historia], leituras: &[Leitura]) -> Vec<String> {
@@ -282,7 +285,8 @@ fn observar(historias: &[Historia], leituras: &[Leitura]) -> Vec<String> {
         leituras.iter().filter(|l| l.que == Que::Venda).map(|l| l.valor).collect();
     let maior = leituras.iter().map(Leitura::antes).max().unwrap_or(0);
     let menor = leituras.iter().map(|l| l.valor).min().unwrap_or(0);
-    let por_fora = usize::try_from(maior - menor).unwrap_or(0).saturating_sub(vendas.len());
+    let por_fora =
+        usize::try_from(maior.saturating_sub(menor)).unwrap_or(0).saturating_sub(vendas.len());
     if por_fora > 0 {
         let unidades = contar(por_fora, "unidade", "unidades");
         let recusou = leituras.iter().any(|l| l.que == Que::Recusa);
@@ -414,9 +418,23 @@ mod testes {
         saiu_logo.presencas[0].fechou = Some(ms(6));
         assert_eq!(violacao(&[comprador.clone(), saiu_logo]), "");
 
+        let mut com_outras_palavras = presente(&[]);
+        com_outras_palavras.presencas[0].outros_avisos = vec![ms(7)];
+        assert_eq!(violacao(&[comprador.clone(), com_outras_palavras]), "");
+
         let mut atrasado = historia(3, vec![operacao(3000, 3001, Leu(0))], &[3002]);
         atrasado.presencas[0].pediu = ms(2000);
         assert!(violacao(&[comprador, atrasado]).starts_with("AVISO atrasado"));
+    }
+
+    #[test]
+    fn numeros_absurdos_nao_derrubam_a_auditoria() {
+        let historias = [historia(
+            1,
+            vec![operacao(0, 1, Leu(i128::MAX)), operacao(2, 3, Comprou(i128::MIN))],
+            &[],
+        )];
+        assert!(violacao(&historias).starts_with("estoque negativo"));
     }
 
     #[test]

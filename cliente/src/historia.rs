@@ -62,8 +62,10 @@ pub struct Presenca {
     pub conectou: Duration,
     /// Quando terminou, por qualquer dos lados; `None` enquanto dura.
     pub fechou: Option<Duration>,
-    /// Quando chegou cada AVISO.
+    /// Quando chegou cada AVISO de que o estoque acabou.
     pub avisos: Vec<Duration>,
+    /// Quando chegou cada AVISO que diz outra coisa, ou o diz de um jeito que não se reconhece.
+    pub outros_avisos: Vec<Duration>,
 }
 
 /// Um pedido e o que se soube dele.

@@ -32,10 +32,10 @@ fn main() -> ExitCode {
 
 fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
     let servidor = &opcoes.servidor;
+    let mut falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
+    let primeira = falhas.next().map(|(_, falha)| falha.to_string());
     if !simulacao.houve_conexao() {
-        let falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
-        let porque = falhas.map(|(_, falha)| falha.to_string()).next();
-        dizer(match porque {
+        dizer(match primeira {
             Some(porque) => format!(
                 "cliente: ninguém chegou a {servidor} ({porque}); o servidor está no ar? cargo run -p \
                  servidor"
@@ -47,8 +47,9 @@ fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
     // Se ninguém lê a saída padrão, o código de saída ainda diz o veredito.
     let _ = write!(io::stdout(), "\n{}", resumir(simulacao));
     if !simulacao.houve_resposta() {
+        let porque = primeira.unwrap_or_else(|| "interrompido antes da primeira resposta".into());
         dizer(format_args!(
-            "cliente: {servidor} não deu nenhuma resposta do protocolo; não há o que julgar"
+            "cliente: {servidor} não respondeu a nenhum comando ({porque}); não há o que julgar"
         ));
         return sem_veredito(simulacao);
     }

@@ -16,7 +16,7 @@ pub struct Opcoes {
     #[arg(long, value_name = "HOST:PORTA", default_value = "localhost:12346", value_parser = servidor)]
     pub servidor: String,
 
-    /// Usuários simulados, cada um em uma thread
+    /// Usuários simulados
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = inteiro::<usize>(1..=1_000_000))]
     pub usuarios: usize,
 
@@ -57,7 +57,7 @@ pub struct Opcoes {
     pub espera: Duration,
 
     /// O que mandar depois de cada comando
-    #[arg(long, value_name = "FIM", default_value = "lf", value_enum)]
+    #[arg(long, value_name = "FIM", default_value = "lf", value_enum, ignore_case = true)]
     pub fim_de_linha: FimDeLinha,
 
     /// Mostra cada troca de mensagens
@@ -114,10 +114,11 @@ fn aceleracao(texto: &str) -> Result<f64, String> {
 
 fn faixa_de_ciclos(texto: &str) -> Result<Faixa<u32>, String> {
     faixa(texto, inteiro(1..=1_000_000))
+        .map_err(|erro| format!("{erro}, ou uma faixa, como 10..20"))
 }
 
 fn faixa_de_tempo(texto: &str) -> Result<Faixa<Duration>, String> {
-    faixa(texto, duracao)
+    faixa(texto, duracao).map_err(|erro| format!("{erro}, ou uma faixa, como 500ms..3s"))
 }
 
 /// Lê `de..ate`, pontas incluídas, ou um valor só, que é fixo.

@@ -9,8 +9,8 @@
 //! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; ou por
 //!   [`SILENCIO_DE_QUEM_SEPARA`], se ele já mandou algum LF: é provável que o desta ainda venha, mas
 //!   há quem só termine com LF algumas das mensagens;
-//! - no fim da conexão, o pedaço que sobrou de quem separa linhas foi cortado no meio, e não vale: um
-//!   "restante: 1" pode ser o começo de "restante: 12".
+//! - no fim da conexão, um número que sobrou de quem separa linhas pode ter sido cortado no meio, e não
+//!   vale ("restante: 1" pode ser o começo de "restante: 12").
 //!
 //! O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Este
 //! módulo não lê de socket nenhum e não olha o relógio.
@@ -67,7 +67,8 @@ impl Ouvido {
 
     /// A conexão terminou.
     pub fn fim(&mut self, entregar: impl FnMut(Duration, Mensagem)) {
-        if !self.separa_linhas {
+        let talvez_cortada = self.bytes.trim_ascii().last().is_some_and(u8::is_ascii_digit);
+        if !(self.separa_linhas && talvez_cortada) {
             self.calou(entregar);
         }
     }
@@ -157,6 +158,10 @@ mod testes {
         let cortada = b"Compra realizada. Estoque restante: 1";
         assert_eq!(ouvir_ate_o_fim(&[cortada]), [Mensagem::Compra { restante: 1 }]);
         assert_eq!(ouvir_ate_o_fim(&[b"Estoque atual: 12\n", cortada]), []);
+        assert_eq!(
+            ouvir_ate_o_fim(&[b"Estoque atual: 0\n", b"ERRO: Produto esgotado"]),
+            [Mensagem::Esgotado]
+        );
     }
 
     #[test]

@@ -9,8 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use protocolo::terminal::{SINAIS_DE_PARADA, SegundoSinal};
-use signal_hook::iterator::Signals;
+use protocolo::terminal::ao_pedirem_parada;
 
 /// Compartilhada por todas as sessões.
 #[derive(Debug, Default)]
@@ -29,15 +28,8 @@ impl Parada {
     /// O sistema não deixou capturar os sinais.
     pub fn ao_sinal() -> io::Result<Arc<Self>> {
         let parada = Arc::new(Parada::default());
-        let mut sinais = Signals::new(SINAIS_DE_PARADA)?;
-        let segundo_sinal = SegundoSinal::tratar()?;
         let avisada = Arc::clone(&parada);
-        std::thread::Builder::new().name("sinais".into()).spawn(move || {
-            sinais.forever().for_each(|_| {
-                segundo_sinal.armar();
-                avisada.pedir();
-            });
-        })?;
+        ao_pedirem_parada(move || avisada.pedir())?;
         Ok(parada)
     }
 
@@ -64,9 +56,12 @@ impl Parada {
             let _ = socket.shutdown(Shutdown::Both);
             return;
         }
-        // Os que já se foram saem quando a lista ia crescer: ela não cresce com as reconexões.
+        // Os que já se foram saem quando a lista ia crescer: ela não cresce com as reconexões, e a
+        // limpeza só se repete depois de tantas entradas quantos são os vivos.
         if sockets.len() == sockets.capacity() {
             sockets.retain(|fraco| fraco.strong_count() > 0);
+            let vivos = sockets.len();
+            sockets.reserve(vivos + 1);
         }
         sockets.push(Arc::downgrade(socket));
     }

@@ -20,12 +20,16 @@ use crate::ouvido::Ouvido;
 use crate::parada::Parada;
 use crate::usuario::{Noticia, Passo, Usuario};
 
-/// Quanto se espera uma conexão se completar, por endereço: o Linux repete o pedido perdido depois de
-/// 1, 3 e 7 segundos (tcp(7), `tcp_syn_retries`).
+/// Quanto se espera uma conexão se completar, por endereço: tempo para o sistema repetir algumas vezes
+/// um pedido perdido (tcp(7), `tcp_syn_retries`).
 const PRAZO_DA_CONEXAO: Duration = Duration::from_secs(10);
 
 /// Enquanto o servidor não abre, de quanto em quanto tempo se tenta de novo.
 const ENTRE_TENTATIVAS: Duration = Duration::from_millis(100);
+
+/// Com o prazo vencido, ainda se lê o que já estava no socket, mas só até aqui: um servidor que fala
+/// sem parar não segura o usuário para sempre.
+const LEITURAS_ATRASADAS: u32 = 64;
 
 /// O que todas as sessões têm em comum.
 #[derive(Debug)]
@@ -55,7 +59,7 @@ pub enum Recado {
 
 /// Vive a sessão de um usuário, do começo ao fim, e devolve a sua história.
 pub fn viver(numero: usize, usuario: Usuario, cena: &Cena, recados: Sender<Recado>) -> Historia {
-    Sessao { numero, usuario, cena, recados, conexao: None }.viver()
+    Sessao { numero, usuario, cena, recados, conexao: None, atrasadas: 0 }.viver()
 }
 
 struct Sessao<'a> {
@@ -64,6 +68,8 @@ struct Sessao<'a> {
     cena: &'a Cena,
     recados: Sender<Recado>,
     conexao: Option<(Arc<TcpStream>, Ouvido)>,
+    /// Leituras seguidas que ainda trouxeram algo com o prazo já vencido.
+    atrasadas: u32,
 }
 
 impl Sessao<'_> {
@@ -119,6 +125,7 @@ impl Sessao<'_> {
                 }
                 Err(erro)
                     if erro.kind() == ErrorKind::ConnectionRefused
+                        && !self.usuario.ja_conectou()
                         && self.agora() < self.cena.espera =>
                 {
                     let _ = self.recados.send(Recado::Esperando);
@@ -172,11 +179,14 @@ impl Sessao<'_> {
     /// Uma leitura, que dura no máximo até `ate`, e o que ela trouxe.
     fn ouvir(&mut self, ate: Duration) {
         let Some((socket, ouvido)) = &mut self.conexao else { return };
-        let ate = ouvido.fim_do_silencio().map_or(ate, |silencio| silencio.min(ate));
+        // Uma mensagem pela metade tem o direito de terminar, ainda que o prazo vença antes.
+        let ate = ouvido.fim_do_silencio().unwrap_or(ate);
+        let antes = self.cena.inicio.elapsed();
         let mut bytes = [0; 1024];
-        let lido = ler(socket, ate.saturating_sub(self.cena.inicio.elapsed()), &mut bytes);
+        let lido = ler(socket, ate.saturating_sub(antes), &mut bytes);
         let agora = self.cena.inicio.elapsed();
         let usuario = &mut self.usuario;
+        self.atrasadas = if antes >= ate && lido.is_ok() { self.atrasadas + 1 } else { 0 };
         match lido {
             Ok(0) => {
                 ouvido.fim(|quando, mensagem| usuario.recebeu(quando, mensagem));
@@ -189,12 +199,17 @@ impl Sessao<'_> {
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
             Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                if ouvido.fim_do_silencio().is_some_and(|fim| agora >= fim) {
+                if ouvido.fim_do_silencio().is_some() {
                     ouvido.calou(|quando, mensagem| usuario.recebeu(quando, mensagem));
+                } else {
+                    // O socket estava vazio em `ate`; do que veio depois, este não sabe.
+                    usuario.nada_chegou(ate.max(antes));
                 }
-                usuario.nada_chegou(agora);
             }
-            Err(erro) => self.caiu(&erro),
+            Err(erro) => return self.caiu(&erro),
+        }
+        if self.atrasadas > LEITURAS_ATRASADAS {
+            self.usuario.nada_chegou(agora);
         }
     }
 

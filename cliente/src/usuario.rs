@@ -24,6 +24,11 @@ use crate::roteiro::{Ciclo, Roteiro};
 /// que uma pessoa espera antes de desistir, e muito mais do que um servidor que funciona leva.
 pub const PRAZO_DA_RESPOSTA: Duration = Duration::from_secs(10);
 
+/// Quantas falhas um usuário conta, e quantos AVISOs por conexão: um servidor que fala sem parar não
+/// ocupa a memória do cliente.
+const FALHAS_MAXIMAS: usize = 1000;
+const AVISOS_MAXIMOS: usize = 1000;
+
 /// O que fazer agora.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Passo {
@@ -151,10 +156,14 @@ impl Usuario {
             // Conversa de uma conexão que já acabou.
             (_, Fase::Fora { .. } | Fase::Conectando { .. } | Fase::Fim) => {}
             (Mensagem::Aviso(texto), _) => {
-                if let Some(presenca) =
-                    self.historia.presencas.last_mut().filter(|_| avisa_que_esgotou(&texto))
-                {
-                    presenca.avisos.push(agora);
+                if let Some(presenca) = self.historia.presencas.last_mut() {
+                    let esgotou = avisa_que_esgotou(&texto);
+                    let quais =
+                        if esgotou { &mut presenca.avisos } else { &mut presenca.outros_avisos };
+                    if quais.len() >= AVISOS_MAXIMOS {
+                        return;
+                    }
+                    quais.push(agora);
                 }
                 self.noticias.push(Noticia::Aviso(texto));
             }
@@ -215,6 +224,11 @@ impl Usuario {
         };
     }
 
+    /// Já esteve conectado alguma vez?
+    pub fn ja_conectou(&self) -> bool {
+        !self.historia.presencas.is_empty()
+    }
+
     /// A simulação foi interrompida: o que estiver em curso fica sem resposta.
     pub fn interromper(&mut self, agora: Duration) {
         self.deixar_conexao(agora);
@@ -247,6 +261,9 @@ impl Usuario {
     }
 
     fn falhou(&mut self, agora: Duration, falha: Falha) {
+        if self.historia.falhas.len() >= FALHAS_MAXIMAS {
+            return;
+        }
         self.historia.falhas.push((agora, falha.clone()));
         self.noticias.push(Noticia::Falhou(falha));
     }

@@ -120,11 +120,14 @@ impl Mensagem {
     }
 }
 
-/// Este AVISO diz que o estoque acabou, com essas ou com outras palavras? Há servidores que avisam
-/// de outras coisas (`AVISO: restam 3 unidades`).
+/// Este AVISO diz, com essas ou com outras palavras, que o estoque *acabou*? Há servidores que avisam
+/// de outras coisas (`AVISO: está acabando, restam 2`), e tomá-las por testemunho seria injusto: na
+/// dúvida, a resposta é não.
 pub fn avisa_que_esgotou(aviso: &str) -> bool {
     let aviso = aviso.to_lowercase();
-    ["esgot", "acab"].iter().any(|palavra| aviso.contains(palavra))
+    let certeza = ["esgotou", "esgotado", "acabou"].iter().any(|palavra| aviso.contains(palavra));
+    let duvida = aviso.contains("quase") || aviso.contains(|letra: char| letra.is_ascii_digit());
+    certeza && !duvida
 }
 
 impl fmt::Display for Mensagem {
@@ -211,7 +214,14 @@ mod testes {
         for aviso in [AVISO, "AVISO: Produto ESGOTADO", "AVISO: Acabou!"] {
             assert!(avisa_que_esgotou(aviso), "{aviso}");
         }
-        assert!(!avisa_que_esgotou("AVISO: restam 3 unidades"));
+        for aviso in [
+            "AVISO: restam 3 unidades",
+            "AVISO: o estoque está acabando",
+            "AVISO: quase esgotado!",
+            "AVISO: Não há mais estoque",
+        ] {
+            assert!(!avisa_que_esgotou(aviso), "{aviso}");
+        }
     }
 
     #[test]

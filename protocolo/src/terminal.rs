@@ -19,6 +19,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error as Erro, ErrorFormatter, ErrorKind};
 use clap::{Arg, ArgAction, Command, Parser};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 /// O código de saída de quem errou as opções.
 pub const ERRO_DE_USO: u8 = 2;
@@ -172,45 +173,36 @@ fn contexto(erro: &Erro<EmPortugues>, tipo: ContextKind) -> Option<String> {
     }
 }
 
-/// Os sinais que pedem o fim de um programa: Ctrl-C e o `kill` comum.
-pub const SINAIS_DE_PARADA: [i32; 2] = [SIGINT, SIGTERM];
-
 /// Até quando, depois do primeiro sinal, outro ainda é o mesmo pedido: `timeout(1)`, por exemplo,
 /// manda dois de uma vez, um ao processo e um ao grupo. Ninguém aperta Ctrl-C duas vezes tão rápido.
 const MESMO_PEDIDO: Duration = Duration::from_millis(200);
 
-/// O segundo [sinal de parada](SINAIS_DE_PARADA) encerra o programa na hora, com o código 130,
-/// dentro do próprio tratador: vale mesmo que o programa esteja ocupado atendendo ao primeiro.
-#[derive(Debug)]
-pub struct SegundoSinal(Arc<AtomicBool>);
-
-impl SegundoSinal {
-    /// Instala os tratadores, desarmados. Quem captura o primeiro sinal deve fazê-lo antes, para que
-    /// nenhum se perca entre um e outro.
-    ///
-    /// # Errors
-    ///
-    /// O sistema não deixou tratar os sinais.
-    pub fn tratar() -> io::Result<Self> {
-        let armado = Arc::new(AtomicBool::new(false));
-        for sinal in SINAIS_DE_PARADA {
-            signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&armado))?;
-        }
-        Ok(SegundoSinal(armado))
+/// Chama `parar` quando o programa recebe Ctrl-C (SIGINT) ou o `kill` comum (SIGTERM). O sinal
+/// seguinte encerra o programa na hora, com o código 130, dentro do próprio tratador: vale ainda que
+/// o programa esteja preso em outra coisa.
+///
+/// Uma thread só para isso espera o primeiro sinal; `parar` roda nela.
+///
+/// # Errors
+///
+/// O sistema não deixou tratar os sinais, ou não deu a thread.
+pub fn ao_pedirem_parada(parar: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    const SINAIS: [i32; 2] = [SIGINT, SIGTERM];
+    // Primeiro quem captura, depois quem encerra: nenhum sinal se perde entre um e outro.
+    let mut sinais = Signals::new(SINAIS)?;
+    let armado = Arc::new(AtomicBool::new(false));
+    for sinal in SINAIS {
+        signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&armado))?;
     }
-
-    /// O primeiro sinal chegou: dentro de pouco, o próximo encerra. Chamar de novo não muda nada.
-    pub fn armar(&self) {
-        let armado = Arc::clone(&self.0);
-        let armar = move || {
+    let esperar = move || {
+        if sinais.forever().next().is_some() {
+            parar();
             thread::sleep(MESMO_PEDIDO);
             armado.store(true, Ordering::Release);
-        };
-        // Sem uma thread para esperar, arma-se já: um sinal a mais encerra, mas nunca a menos.
-        if thread::Builder::new().spawn(armar).is_err() {
-            self.0.store(true, Ordering::Release);
         }
-    }
+    };
+    thread::Builder::new().name("sinais".into()).spawn(esperar)?;
+    Ok(())
 }
 
 /// Um número e o nome do que se contou: `contar(1, "venda", "vendas")` é "1 venda".

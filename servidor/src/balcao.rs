@@ -307,9 +307,13 @@ impl<F: Read + Write> Balcao<F> {
 
     /// O prazo de fechar venceu: o registro diz quem ficou para trás.
     pub fn abandonar(&mut self, registro: &mut Registro) {
-        for posto in self.postos.drain() {
-            registro.desconectou(posto.conexao.endereco(), Fim::Encerramento);
+        self.filas.leitura.clear();
+        for (chave, posto) in &mut self.postos {
+            posto.na_leitura = false;
+            posto.conexao.abandonar();
+            self.filas.enfileirar(chave, posto);
         }
+        self.enterrar(registro);
     }
 
     /// Ficou algo para o próximo turno? Então não se espera evento nenhum.

@@ -33,6 +33,7 @@ pub const LEITURA_POR_TURNO: usize = 4 * 1024;
 /// coisa que se diz sem que peçam, sai uma vez. O compilador confere a conta.
 pub const SAIDA_MAXIMA: usize = 256 * 1024;
 
+// O que sobra da comparação estrita é o fim de linha do AVISO.
 const _: () = assert!((LEITURA_POR_TURNO / 2 + 1) * RESPOSTA_MAXIMA + AVISO.len() < SAIDA_MAXIMA);
 
 /// Quanto tempo uma linha pode ficar sem terminar.
@@ -207,6 +208,7 @@ impl<F: Read + Write> Conexao<F> {
             Ok(lidos) => lidos,
             Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
                 self.prontidao.legivel = false;
+                self.prontidao.ler_ate_secar = false;
                 return self.secou(&mut pedir);
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => return,
@@ -336,6 +338,11 @@ impl<F: Read + Write> Conexao<F> {
         if let Some(fim) = vencido {
             self.morrer(fim);
         }
+    }
+
+    /// O prazo de fechar venceu com esta conexão ainda por aqui.
+    pub fn abandonar(&mut self) {
+        self.morrer(Fim::Encerramento);
     }
 
     fn morrer(&mut self, fim: Fim) {

@@ -15,13 +15,13 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
-use mio::{Events, Interest, Poll, Token};
-use protocolo::terminal::{SINAIS_DE_PARADA, SegundoSinal};
-use signal_hook_mio::v1_0::Signals;
+use mio::{Events, Interest, Poll, Token, Waker};
+use protocolo::terminal::{ao_pedirem_parada, dizer};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
@@ -31,7 +31,7 @@ use crate::registro::Registro;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
-const SINAIS: Token = Token(usize::MAX - 1);
+const PARADA: Token = Token(usize::MAX - 1);
 
 /// Uma conexão se registra uma vez e não muda: a prontidão que não interessa agora fica lembrada.
 /// No Linux, também os bytes urgentes do TCP (o Ctrl-C de um telnet os manda).
@@ -62,8 +62,8 @@ pub struct Reator {
     /// `None` depois do primeiro sinal: fechar a porta é deixar de escutar.
     escuta: Option<TcpListener>,
     endereco: SocketAddr,
-    sinais: Signals,
-    segundo_sinal: SegundoSinal,
+    /// Acorda o laço quando pedem a parada. Fica aqui porque, solta, o epoll esquece o toque.
+    _campainha: Arc<Waker>,
     balcao: Balcao<TcpStream>,
     registro: Registro,
     aceite: Aceite,
@@ -113,9 +113,12 @@ impl Reator {
         let mut escuta = escutar(endereco)?;
         let endereco = escuta.local_addr()?;
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
-        let mut sinais = Signals::new(SINAIS_DE_PARADA)?;
-        let segundo_sinal = SegundoSinal::tratar()?;
-        poll.registry().register(&mut sinais, SINAIS, Interest::READABLE)?;
+        let campainha = Arc::new(Waker::new(poll.registry(), PARADA)?);
+        let tocar = Arc::clone(&campainha);
+        ao_pedirem_parada(move || {
+            // Se nem acordar o laço se consegue, resta o segundo sinal.
+            let _ = tocar.wake();
+        })?;
         let fechar_escrita = |fluxo: &TcpStream| {
             // Se o outro lado já se foi, não há o que fechar.
             let _ = fluxo.shutdown(Shutdown::Write);
@@ -124,8 +127,7 @@ impl Reator {
             poll,
             escuta: Some(escuta),
             endereco,
-            sinais,
-            segundo_sinal,
+            _campainha: campainha,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
             aceite: Aceite::Espera,
@@ -166,7 +168,7 @@ impl Reator {
         for evento in eventos {
             match evento.token() {
                 ESCUTA => self.aceite = Aceite::Agora,
-                SINAIS => self.encerrar(agora),
+                PARADA => self.encerrar(agora),
                 Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
         }
@@ -221,15 +223,16 @@ impl Reator {
     }
 
     fn encerrar(&mut self, agora: Instant) {
-        // Esvazia o cano dos sinais. Um sinal repetido de perto passa por aqui de novo, sem efeito.
-        self.sinais.pending().for_each(drop);
-        self.segundo_sinal.armar();
-        // Quem já estava à porta pode já ter mandado o seu pedido: entra, e só então ela fecha.
+        // Quem já estava à porta pode já ter mandado o seu pedido: entra, e só então ela fecha. Sem
+        // descritores não há como: quem ainda estiver à porta ouve um reset.
         self.aceitar_ate(FILA_DE_ESPERA as usize, agora);
         self.escuta = None;
         self.aceite = Aceite::Espera;
-        self.prazo_final.get_or_insert(agora + PRAZO_DO_ENCERRAMENTO);
+        self.prazo_final = Some(agora + PRAZO_DO_ENCERRAMENTO);
         self.balcao.encerrar();
+        if !self.balcao.vazio() {
+            dizer("servidor: encerrando; outro Ctrl-C encerra na hora, sem as contas");
+        }
     }
 
     fn terminou(&self, agora: Instant) -> bool {

@@ -34,9 +34,6 @@ const UMA_HORA: Duration = Duration::from_secs(3600);
 
 // Respostas: exatas, na ordem, e só depois de tudo decidido.
 
-/// O evento que diz tudo de uma vez.
-const TUDO: Prontidao = Prontidao { legivel: true, gravavel: true, ler_ate_secar: true };
-
 #[test]
 fn respostas_exatas_na_ordem_dos_pedidos() {
     let mut mesa = Mesa::com_estoque(2);
@@ -583,6 +580,9 @@ fn o_fim_que_chega_entre_o_evento_e_a_leitura_tem_o_seu_proprio_evento() {
     assert_eq!(ana.ouviu(), "Estoque atual: 5\n".repeat(2));
     assert!(!ana.conectada());
 }
+
+/// O evento que diz tudo de uma vez.
+const TUDO: Prontidao = Prontidao { legivel: true, gravavel: true, ler_ate_secar: true };
 
 #[test]
 fn eventos_falsos_repetidos_ou_de_ninguem_nao_fazem_nada() {
