@@ -415,7 +415,7 @@ mod testes {
         assert!(violacao(&[comprador.clone(), presente(&[])]).starts_with("AVISO perdido"));
 
         let mut saiu_logo = presente(&[]);
-        saiu_logo.presencas[0].fechou = Some(ms(6));
+        saiu_logo.presencas[0].fechou = Some(ms(500));
         assert_eq!(violacao(&[comprador.clone(), saiu_logo]), "");
 
         let mut com_outras_palavras = presente(&[]);
@@ -425,6 +425,24 @@ mod testes {
         let mut atrasado = historia(3, vec![operacao(3000, 3001, Leu(0))], &[3002]);
         atrasado.presencas[0].pediu = ms(2000);
         assert!(violacao(&[comprador, atrasado]).starts_with("AVISO atrasado"));
+    }
+
+    #[test]
+    fn a_primeira_contradicao_a_acontecer_e_a_primeira_dita() {
+        let historias = [
+            historia(1, vec![operacao(0, 5, Comprou(4)), operacao(90, 100, Comprou(-1))], &[]),
+            historia(2, vec![operacao(1, 6, Comprou(4))], &[]),
+        ];
+        let texto = auditar(&historias).to_string();
+        assert!(texto.contains("INCONSISTENTE: a mesma unidade"), "{texto}");
+        assert!(texto.contains("(e mais 1 contradição)"), "{texto}");
+    }
+
+    #[test]
+    fn a_unidade_que_falta_entre_duas_vendas_e_observada() {
+        let vendas = vec![operacao(0, 1, Comprou(3)), operacao(2, 3, Comprou(1))];
+        let parecer = auditar(&[historia(1, vendas, &[])]);
+        assert!(parecer.observacoes[0].starts_with("1 unidade sem comprador conhecido"));
     }
 
     #[test]
