@@ -1,19 +1,20 @@
 //! O balcão: dono das conexões e da loja, e do turno, que é a transação.
 //!
 //! ```text
-//!   evento ──► marcar       a conexão está legível, gravável: só se anota
-//!                │
-//!   turno ──►  ler          uma leitura de cada conexão marcada; os pedidos, na ordem, formam o lote
-//!              decidir      a loja atende o lote inteiro; as respostas ficam na saída de cada conexão
-//!              responder    escreve a quem tem o que ouvir, AVISO incluído
-//!              vigiar       prazos vencidos; depois de ler e escrever, para não cobrar de um cliente
-//!                           o atraso do laço
-//!              enterrar     as mortas saem do slab por último: nenhuma chave troca de dono no turno
+//! evento ──► marcar       legível, gravável: só se anota
+//!              │
+//! turno ──►  ler          uma leitura de cada marcada: o lote, em ordem
+//!            decidir      a loja atende o lote; cada saída recebe as respostas
+//!            responder    escreve a quem tem o que ouvir, AVISO incluído
+//!            vigiar       prazos vencidos; agora, e não antes de ler, para
+//!                         não cobrar de um cliente o atraso do laço
+//!            enterrar     as mortas saem do slab, por último: nenhuma chave
+//!                         troca de dono dentro de um turno
 //! ```
 //!
 //! Nenhum byte que dependa do estoque sai antes de o lote inteiro estar decidido. Essa ordem *é* a
-//! prova de que o estoque está certo: quem leu "restante: 0" leu depois de todas as vendas, e o comprador da última
-//! unidade tem a resposta na frente do AVISO porque foi posta na fila antes dele.
+//! prova de que o estoque está certo: quem leu "restante: 0" leu depois de todas as vendas, e o
+//! comprador da última unidade tem a resposta na frente do AVISO porque foi posta na fila antes dele.
 //!
 //! O balcão não conhece o mio, não olha o relógio (recebe `agora`) e não tem `Arc` nem `Mutex`.
 
