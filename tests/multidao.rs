@@ -274,7 +274,7 @@ fn um_servidor_que_fala_sem_parar_nao_prende_o_usuario() {
     let endereco = porta.local_addr().unwrap();
     thread::spawn(move || {
         for mut conexao in porta.incoming().flatten() {
-            thread::spawn(move || while conexao.write_all(&b"x\n".repeat(1000)).is_ok() {});
+            thread::spawn(move || while conexao.write_all(&b"oi\n".repeat(1000)).is_ok() {});
         }
     });
     let fim = multidao(endereco, "--usuarios 1 --ciclos 2");

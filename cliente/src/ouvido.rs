@@ -27,7 +27,7 @@ pub const SILENCIO: Duration = Duration::from_millis(20);
 /// prazo mínimo é de 200 ms no Linux).
 pub const SILENCIO_DE_QUEM_SEPARA: Duration = Duration::from_millis(500);
 
-/// Em bytes: uma mensagem maior que isto é entregue como veio: um servidor que nunca termina não ocupa a
+/// Em bytes. Uma mensagem maior é entregue como veio: um servidor que nunca a termina não ocupa a
 /// memória do cliente.
 const MENSAGEM_MAXIMA: usize = 4096;
 

@@ -180,10 +180,10 @@ impl Sessao<'_> {
     fn ouvir(&mut self, ate: Duration) {
         let Some((socket, ouvido)) = &mut self.conexao else { return };
         // Uma mensagem pela metade tem o direito de terminar, ainda que o prazo vença antes.
-        let ate = ouvido.fim_do_silencio().unwrap_or(ate);
+        let limite = ouvido.fim_do_silencio().unwrap_or(ate);
         let antes = self.cena.inicio.elapsed();
         let mut bytes = [0; 1024];
-        let lido = ler(socket, ate.saturating_sub(antes), &mut bytes);
+        let lido = ler(socket, limite.saturating_sub(antes), &mut bytes);
         let agora = self.cena.inicio.elapsed();
         let usuario = &mut self.usuario;
         self.atrasadas = if antes >= ate && lido.is_ok() { self.atrasadas + 1 } else { 0 };

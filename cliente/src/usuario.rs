@@ -206,8 +206,8 @@ impl Usuario {
     }
 
     /// A conexão não se fez ou se perdeu. Quem não consegue nem conectar desiste; quem perdeu a
-    /// conexão perde o ciclo e volta depois do tempo de uma decisão.
-    /// Quem já não tinha conexão não cai: é o eco de uma queda já contada.
+    /// conexão perde o ciclo e volta depois do tempo de uma decisão. Quem já não tinha conexão não cai:
+    /// é o eco de uma queda já contada.
     pub fn caiu(&mut self, agora: Duration, falha: Falha) {
         if matches!(self.fase, Fase::Fora { .. } | Fase::Fim) {
             return;
