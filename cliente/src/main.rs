@@ -32,8 +32,8 @@ fn main() -> ExitCode {
 
 fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
     let servidor = &opcoes.servidor;
-    let mut falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
-    let primeira = falhas.next().map(|(_, falha)| falha.to_string());
+    let falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
+    let primeira = falhas.min_by_key(|(quando, _)| *quando).map(|(_, falha)| falha.to_string());
     if !simulacao.houve_conexao() {
         dizer(match primeira {
             Some(porque) => format!(
@@ -49,7 +49,7 @@ fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
     if !simulacao.houve_resposta() {
         let porque = primeira.unwrap_or_else(|| "interrompido antes da primeira resposta".into());
         dizer(format_args!(
-            "cliente: {servidor} não respondeu a nenhum comando ({porque}); não há o que julgar"
+            "cliente: {servidor} não deu nenhuma resposta do protocolo ({porque}); não há o que julgar"
         ));
         return sem_veredito(simulacao);
     }

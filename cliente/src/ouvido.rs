@@ -9,8 +9,8 @@
 //! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; ou por
 //!   [`SILENCIO_DE_QUEM_SEPARA`], se ele já mandou algum LF: é provável que o desta ainda venha, mas
 //!   há quem só termine com LF algumas das mensagens;
-//! - no fim da conexão, um número que sobrou de quem separa linhas pode ter sido cortado no meio, e não
-//!   vale ("restante: 1" pode ser o começo de "restante: 12").
+//! - no fim da conexão, o que sobrou de quem separa linhas pode ter sido cortado no meio: só vale se é
+//!   uma mensagem inteira sem número no fim ("restante: 1" pode ser o começo de "restante: 12").
 //!
 //! O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Este
 //! módulo não lê de socket nenhum e não olha o relógio.
@@ -67,8 +67,9 @@ impl Ouvido {
 
     /// A conexão terminou.
     pub fn fim(&mut self, entregar: impl FnMut(Duration, Mensagem)) {
-        let talvez_cortada = self.bytes.trim_ascii().last().is_some_and(u8::is_ascii_digit);
-        if !(self.separa_linhas && talvez_cortada) {
+        let numero = self.bytes.trim_ascii().last().is_some_and(u8::is_ascii_digit);
+        let desconhecida = matches!(Mensagem::interpretar(&self.bytes), Mensagem::Outra(_));
+        if !(self.separa_linhas && (numero || desconhecida)) {
             self.calou(entregar);
         }
     }
@@ -148,7 +149,7 @@ mod testes {
     }
 
     #[test]
-    fn no_fim_da_conexao_o_pedaco_so_vale_de_quem_nao_separa() {
+    fn no_fim_da_conexao_um_pedaco_cortado_nao_e_resposta() {
         let ouvir_ate_o_fim = |pedacos: &[&[u8]]| {
             let (_, mut ouvido) = ouvir(pedacos);
             let mut sobra = Vec::new();
@@ -158,6 +159,10 @@ mod testes {
         let cortada = b"Compra realizada. Estoque restante: 1";
         assert_eq!(ouvir_ate_o_fim(&[cortada]), [Mensagem::Compra { restante: 1 }]);
         assert_eq!(ouvir_ate_o_fim(&[b"Estoque atual: 12\n", cortada]), []);
+        assert_eq!(
+            ouvir_ate_o_fim(&[b"Estoque atual: 12\n", b"Compra realizada. Estoque rest"]),
+            []
+        );
         assert_eq!(
             ouvir_ate_o_fim(&[b"Estoque atual: 0\n", b"ERRO: Produto esgotado"]),
             [Mensagem::Esgotado]

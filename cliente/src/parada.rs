@@ -29,7 +29,7 @@ impl Parada {
     pub fn ao_sinal() -> io::Result<Arc<Self>> {
         let parada = Arc::new(Parada::default());
         let avisada = Arc::clone(&parada);
-        ao_pedirem_parada(move || avisada.pedir())?;
+        ao_pedirem_parada("cliente", move || avisada.pedir())?;
         Ok(parada)
     }
 

@@ -27,8 +27,8 @@ const PRAZO_DA_CONEXAO: Duration = Duration::from_secs(10);
 /// Enquanto o servidor não abre, de quanto em quanto tempo se tenta de novo.
 const ENTRE_TENTATIVAS: Duration = Duration::from_millis(100);
 
-/// Com o prazo vencido, ainda se lê o que já estava no socket, mas só até aqui: um servidor que fala
-/// sem parar não segura o usuário para sempre.
+/// Com o prazo vencido, ainda se lê o que já estava no socket e se espera a mensagem pela metade
+/// terminar, mas só por tantas leituras: um servidor que fala sem parar não segura o usuário.
 const LEITURAS_ATRASADAS: u32 = 64;
 
 /// O que todas as sessões têm em comum.

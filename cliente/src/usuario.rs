@@ -192,12 +192,13 @@ impl Usuario {
             Desfecho::Leu(_) => {}
             Desfecho::Comprou(_) => self.noticias.push(Noticia::Comprou),
             Desfecho::Recusado => self.noticias.push(Noticia::Recusado),
-            Desfecho::Estranho(_) => {
-                self.historia.falhas.push((agora, Falha::RespostaEstranha));
-                self.noticias.push(Noticia::Falhou(Falha::RespostaEstranha));
-            }
+            Desfecho::Estranho(_) => {}
         }
+        let estranha = matches!(desfecho, Desfecho::Estranho(_));
         operacao.resposta = Some((agora, desfecho));
+        if estranha {
+            self.falhou(agora, Falha::RespostaEstranha);
+        }
         self.fase = if compra {
             Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }
         } else {

@@ -181,12 +181,16 @@ const MESMO_PEDIDO: Duration = Duration::from_millis(200);
 /// seguinte encerra o programa na hora, com o código 130, dentro do próprio tratador: vale ainda que
 /// o programa esteja preso em outra coisa.
 ///
-/// Uma thread só para isso espera o primeiro sinal; `parar` roda nela.
+/// Uma thread só para isso espera o primeiro sinal; `parar` roda nela e não deve demorar. Se o programa
+/// ainda estiver aqui quando o segundo sinal passa a valer, ela o diz na saída de erro.
 ///
 /// # Errors
 ///
 /// O sistema não deixou tratar os sinais, ou não deu a thread.
-pub fn ao_pedirem_parada(parar: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub fn ao_pedirem_parada(
+    programa: &'static str,
+    parar: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
     const SINAIS: [i32; 2] = [SIGINT, SIGTERM];
     // Primeiro quem captura, depois quem encerra: nenhum sinal se perde entre um e outro.
     let mut sinais = Signals::new(SINAIS)?;
@@ -199,6 +203,9 @@ pub fn ao_pedirem_parada(parar: impl FnOnce() + Send + 'static) -> io::Result<()
             parar();
             thread::sleep(MESMO_PEDIDO);
             armado.store(true, Ordering::Release);
+            dizer(format_args!(
+                "{programa}: encerrando; outro Ctrl-C encerra na hora"
+            ));
         }
     };
     thread::Builder::new().name("sinais".into()).spawn(esperar)?;

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
-use protocolo::terminal::{ao_pedirem_parada, dizer};
+use protocolo::terminal::ao_pedirem_parada;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
@@ -115,7 +115,7 @@ impl Reator {
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
         let campainha = Arc::new(Waker::new(poll.registry(), PARADA)?);
         let tocar = Arc::clone(&campainha);
-        ao_pedirem_parada(move || {
+        ao_pedirem_parada("servidor", move || {
             // Se nem acordar o laço se consegue, resta o segundo sinal.
             let _ = tocar.wake();
         })?;
@@ -185,7 +185,8 @@ impl Reator {
 
     /// Aceita até `maximo` conexões, ou até a porta ficar vazia.
     fn aceitar_ate(&mut self, maximo: usize, agora: Instant) {
-        let Some(escuta) = &self.escuta else { return };
+        // De porta fechada pode restar um evento, do mesmo lote em que veio o sinal.
+        let Some(escuta) = &self.escuta else { return self.aceite = Aceite::Espera };
         for _ in 0..maximo {
             match escuta.accept() {
                 Ok((mut fluxo, de)) => {
@@ -230,9 +231,6 @@ impl Reator {
         self.aceite = Aceite::Espera;
         self.prazo_final = Some(agora + PRAZO_DO_ENCERRAMENTO);
         self.balcao.encerrar();
-        if !self.balcao.vazio() {
-            dizer("servidor: encerrando; outro Ctrl-C encerra na hora, sem as contas");
-        }
     }
 
     fn terminou(&self, agora: Instant) -> bool {
