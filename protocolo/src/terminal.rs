@@ -203,9 +203,7 @@ pub fn ao_pedirem_parada(
             parar();
             thread::sleep(MESMO_PEDIDO);
             armado.store(true, Ordering::Release);
-            dizer(format_args!(
-                "{programa}: encerrando; outro Ctrl-C encerra na hora"
-            ));
+            dizer(format_args!("{programa}: encerrando; outro Ctrl-C encerra na hora"));
         }
     };
     thread::Builder::new().name("sinais".into()).spawn(esperar)?;
