@@ -243,13 +243,16 @@ fn entende_quem_so_as_vezes_manda_fim_de_linha() {
     assert_eq!(["recusas", "AVISOs", "falhas"].map(|n| conta(&fim, n)), [1, 1, 0], "{}", fim.saida);
 }
 
-#[test]
-fn acusa_quem_vende_a_mesma_unidade_duas_vezes() {
-    let endereco = servidor_que(|comando| match comando {
+fn quem_vende_sempre_a_mesma() -> SocketAddr {
+    servidor_que(|comando| match comando {
         "CONSULTAR" => "Estoque atual: 10\n".into(),
         _ => "Compra realizada. Estoque restante: 9\n".into(),
-    });
-    let fim = multidao(endereco, "--usuarios 2 --ciclos 1");
+    })
+}
+
+#[test]
+fn acusa_quem_vende_a_mesma_unidade_duas_vezes() {
+    let fim = multidao(quem_vende_sempre_a_mesma(), "--usuarios 2 --ciclos 1");
     assert_eq!(fim.codigo, Some(3), "{fim:?}");
     let veredito = veredito(&fim);
     assert!(veredito.starts_with("Veredito: INCONSISTENTE: a mesma unidade vendida duas vezes"));
@@ -372,13 +375,10 @@ fn o_segundo_ctrl_c_encerra_na_hora() {
 
 #[test]
 fn uma_saida_fechada_nao_muda_o_veredito() {
-    let endereco = servidor_que(|comando| match comando {
-        "CONSULTAR" => "Estoque atual: 10\n".into(),
-        _ => "Compra realizada. Estoque restante: 9\n".into(),
-    });
+    let opcoes = argumentos(quem_vende_sempre_a_mesma(), "--usuarios 2 --ciclos 1");
     let (leitor, escritor) = std::io::pipe().unwrap();
     drop(leitor);
-    let mut comando = comando("cliente", argumentos(endereco, "--usuarios 2 --ciclos 1"));
+    let mut comando = comando("cliente", opcoes);
     comando.stdout(Stdio::from(escritor));
     let fim = Processo::iniciar(comando).termino();
     assert_eq!(fim.codigo, Some(3), "{fim:?}");

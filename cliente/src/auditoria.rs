@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use protocolo::terminal::contar;
 
-use crate::historia::{Desfecho, Historia, Presenca};
+use crate::historia::{Desfecho, Historia, Operacao, Presenca};
 
 /// Quem continuou conectado por este tempo depois do esgotamento deveria ter ouvido o AVISO. É
 /// folgado de propósito: o AVISO leva milissegundos, e uma acusação falsa é pior que um atraso.
@@ -246,7 +246,8 @@ fn aviso_atrasado(usuario: usize, presenca: &Presenca, ultima: &Leitura) -> Opti
     (presenca.pediu > ultima.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
         quando: *aviso,
         texto: format!(
-            "AVISO atrasado: {ultima}, e o usuário {usuario}, que só conectou depois, o recebeu aos {}",
+            "AVISO atrasado: {ultima}, e o usuário {usuario}, que só conectou depois, o recebeu \
+             aos {}",
             segundos(*aviso)
         ),
     })
@@ -265,12 +266,15 @@ fn aviso_perdido(usuario: usize, presenca: &Presenca, ultima: &Leitura) -> Viola
 /// Estava certamente na lista do servidor (já tinha ouvido uma resposta) antes da última venda, e
 /// ficou conectado tempo de sobra depois dela?
 fn devia_ouvir(historia: &Historia, indice: usize, presenca: &Presenca, ultima: &Leitura) -> bool {
-    let na_conexao = historia.operacoes.iter().filter(|operacao| operacao.presenca == indice);
-    let primeira_resposta = na_conexao.filter_map(|o| Some(o.resposta.as_ref()?.0)).min();
-    primeira_resposta.is_some_and(|resposta| resposta < ultima.inicio)
+    let mut na_conexao = historia.operacoes.iter().filter(|operacao| operacao.presenca == indice);
+    let respondida_antes =
+        |o: &Operacao| o.resposta.as_ref().is_some_and(|(quando, _)| *quando < ultima.inicio);
+    // Só depois destas contas rápidas, que quase nenhuma conexão passa, vale percorrer os pedidos.
+    presenca.conectou < ultima.inicio
         && presenca.fechou.is_none_or(|fechou| fechou > ultima.fim + TOLERANCIA_DO_AVISO)
         // Ouviu algo na hora certa, em palavras que não se reconhecem: na dúvida, vale.
         && presenca.outros_avisos.iter().all(|aviso| *aviso < ultima.inicio)
+        && na_conexao.any(respondida_antes)
 }
 
 fn observar(historias: &[Historia], leituras: &[Leitura]) -> Vec<String> {
@@ -304,7 +308,6 @@ fn observar(historias: &[Historia], leituras: &[Leitura]) -> Vec<String> {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::historia::Operacao;
     use proptest::prelude::*;
 
     const fn ms(n: u64) -> Duration {

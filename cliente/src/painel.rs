@@ -120,7 +120,7 @@ impl Painel {
         }
     }
 
-    /// Cabe em 80 colunas, e sobra lugar para o "^C" que o terminal ecoa.
+    /// Cabe em 80 colunas.
     fn atualizar(&self) {
         let Painel { ativos, vendas, recusas, avisos, falhas, .. } = self;
         let falhas = if *falhas > 0 { format!(" · {falhas} falhas") } else { String::new() };

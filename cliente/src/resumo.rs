@@ -22,12 +22,11 @@ fn escrever(simulacao: &Simulacao, texto: &mut String) -> fmt::Result {
         || historias.iter().flat_map(|h| &h.operacoes).filter_map(|o| o.resposta.as_ref());
     let quantas = |certa: fn(&Desfecho) -> bool| respostas().filter(|(_, d)| certa(d)).count();
     let ciclos: u64 = historias.iter().map(|h| u64::from(h.ciclos)).sum();
-    let mut avisos: Vec<Duration> = historias
+    let avisos: Vec<Duration> = historias
         .iter()
         .flat_map(|h| &h.presencas)
         .flat_map(|p| p.avisos.iter().copied())
         .collect();
-    avisos.sort_unstable();
 
     let parcial =
         if simulacao.interrompida { " parcial: a simulação foi interrompida" } else { "" };
@@ -46,7 +45,7 @@ fn escrever(simulacao: &Simulacao, texto: &mut String) -> fmt::Result {
     linha("consultas", quantas(|d| matches!(d, Desfecho::Leu(_))).to_string())?;
     linha("vendas", quantas(|d| matches!(d, Desfecho::Comprou(_))).to_string())?;
     linha("recusas", quantas(|d| matches!(d, Desfecho::Recusado)).to_string())?;
-    let espalhamento = match (avisos.first(), avisos.last()) {
+    let espalhamento = match (avisos.iter().min(), avisos.iter().max()) {
         (Some(primeiro), Some(ultimo)) if avisos.len() > 1 => {
             format!(" ({} do primeiro ao último)", formatar(*ultimo - *primeiro))
         }

@@ -48,6 +48,12 @@ pub struct Cena {
     pub parada: Arc<Parada>,
 }
 
+impl Cena {
+    fn agora(&self) -> Duration {
+        self.inicio.elapsed()
+    }
+}
+
 /// O que uma sessão conta ao painel: quem, quando e o quê.
 #[derive(Debug)]
 pub enum Recado {
@@ -76,12 +82,12 @@ impl Sessao<'_> {
     fn viver(mut self) -> Historia {
         loop {
             if self.cena.parada.pedida() {
-                self.usuario.interromper(self.agora());
+                self.usuario.interromper(self.cena.agora());
             }
-            match self.usuario.avancar(self.agora()) {
+            match self.usuario.avancar(self.cena.agora()) {
                 Passo::Ausentar(ate) => {
                     self.conexao = None;
-                    self.cena.parada.dormir(ate.saturating_sub(self.agora()));
+                    self.cena.parada.dormir(ate.saturating_sub(self.cena.agora()));
                 }
                 Passo::Conectar => self.conectar(),
                 Passo::Enviar(comando) => self.enviar(&comando),
@@ -95,12 +101,8 @@ impl Sessao<'_> {
         self.usuario.contar()
     }
 
-    fn agora(&self) -> Duration {
-        self.cena.inicio.elapsed()
-    }
-
     fn contar_as_novas(&mut self) {
-        let agora = self.cena.inicio.elapsed();
+        let agora = self.cena.agora();
         for noticia in self.usuario.noticias() {
             if matches!(noticia, Noticia::Troca(..)) && !self.cena.detalhado {
                 continue;
@@ -119,20 +121,22 @@ impl Sessao<'_> {
             }
             match tentativa {
                 Ok(socket) => {
-                    self.usuario.conectou(self.agora());
+                    self.usuario.conectou(self.cena.agora());
                     self.conexao = Some((socket, Ouvido::default()));
                     return;
                 }
                 Err(erro)
                     if erro.kind() == ErrorKind::ConnectionRefused
                         && !self.usuario.ja_conectou()
-                        && self.agora() < self.cena.espera =>
+                        && self.cena.agora() < self.cena.espera =>
                 {
                     let _ = self.recados.send(Recado::Esperando);
                     self.cena.parada.dormir(ENTRE_TENTATIVAS);
                 }
                 Err(erro) => {
-                    return self.usuario.caiu(self.agora(), Falha::SemConexao(explicar(&erro)));
+                    return self
+                        .usuario
+                        .caiu(self.cena.agora(), Falha::SemConexao(explicar(&erro)));
                 }
             }
         }
@@ -170,7 +174,7 @@ impl Sessao<'_> {
         let Some((socket, _)) = &self.conexao else { return };
         let mut bytes = comando.nome().to_vec();
         bytes.extend_from_slice(self.cena.fim_de_linha.bytes());
-        self.usuario.vai_enviar(self.cena.inicio.elapsed());
+        self.usuario.vai_enviar(self.cena.agora());
         if let Err(erro) = (&**socket).write_all(&bytes) {
             self.caiu(&erro);
         }
@@ -181,10 +185,10 @@ impl Sessao<'_> {
         let Some((socket, ouvido)) = &mut self.conexao else { return };
         // Uma mensagem pela metade tem o direito de terminar, ainda que o prazo vença antes.
         let limite = ouvido.fim_do_silencio().unwrap_or(ate);
-        let antes = self.cena.inicio.elapsed();
+        let antes = self.cena.agora();
         let mut bytes = [0; 1024];
         let lido = ler(socket, limite.saturating_sub(antes), &mut bytes);
-        let agora = self.cena.inicio.elapsed();
+        let agora = self.cena.agora();
         let usuario = &mut self.usuario;
         self.atrasadas = if antes >= ate && lido.is_ok() { self.atrasadas + 1 } else { 0 };
         match lido {
@@ -216,7 +220,7 @@ impl Sessao<'_> {
     fn caiu(&mut self, erro: &io::Error) {
         // Na parada somos nós que fechamos os sockets: não é falha de ninguém.
         if !self.cena.parada.pedida() {
-            self.usuario.caiu(self.agora(), Falha::Quebrada(explicar(erro)));
+            self.usuario.caiu(self.cena.agora(), Falha::Quebrada(explicar(erro)));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! O usuário simulado (§5): conecta, consulta, decide, compra, escuta, repete.
 //!
 //! Uma máquina de estados pura. Quem tem o socket pergunta o próximo passo ([`Usuario::avancar`]) e
-//! conta o que aconteceu ([`Usuario::recebeu`], [`Usuario::nada_chegou`], [`Usuario::caiu`]...); o tempo é um argumento.
+//! conta o que aconteceu ([`Usuario::recebeu`], [`Usuario::nada_chegou`], [`Usuario::caiu`]...); o
+//! tempo é um argumento.
 //!
 //! ```text
 //!   Fora ──► Conectando ──► Pronto(CONSULTAR) ──► Esperando ──► Decidindo ──► Pronto(COMPRAR)
@@ -183,21 +184,14 @@ impl Usuario {
             (_, outra) => Desfecho::Estranho(outra.to_string()),
         };
         let comando = if compra { Comando::Comprar } else { Comando::Consultar };
-        self.noticias.push(Noticia::Troca(
-            comando,
-            mensagem,
-            agora.saturating_sub(operacao.enviada),
-        ));
+        let demora = agora.saturating_sub(operacao.enviada);
+        operacao.resposta = Some((agora, desfecho.clone()));
+        self.noticias.push(Noticia::Troca(comando, mensagem, demora));
         match desfecho {
             Desfecho::Leu(_) => {}
             Desfecho::Comprou(_) => self.noticias.push(Noticia::Comprou),
             Desfecho::Recusado => self.noticias.push(Noticia::Recusado),
-            Desfecho::Estranho(_) => {}
-        }
-        let estranha = matches!(desfecho, Desfecho::Estranho(_));
-        operacao.resposta = Some((agora, desfecho));
-        if estranha {
-            self.falhou(agora, Falha::RespostaEstranha);
+            Desfecho::Estranho(_) => self.falhou(agora, Falha::RespostaEstranha),
         }
         self.fase = if compra {
             Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }

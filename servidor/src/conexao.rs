@@ -295,7 +295,6 @@ impl<F: Read + Write> Conexao<F> {
             Estado::Despedindo(fim) => {
                 fechar_escrita(&self.fluxo);
                 self.estado = Estado::Escoando { fim, desde: agora };
-                self.prontidao.legivel = true;
             }
             _ => {}
         }

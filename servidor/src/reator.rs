@@ -256,12 +256,11 @@ impl Reator {
 /// chegado, que não dá outro evento, e o byte urgente, em que `read` para mesmo com dados depois
 /// dele (tcp(7)). Onde o sistema não avisa do byte urgente, lê-se sempre até secar.
 fn prontidao(evento: &Event) -> Prontidao {
-    let avisa_do_urgente = cfg!(any(target_os = "linux", target_os = "android"));
     let fim = evento.is_read_closed() || evento.is_error();
     Prontidao {
         legivel: evento.is_readable(),
         gravavel: evento.is_writable(),
-        ler_ate_secar: fim || evento.is_priority() || !avisa_do_urgente,
+        ler_ate_secar: fim || evento.is_priority() || !INTERESSE.is_priority(),
     }
 }
 
