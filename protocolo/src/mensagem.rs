@@ -101,23 +101,38 @@ impl Mensagem {
 
     /// Interpreta o texto de uma mensagem, com ou sem fim de linha. Nunca falha: o que não se
     /// entende é [`Mensagem::Outra`].
+    ///
+    /// Entende também quem muda as letras e não o sentido (`estoque atual: 10`, `Compra realizada!
+    /// Estoque restante: 9.`); para saber se o texto veio letra por letra, compare-o com o que
+    /// `Display` dá.
     pub fn interpretar(texto: &[u8]) -> Self {
         let texto = String::from_utf8_lossy(texto.trim_ascii());
-        let numero_apos = |comeco: &str| texto.strip_prefix(comeco)?.trim().parse::<i128>().ok();
-        if let Some(atual) = numero_apos(ESTOQUE) {
-            Mensagem::Estoque(atual)
-        } else if let Some(restante) = numero_apos(COMPRA) {
-            Mensagem::Compra { restante }
-        } else if texto.starts_with(COMECO_DO_AVISO) {
+        let minusculo = texto.to_lowercase();
+        let numero = numero(&minusculo);
+        if minusculo.starts_with("aviso") {
             Mensagem::Aviso(texto.into_owned())
-        } else if texto == ESGOTADO {
-            Mensagem::Esgotado
         } else if texto == LOTADO {
             Mensagem::Lotado
+        } else if minusculo.starts_with("erro") && minusculo.contains("esgotado") {
+            Mensagem::Esgotado
+        } else if let Some(atual) = numero.filter(|_| minusculo.starts_with("estoque")) {
+            Mensagem::Estoque(atual)
+        } else if let Some(restante) = numero.filter(|_| minusculo.starts_with("compra realizada"))
+        {
+            Mensagem::Compra { restante }
         } else {
             Mensagem::Outra(texto.into_owned())
         }
     }
+}
+
+/// O primeiro número inteiro depois dos últimos dois-pontos, ou do texto todo, se não os há.
+fn numero(texto: &str) -> Option<i128> {
+    let depois = texto.rsplit_once(':').map_or(texto, |(_, depois)| depois);
+    let inicio = depois.find(|letra: char| letra.is_ascii_digit())?;
+    let digitos = depois[inicio..].split(|letra: char| !letra.is_ascii_digit()).next()?;
+    let sinal = if depois[..inicio].ends_with('-') { "-" } else { "" };
+    format!("{sinal}{digitos}").parse().ok()
 }
 
 /// Este AVISO diz, com essas ou com outras palavras, que o estoque *acabou*? Há servidores que avisam
@@ -130,6 +145,16 @@ pub fn avisa_que_esgotou(aviso: &str) -> bool {
     certeza && !duvida
 }
 
+/// O texto de um desconhecido, sem nada que comande o terminal de quem o lê: só o que é visível fica
+/// como veio.
+pub fn visivel(texto: &str) -> String {
+    let mostrar = |letra: char| match letra {
+        '"' | '\'' | '\\' => letra.to_string(),
+        _ => letra.escape_debug().to_string(),
+    };
+    texto.chars().map(mostrar).collect()
+}
+
 impl fmt::Display for Mensagem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,10 +164,7 @@ impl fmt::Display for Mensagem {
             }
             Mensagem::Esgotado => f.write_str(ESGOTADO),
             Mensagem::Lotado => f.write_str(LOTADO),
-            // De um servidor desconhecido: nada de sequências de controle no terminal de quem lê.
-            Mensagem::Aviso(texto) | Mensagem::Outra(texto) => {
-                write!(f, "{}", texto.escape_debug())
-            }
+            Mensagem::Aviso(texto) | Mensagem::Outra(texto) => f.write_str(&visivel(texto)),
         }
     }
 }
@@ -225,6 +247,29 @@ mod testes {
     }
 
     #[test]
+    fn entende_quem_muda_as_letras_e_nao_o_sentido() {
+        let ouvir = |texto: &str| Mensagem::interpretar(texto.as_bytes());
+        assert_eq!(ouvir("estoque atual: 10"), Mensagem::Estoque(10));
+        assert_eq!(ouvir("Estoque atual: 10 unidades."), Mensagem::Estoque(10));
+        assert_eq!(ouvir("ESTOQUE ATUAL = -3"), Mensagem::Estoque(-3));
+        let compra = Mensagem::Compra { restante: 9 };
+        assert_eq!(ouvir("compra realizada. estoque restante: 9"), compra);
+        assert_eq!(ouvir("Compra realizada! Estoque restante: 9."), compra);
+        assert_eq!(ouvir("Erro: produto esgotado!"), Mensagem::Esgotado);
+        assert_eq!(ouvir("aviso: acabou"), Mensagem::Aviso("aviso: acabou".into()));
+        for outra in [
+            "Vendido, sobraram 9",
+            "ERRO: estoque insuficiente: 0",
+            "Compra não realizada: 0",
+            "Compra realizada",
+            "esgotado",
+            "ERRO: Comando desconhecido",
+        ] {
+            assert_eq!(ouvir(outra), Mensagem::Outra(outra.into()));
+        }
+    }
+
+    #[test]
     fn ouve_tambem_o_que_esta_errado() {
         assert_eq!(Mensagem::interpretar(b"Estoque atual: -1\r\n"), Mensagem::Estoque(-1));
         assert_eq!(
@@ -236,5 +281,6 @@ mod testes {
             Mensagem::Outra("Estoque atual: muitos".into())
         );
         assert_eq!(Mensagem::interpretar(b"\xff\x1b[2J").to_string(), "\u{fffd}\\u{1b}[2J");
+        assert_eq!(visivel("disse \"oi\"\n"), "disse \"oi\"\\n");
     }
 }

@@ -34,7 +34,9 @@ pub const ERRO_DE_USO: u8 = 2;
 pub fn ler_opcoes<O: Parser>(
     argumentos: impl IntoIterator<Item = OsString>,
 ) -> Result<O, ExitCode> {
-    let mut comando = em_portugues(O::command());
+    let comando = O::command();
+    let nome = comando.get_name().to_owned();
+    let mut comando = em_portugues(comando, &nome).propagate_version(true);
     comando
         .try_get_matches_from_mut(argumentos)
         .and_then(|lidas| O::from_arg_matches(&lidas))
@@ -55,19 +57,32 @@ pub fn dizer(linha: impl Display) {
     let _ = writeln!(io::stderr(), "{linha}");
 }
 
-fn em_portugues(comando: Command) -> Command {
+/// Um comando e os seus subcomandos; `nome` é como se chama, com o dos que vêm antes.
+fn em_portugues(comando: Command, nome: &str) -> Command {
     let titulo = *comando.get_styles().get_header();
+    let secao = |nome: &str, texto: &str| format!("\n\n{titulo}{nome}:{titulo:#}\n{texto}");
+    let subcomandos: Vec<String> =
+        comando.get_subcommands().map(|sub| format!("{nome} {}", sub.get_name())).collect();
+    let lista = if subcomandos.is_empty() { "".into() } else { secao("Comandos", "{subcommands}") };
     let modelo = format!(
         "{{about}}\n\n{titulo}Exemplos:{titulo:#}\n{{before-help}}\
-         {titulo}Uso:{titulo:#} {{usage}}\n\n{titulo}Opções:{titulo:#}\n{{options}}"
+         {titulo}Uso:{titulo:#} {{usage}}{lista}{}",
+        secao("Opções", "{options}")
     );
-    let uso = format!("{} [OPÇÕES]", comando.get_name());
+    let usos = std::iter::once(nome).chain(subcomandos.iter().map(String::as_str));
+    let usos: Vec<String> = usos.map(|uso| format!("{uso} [OPÇÕES]")).collect();
     comando
-        .override_usage(uso)
+        .display_name(nome)
+        .override_usage(usos.join("\n     "))
         .help_template(StyledStr::from(modelo))
         .disable_help_flag(true)
+        .disable_help_subcommand(true)
         .disable_version_flag(true)
         .mut_args(escrever_padrao)
+        .mut_subcommands(|sub| {
+            let nome = format!("{nome} {}", sub.get_name());
+            em_portugues(sub, &nome)
+        })
         .arg(
             Arg::new("ajuda")
                 .short('h')
@@ -154,6 +169,9 @@ fn explicar_uso(erro: &Erro<EmPortugues>) -> String {
         }
         ErrorKind::TooManyValues => format!("'{argumento}' não aceita o valor '{valor}'"),
         ErrorKind::ArgumentConflict => match contexto(erro, ContextKind::PriorArg) {
+            Some(outro) if argumento.is_empty() => {
+                format!("'{outro}' não pode vir antes de um comando")
+            }
             Some(outro) if outro != argumento => {
                 format!("'{argumento}' não pode ser usada com '{outro}'")
             }
