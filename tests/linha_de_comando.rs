@@ -16,6 +16,12 @@ const PROGRAMAS: [(&str, &str); 3] = [
 
 const ESC: char = '\u{1b}';
 
+/// Executa um programa como se escreve: o nome e os argumentos, separados por espaços.
+fn executar_linha(linha: &str) -> Termino {
+    let mut palavras = linha.split(' ');
+    executar(palavras.next().unwrap_or_default(), palavras)
+}
+
 /// Executa o servidor com opções que não o deixam abrir: sai com 1 e uma linha só, que volta.
 fn nao_abre(opcoes: &[&str]) -> String {
     let Termino { codigo, saida, erro } = executar("servidor", opcoes);
@@ -112,6 +118,45 @@ fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
         "--fim-de-linha",
         "--detalhado=sim",
         "--reconectar --reconectar",
+        "--estoque",
+        "--estoque -1",
+        "--estoque muitas",
+        "--relatorio",
+        "--relatorio=",
+        "--relatorio a --relatorio b",
+        "--json",
+        "--csv",
+        "--exigir",
+        "--exigir depressa",
+        "--exigir p99(comprar)",
+        "--exigir p99(vender)<1s",
+        "--exigir p101(comprar)<1s",
+        "--exigir p99(comprar)<50",
+        "--exigir p99(comprar)=>50ms",
+        "--exigir falhas==0",
+        "--exigir falhas=muitas",
+        "--exigir vazao>1s",
+        "--exigir falhas=0 --exigir <1",
+        "avalia",
+        "--detalhado avaliar --iniciar x",
+        "avaliar",
+        "avaliar --xyz",
+        "avaliar sobra",
+        "avaliar --usuarios 3 --iniciar x",
+        "avaliar --iniciar",
+        "avaliar --servidor localhost --iniciar x",
+        "avaliar --servidor localhost --porta 80",
+        "avaliar --servidor localhost --rodadas 3",
+        "avaliar --servidor :80",
+        "avaliar --iniciar x --porta 0",
+        "avaliar --iniciar x --rodadas 0",
+        "avaliar --iniciar x --rodadas muitas",
+        "avaliar --iniciar x --compradores 1",
+        "avaliar --iniciar x --estoque 0",
+        "avaliar --iniciar x --espera 0s",
+        "avaliar --iniciar x --relatorio",
+        "avaliar --iniciar x --json",
+        "avaliar --iniciar x --csv y",
     ];
     let separar = |linha: &str| linha.split(' ').map(OsString::from).collect::<Vec<_>>();
     let mut todas: Vec<_> = servidor.map(|linha| ("servidor", separar(linha))).into();
@@ -155,6 +200,19 @@ fn o_erro_de_uso_diz_o_que_estava_errado_e_o_que_seria_certo() {
         ("cliente", "--decisao 3", ["'3'", "500ms"]),
         ("cliente", "--fim-de-linha cr", ["'cr'", "lf, crlf, nenhum"]),
         ("cliente", "--acelerar 0", ["'0'", "0,001"]),
+        ("cliente", "--estoque muitas", ["'muitas'", "número inteiro"]),
+        ("cliente", "--exigir vendas", ["comparação", "falhas=0"]),
+        ("cliente", "--exigir p99(vender)<1s", ["'p99(vender)'", "p99(comprar)"]),
+        ("cliente", "--exigir p99(comprar)<50", ["duração", "500ms"]),
+        ("cliente", "--exigir falhas=muitas", ["'falhas=muitas'", "esperava um número"]),
+        ("cliente", "--relatorio", ["falta", "--relatorio"]),
+        ("cliente", "avalia", ["'avalia'", "'avaliar'"]),
+        ("cliente", "--detalhado avaliar --iniciar x", ["--detalhado", "antes de um comando"]),
+        ("cliente", "avaliar", ["falta", "--iniciar"]),
+        ("cliente", "avaliar --servidor localhost --iniciar x", ["--servidor", "--iniciar"]),
+        ("cliente", "avaliar --servidor localhost --rodadas 3", ["--servidor", "--rodadas"]),
+        ("cliente", "avaliar --iniciar x --rodadas 0", ["'0'", "de 1 a 1000"]),
+        ("cliente", "avaliar --iniciar x --compradores 1", ["'1'", "de 2 a 1000"]),
     ] {
         let erro = executar(programa, opcoes.split(' ')).erro;
         for pista in pistas {
@@ -165,10 +223,10 @@ fn o_erro_de_uso_diz_o_que_estava_errado_e_o_que_seria_certo() {
 
 #[test]
 fn a_ajuda_e_a_versao_saem_com_0_e_em_portugues() {
-    for (programa, comeco) in PROGRAMAS {
+    for (programa, comeco) in PROGRAMAS.into_iter().chain([("cliente avaliar", "Dá nota ")]) {
         let nome = programa.trim_start_matches("examples/");
         for opcao in ["--ajuda", "-h", "--help", "--versao", "-V", "--version"] {
-            let Termino { codigo, saida, erro } = executar(programa, [opcao]);
+            let Termino { codigo, saida, erro } = executar_linha(&format!("{programa} {opcao}"));
             assert_eq!((codigo, erro.as_str()), (Some(0), ""), "{programa} {opcao}");
             assert_eq!(palavras_em_ingles(&saida), [""; 0], "{programa} {opcao}: {saida}");
             let versao = opcao.contains(['V', 'v']);
@@ -181,7 +239,7 @@ fn a_ajuda_e_a_versao_saem_com_0_e_em_portugues() {
 
 /// Confere que a ajuda tem estas partes nesta ordem e, depois delas, todas estas opções.
 fn ajuda_completa(programa: &str, partes: &[&str], opcoes: &[&str]) {
-    let ajuda = executar(programa, ["--ajuda"]).saida;
+    let ajuda = executar_linha(&format!("{programa} --ajuda")).saida;
     let mut resto = ajuda.as_str();
     for parte in partes {
         let onde = resto.find(parte).unwrap_or_else(|| panic!("falta {parte}, na ordem: {ajuda}"));
@@ -216,7 +274,15 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
     );
     ajuda_completa(
         "cliente",
-        &["Exemplos:", "cliente --usuarios 200", "Uso:", "Opções:"],
+        &[
+            "Exemplos:",
+            "cliente --usuarios 200",
+            "Uso:",
+            "cliente avaliar",
+            "Comandos:",
+            "avaliar",
+            "Opções:",
+        ],
         &[
             "--servidor <HOST:PORTA>",
             "[padrão: localhost:12346]",
@@ -232,6 +298,33 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "[padrão: 10s]",
             "[valores: lf, crlf, nenhum]",
             "--detalhado",
+            "--estoque <UNIDADES>",
+            "--exigir <EXIGÊNCIA>",
+            "--relatorio <ARQUIVO>",
+            "--json <ARQUIVO>",
+            "--csv <ARQUIVO>",
+        ],
+    );
+    ajuda_completa(
+        "cliente avaliar",
+        &["Exemplos:", "cliente avaliar --iniciar", "Uso: cliente avaliar [OPÇÕES]", "Opções:"],
+        &[
+            "--servidor <HOST:PORTA>",
+            "--iniciar <COMANDO>",
+            "--porta <PORTA>",
+            "[padrão: 12346]",
+            "--rodadas <N>",
+            "[padrão: 20]",
+            "--compradores <N>",
+            "[padrão: 50]",
+            "--estoque <UNIDADES>",
+            "[padrão: 10]",
+            "--espera <DURAÇÃO>",
+            "[padrão: 10s]",
+            "--relatorio <ARQUIVO>",
+            "--json <ARQUIVO>",
+            "--ajuda",
+            "--versao",
         ],
     );
 }

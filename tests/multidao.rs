@@ -3,40 +3,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
 use std::process::Stdio;
-use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionread;
-use socket2::{Domain, Socket, Type};
 use testes::{
-    Processo, Servidor, Signal, Termino, ate, comando, em_um_terminal, palavras_em_ingles,
+    Processo, Servidor, Signal, Termino, argumentos, ate, atender_sempre, comando, conta,
+    em_um_terminal, multidao, palavras_em_ingles, porta_fechada, quem_vende_sempre_a_mesma,
+    servidor_que, veredito,
 };
-
-/// Executa a multidão contra `servidor`, cem vezes mais depressa que a vida.
-fn multidao(servidor: SocketAddr, opcoes: &str) -> Termino {
-    Processo::iniciar(comando("cliente", argumentos(servidor, opcoes))).termino()
-}
-
-fn argumentos(servidor: SocketAddr, opcoes: &str) -> Vec<String> {
-    let todas = format!("--servidor {servidor} --acelerar 100 {opcoes}");
-    todas.split_whitespace().map(String::from).collect()
-}
-
-/// O número que o resumo do cliente dá a `nome`.
-fn conta(termino: &Termino, nome: &str) -> u64 {
-    let linha = termino.saida.lines().find_map(|linha| linha.trim().strip_prefix(nome));
-    let numero = linha.and_then(|resto| resto.split_whitespace().next()?.parse().ok());
-    numero.unwrap_or_else(|| panic!("o resumo não diz '{nome}':\n{termino:?}"))
-}
-
-fn veredito(termino: &Termino) -> &str {
-    termino.saida.lines().last().unwrap_or_default()
-}
 
 fn avisos_impressos(termino: &Termino) -> usize {
     termino.saida.matches(": AVISO: O estoque acabou de esgotar!\n").count()
@@ -142,14 +121,6 @@ fn detalhado_mostra_cada_troca() {
     }
 }
 
-/// Um endereço que recusa conexões até se chamar `listen`; ninguém mais pode tomá-lo.
-fn porta_fechada() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-    let endereco = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, endereco)
-}
-
 #[test]
 fn espera_um_servidor_que_ainda_esta_abrindo() {
     let (socket, endereco) = porta_fechada();
@@ -174,36 +145,6 @@ fn sem_servidor_diz_por_que_e_sai_com_1() {
     let ultima = fim.erro.lines().last().unwrap();
     assert!(ultima.contains("conexão recusada") && ultima.contains("cargo run -p servidor"));
     assert_eq!(palavras_em_ingles(&fim.erro.replace("cargo run", "")), [""; 0]);
-}
-
-/// Um servidor de mentira: cada `read` é um comando, como nas salas de aula, e `responder` diz o que
-/// mandar de volta, letra por letra.
-fn servidor_que(responder: impl FnMut(&str) -> String + Send + 'static) -> SocketAddr {
-    let porta = TcpListener::bind("127.0.0.1:0").unwrap();
-    let endereco = porta.local_addr().unwrap();
-    atender_sempre(porta, responder);
-    endereco
-}
-
-fn atender_sempre(porta: TcpListener, responder: impl FnMut(&str) -> String + Send + 'static) {
-    let responder = Arc::new(Mutex::new(responder));
-    let atender = move |mut conexao: TcpStream| {
-        let mut bytes = [0; 1024];
-        while let Ok(lidos @ 1..) = conexao.read(&mut bytes) {
-            let comando = String::from_utf8_lossy(&bytes[..lidos]).trim().to_owned();
-            let resposta = (responder.lock().unwrap())(&comando);
-            if conexao.write_all(resposta.as_bytes()).is_err() {
-                break;
-            }
-        }
-    };
-    // As threads morrem com o processo do teste; nenhuma segura nada que outro teste use.
-    thread::spawn(move || {
-        for conexao in porta.incoming().flatten() {
-            let atender = atender.clone();
-            thread::spawn(move || atender(conexao));
-        }
-    });
 }
 
 #[test]
@@ -241,13 +182,6 @@ fn entende_quem_so_as_vezes_manda_fim_de_linha() {
     let fim = multidao(endereco, "--usuarios 1 --ciclos 2");
     assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
     assert_eq!(["recusas", "AVISOs", "falhas"].map(|n| conta(&fim, n)), [1, 1, 0], "{}", fim.saida);
-}
-
-fn quem_vende_sempre_a_mesma() -> SocketAddr {
-    servidor_que(|comando| match comando {
-        "CONSULTAR" => "Estoque atual: 10\n".into(),
-        _ => "Compra realizada. Estoque restante: 9\n".into(),
-    })
 }
 
 #[test]

@@ -4,13 +4,23 @@
 //! e por isso os instantes de usuários diferentes se comparam. Aqui só há dados.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
+
+use crate::medidas::Medidas;
 
 /// Uma simulação vivida.
 #[derive(Debug)]
 pub struct Simulacao {
-    /// Uma história por usuário que chegou a existir, pela ordem dos números.
+    /// Uma história por usuário que chegou a existir, pela ordem dos números. Das longas, só o que a
+    /// auditoria precisa: ver [`crate::arquivo`].
     pub historias: Vec<Historia>,
+    /// As contas de todas as operações, inclusive das que não se guardaram.
+    pub medidas: Medidas,
+    /// Operações de que a auditoria precisaria e que não couberam.
+    pub perdidas: u64,
+    /// Como terminou a escrita do CSV, se foi pedido.
+    pub csv: io::Result<()>,
     /// A semente usada, dada ou sorteada.
     pub semente: u64,
     /// Usuários pedidos.
@@ -31,10 +41,7 @@ impl Simulacao {
 
     /// Alguém teve uma resposta do protocolo? Sem nenhuma, não há o que julgar.
     pub fn houve_resposta(&self) -> bool {
-        let respostas = self.historias.iter().flat_map(|historia| &historia.operacoes);
-        respostas
-            .filter_map(|operacao| operacao.resposta.as_ref())
-            .any(|(_, desfecho)| !matches!(desfecho, Desfecho::Estranho(_)))
+        self.medidas.consultas + self.medidas.vendas + self.medidas.recusas > 0
     }
 }
 
@@ -56,10 +63,14 @@ pub struct Historia {
 /// Uma conexão, do pedido ao fechamento.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presenca {
+    /// O número dela entre as deste usuário, a partir de 1.
+    pub numero: u32,
     /// Quando pediu a conexão.
     pub pediu: Duration,
     /// Quando a conexão se completou. Ela pode ainda estar na fila do sistema do servidor.
     pub conectou: Duration,
+    /// Quando chegou a primeira resposta a um pedido: desde aí, o servidor certamente a conhece.
+    pub respondida: Option<Duration>,
     /// Quando terminou, por qualquer dos lados; `None` enquanto dura.
     pub fechou: Option<Duration>,
     /// Quando chegou cada AVISO de que o estoque acabou.
@@ -71,14 +82,26 @@ pub struct Presenca {
 /// Um pedido e o que se soube dele.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operacao {
-    /// O índice, em [`Historia::presencas`], da conexão em que foi feita.
-    pub presenca: usize,
+    /// O número da conexão deste usuário em que foi feita, a partir de 1.
+    pub presenca: u32,
     /// Foi COMPRAR? Senão, foi CONSULTAR.
     pub compra: bool,
     /// Um instante antes de os bytes partirem.
     pub enviada: Duration,
     /// Um instante depois de a resposta inteira chegar, e o que ela disse.
     pub resposta: Option<(Duration, Desfecho)>,
+}
+
+impl Operacao {
+    /// Não se sabe se valeu: sem resposta, ou com uma que não se entende.
+    pub fn em_duvida(&self) -> bool {
+        matches!(self.resposta, None | Some((_, Desfecho::Estranho(_))))
+    }
+
+    /// Do envio à resposta, se ela veio.
+    pub fn demora(&self) -> Option<Duration> {
+        Some(self.resposta.as_ref()?.0.saturating_sub(self.enviada))
+    }
 }
 
 /// O que uma resposta disse.
@@ -90,7 +113,7 @@ pub enum Desfecho {
     Comprou(i128),
     /// COMPRAR ouviu que o produto esgotou.
     Recusado,
-    /// Outra coisa: não é resposta ao que se pediu.
+    /// Outra coisa: não é resposta ao que se pediu. O texto já é só o visível.
     Estranho(String),
 }
 

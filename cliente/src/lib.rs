@@ -2,38 +2,52 @@
 //! fim testemunham se o servidor vendeu direito.
 //!
 //! ```text
-//!   main ─► opcoes
+//!   main ─► opcoes, saida
 //!     │
-//!     └──► simulacao            monta a multidão e recolhe as histórias
-//!             ├──► piscina      N threads da std, fixas
-//!             │      └──► sessao      leva um usuário por um socket de verdade
-//!             │             ├──► usuario ─► roteiro   o que ele faz e quando; puro
-//!             │             └──► ouvido               bytes em mensagens, coladas ou sem fim
-//!             ├──► parada       Ctrl-C acorda todos
-//!             └──► painel       o andamento e os AVISOs, ao vivo
+//!     ├──► simulacao            monta a multidão e recolhe as histórias
+//!     │       ├──► piscina      N threads da std, fixas
+//!     │       │      └──► sessao      leva um usuário por um socket de verdade
+//!     │       │             ├──► usuario ─► roteiro   o que ele faz e quando; puro
+//!     │       │             └──► ouvido               corta os bytes em mensagens
+//!     │       ├──► arquivo      o que fica das histórias longas, e o CSV
+//!     │       ├──► parada       Ctrl-C acorda todos
+//!     │       └──► painel       o andamento e os AVISOs, ao vivo
 //!     │
-//!     └──► historia ─► auditoria, resumo    funções puras sobre o que se viveu
+//!     ├──► historia, medidas    o que se viveu, e as contas
+//!     │       └──► auditoria ─► parecer;  resumo;  exigencia      funções puras sobre isso
+//!     │               └──► relatorio ─► graficos      JSON para programas, HTML para pessoas
+//!     │
+//!     └──► avaliacao            dá nota a um servidor, com a mesma auditoria
 //! ```
 //!
 //! # O que nunca muda
 //!
 //! - [`usuario`] e [`roteiro`] não olham o relógio nem conhecem sockets: o tempo é um argumento, e
 //!   vinte ciclos de dez segundos são testados em microssegundos.
-//! - As threads não compartilham nada enquanto simulam: cada uma *devolve* as suas histórias. Só há
-//!   o pedido de parada e um canal de notícias, que o painel consome.
+//! - As threads não compartilham quase nada enquanto simulam: cada uma *devolve* as suas histórias. Há
+//!   o pedido de parada, um canal de notícias, que o painel consome, e o [`arquivo`], a que um usuário
+//!   só vai a cada 256 operações.
 //! - O que o servidor diz não é confiável: números negativos, textos estranhos e mensagens coladas
 //!   são fatos a registrar, nunca motivo para parar.
 //! - O cliente não sabe como o servidor é feito: só o protocolo os une.
 
+pub mod arquivo;
 pub mod auditoria;
+pub mod avaliacao;
+pub mod exigencia;
+pub mod graficos;
 pub mod historia;
+pub mod medidas;
 pub mod opcoes;
 pub mod ouvido;
 pub mod painel;
 pub mod parada;
+pub mod parecer;
 pub mod piscina;
+pub mod relatorio;
 pub mod resumo;
 pub mod roteiro;
+pub mod saida;
 pub mod sessao;
 pub mod simulacao;
 pub mod usuario;

@@ -1,69 +1,162 @@
-//! O programa `cliente`: simula, resume, dá o veredito. É o único lugar que decide o código de
-//! saída: 0 tudo certo, 1 não pôde simular, 2 opções erradas, 3 servidor inconsistente, 130
-//! interrompido.
+//! O programa `cliente`: simula, resume, dá o veredito; ou avalia, e dá a nota. É o único lugar que
+//! decide o código de saída: 0 tudo certo, 1 não pôde simular ou escrever o que se pediu, 2 opções
+//! erradas, 3 servidor inconsistente, 4 exigência não cumprida, 130 interrompido.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use cliente::auditoria::auditar;
+use cliente::avaliacao::avaliar;
+use cliente::exigencia::{Conferida, Exigencia};
 use cliente::historia::Simulacao;
-use cliente::opcoes::Opcoes;
+use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
+use cliente::parecer::Parecer;
+use cliente::relatorio::Relatorio;
 use cliente::resumo::resumir;
+use cliente::saida::{Saida, distintas};
 use cliente::simulacao::simular;
-use protocolo::terminal::{dizer, ler_opcoes};
+use protocolo::terminal::{contar, dizer, ler_opcoes};
 
+const TUDO_CERTO: u8 = 0;
 const NAO_SIMULOU: u8 = 1;
 const INCONSISTENTE: u8 = 3;
+const DESCUMPRIDA: u8 = 4;
 const INTERROMPIDO: u8 = 130;
 
 fn main() -> ExitCode {
-    let opcoes: Opcoes = match ler_opcoes(std::env::args_os()) {
-        Ok(opcoes) => opcoes,
+    let programa: Programa = match ler_opcoes(std::env::args_os()) {
+        Ok(programa) => programa,
         Err(codigo) => return codigo,
     };
-    match simular(&opcoes) {
-        Ok(simulacao) => concluir(&opcoes, &simulacao),
-        Err(motivo) => {
-            dizer(format_args!("cliente: {motivo}"));
-            ExitCode::from(NAO_SIMULOU)
-        }
-    }
+    let feito = match programa.acao {
+        None => multidao(&programa.opcoes),
+        Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
+    };
+    let codigo = feito.unwrap_or_else(|motivo| {
+        dizer(format_args!("cliente: {motivo}"));
+        NAO_SIMULOU
+    });
+    ExitCode::from(codigo)
 }
 
-fn concluir(opcoes: &Opcoes, simulacao: &Simulacao) -> ExitCode {
+/// A simulação inteira: o código de saída, ou por que não houve o que concluir.
+fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
+    let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
+    let json = Saida::abrir("--json", opcoes.json.as_deref())?;
+    let mut csv = Saida::abrir("--csv", opcoes.csv.as_deref())?;
+    distintas(&[&html, &json, &csv])?;
+    let semente = opcoes.semente.unwrap_or_else(rand::random);
+    let simulacao = simular(opcoes, semente, csv.as_mut().map(Saida::arquivo).transpose()?)?;
+    let csv_escrito = entregue(csv.map(|saida| saida.concluir(&simulacao.csv)));
+    let resumo = resumir(&simulacao);
+    if simulacao.houve_conexao() {
+        // Se ninguém lê a saída padrão, o código de saída ainda diz o veredito.
+        let _ = write!(io::stdout(), "\n{resumo}");
+    }
+    if let Some(porque) = nada_a_julgar(opcoes, &simulacao) {
+        dizer(format_args!("cliente: {porque}"));
+        return Ok(if simulacao.interrompida { INTERROMPIDO } else { NAO_SIMULOU });
+    }
+    let parecer = julgar(opcoes, &simulacao);
+    let conferir = |exigencia: &Exigencia| exigencia.conferir(&resumo, &simulacao.medidas);
+    let exigencias: Vec<Conferida> = opcoes.exigir.iter().map(conferir).collect();
+    concluir(&parecer, &exigencias);
+    let relatorio = Relatorio {
+        comando: &comando_que_repete(opcoes, semente),
+        opcoes,
+        simulacao: &simulacao,
+        resumo: &resumo,
+        parecer: &parecer,
+        exigencias: &exigencias,
+    };
+    let escritos = [
+        csv_escrito,
+        entregue(json.map(|saida| saida.escrever(&format!("{:#}\n", relatorio.json())))),
+        entregue(html.map(|saida| saida.escrever(&relatorio.html()))),
+    ];
+    Ok(match () {
+        () if !parecer.consistente() => INCONSISTENTE,
+        () if simulacao.interrompida => INTERROMPIDO,
+        () if escritos.contains(&false) => NAO_SIMULOU,
+        () if exigencias.iter().any(|exigencia| !exigencia.cumprida) => DESCUMPRIDA,
+        () => TUDO_CERTO,
+    })
+}
+
+/// O arquivo foi escrito, ou não foi pedido? Se não foi, diz por quê.
+fn entregue(escrito: Option<Result<(), String>>) -> bool {
+    let Some(Err(motivo)) = escrito else { return true };
+    dizer(format_args!("cliente: {motivo}"));
+    false
+}
+
+/// Por que não há veredito, se não há: ninguém chegou ao servidor, ou ele não disse nada do protocolo.
+fn nada_a_julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Option<String> {
     let servidor = &opcoes.servidor;
     let falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
     let primeira = falhas.min_by_key(|(quando, _)| *quando).map(|(_, falha)| falha.to_string());
     if !simulacao.houve_conexao() {
-        dizer(match primeira {
+        return Some(match primeira {
             Some(porque) => format!(
-                "cliente: ninguém chegou a {servidor} ({porque}); o servidor está no ar? cargo run -p \
-                 servidor"
+                "ninguém chegou a {servidor} ({porque}); o servidor está no ar? cargo run -p servidor"
             ),
-            None => format!("cliente: interrompido antes de chegar a {servidor}"),
+            None => format!("interrompido antes de chegar a {servidor}"),
         });
-        return sem_veredito(simulacao);
     }
-    // Se ninguém lê a saída padrão, o código de saída ainda diz o veredito.
-    let _ = write!(io::stdout(), "\n{}", resumir(simulacao));
-    if !simulacao.houve_resposta() {
-        let porque = primeira.unwrap_or_else(|| "interrompido antes da primeira resposta".into());
-        dizer(format_args!(
-            "cliente: {servidor} não deu nenhuma resposta do protocolo ({porque}); não há o que julgar"
-        ));
-        return sem_veredito(simulacao);
+    if simulacao.houve_resposta() {
+        return None;
     }
-    let parecer = auditar(&simulacao.historias);
-    let _ = write!(io::stdout(), "\n{parecer}");
-    if !parecer.consistente() {
-        ExitCode::from(INCONSISTENTE)
-    } else if simulacao.interrompida {
-        ExitCode::from(INTERROMPIDO)
-    } else {
-        ExitCode::SUCCESS
-    }
+    let porque = primeira.unwrap_or_else(|| "interrompido antes da primeira resposta".into());
+    Some(format!(
+        "{servidor} não deu nenhuma resposta do protocolo ({porque}); não há o que julgar"
+    ))
 }
 
-fn sem_veredito(simulacao: &Simulacao) -> ExitCode {
-    ExitCode::from(if simulacao.interrompida { INTERROMPIDO } else { NAO_SIMULOU })
+fn julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Parecer {
+    // Sem a história inteira, uma unidade que falta pode estar na parte que não se guardou.
+    let estoque = opcoes.estoque.filter(|_| simulacao.perdidas == 0);
+    let mut parecer = auditar(&simulacao.historias, estoque);
+    if simulacao.perdidas > 0 {
+        let operacoes = contar(simulacao.perdidas as usize, "operação", "operações");
+        parecer
+            .observacoes
+            .push(format!("a história não coube: {operacoes} ficaram sem auditoria"));
+    }
+    parecer
+}
+
+fn concluir(parecer: &Parecer, exigencias: &[Conferida]) {
+    let mut saida = io::stdout();
+    let _ = writeln!(saida);
+    for exigencia in exigencias {
+        let _ = writeln!(saida, "{exigencia}");
+    }
+    let _ = write!(saida, "{parecer}");
+}
+
+/// Os argumentos deste programa, e a semente, se ela foi sorteada.
+fn comando_que_repete(opcoes: &Opcoes, semente: u64) -> String {
+    let mut argumentos: Vec<String> =
+        std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    if opcoes.semente.is_none() {
+        argumentos.extend(["--semente".into(), semente.to_string()]);
+    }
+    format!("cargo run -p cliente -- {}", shell_words::join(argumentos))
+}
+
+/// A avaliação inteira: o código de saída não depende da nota.
+fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, String> {
+    let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
+    let json = Saida::abrir("--json", opcoes.json.as_deref())?;
+    distintas(&[&html, &json])?;
+    let Some(laudo) = avaliar(opcoes)? else {
+        dizer("cliente: avaliação interrompida, sem nota");
+        return Ok(INTERROMPIDO);
+    };
+    let _ = write!(io::stdout(), "{laudo}");
+    let escritos = [
+        entregue(json.map(|saida| saida.escrever(&format!("{:#}\n", laudo.json())))),
+        entregue(html.map(|saida| saida.escrever(&laudo.html()))),
+    ];
+    Ok(if escritos.contains(&false) { NAO_SIMULOU } else { TUDO_CERTO })
 }

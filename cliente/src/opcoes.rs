@@ -1,16 +1,37 @@
 //! As opções da linha de comando do cliente. Só as lê; quem as usa é [`crate::simulacao`].
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
-use protocolo::PORTA_PADRAO;
-use protocolo::terminal::{duracao, inteiro};
+use clap::{Parser, Subcommand, ValueEnum};
+use protocolo::terminal::{duracao, duracao_positiva, inteiro};
+use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 
+use crate::exigencia::Exigencia;
 use crate::roteiro::Faixa;
 
 /// Multidão de usuários simulados contra um servidor de vendas
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cliente", version, before_help = EXEMPLOS)]
+#[command(name = "cliente", version, before_help = EXEMPLOS, args_conflicts_with_subcommands = true)]
+pub struct Programa {
+    /// O que fazer em vez de simular.
+    #[command(subcommand)]
+    pub acao: Option<Acao>,
+
+    /// O que simular.
+    #[command(flatten)]
+    pub opcoes: Opcoes,
+}
+
+/// O que o cliente faz além de simular a multidão.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Acao {
+    /// Dá nota a um servidor, pelos critérios da atividade (§10)
+    Avaliar(OpcoesDaAvaliacao),
+}
+
+/// As opções da simulação.
+#[derive(Debug, Clone, Parser)]
 pub struct Opcoes {
     /// Servidor a testar; sem a porta, vale 12346
     #[arg(long, value_name = "HOST:PORTA", default_value = "localhost:12346", value_parser = servidor)]
@@ -63,6 +84,67 @@ pub struct Opcoes {
     /// Mostra cada troca de mensagens
     #[arg(long)]
     pub detalhado: bool,
+
+    /// Com quanto o servidor abriu, se só esta multidão compra: aí nenhuma unidade pode faltar
+    #[arg(long, value_name = "UNIDADES", value_parser = inteiro(0..=u64::MAX))]
+    pub estoque: Option<u64>,
+
+    /// Uma exigência, como 'p99(comprar)<50ms' ou 'falhas=0'; pode repetir
+    #[arg(long, value_name = "EXIGÊNCIA", value_parser = Exigencia::ler)]
+    pub exigir: Vec<Exigencia>,
+
+    /// Escreve um relatório para pessoas, em uma página HTML
+    #[arg(long, value_name = "ARQUIVO")]
+    pub relatorio: Option<PathBuf>,
+
+    /// Escreve o mesmo relatório para programas, em JSON
+    #[arg(long, value_name = "ARQUIVO")]
+    pub json: Option<PathBuf>,
+
+    /// Escreve a história, uma operação por linha, enquanto acontece
+    #[arg(long, value_name = "ARQUIVO")]
+    pub csv: Option<PathBuf>,
+}
+
+/// As opções da avaliação.
+#[derive(Debug, Clone, Parser)]
+#[command(before_help = EXEMPLOS_DA_AVALIACAO)]
+pub struct OpcoesDaAvaliacao {
+    /// Avalia um servidor que já está no ar: uma rodada só, que gasta o estoque dele
+    #[arg(long, value_name = "HOST:PORTA", value_parser = servidor, conflicts_with_all = ["iniciar", "porta", "rodadas"])]
+    pub servidor: Option<String>,
+
+    /// Comando que abre o servidor; cada prova tem um recém-aberto
+    #[arg(long, value_name = "COMANDO", required_unless_present = "servidor")]
+    pub iniciar: Option<String>,
+
+    /// Porta em que o servidor de --iniciar escuta
+    #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
+    pub porta: u16,
+
+    /// Rodadas de disputa, cada uma com um servidor recém-aberto
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = inteiro::<u32>(1..=1000))]
+    pub rodadas: u32,
+
+    /// Compradores em cada disputa
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = inteiro::<usize>(2..=1000))]
+    pub compradores: usize,
+
+    /// Com quanto o servidor abre
+    #[arg(long, value_name = "UNIDADES", default_value_t = ESTOQUE_PADRAO, value_parser = inteiro::<u64>(1..=1000))]
+    pub estoque: u64,
+
+    /// Quanto esperar o servidor abrir
+    #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao_positiva)]
+    pub espera: Duration,
+
+    /// Escreve o laudo para pessoas, em uma página HTML
+    #[arg(long, value_name = "ARQUIVO")]
+    pub relatorio: Option<PathBuf>,
+
+    /// Escreve o mesmo laudo para programas, em JSON
+    #[arg(long, value_name = "ARQUIVO")]
+    pub json: Option<PathBuf>,
 }
 
 /// O que vai depois de cada comando.
@@ -77,6 +159,15 @@ pub enum FimDeLinha {
 }
 
 impl FimDeLinha {
+    /// O nome dele na linha de comando.
+    pub fn nome(self) -> &'static str {
+        match self {
+            FimDeLinha::Lf => "lf",
+            FimDeLinha::Crlf => "crlf",
+            FimDeLinha::Nenhum => "nenhum",
+        }
+    }
+
     /// Os bytes a enviar.
     pub fn bytes(self) -> &'static [u8] {
         match self {
@@ -90,7 +181,13 @@ impl FimDeLinha {
 const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (alguns minutos)
   cliente --usuarios 200 --acelerar 100  a mesma multidão, em segundos
   cliente --semente 42 --detalhado       decisões que se repetem, tudo à vista
-  cliente --fim-de-linha nenhum          como os clientes de sala de aula";
+  cliente --fim-de-linha nenhum          como os clientes de sala de aula
+  cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
+  cliente avaliar --iniciar 'python3 servidor.py'   dá nota a um servidor";
+
+const EXEMPLOS_DA_AVALIACAO: &str =
+    "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova
+  cliente avaliar --servidor localhost:12346       um que já está no ar";
 
 fn servidor(texto: &str) -> Result<String, String> {
     let ipv6_cru = !texto.starts_with('[') && texto.matches(':').count() > 1;

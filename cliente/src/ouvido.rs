@@ -1,4 +1,4 @@
-//! Os bytes que o servidor manda viram mensagens, mesmo quando ele não as separa.
+//! Corta em mensagens os bytes que o servidor manda, mesmo quando ele não as separa.
 //!
 //! O nosso servidor termina cada mensagem com LF. Muitos de sala de aula não: mandam
 //! `Estoque atual: 10` e mais nada, ou duas mensagens coladas
@@ -12,7 +12,7 @@
 //! - no fim da conexão, o que sobrou de quem separa linhas pode ter sido cortado no meio: só vale se é
 //!   uma mensagem inteira sem número no fim ("restante: 1" pode ser o começo de "restante: 12").
 //!
-//! O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Este
+//! O que cada texto quer dizer não é daqui. O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Este
 //! módulo não lê de socket nenhum e não olha o relógio.
 
 use std::time::Duration;
@@ -43,7 +43,7 @@ pub struct Ouvido {
 
 impl Ouvido {
     /// Recebe bytes que chegaram em `agora` e entrega as mensagens que eles completam.
-    pub fn receber(&mut self, agora: Duration, bytes: &[u8], mut entregar: impl FnMut(Mensagem)) {
+    pub fn receber(&mut self, agora: Duration, bytes: &[u8], mut entregar: impl FnMut(&[u8])) {
         self.bytes.extend_from_slice(bytes);
         self.chegou = agora;
         self.separa_linhas |= bytes.contains(&b'\n');
@@ -60,13 +60,13 @@ impl Ouvido {
     }
 
     /// O silêncio terminou: o que sobrou é uma mensagem, chegada no instante que a acompanha.
-    pub fn calou(&mut self, mut entregar: impl FnMut(Duration, Mensagem)) {
+    pub fn calou(&mut self, mut entregar: impl FnMut(Duration, &[u8])) {
         let bytes = std::mem::take(&mut self.bytes);
-        entregar_texto(&bytes, &mut |mensagem| entregar(self.chegou, mensagem));
+        entregar_texto(&bytes, &mut |texto| entregar(self.chegou, texto));
     }
 
     /// A conexão terminou.
-    pub fn fim(&mut self, entregar: impl FnMut(Duration, Mensagem)) {
+    pub fn fim(&mut self, entregar: impl FnMut(Duration, &[u8])) {
         let numero = self.bytes.trim_ascii().last().is_some_and(u8::is_ascii_digit);
         let desconhecida = matches!(Mensagem::interpretar(&self.bytes), Mensagem::Outra(_));
         if !(self.separa_linhas && (numero || desconhecida)) {
@@ -83,15 +83,19 @@ fn fim_da_primeira(bytes: &[u8]) -> Option<usize> {
         .iter()
         .filter_map(|comeco| {
             let janela = bytes.get(1..ate)?;
-            Some(1 + janela.windows(comeco.len()).position(|j| j == comeco.as_bytes())?)
+            Some(
+                1 + janela
+                    .windows(comeco.len())
+                    .position(|j| j.eq_ignore_ascii_case(comeco.as_bytes()))?,
+            )
         })
         .min();
     outro_comeco.or(linha).or((bytes.len() > MENSAGEM_MAXIMA).then_some(bytes.len()))
 }
 
-fn entregar_texto(bytes: &[u8], entregar: &mut impl FnMut(Mensagem)) {
+fn entregar_texto(bytes: &[u8], entregar: &mut impl FnMut(&[u8])) {
     if !bytes.trim_ascii().is_empty() {
-        entregar(Mensagem::interpretar(bytes));
+        entregar(bytes);
     }
 }
 
@@ -104,7 +108,7 @@ mod testes {
         let mut ouvido = Ouvido::default();
         let mut ouvidas = Vec::new();
         for pedaco in pedacos {
-            ouvido.receber(Duration::ZERO, pedaco, |m| ouvidas.push(m));
+            ouvido.receber(Duration::ZERO, pedaco, |m| ouvidas.push(Mensagem::interpretar(m)));
         }
         (ouvidas, ouvido)
     }
@@ -127,7 +131,7 @@ mod testes {
             ouvir(&[b"Compra realizada. Estoque restante: 0AVISO: O estoque acabou de esgotar!"]);
         assert_eq!(ouvidas, [Mensagem::Compra { restante: 0 }]);
         let mut resto = Vec::new();
-        ouvido.calou(|_, m| resto.push(m));
+        ouvido.calou(|_, m| resto.push(Mensagem::interpretar(m)));
         assert_eq!(resto, [aviso()]);
     }
 
@@ -135,10 +139,10 @@ mod testes {
     fn sem_fim_de_linha_o_silencio_termina_e_vale_a_hora_do_ultimo_byte() {
         let mut ouvido = Ouvido::default();
         let ms = Duration::from_millis;
-        ouvido.receber(ms(5), b"Estoque at", |m| panic!("{m}"));
-        ouvido.receber(ms(7), b"ual: 1", |m| panic!("{m}"));
+        ouvido.receber(ms(5), b"Estoque at", |m| panic!("{m:?}"));
+        ouvido.receber(ms(7), b"ual: 1", |m| panic!("{m:?}"));
         assert_eq!(ouvido.fim_do_silencio(), Some(ms(7) + SILENCIO));
-        ouvido.calou(|quando, m| assert_eq!((quando, m), (ms(7), Mensagem::Estoque(1))));
+        ouvido.calou(|quando, m| assert_eq!((quando, m), (ms(7), &b"Estoque atual: 1"[..])));
         assert_eq!(ouvido.fim_do_silencio(), None);
     }
 
@@ -153,7 +157,7 @@ mod testes {
         let ouvir_ate_o_fim = |pedacos: &[&[u8]]| {
             let (_, mut ouvido) = ouvir(pedacos);
             let mut sobra = Vec::new();
-            ouvido.fim(|_, m| sobra.push(m));
+            ouvido.fim(|_, m| sobra.push(Mensagem::interpretar(m)));
             sobra
         };
         let cortada = b"Compra realizada. Estoque restante: 1";

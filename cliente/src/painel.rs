@@ -10,6 +10,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use protocolo::mensagem::visivel;
 use protocolo::terminal::dizer;
 
 use crate::opcoes::Opcoes;
@@ -85,7 +86,7 @@ impl Painel {
             Noticia::Ciclo => self.barra.inc(1),
             Noticia::Aviso(texto) => {
                 self.avisos += 1;
-                self.imprimir(numero, quando, texto.escape_debug());
+                self.imprimir(numero, quando, visivel(&texto));
             }
             Noticia::Troca(comando, mensagem, demora) => {
                 let comando = comando.nome().escape_ascii();

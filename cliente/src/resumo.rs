@@ -1,112 +1,132 @@
-//! O resumo que se lê no fim: contas e latências, tiradas das histórias. Puro, menos o texto.
+//! O resumo que se lê no fim: o que as histórias e as medidas dizem, em números. Puro, menos o texto.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Write};
+use std::fmt;
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
+use crate::historia::{Historia, Presenca, Simulacao};
+use crate::medidas::Latencias;
 
-use crate::historia::{Desfecho, Historia, Simulacao};
-
-/// O texto do resumo, tabela de latências incluída.
-pub fn resumir(simulacao: &Simulacao) -> String {
-    let mut texto = String::new();
-    // Escrever em uma String não falha.
-    let _ = escrever(simulacao, &mut texto);
-    texto
+/// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Resumo {
+    /// Usuários pedidos.
+    pub usuarios: usize,
+    /// Quantas conexões existiram ao mesmo tempo, no máximo.
+    pub pico: u64,
+    /// Ciclos levados até o fim.
+    pub ciclos: u64,
+    /// Ciclos que os roteiros previam.
+    pub ciclos_previstos: u64,
+    /// Respostas a CONSULTAR.
+    pub consultas: u64,
+    /// Compras feitas.
+    pub vendas: u64,
+    /// Compras recusadas por falta de estoque.
+    pub recusas: u64,
+    /// AVISOs de que o estoque acabou, somados todos os usuários.
+    pub avisos: u64,
+    /// Do primeiro AVISO ao último, se houve mais de um.
+    pub espalhamento: Option<Duration>,
+    /// Do começo ao fim.
+    pub duracao: Duration,
+    /// Respostas por segundo, em média.
+    pub vazao: f64,
+    /// A semente dos sorteios.
+    pub semente: u64,
+    /// Foi interrompida antes do fim?
+    pub interrompida: bool,
+    /// Quantas vezes aconteceu cada falha.
+    pub falhas: BTreeMap<String, u64>,
+    /// As latências de CONSULTAR, se alguém teve resposta.
+    pub consultar: Option<Percentis>,
+    /// As latências de COMPRAR, se alguém teve resposta.
+    pub comprar: Option<Percentis>,
 }
 
-fn escrever(simulacao: &Simulacao, texto: &mut String) -> fmt::Result {
-    let historias = &simulacao.historias;
-    let respostas =
-        || historias.iter().flat_map(|h| &h.operacoes).filter_map(|o| o.resposta.as_ref());
-    let quantas = |certa: fn(&Desfecho) -> bool| respostas().filter(|(_, d)| certa(d)).count();
-    let ciclos: u64 = historias.iter().map(|h| u64::from(h.ciclos)).sum();
-    let avisos: Vec<Duration> = historias
-        .iter()
-        .flat_map(|h| &h.presencas)
-        .flat_map(|p| p.avisos.iter().copied())
-        .collect();
+/// Uma distribuição de latências, em cinco números.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percentis {
+    /// Quantas respostas se mediram.
+    pub amostras: u64,
+    /// A mediana.
+    pub p50: Duration,
+    /// 90% não passam disto.
+    pub p90: Duration,
+    /// 99% não passam disto.
+    pub p99: Duration,
+    /// 99,9% não passam disto.
+    pub p999: Duration,
+    /// A maior de todas.
+    pub maximo: Duration,
+}
 
-    let parcial =
-        if simulacao.interrompida { " parcial: a simulação foi interrompida" } else { "" };
-    writeln!(texto, "Resumo{parcial}")?;
-    let mut linha = |nome: &str, valor: String| writeln!(texto, "  {nome:<20} {valor}");
-    linha(
-        "usuários",
-        format!("{} (pico de {} ao mesmo tempo)", simulacao.usuarios, pico(historias)),
-    )?;
-    let incompletos = if ciclos < simulacao.ciclos_previstos {
-        " (o veredito é só sobre o que se viu)"
-    } else {
-        ""
+impl Percentis {
+    fn de(latencias: &Latencias) -> Option<Self> {
+        Some(Percentis {
+            amostras: latencias.amostras(),
+            p50: latencias.quantil(0.5)?,
+            p90: latencias.quantil(0.9)?,
+            p99: latencias.quantil(0.99)?,
+            p999: latencias.quantil(0.999)?,
+            maximo: latencias.quantil(1.0)?,
+        })
+    }
+
+    /// Os cinco tempos, em ordem.
+    pub fn tempos(&self) -> [Duration; 5] {
+        [self.p50, self.p90, self.p99, self.p999, self.maximo]
+    }
+}
+
+/// Resume uma simulação.
+pub fn resumir(simulacao: &Simulacao) -> Resumo {
+    let Simulacao { historias, medidas, duracao, .. } = simulacao;
+    let avisos = avisos(historias);
+    let espalhamento = match (avisos.first(), avisos.last()) {
+        (Some(primeiro), Some(ultimo)) if avisos.len() > 1 => Some(*ultimo - *primeiro),
+        _ => None,
     };
-    linha("ciclos", format!("{ciclos} de {}{incompletos}", simulacao.ciclos_previstos))?;
-    linha("consultas", quantas(|d| matches!(d, Desfecho::Leu(_))).to_string())?;
-    linha("vendas", quantas(|d| matches!(d, Desfecho::Comprou(_))).to_string())?;
-    linha("recusas", quantas(|d| matches!(d, Desfecho::Recusado)).to_string())?;
-    let espalhamento = match (avisos.iter().min(), avisos.iter().max()) {
-        (Some(primeiro), Some(ultimo)) if avisos.len() > 1 => {
-            format!(" ({} do primeiro ao último)", formatar(*ultimo - *primeiro))
-        }
-        _ => String::new(),
-    };
-    linha("AVISOs", format!("{}{espalhamento}", avisos.len()))?;
-    linha("duração", formatar(simulacao.duracao))?;
-    linha("semente", simulacao.semente.to_string())?;
-    let falhas = contar_falhas(historias);
-    linha("falhas", falhas.values().sum::<u64>().to_string())?;
-    for (falha, vezes) in falhas {
-        linha("", format!("{vezes} × {falha}"))?;
+    let respostas = medidas.consultar.amostras() + medidas.comprar.amostras();
+    Resumo {
+        usuarios: simulacao.usuarios,
+        pico: pico(historias),
+        ciclos: historias.iter().map(|h| u64::from(h.ciclos)).sum(),
+        ciclos_previstos: simulacao.ciclos_previstos,
+        consultas: medidas.consultas,
+        vendas: medidas.vendas,
+        recusas: medidas.recusas,
+        avisos: avisos.len() as u64,
+        espalhamento,
+        duracao: *duracao,
+        vazao: respostas as f64 / duracao.as_secs_f64().max(f64::EPSILON),
+        semente: simulacao.semente,
+        interrompida: simulacao.interrompida,
+        falhas: contar_falhas(historias),
+        consultar: Percentis::de(&medidas.consultar),
+        comprar: Percentis::de(&medidas.comprar),
     }
-    writeln!(
-        texto,
-        "\n  {:<12}{:>10}{:>10}{:>10}{:>10}{:>10}",
-        "latência", "p50", "p90", "p99", "p99,9", "máx"
-    )?;
-    escrever_latencia(texto, "CONSULTAR", latencias(historias, false))?;
-    escrever_latencia(texto, "COMPRAR", latencias(historias, true))
 }
 
-fn latencias(historias: &[Historia], compra: bool) -> impl Iterator<Item = Duration> + '_ {
-    let operacoes = historias.iter().flat_map(|h| &h.operacoes).filter(move |o| o.compra == compra);
-    operacoes.filter_map(|o| Some(o.resposta.as_ref()?.0.saturating_sub(o.enviada)))
+/// Quando chegou cada AVISO de que o estoque acabou, em ordem.
+pub fn avisos(historias: &[Historia]) -> Vec<Duration> {
+    let presencas = historias.iter().flat_map(|h| &h.presencas);
+    let mut avisos: Vec<Duration> = presencas.flat_map(|p| p.avisos.iter().copied()).collect();
+    avisos.sort_unstable();
+    avisos
 }
 
-fn escrever_latencia(
-    texto: &mut String,
-    nome: &str,
-    amostras: impl Iterator<Item = Duration>,
-) -> fmt::Result {
-    // Três algarismos, em nanossegundos; cresce com o que se grava, e por isso gravar não falha.
-    let Ok(mut histograma) = Histogram::<u64>::new(3) else { return Ok(()) };
-    for amostra in amostras {
-        let _ = histograma.record(u64::try_from(amostra.as_nanos()).unwrap_or(u64::MAX));
-    }
-    write!(texto, "  {nome:<12}")?;
-    for quantil in [0.5, 0.9, 0.99, 0.999, 1.0] {
-        let valor = if histograma.is_empty() {
-            "-".into()
-        } else {
-            formatar(Duration::from_nanos(histograma.value_at_quantile(quantil)))
-        };
-        write!(texto, "{valor:>10}")?;
-    }
-    writeln!(texto)
-}
-
-/// Quantas conexões da multidão existiram ao mesmo tempo, no máximo.
-fn pico(historias: &[Historia]) -> i64 {
+fn pico(historias: &[Historia]) -> u64 {
     let presencas = historias.iter().flat_map(|h| &h.presencas);
     let mut mudancas: Vec<(Duration, i64)> = presencas
-        .flat_map(|p| [(p.conectou, 1), (p.fechou.unwrap_or(Duration::MAX), -1)])
+        .flat_map(|p: &Presenca| [(p.conectou, 1), (p.fechou.unwrap_or(Duration::MAX), -1)])
         .collect();
     // No mesmo instante, primeiro quem sai.
     mudancas.sort_unstable();
-    let mut agora = 0;
+    let mut agora: i64 = 0;
     mudancas.into_iter().fold(0, |pico, (_, mudanca)| {
         agora += mudanca;
-        pico.max(agora)
+        pico.max(agora.unsigned_abs())
     })
 }
 
@@ -117,6 +137,50 @@ fn contar_falhas(historias: &[Historia]) -> BTreeMap<String, u64> {
     }
     contas
 }
+
+impl fmt::Display for Resumo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parcial =
+            if self.interrompida { " parcial: a simulação foi interrompida" } else { "" };
+        writeln!(f, "Resumo{parcial}")?;
+        let mut linha = |nome: &str, valor: String| writeln!(f, "  {nome:<20} {valor}");
+        linha("usuários", format!("{} (pico de {} ao mesmo tempo)", self.usuarios, self.pico))?;
+        let incompletos = if self.ciclos < self.ciclos_previstos {
+            " (o veredito é só sobre o que se viu)"
+        } else {
+            ""
+        };
+        linha("ciclos", format!("{} de {}{incompletos}", self.ciclos, self.ciclos_previstos))?;
+        linha("consultas", self.consultas.to_string())?;
+        linha("vendas", self.vendas.to_string())?;
+        linha("recusas", self.recusas.to_string())?;
+        let espalhamento = self
+            .espalhamento
+            .map(|tempo| format!(" ({} do primeiro ao último)", formatar(tempo)))
+            .unwrap_or_default();
+        linha("AVISOs", format!("{}{espalhamento}", self.avisos))?;
+        linha("duração", formatar(self.duracao))?;
+        linha("semente", self.semente.to_string())?;
+        linha("falhas", self.falhas.values().sum::<u64>().to_string())?;
+        for (falha, vezes) in &self.falhas {
+            linha("", format!("{vezes} × {falha}"))?;
+        }
+        let [p50, p90, p99, p999, maximo] = NOMES_DOS_PERCENTIS;
+        writeln!(f, "\n  {:<12}{p50:>10}{p90:>10}{p99:>10}{p999:>10}{maximo:>10}", "latência")?;
+        for (nome, percentis) in [("CONSULTAR", &self.consultar), ("COMPRAR", &self.comprar)] {
+            write!(f, "  {nome:<12}")?;
+            for qual in 0..NOMES_DOS_PERCENTIS.len() {
+                let tempo = percentis.map_or("-".into(), |p| formatar(p.tempos()[qual]));
+                write!(f, "{tempo:>10}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// Os nomes de [`Percentis::tempos`].
+pub const NOMES_DOS_PERCENTIS: [&str; 5] = ["p50", "p90", "p99", "p99,9", "máx"];
 
 /// Uma duração com três algarismos, na unidade que a deixa legível: `87,2 µs`, `1,25 ms`, `2,61 s`.
 pub fn formatar(duracao: Duration) -> String {
@@ -137,7 +201,6 @@ pub fn formatar(duracao: Duration) -> String {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::historia::Presenca;
 
     #[test]
     fn duracoes_com_tres_algarismos() {
@@ -150,13 +213,25 @@ mod testes {
     }
 
     #[test]
-    fn os_percentis_sao_das_amostras() {
-        let mut texto = String::new();
-        let amostras = (1..=1000).map(Duration::from_micros);
-        escrever_latencia(&mut texto, "COMPRAR", amostras).unwrap();
-        let colunas: Vec<&str> = texto.split("  ").filter(|c| !c.trim().is_empty()).collect();
-        let colunas: Vec<&str> = colunas.iter().map(|c| c.trim()).collect();
-        assert_eq!(colunas, ["COMPRAR", "500 µs", "900 µs", "990 µs", "999 µs", "1,00 ms"]);
+    fn a_tabela_de_latencias_tem_uma_coluna_por_percentil() {
+        let ms = Duration::from_millis;
+        let percentis = Percentis {
+            amostras: 9,
+            p50: ms(1),
+            p90: ms(2),
+            p99: ms(3),
+            p999: ms(4),
+            maximo: ms(5),
+        };
+        let texto = Resumo { comprar: Some(percentis), ..Resumo::default() }.to_string();
+        let linhas: Vec<&str> = texto.lines().rev().take(2).collect();
+        let colunas = |linha: &str| linha.split("  ").filter(|c| !c.is_empty()).count();
+        assert_eq!(
+            linhas[0].split_whitespace().collect::<String>(),
+            "COMPRAR1,00ms2,00ms3,00ms4,00ms5,00ms"
+        );
+        assert_eq!(linhas[1].split_whitespace().collect::<String>(), "CONSULTAR-----");
+        assert_eq!(colunas(linhas[0]), 6);
     }
 
     #[test]

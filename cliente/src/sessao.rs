@@ -6,14 +6,15 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use protocolo::Comando;
 use protocolo::terminal::explicar;
+use protocolo::{Comando, Mensagem};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
+use crate::arquivo::{Arquivo, LOTE};
 use crate::historia::{Falha, Historia};
 use crate::opcoes::FimDeLinha;
 use crate::ouvido::Ouvido;
@@ -32,7 +33,6 @@ const ENTRE_TENTATIVAS: Duration = Duration::from_millis(100);
 const LEITURAS_ATRASADAS: u32 = 64;
 
 /// O que todas as sessões têm em comum.
-#[derive(Debug)]
 pub struct Cena {
     /// O instante zero de todas as histórias.
     pub inicio: Instant,
@@ -46,6 +46,8 @@ pub struct Cena {
     pub detalhado: bool,
     /// O pedido de parada.
     pub parada: Arc<Parada>,
+    /// Onde as histórias longas entregam o que já viveram.
+    pub arquivo: Mutex<Arquivo>,
 }
 
 impl Cena {
@@ -95,6 +97,10 @@ impl Sessao<'_> {
                 Passo::Terminar => break,
             }
             self.contar_as_novas();
+            if let Some(lote) = self.usuario.entregar(LOTE) {
+                let arquivo = self.cena.arquivo.lock();
+                arquivo.unwrap_or_else(PoisonError::into_inner).receber(self.numero, lote);
+            }
         }
         self.conexao = None;
         self.contar_as_novas();
@@ -193,18 +199,22 @@ impl Sessao<'_> {
         self.atrasadas = if antes >= ate && lido.is_ok() { self.atrasadas + 1 } else { 0 };
         match lido {
             Ok(0) => {
-                ouvido.fim(|quando, mensagem| usuario.recebeu(quando, mensagem));
+                ouvido.fim(|quando, texto| usuario.recebeu(quando, Mensagem::interpretar(texto)));
                 if !self.cena.parada.pedida() {
                     usuario.caiu(agora, Falha::Fechada);
                 }
             }
             Ok(n) => {
-                ouvido.receber(agora, &bytes[..n], |mensagem| usuario.recebeu(agora, mensagem));
+                ouvido.receber(agora, &bytes[..n], |texto| {
+                    usuario.recebeu(agora, Mensagem::interpretar(texto));
+                });
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
             Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 if ouvido.fim_do_silencio().is_some() {
-                    ouvido.calou(|quando, mensagem| usuario.recebeu(quando, mensagem));
+                    ouvido.calou(|quando, texto| {
+                        usuario.recebeu(quando, Mensagem::interpretar(texto));
+                    });
                 } else {
                     // O socket estava vazio em `ate`; do que veio depois, este não sabe.
                     usuario.nada_chegou(ate.max(antes));
@@ -262,6 +272,7 @@ mod testes {
                 fim_de_linha: FimDeLinha::Lf,
                 detalhado: false,
                 parada: Arc::default(),
+                arquivo: Mutex::new(Arquivo::novo(1, LOTE, None)),
             };
             let fixa = |valor| Faixa { de: valor, ate: valor };
             let regras = Regras {

@@ -1,11 +1,14 @@
 //! Monta a multidão, deixa-a viver e recolhe as histórias.
 
+use std::fs::File;
+use std::io::Write;
 use std::net::ToSocketAddrs;
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use protocolo::terminal::{contar, dizer, explicar};
 
+use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
 use crate::historia::Simulacao;
 use crate::opcoes::Opcoes;
 use crate::painel::Painel;
@@ -15,14 +18,13 @@ use crate::roteiro::{Regras, Roteiro, acelerada};
 use crate::sessao::{self, Cena};
 use crate::usuario::Usuario;
 
-/// Simula a multidão que as opções pedem.
+/// Simula a multidão que as opções pedem, com esta semente. Em `csv`, se há, vai cada operação.
 ///
 /// # Errors
 ///
 /// O nome do servidor não existe, ou o sistema não deu com que começar. Servidor que não responde
 /// não é erro aqui: cada usuário conta o que lhe aconteceu.
-pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
-    let semente = opcoes.semente.unwrap_or_else(rand::random);
+pub fn simular(opcoes: &Opcoes, semente: u64, csv: Option<File>) -> Result<Simulacao, String> {
     let regras = regras(opcoes, semente);
     let ciclos_previstos =
         (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
@@ -33,6 +35,7 @@ pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let parada = Parada::ao_sinal()
         .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
+    let csv = csv.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
     let cena = Cena {
         inicio: Instant::now(),
         enderecos: enderecos.collect(),
@@ -40,17 +43,20 @@ pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
         fim_de_linha: opcoes.fim_de_linha,
         detalhado: opcoes.detalhado,
         parada,
+        arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
     };
 
     let (recados, novidades) = mpsc::channel();
     // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha.
-    let cena = &cena;
-    let viver = move |indice: usize| {
-        let numero = indice + 1;
-        let chegada = chegada(indice, opcoes);
-        let usuario =
-            Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar);
-        sessao::viver(numero, usuario, cena, recados.clone())
+    let viver = {
+        let cena = &cena;
+        move |indice: usize| {
+            let numero = indice + 1;
+            let chegada = chegada(indice, opcoes);
+            let usuario =
+                Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar);
+            sessao::viver(numero, usuario, cena, recados.clone())
+        }
     };
     let acompanhar = |threads| {
         anunciar(opcoes, semente, threads);
@@ -60,12 +66,18 @@ pub fn simular(opcoes: &Opcoes) -> Result<Simulacao, String> {
     let mut historias = piscina::executar(threads, opcoes.usuarios, viver, acompanhar)
         .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
     historias.sort_unstable_by_key(|historia| historia.usuario);
+    let duracao = cena.inicio.elapsed();
+    let arquivo = cena.arquivo.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Conteudo { historias, medidas, perdidas, csv } = arquivo.concluir(historias);
     Ok(Simulacao {
         historias,
+        medidas,
+        perdidas,
+        csv,
         semente,
         usuarios: opcoes.usuarios,
         ciclos_previstos,
-        duracao: cena.inicio.elapsed(),
+        duracao,
         interrompida: cena.parada.pedida(),
     })
 }

@@ -30,6 +30,10 @@ pub const PRAZO_DA_RESPOSTA: Duration = Duration::from_secs(10);
 const FALHAS_MAXIMAS: usize = 1000;
 const AVISOS_MAXIMOS: usize = 1000;
 
+/// Quantas conexões um usuário lembra. Quem reconecta por horas esquece as antigas que não ouviram
+/// AVISO algum: no máximo, deixa de acusar.
+const PRESENCAS_MAXIMAS: usize = 256;
+
 /// O que fazer agora.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Passo {
@@ -83,6 +87,7 @@ pub struct Usuario {
     roteiro: Roteiro,
     ciclo: Ciclo,
     ciclos_gastos: u32,
+    conexoes: u32,
     reconectar: bool,
     fase: Fase,
     historia: Historia,
@@ -98,6 +103,7 @@ impl Usuario {
             roteiro,
             ciclo,
             ciclos_gastos: 0,
+            conexoes: 0,
             reconectar,
             fase: Fase::Fora { ate: chegada },
             historia: Historia { usuario: numero, ..Historia::default() },
@@ -126,8 +132,18 @@ impl Usuario {
     /// A conexão pedida se completou.
     pub fn conectou(&mut self, agora: Duration) {
         let Fase::Conectando { desde } = self.fase else { return };
-        let presenca = Presenca { pediu: desde, conectou: agora, ..Presenca::default() };
-        self.historia.presencas.push(presenca);
+        self.conexoes += 1;
+        let presencas = &mut self.historia.presencas;
+        if presencas.len() >= PRESENCAS_MAXIMAS {
+            let calada = |p: &Presenca| p.avisos.is_empty() && p.outros_avisos.is_empty();
+            presencas.remove(presencas.iter().position(calada).unwrap_or(0));
+        }
+        presencas.push(Presenca {
+            numero: self.conexoes,
+            pediu: desde,
+            conectou: agora,
+            ..Presenca::default()
+        });
         self.noticias.push(Noticia::Entrou);
         self.fase = Fase::Pronto { compra: false };
     }
@@ -135,7 +151,7 @@ impl Usuario {
     /// O comando pedido vai partir.
     pub fn vai_enviar(&mut self, agora: Duration) {
         let Fase::Pronto { compra } = self.fase else { return };
-        let presenca = self.historia.presencas.len().saturating_sub(1);
+        let presenca = self.conexoes;
         self.historia.operacoes.push(Operacao { presenca, compra, enviada: agora, resposta: None });
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
@@ -186,6 +202,9 @@ impl Usuario {
         let comando = if compra { Comando::Comprar } else { Comando::Consultar };
         let demora = agora.saturating_sub(operacao.enviada);
         operacao.resposta = Some((agora, desfecho.clone()));
+        if let Some(presenca) = self.historia.presencas.last_mut() {
+            presenca.respondida.get_or_insert(agora);
+        }
         self.noticias.push(Noticia::Troca(comando, mensagem, demora));
         match desfecho {
             Desfecho::Leu(_) => {}
@@ -263,12 +282,19 @@ impl Usuario {
         self.noticias.push(Noticia::Falhou(falha));
     }
 
+    /// Entrega o que já pediu, se juntou `lote` operações e nenhuma espera resposta.
+    pub fn entregar(&mut self, lote: usize) -> Option<Vec<Operacao>> {
+        let entrega =
+            self.historia.operacoes.len() >= lote && !matches!(self.fase, Fase::Esperando { .. });
+        entrega.then(|| std::mem::take(&mut self.historia.operacoes))
+    }
+
     /// As notícias desde a última vez que se perguntou.
     pub fn noticias(&mut self) -> impl Iterator<Item = Noticia> + '_ {
         self.noticias.drain(..)
     }
 
-    /// A história, completa depois de [`Passo::Terminar`].
+    /// A história, completa depois de [`Passo::Terminar`], menos o que já foi entregue.
     pub fn contar(self) -> Historia {
         self.historia
     }
@@ -334,13 +360,13 @@ mod testes {
             historia.operacoes,
             [
                 Operacao {
-                    presenca: 0,
+                    presenca: 1,
                     compra: false,
                     enviada: ms(10),
                     resposta: Some((ms(10), Desfecho::Leu(10))),
                 },
                 Operacao {
-                    presenca: 0,
+                    presenca: 1,
                     compra: true,
                     enviada: ms(1010),
                     resposta: Some((ms(1020), Desfecho::Comprou(9))),

@@ -3,7 +3,8 @@
 //! - [`binario`] constrói os programas, uma vez por processo, e diz onde estão;
 //! - [`Processo`] é um programa em execução: o que ele escreve, os sinais, o fim;
 //! - [`Servidor`] é um `servidor` aberto em uma porta que o sistema escolheu;
-//! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria.
+//! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria;
+//! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
 //! torce. Nenhum processo sobrevive ao teste que o abriu, nem quando o teste falha.
@@ -15,6 +16,7 @@
 
 mod captura;
 mod cliente;
+mod multidao;
 mod processo;
 mod programas;
 mod servidor;
@@ -24,6 +26,10 @@ use std::time::{Duration, Instant};
 
 pub use captura::Captura;
 pub use cliente::Cliente;
+pub use multidao::{
+    argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,
+    quem_vende_sempre_a_mesma, servidor_que, veredito,
+};
 pub use processo::{Processo, Termino, em_um_terminal, executar, palavras_em_ingles};
 pub use programas::{binario, comando};
 pub use rustix::process::Signal;

@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -78,6 +80,24 @@ impl Processo {
         let estado = ate("o fim do processo", || self.filho.try_wait().unwrap());
         let texto = |captura: &Captura| String::from_utf8(captura.ate_o_fim()).unwrap();
         Termino { codigo: estado.code(), saida: texto(&self.saida), erro: texto(&self.erro) }
+    }
+
+    /// Como [`termino`](Self::termino), para o que demora mais que o [`PRAZO`](crate::PRAZO): quem passa
+    /// deste recebe antes um SIGTERM, para que pare também o que tiver aberto.
+    ///
+    /// # Panics
+    ///
+    /// Passou o prazo.
+    pub fn termino_em(&mut self, prazo: Duration) -> Termino {
+        let limite = Instant::now() + prazo;
+        while self.filho.try_wait().unwrap().is_none() {
+            if Instant::now() > limite {
+                self.sinal(Signal::TERM);
+                panic!("passaram {prazo:?}, e só então: {:?}", self.termino());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.termino()
     }
 }
 

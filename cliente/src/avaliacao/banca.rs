@@ -1,0 +1,219 @@
+//! A banca: o servidor avaliado, aberto de novo para cada prova, com o console dele guardado.
+//!
+//! O servidor roda em um terminal de mentira, porque é assim que os alunos o veem: o que ele imprime sai
+//! linha a linha, e não quando um buffer enche. Roda também em um grupo de processos só dele, para que
+//! parar o comando pare tudo o que ele tiver aberto.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use protocolo::terminal::explicar;
+use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+
+use super::fregues::{Fregues, Mundo};
+
+/// Quanto o servidor tem para terminar com SIGTERM, antes do SIGKILL.
+const DESPEDIDA: Duration = Duration::from_secs(3);
+
+/// Quanto se insiste com um servidor que já abriu antes e agora encontra a porta presa: é o que dura o
+/// TIME_WAIT no Linux, e só espera por isso quem não usa SO_REUSEADDR.
+const PORTA_PRESA: Duration = Duration::from_secs(65);
+
+const ENTRE_TENTATIVAS: Duration = Duration::from_millis(10);
+
+/// Quanto se espera pelo que um servidor que já terminou ainda tem por ler no console.
+const ULTIMAS_PALAVRAS: Duration = Duration::from_millis(500);
+
+/// O que se guarda do console; o resto só se lê, para que o servidor não espere.
+const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
+
+/// Como chegar ao servidor.
+#[derive(Debug, Clone)]
+pub enum Quem {
+    /// Já está no ar, e ninguém aqui o abre ou fecha.
+    NoAr,
+    /// Este comando, dado ao `sh`, o abre.
+    Comando(String),
+}
+
+/// Um servidor aberto para uma prova. Deixar de tê-lo é fechá-lo.
+#[derive(Debug)]
+pub struct Banca {
+    processo: Option<Processo>,
+}
+
+#[derive(Debug)]
+struct Processo {
+    filho: Child,
+    console: Arc<Mutex<Vec<u8>>>,
+    /// Acaba quando o último processo larga o terminal.
+    leitor: JoinHandle<()>,
+}
+
+impl Banca {
+    /// Abre o servidor e devolve, com ele, o primeiro freguês: a conexão que mostrou que ele abriu.
+    /// `de_novo` diz se este servidor já abriu antes nesta avaliação.
+    ///
+    /// # Errors
+    ///
+    /// O servidor não abriu, e por quê.
+    pub fn abrir(mundo: &Mundo, de_novo: bool) -> Result<(Self, Fregues<'_>), String> {
+        let Quem::Comando(comando) = &mundo.quem else {
+            let fregues = Fregues::conectar(mundo).map_err(|erro| {
+                format!("ninguém atende em {}: {}", mundo.endereco, explicar(&erro))
+            })?;
+            return Ok((Banca { processo: None }, fregues));
+        };
+        let limite = Instant::now() + PORTA_PRESA;
+        loop {
+            esperar_a_porta(mundo, if de_novo { DESPEDIDA } else { Duration::ZERO })?;
+            let processo = Processo::iniciar(comando)
+                .map_err(|erro| format!("não posso executar '{comando}': {}", explicar(&erro)))?;
+            let mut banca = Banca { processo: Some(processo) };
+            match banca.esperar_abrir(mundo) {
+                Ok(fregues) => return Ok((banca, fregues)),
+                Err(porque) if !de_novo || mundo.parada.pedida() || Instant::now() > limite => {
+                    return Err(porque);
+                }
+                // A porta ainda pode estar presa pela vez anterior.
+                Err(_) => mundo.parada.dormir(Duration::from_secs(1)),
+            }
+        }
+    }
+
+    fn esperar_abrir<'a>(&mut self, mundo: &'a Mundo) -> Result<Fregues<'a>, String> {
+        let limite = Instant::now() + mundo.espera;
+        loop {
+            if let Ok(fregues) = Fregues::conectar(mundo) {
+                return Ok(fregues);
+            }
+            if !self.vivo() {
+                self.esperar_o_console();
+                return Err(format!(
+                    "o servidor terminou antes de abrir{}",
+                    self.ultimas_palavras()
+                ));
+            }
+            if mundo.parada.pedida() {
+                return Err("interrompido antes de o servidor abrir".into());
+            }
+            if Instant::now() > limite {
+                let espera = humantime::format_duration(mundo.espera);
+                return Err(format!(
+                    "o servidor não abriu {} em {espera}{}; confira --porta e --espera",
+                    mundo.endereco,
+                    self.ultimas_palavras()
+                ));
+            }
+            mundo.parada.dormir(ENTRE_TENTATIVAS);
+        }
+    }
+
+    /// O processo do servidor continua lá? De um que já estava no ar não se sabe, e se supõe que sim.
+    pub fn vivo(&mut self) -> bool {
+        let Some(processo) = &mut self.processo else { return true };
+        matches!(processo.filho.try_wait(), Ok(None))
+    }
+
+    /// O que o servidor escreveu no console até agora; `None` se ele não foi aberto aqui.
+    pub fn console(&self) -> Option<String> {
+        let console = &self.processo.as_ref()?.console;
+        let bytes = console.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Espera o console acabar, mas não por quem tenha ficado com ele.
+    fn esperar_o_console(&self) {
+        let limite = Instant::now() + ULTIMAS_PALAVRAS;
+        let acabou = || self.processo.as_ref().is_none_or(|p| p.leitor.is_finished());
+        while !acabou() && Instant::now() < limite {
+            thread::sleep(ENTRE_TENTATIVAS);
+        }
+    }
+
+    fn ultimas_palavras(&self) -> String {
+        let console = self.console().unwrap_or_default();
+        let ultima = console.lines().map(str::trim).rfind(|linha| !linha.is_empty());
+        ultima.map(|linha| format!(" ({})", linha.escape_debug())).unwrap_or_default()
+    }
+}
+
+/// Ninguém mais atende na porta? O servidor anterior pode levar um instante para largá-la.
+fn esperar_a_porta(mundo: &Mundo, tolerancia: Duration) -> Result<(), String> {
+    let limite = Instant::now() + tolerancia;
+    while Fregues::conectar(mundo).is_ok() {
+        if Instant::now() >= limite {
+            let porta = mundo.endereco.port();
+            return Err(format!(
+                "já há um servidor na porta {porta}; feche-o, ou avalie-o com --servidor"
+            ));
+        }
+        mundo.parada.dormir(ENTRE_TENTATIVAS);
+    }
+    Ok(())
+}
+
+impl Processo {
+    fn iniciar(comando: &str) -> io::Result<Self> {
+        let mestre = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+        grantpt(&mestre)?;
+        unlockpt(&mestre)?;
+        let nome = ptsname(&mestre, Vec::new())?;
+        let terminal =
+            File::options().read(true).write(true).open(OsStr::from_bytes(nome.as_bytes()))?;
+        let filho = Command::new("sh")
+            .args(["-c", comando])
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(terminal.try_clone()?)
+            .stderr(terminal)
+            .spawn()?;
+        let console = Arc::new(Mutex::new(Vec::new()));
+        let copia = Arc::clone(&console);
+        let leitor = thread::Builder::new().spawn(move || guardar(File::from(mestre), &copia))?;
+        Ok(Processo { filho, console, leitor })
+    }
+
+    fn sinal(&self, sinal: Signal) {
+        // Se o grupo já se foi, não há a quem mandar.
+        let _ = kill_process_group(Pid::from_child(&self.filho), sinal);
+    }
+
+    fn terminou_ate(&mut self, limite: Instant) -> bool {
+        while matches!(self.filho.try_wait(), Ok(None)) {
+            if Instant::now() > limite {
+                return false;
+            }
+            thread::sleep(ENTRE_TENTATIVAS);
+        }
+        true
+    }
+}
+
+impl Drop for Processo {
+    fn drop(&mut self) {
+        self.sinal(Signal::TERM);
+        let _ = self.terminou_ate(Instant::now() + DESPEDIDA);
+        // Quem não quis sair, e o que ele tiver deixado para trás.
+        self.sinal(Signal::KILL);
+        let _ = self.filho.wait();
+    }
+}
+
+/// Lê o console até o último processo largar o terminal (o que o Linux diz com um erro).
+fn guardar(mut terminal: File, console: &Mutex<Vec<u8>>) {
+    let mut bytes = [0; 4096];
+    while let Ok(lidos @ 1..) = terminal.read(&mut bytes) {
+        let mut console = console.lock().unwrap_or_else(PoisonError::into_inner);
+        let cabem = CONSOLE_MAXIMO.saturating_sub(console.len()).min(lidos);
+        console.extend_from_slice(&bytes[..cabem]);
+    }
+}

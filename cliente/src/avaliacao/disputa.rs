@@ -1,0 +1,206 @@
+//! A disputa: todos compram ao mesmo tempo, de um servidor recém-aberto, e a auditoria confere. É aqui
+//! que a falta de um Lock aparece, se aparecer.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use protocolo::terminal::explicar;
+use protocolo::{Comando, Mensagem};
+
+use super::fregues::{Fregues, Mundo, Troca};
+use super::laudo::Rodada;
+use crate::auditoria::auditar;
+use crate::historia::{Desfecho, Historia};
+use crate::parecer::{Que, Violacao};
+use crate::piscina;
+
+/// Quanto se espera o AVISO, que deveria chegar "quase instantaneamente" (§7.3).
+const PRAZO_DO_AVISO: Duration = Duration::from_secs(2);
+
+/// Quantos clientes que falham bastam para desistir de reunir os outros.
+const SEM_RESPOSTA_BASTAM: usize = 2;
+
+/// O que se viu em uma disputa.
+#[derive(Debug, Default)]
+pub struct Disputa {
+    /// As contas e as contradições.
+    pub rodada: Rodada,
+    /// Quem ouviu o AVISO, se se ficou para ouvir.
+    pub aviso: Ouvintes,
+    /// As compras, como foram pedidas e respondidas.
+    pub compras: Vec<Troca>,
+}
+
+/// Quem ouviu o AVISO.
+#[derive(Debug, Default)]
+pub struct Ouvintes {
+    /// Quantos estavam conectados.
+    pub conectados: usize,
+    /// Quantos o receberam.
+    pub ouviram: usize,
+    /// Só quem comprou a última unidade não o recebeu.
+    pub menos_o_comprador: bool,
+    /// Só quem comprou a última unidade o recebeu.
+    pub so_o_comprador: bool,
+    /// Alguém o recebeu mais de uma vez, ou antes da hora.
+    pub desordem: Option<String>,
+    /// As palavras, se não são as do enunciado.
+    pub outras_palavras: Option<String>,
+    /// Do primeiro ao último.
+    pub espalhamento: Duration,
+}
+
+/// Todos conectam e consultam, um de cada vez; depois compram juntos até ouvir que esgotou. Com `ouvir`,
+/// ficam à espera do AVISO. `estoque` é com quanto o servidor abriu, se ninguém mais compra dele.
+///
+/// # Errors
+///
+/// O sistema não deu nenhuma thread.
+pub fn disputar<'a>(
+    mundo: &'a Mundo,
+    primeiro: Fregues<'a>,
+    compradores: usize,
+    estoque: Option<u64>,
+    ouvir: bool,
+) -> Result<Disputa, String> {
+    let fregueses = reunir(mundo, primeiro, compradores);
+    let atendidos = fregueses.len();
+    if atendidos < 2 {
+        let rodada = Rodada { atendidos, ..Rodada::default() };
+        return Ok(Disputa { rodada, ..Disputa::default() });
+    }
+    let mut fregueses = comprar_juntos(fregueses)?;
+    if let Some(fregues) = fregueses.first_mut() {
+        fregues.pede(Comando::Consultar);
+    }
+    if ouvir {
+        let limite = mundo.inicio.elapsed() + PRAZO_DO_AVISO;
+        fregueses.iter_mut().for_each(|fregues| fregues.espera_aviso(limite));
+    }
+    let trocas = fregueses.iter().flat_map(|fregues| &fregues.trocas);
+    let compras = trocas.filter(|troca| troca.comando == Comando::Comprar).cloned().collect();
+    let exatos = fregueses.iter().all(Fregues::aviso_exato);
+    let palavras = fregueses.iter().find_map(|fregues| fregues.avisos.first().cloned());
+    let historias: Vec<Historia> =
+        fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
+    let aviso = ouvintes(&historias, palavras.filter(|_| !exatos));
+    Ok(Disputa { rodada: rodada(atendidos, historias, estoque), aviso, compras })
+}
+
+/// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo
+/// atendidos, e nenhum espera na fila do sistema. Se os primeiros não são, os outros não seriam.
+fn reunir<'a>(mundo: &'a Mundo, primeiro: Fregues<'a>, compradores: usize) -> Vec<Fregues<'a>> {
+    let mut reunidos = Vec::new();
+    let mut falharam = 0;
+    let mut proximo = Some(primeiro);
+    while reunidos.len() + falharam < compradores && falharam < SEM_RESPOSTA_BASTAM {
+        let mut fregues = proximo.take().or_else(|| Fregues::conectar(mundo).ok());
+        match fregues.as_mut().and_then(|fregues| fregues.pede(Comando::Consultar)) {
+            Some(_) => reunidos.extend(fregues),
+            None => falharam += 1,
+        }
+    }
+    reunidos
+}
+
+/// A largada: ninguém parte antes de todos estarem prontos. Quantos são todos, só se sabe depois de o
+/// sistema dar as threads.
+#[derive(Default)]
+struct Largada {
+    /// Quantos estão prontos, e quantos se esperam.
+    prontos: Mutex<(usize, Option<usize>)>,
+    mudou: Condvar,
+}
+
+impl Largada {
+    fn esperar(&self) {
+        let mut prontos = self.prontos.lock().unwrap_or_else(PoisonError::into_inner);
+        prontos.0 += 1;
+        self.mudou.notify_all();
+        let faltam =
+            |(prontos, todos): &mut (usize, Option<usize>)| todos.is_none_or(|n| *prontos < n);
+        drop(self.mudou.wait_while(prontos, faltam));
+    }
+
+    fn sao(&self, todos: usize) {
+        self.prontos.lock().unwrap_or_else(PoisonError::into_inner).1 = Some(todos);
+        self.mudou.notify_all();
+    }
+}
+
+/// Todos compram ao mesmo tempo, cada um até ouvir outra coisa que não uma venda.
+fn comprar_juntos(fregueses: Vec<Fregues<'_>>) -> Result<Vec<Fregues<'_>>, String> {
+    let quantos = fregueses.len();
+    let fila = Mutex::new(fregueses);
+    let largada = Largada::default();
+    let comprar = |_| {
+        let mut fregues = fila.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        largada.esperar();
+        if let Some(fregues) = &mut fregues {
+            while let Some(Mensagem::Compra { restante: 1.. }) = fregues.pede(Comando::Comprar) {}
+        }
+        fregues
+    };
+    let voltaram = piscina::executar(quantos, quantos, comprar, |threads| largada.sao(threads))
+        .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
+    Ok(voltaram.into_iter().flatten().collect())
+}
+
+fn rodada(atendidos: usize, mut historias: Vec<Historia>, estoque: Option<u64>) -> Rodada {
+    // O AVISO é um extra: se ele se contradiz, não é o estoque que se contradiz.
+    for presenca in historias.iter_mut().flat_map(|historia| &mut historia.presencas) {
+        presenca.avisos.clear();
+    }
+    let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
+    let quantas = |certo: fn(&Desfecho) -> bool| {
+        compras().filter(|o| o.resposta.as_ref().is_some_and(|(_, d)| certo(d))).count() as u64
+    };
+    let parecer = auditar(&historias, estoque);
+    Rodada {
+        atendidos,
+        vendas: quantas(|desfecho| matches!(desfecho, Desfecho::Comprou(_))),
+        recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
+        sem_resposta: compras().filter(|o| o.em_duvida()).count() as u64,
+        contradicoes: parecer.violacoes.into_iter().filter(|v| v.regra.do_estoque()).collect(),
+    }
+}
+
+/// Quem ouviu o AVISO na disputa; `outras_palavras`, se não foram as do enunciado.
+fn ouvintes(historias: &[Historia], outras_palavras: Option<String>) -> Ouvintes {
+    let instantes = |historia: &Historia| -> Vec<Duration> {
+        let presencas = historia.presencas.iter();
+        presencas.flat_map(|p| p.avisos.iter().chain(&p.outros_avisos)).copied().collect()
+    };
+    let ouviram: Vec<Vec<Duration>> = historias.iter().map(instantes).collect();
+    let quem_ouviu = |ouviu: bool| -> Vec<&Historia> {
+        let quem = historias.iter().zip(&ouviram).filter(|(_, avisos)| avisos.is_empty() != ouviu);
+        quem.map(|(historia, _)| historia).collect()
+    };
+    let e_o_comprador = |quem: Vec<&Historia>| {
+        let [unico] = quem[..] else { return false };
+        let mut respostas = unico.operacoes.iter().filter_map(|o| o.resposta.as_ref());
+        respostas.any(|(_, desfecho)| *desfecho == Desfecho::Comprou(0))
+    };
+    let parecer = auditar(historias, None);
+    let cedo = |violacao: &&Violacao| {
+        violacao.regra.do_estoque() && violacao.provas.iter().any(|p| p.que == Que::Aviso)
+    };
+    let repetido = ouviram.iter().any(|avisos| avisos.len() > 1);
+    let primeiros = || ouviram.iter().filter_map(|avisos| avisos.first());
+    let espalhamento =
+        primeiros().max().zip(primeiros().min()).map(|(ultimo, primeiro)| *ultimo - *primeiro);
+    Ouvintes {
+        conectados: historias.len(),
+        ouviram: primeiros().count(),
+        menos_o_comprador: e_o_comprador(quem_ouviu(false)),
+        so_o_comprador: e_o_comprador(quem_ouviu(true)),
+        desordem: parecer
+            .violacoes
+            .iter()
+            .find(cedo)
+            .map(|violacao| violacao.to_string())
+            .or(repetido.then(|| "o mesmo cliente o recebeu mais de uma vez".into())),
+        outras_palavras,
+        espalhamento: espalhamento.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,265 @@
+//! O laudo: a nota, item por item, com o que se tentou e o que se viu. Só guarda e mostra.
+//!
+//! # O JSON
+//!
+//! Estável, como o da simulação: `formato` (1), `servidor`, `nota` (de 0 a 10, sem os extras), `itens`
+//! (cada um com `nome`, `pontos`, `de` e as `conferencias`: `tentou`, `viu`, `pontos`, `de`), `extras`
+//! (`nome`, `estado`, que é `cumprido`, `em-parte`, `nao-cumprido` ou `nao-avaliado`, `tentou`, `viu`),
+//! `rodadas` (`atendidos`, `vendas`, `recusas`, `sem_resposta`, `contradicoes`, `primeira`, como as
+//! violações da simulação, ou `null`) e `observacoes`.
+
+use std::fmt;
+
+use askama::Template;
+use serde_json::{Value, json};
+
+use crate::parecer::Violacao;
+use crate::relatorio::{data_e_hora, violacao_em_json};
+
+/// O resultado de uma avaliação. `Display` é o que se lê no terminal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Laudo {
+    /// O comando que abriu o servidor, ou o endereço dele.
+    pub servidor: String,
+    /// Os itens do §10, na ordem.
+    pub itens: Vec<Item>,
+    /// Os extras do §9.
+    pub extras: Vec<Extra>,
+    /// As disputas.
+    pub rodadas: Vec<Rodada>,
+    /// O que esta avaliação não pode ver.
+    pub observacoes: Vec<String>,
+}
+
+/// Um item do §10.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Item {
+    /// O nome que o enunciado lhe dá.
+    pub nome: &'static str,
+    /// O que se conferiu.
+    pub conferencias: Vec<Conferencia>,
+}
+
+/// Uma coisa que se tentou e o que se viu.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Conferencia {
+    /// O que se tentou.
+    pub tentou: String,
+    /// O que se viu; se custou pontos, por quê.
+    pub viu: String,
+    /// Quantos pontos valeu.
+    pub pontos: f64,
+    /// Quantos podia valer.
+    pub de: f64,
+}
+
+/// Um extra do §9.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extra {
+    /// O nome que o enunciado lhe dá.
+    pub nome: &'static str,
+    /// Se foi cumprido.
+    pub estado: Estado,
+    /// O que se tentou.
+    pub tentou: String,
+    /// O que se viu.
+    pub viu: String,
+}
+
+/// Se um extra foi cumprido.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Estado {
+    /// Sim.
+    Cumprido,
+    /// Uma parte.
+    EmParte,
+    /// Não.
+    NaoCumprido,
+    /// Daqui não se vê.
+    NaoAvaliado,
+}
+
+/// Uma disputa: todos compram ao mesmo tempo, de um servidor recém-aberto.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rodada {
+    /// Compradores que o servidor atendia ao mesmo tempo quando a disputa começou.
+    pub atendidos: usize,
+    /// Compras feitas.
+    pub vendas: u64,
+    /// Compras recusadas.
+    pub recusas: u64,
+    /// Compras sem resposta que se entenda.
+    pub sem_resposta: u64,
+    /// Contradições sobre o estoque, a primeira a aparecer antes.
+    pub contradicoes: Vec<Violacao>,
+}
+
+impl Item {
+    /// Os pontos do item.
+    pub fn pontos(&self) -> f64 {
+        self.conferencias.iter().map(|conferencia| conferencia.pontos).sum()
+    }
+
+    /// O peso do item.
+    pub fn de(&self) -> f64 {
+        self.conferencias.iter().map(|conferencia| conferencia.de).sum()
+    }
+}
+
+impl Conferencia {
+    /// Valeu tudo, uma parte ou nada.
+    fn sinal(&self) -> char {
+        match self.pontos {
+            p if p >= self.de => '✓',
+            p if p > 0.0 => '~',
+            _ => '✗',
+        }
+    }
+}
+
+impl Estado {
+    /// O nome dele no JSON: estável.
+    pub fn nome(self) -> &'static str {
+        match self {
+            Estado::Cumprido => "cumprido",
+            Estado::EmParte => "em-parte",
+            Estado::NaoCumprido => "nao-cumprido",
+            Estado::NaoAvaliado => "nao-avaliado",
+        }
+    }
+
+    fn sinal(self) -> char {
+        match self {
+            Estado::Cumprido => '✓',
+            Estado::EmParte => '~',
+            Estado::NaoCumprido => '✗',
+            Estado::NaoAvaliado => '?',
+        }
+    }
+}
+
+impl fmt::Display for Estado {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Estado::Cumprido => "cumprido",
+            Estado::EmParte => "em parte",
+            Estado::NaoCumprido => "não cumprido",
+            Estado::NaoAvaliado => "não avaliado",
+        })
+    }
+}
+
+/// Pontos como uma pessoa os escreve: `3,0`, `0,25`.
+pub fn nota(pontos: f64) -> String {
+    let texto = format!("{pontos:.2}");
+    texto.strip_suffix('0').unwrap_or(&texto).replace('.', ",")
+}
+
+impl Laudo {
+    /// A nota, de 0 a 10, sem os extras.
+    pub fn nota(&self) -> f64 {
+        self.itens.iter().map(Item::pontos).sum()
+    }
+
+    /// A primeira contradição da pior rodada: a que mais vendeu.
+    pub fn pior_contradicao(&self) -> Option<&Violacao> {
+        let piores = self.rodadas.iter().filter(|rodada| !rodada.contradicoes.is_empty());
+        piores.max_by_key(|rodada| rodada.vendas)?.contradicoes.first()
+    }
+
+    /// O documento JSON.
+    pub fn json(&self) -> Value {
+        json!({
+            "formato": 1,
+            "servidor": self.servidor,
+            "nota": self.nota(),
+            "itens": self.itens.iter().map(item_em_json).collect::<Vec<_>>(),
+            "extras": self.extras.iter().map(|extra| json!({
+                "nome": extra.nome,
+                "estado": extra.estado.nome(),
+                "tentou": extra.tentou,
+                "viu": extra.viu,
+            })).collect::<Vec<_>>(),
+            "rodadas": self.rodadas.iter().map(|rodada| json!({
+                "atendidos": rodada.atendidos,
+                "vendas": rodada.vendas,
+                "recusas": rodada.recusas,
+                "sem_resposta": rodada.sem_resposta,
+                "contradicoes": rodada.contradicoes.len(),
+                "primeira": rodada.contradicoes.first().map(violacao_em_json),
+            })).collect::<Vec<_>>(),
+            "observacoes": self.observacoes,
+        })
+    }
+
+    /// A página HTML: um arquivo só, sem rede e sem scripts.
+    pub fn html(&self) -> String {
+        let pior = self.pior_contradicao();
+        let pagina = Pagina {
+            laudo: self,
+            quando: data_e_hora(),
+            nota: nota(self.nota()),
+            pior: pior.map(|violacao| (violacao.to_string(), violacao.intercalacao())),
+        };
+        // O modelo foi conferido ao compilar, e escrever em uma String não falha.
+        pagina.render().unwrap_or_default()
+    }
+}
+
+fn item_em_json(item: &Item) -> Value {
+    json!({
+        "nome": item.nome,
+        "pontos": item.pontos(),
+        "de": item.de(),
+        "conferencias": item.conferencias.iter().map(|conferencia| json!({
+            "tentou": conferencia.tentou,
+            "viu": conferencia.viu,
+            "pontos": conferencia.pontos,
+            "de": conferencia.de,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+impl fmt::Display for Laudo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "Avaliação de {} pelos critérios da atividade (§10)", self.servidor)?;
+        for item in &self.itens {
+            writeln!(f, "\n{}: {} de {}", item.nome, nota(item.pontos()), nota(item.de()))?;
+            for c in &item.conferencias {
+                writeln!(f, "  {} {:>4}  {}", c.sinal(), nota(c.pontos), c.tentou)?;
+                writeln!(f, "          {}", c.viu)?;
+            }
+        }
+        writeln!(f, "\nExtras (§9)")?;
+        for extra in &self.extras {
+            writeln!(f, "  {} {}: {}", extra.estado.sinal(), extra.nome, extra.estado)?;
+            writeln!(f, "          {}", extra.viu)?;
+        }
+        if let Some(pior) = self.pior_contradicao() {
+            write!(f, "\nA primeira contradição da pior rodada: {pior}\n{}", pior.intercalacao())?;
+        }
+        writeln!(f)?;
+        for observacao in &self.observacoes {
+            writeln!(f, "Observação: {observacao}")?;
+        }
+        writeln!(f, "Nota: {} de 10,0, sem os extras", nota(self.nota()))
+    }
+}
+
+/// A cor do sinal, na folha de estilo.
+fn cor(conferencia: &Conferencia) -> &'static str {
+    match conferencia.sinal() {
+        '✓' => "bom",
+        '~' => "meio",
+        _ => "ruim",
+    }
+}
+
+#[derive(Template)]
+#[template(path = "avaliacao.html")]
+struct Pagina<'a> {
+    laudo: &'a Laudo,
+    quando: String,
+    nota: String,
+    pior: Option<(String, String)>,
+}

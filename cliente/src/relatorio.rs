@@ -1,0 +1,392 @@
+//! O relatório de uma simulação: em JSON, para programas, e em uma página HTML, para pessoas. Os dois
+//! dizem os mesmos fatos; nenhum julga nem mede.
+//!
+//! # O JSON
+//!
+//! Estável: uma chave pode ser acrescentada, e nunca muda de sentido sem que `formato` mude. Os tempos
+//! terminam em `_s` e são segundos; os instantes contam do começo da simulação. O que não houve é
+//! `null`.
+//!
+//! | chave | o que é |
+//! |---|---|
+//! | `formato` | a versão deste formato: 1 |
+//! | `comando` | o comando que repete as mesmas decisões |
+//! | `parametros` | `servidor`, `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente` |
+//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`) |
+//! | `consistente` | o veredito |
+//! | `contradicoes` | quantas são |
+//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::parecer::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
+//! | `observacoes` | textos |
+//! | `exigencias` | `texto`, `medido` e `cumprida` de cada `--exigir` |
+//! | `vendas` | cada uma, na ordem em que o estoque desceu: `instante_s` (o primeiro em que pode ter acontecido), `chegou_s` (a resposta) e `restante` |
+//! | `avisos_s` | quando chegou cada AVISO, em ordem |
+//! | `vazao` | `largura_s` de cada fatia de tempo, e as `respostas` em cada uma |
+
+use std::time::{Duration, SystemTime};
+
+use askama::Template;
+use protocolo::terminal::contar;
+use serde_json::{Value, json};
+
+use crate::exigencia::Conferida;
+use crate::graficos::{self, Tela, Venda};
+use crate::historia::{Historia, Simulacao};
+use crate::opcoes::Opcoes;
+use crate::parecer::{Leitura, Parecer, Que, Violacao};
+use crate::resumo::{NOMES_DOS_PERCENTIS, Percentis, Resumo, avisos, formatar};
+
+/// Quantas contradições vão no JSON, e quantas na página.
+const VIOLACOES_NO_JSON: usize = 100;
+const VIOLACOES_NA_PAGINA: usize = 20;
+
+/// Tudo o que há a relatar.
+#[derive(Debug, Clone, Copy)]
+pub struct Relatorio<'a> {
+    /// O comando que repete a simulação.
+    pub comando: &'a str,
+    /// O que se pediu.
+    pub opcoes: &'a Opcoes,
+    /// O que se viveu.
+    pub simulacao: &'a Simulacao,
+    /// Os números.
+    pub resumo: &'a Resumo,
+    /// O veredito.
+    pub parecer: &'a Parecer,
+    /// As exigências, conferidas.
+    pub exigencias: &'a [Conferida],
+}
+
+impl Relatorio<'_> {
+    /// O documento JSON.
+    pub fn json(&self) -> Value {
+        let Relatorio { simulacao, parecer, .. } = self;
+        let venda = |venda: &Venda| {
+            json!({
+                "instante_s": venda.instante.as_secs_f64(),
+                "chegou_s": venda.chegou.as_secs_f64(),
+                "restante": inteiro(venda.restante),
+            })
+        };
+        let exigencia = |conferida: &Conferida| json!({ "texto": conferida.texto, "medido": conferida.medido, "cumprida": conferida.cumprida });
+        let vazao = &simulacao.medidas.vazao;
+        json!({
+            "formato": 1,
+            "comando": self.comando,
+            "parametros": self.parametros_em_json(),
+            "resumo": resumo_em_json(self.resumo),
+            "consistente": parecer.consistente(),
+            "contradicoes": parecer.violacoes.len(),
+            "violacoes": parecer.violacoes.iter().take(VIOLACOES_NO_JSON).map(violacao_em_json).collect::<Vec<_>>(),
+            "observacoes": parecer.observacoes,
+            "exigencias": self.exigencias.iter().map(exigencia).collect::<Vec<_>>(),
+            "vendas": graficos::vendas(&simulacao.historias).iter().map(venda).collect::<Vec<_>>(),
+            "avisos_s": avisos(&simulacao.historias).iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
+            "vazao": { "largura_s": vazao.largura.as_secs_f64(), "respostas": vazao.fatias },
+        })
+    }
+
+    fn parametros_em_json(&self) -> Value {
+        let Opcoes { ciclos, decisao, escuta, .. } = self.opcoes;
+        json!({
+            "servidor": self.opcoes.servidor,
+            "usuarios": self.opcoes.usuarios,
+            "threads": self.opcoes.threads.unwrap_or(self.opcoes.usuarios),
+            "ciclos": { "de": ciclos.de, "ate": ciclos.ate },
+            "decisao_s": { "de": decisao.de.as_secs_f64(), "ate": decisao.ate.as_secs_f64() },
+            "escuta_s": { "de": escuta.de.as_secs_f64(), "ate": escuta.ate.as_secs_f64() },
+            "acelerar": self.opcoes.acelerar,
+            "rampa_s": self.opcoes.rampa.as_secs_f64(),
+            "reconectar": self.opcoes.reconectar,
+            "fim_de_linha": self.opcoes.fim_de_linha.nome(),
+            "estoque": self.opcoes.estoque,
+            "semente": self.resumo.semente,
+        })
+    }
+
+    /// A página HTML: um arquivo só, sem rede e sem scripts.
+    pub fn html(&self) -> String {
+        let Relatorio { opcoes, resumo, parecer, .. } = *self;
+        let violacoes = parecer.violacoes.iter().take(VIOLACOES_NA_PAGINA);
+        let mostradas = match parecer.violacoes.len() {
+            1 => "Uma.".into(),
+            n if n <= VIOLACOES_NA_PAGINA => format!("São {n}, na ordem em que apareceram."),
+            n => format!("São {n}; as primeiras {VIOLACOES_NA_PAGINA} a aparecer:"),
+        };
+        let pagina = Pagina {
+            servidor: &opcoes.servidor,
+            usuarios: contar(resumo.usuarios, "usuário", "usuários"),
+            quando: data_e_hora(),
+            comando: self.comando,
+            consistente: parecer.consistente(),
+            frase: self.frase(),
+            resumo,
+            parecer,
+            descumpriu: self.exigencias.iter().any(|exigencia| !exigencia.cumprida),
+            exigencias: self.exigencias,
+            numeros: numeros(resumo),
+            contradicoes: mostradas,
+            violacoes: violacoes.map(|v| (v.to_string(), v.intercalacao())).collect(),
+            figuras: self.figuras(),
+            percentis: NOMES_DOS_PERCENTIS,
+            latencias: [("CONSULTAR", &resumo.consultar), ("COMPRAR", &resumo.comprar)]
+                .into_iter()
+                .filter_map(|(nome, percentis)| Some((nome, (*percentis)?)))
+                .map(|(nome, p)| (nome, p.amostras, p.tempos().map(formatar)))
+                .collect(),
+            afirmacoes: self.afirmacoes(),
+            parametros: self.parametros(),
+        };
+        // O modelo foi conferido ao compilar, e escrever em uma String não falha.
+        pagina.render().unwrap_or_default()
+    }
+
+    fn frase(&self) -> String {
+        if let Some(primeira) = self.parecer.violacoes.first() {
+            return format!("O servidor se contradisse. A primeira vez: {primeira}.");
+        }
+        let Resumo { vendas, recusas, consultas, .. } = *self.resumo;
+        format!(
+            "Em {}, {} e {}, nada que um servidor certo não faria.",
+            contar(consultas as usize, "consulta", "consultas"),
+            contar(vendas as usize, "venda", "vendas"),
+            contar(recusas as usize, "recusa", "recusas")
+        )
+    }
+
+    /// O que o veredito diz, e o que não pode dizer.
+    fn afirmacoes(&self) -> Vec<&'static str> {
+        let sozinha = self.opcoes.estoque.is_some();
+        if !self.parecer.consistente() {
+            return vec![
+                "Cada contradição acima é certa: nenhum servidor correto responde assim, seja qual for a \
+                 demora da rede.",
+            ];
+        }
+        let mut afirmacoes = vec![
+            "Nenhuma unidade foi vendida duas vezes e o estoque nunca ficou negativo.",
+            "Há uma ordem única de vendas, consultas e recusas que explica tudo o que os usuários ouviram, \
+             cada operação entre o envio e a resposta dela.",
+        ];
+        if graficos::esgotamento(&self.simulacao.historias).is_some() {
+            afirmacoes.push(
+                "Quem estava conectado no esgotamento ouviu o AVISO uma vez, e ninguém o ouviu antes da \
+                 hora.",
+            );
+        }
+        afirmacoes.push(if sozinha {
+            "Só esta multidão comprou (--estoque): toda unidade que saiu teve comprador, e toda recusa era \
+             devida."
+        } else {
+            "Não se sabe se outros compravam ao mesmo tempo: sem --estoque, não se afirma que toda unidade \
+             teve comprador nem que toda recusa era devida."
+        });
+        afirmacoes
+    }
+
+    fn parametros(&self) -> Vec<(&'static str, String)> {
+        let Opcoes { ciclos, decisao, escuta, .. } = self.opcoes;
+        let tempo = |duracao: Duration| humantime::format_duration(duracao).to_string();
+        let mut parametros = vec![
+            ("servidor", self.opcoes.servidor.clone()),
+            ("usuários", self.opcoes.usuarios.to_string()),
+            ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
+            ("decisão", format!("de {} a {}", tempo(decisao.de), tempo(decisao.ate))),
+            ("escuta", format!("de {} a {}", tempo(escuta.de), tempo(escuta.ate))),
+            ("esperas divididas por", self.opcoes.acelerar.to_string().replace('.', ",")),
+            ("semente", self.resumo.semente.to_string()),
+        ];
+        parametros.extend(self.opcoes.estoque.map(|n| ("estoque ao abrir", n.to_string())));
+        parametros
+    }
+
+    fn figuras(&self) -> Vec<Figura> {
+        let historias = &self.simulacao.historias;
+        let medidas = &self.simulacao.medidas;
+        let figura = |titulo, legenda: String, chave, desenhar: &dyn Fn(Tela) -> String| {
+            let (larga, estreita) = (desenhar(Tela::Larga), desenhar(Tela::Estreita));
+            (!larga.is_empty()).then_some(Figura { titulo, legenda, chave, larga, estreita })
+        };
+        let negativo = graficos::vendas(historias).iter().any(|venda| venda.restante < 0);
+        let abaixo = negativo.then_some(("●", "ruim", "venda abaixo de zero"));
+        [
+            figura(
+                "O estoque, venda a venda",
+                "Cada ponto é uma venda: o que restou, e o primeiro instante em que ela pode ter acontecido.".into(),
+                abaixo.into_iter().collect(),
+                &|tela| graficos::estoque(historias, tela),
+            ),
+            figura(
+                "O que cada usuário viveu",
+                legenda_dos_usuarios(historias),
+                SINAIS_DOS_USUARIOS.into(),
+                &|tela| graficos::usuarios(historias, tela),
+            ),
+            figura(
+                "Como o AVISO se espalhou",
+                "A fração dos AVISOs que já tinha chegado, a contar do primeiro sinal do esgotamento.".into(),
+                vec![],
+                &|tela| graficos::espalhamento(historias, tela),
+            ),
+            figura(
+                "Quanto demoraram as respostas",
+                "A fração das respostas que não passou de cada tempo; o tempo em escala logarítmica.".into(),
+                vec![("▬", "consulta", "CONSULTAR"), ("▬", "compra", "COMPRAR")],
+                &|tela| graficos::latencias(medidas, tela),
+            ),
+            figura(
+                "Respostas por segundo",
+                "Do começo à última resposta.".into(),
+                vec![],
+                &|tela| graficos::vazao(medidas, tela),
+            ),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
+    }
+}
+
+/// O que se desenha de cada usuário: o sinal, a cor e o que significam.
+const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
+    ("─", "presenca", "conectado"),
+    ("●", "consulta", "CONSULTAR"),
+    ("▬", "decisao", "decidindo"),
+    ("▬", "escuta", "escutando"),
+    ("●", "compra", "comprou"),
+    ("●", "recusa", "ouviu que esgotou"),
+    ("▲", "aviso", "AVISO"),
+];
+
+/// Quem aparece no desenho, e que trecho da simulação.
+fn legenda_dos_usuarios(historias: &[Historia]) -> String {
+    let desenhados = graficos::amostra(historias).len();
+    let quem = if desenhados < historias.len() {
+        format!("{desenhados} dos {} usuários", historias.len())
+    } else {
+        "Todos os usuários".into()
+    };
+    let janela = graficos::janela(historias);
+    let de = if janela.start.is_zero() {
+        "do começo".into()
+    } else {
+        format!("de {}", formatar(janela.start))
+    };
+    let esgotou = graficos::esgotamento(historias).is_some();
+    let risco = if esgotou { " A linha vertical é o esgotamento." } else { "" };
+    format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
+}
+
+/// A data e a hora, em UTC.
+pub fn data_e_hora() -> String {
+    let agora = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    agora.replace('T', " ").replace('Z', " UTC")
+}
+
+fn inteiro(valor: i128) -> Value {
+    // Um servidor errado pode dizer um número que o JSON não garante: vai como texto.
+    i64::try_from(valor).map_or_else(|_| json!(valor.to_string()), |valor| json!(valor))
+}
+
+fn resumo_em_json(resumo: &Resumo) -> Value {
+    let percentis = |percentis: &Option<Percentis>| {
+        percentis.map(|p| {
+            let [p50, p90, p99, p999, maximo] = p.tempos().map(|tempo| tempo.as_secs_f64());
+            json!({
+                "amostras": p.amostras, "p50_s": p50, "p90_s": p90, "p99_s": p99, "p999_s": p999,
+                "maximo_s": maximo,
+            })
+        })
+    };
+    json!({
+        "usuarios": resumo.usuarios,
+        "pico": resumo.pico,
+        "ciclos": resumo.ciclos,
+        "ciclos_previstos": resumo.ciclos_previstos,
+        "consultas": resumo.consultas,
+        "vendas": resumo.vendas,
+        "recusas": resumo.recusas,
+        "avisos": resumo.avisos,
+        "espalhamento_s": resumo.espalhamento.map(|tempo| tempo.as_secs_f64()),
+        "duracao_s": resumo.duracao.as_secs_f64(),
+        "vazao": resumo.vazao,
+        "interrompida": resumo.interrompida,
+        "falhas": resumo.falhas,
+        "latencias": {
+            "consultar": percentis(&resumo.consultar),
+            "comprar": percentis(&resumo.comprar),
+        },
+    })
+}
+
+/// Uma contradição, com as provas.
+pub fn violacao_em_json(violacao: &Violacao) -> Value {
+    let prova = |leitura: &Leitura| {
+        let Leitura { usuario, inicio, fim, que, valor } = *leitura;
+        let pedido = leitura.pedido();
+        json!({
+            "usuario": usuario,
+            "pedido": (!pedido.is_empty()).then_some(pedido),
+            "ouvido": leitura.ouvido(),
+            "valor": (que != Que::Silencio).then(|| inteiro(valor)),
+            "enviada_s": (que != Que::Aviso).then_some(inicio.as_secs_f64()),
+            "chegou_s": fim.as_secs_f64(),
+        })
+    };
+    json!({
+        "regra": violacao.regra.nome(),
+        "quando_s": violacao.quando.as_secs_f64(),
+        "texto": violacao.to_string(),
+        "provas": violacao.provas.iter().map(prova).collect::<Vec<_>>(),
+    })
+}
+
+fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
+    let p99 = |percentis: &Option<Percentis>| percentis.map_or("-".into(), |p| formatar(p.p99));
+    vec![
+        ("usuários ao mesmo tempo", resumo.pico.to_string()),
+        ("ciclos", format!("{} de {}", resumo.ciclos, resumo.ciclos_previstos)),
+        ("vendas", resumo.vendas.to_string()),
+        ("recusas", resumo.recusas.to_string()),
+        ("consultas", resumo.consultas.to_string()),
+        ("AVISOs", resumo.avisos.to_string()),
+        ("falhas", resumo.falhas.values().sum::<u64>().to_string()),
+        ("p99 de CONSULTAR", p99(&resumo.consultar)),
+        ("p99 de COMPRAR", p99(&resumo.comprar)),
+        ("respostas por segundo", format!("{:.0}", resumo.vazao)),
+        ("duração", formatar(resumo.duracao)),
+    ]
+}
+
+/// Um gráfico da página, nas duas larguras.
+struct Figura {
+    titulo: &'static str,
+    legenda: String,
+    /// O sinal, a cor (uma variável da folha de estilo) e o que significam.
+    chave: Vec<(&'static str, &'static str, &'static str)>,
+    larga: String,
+    estreita: String,
+}
+
+#[derive(Template)]
+#[template(path = "simulacao.html")]
+struct Pagina<'a> {
+    servidor: &'a str,
+    usuarios: String,
+    quando: String,
+    comando: &'a str,
+    consistente: bool,
+    frase: String,
+    resumo: &'a Resumo,
+    parecer: &'a Parecer,
+    exigencias: &'a [Conferida],
+    descumpriu: bool,
+    numeros: Vec<(&'static str, String)>,
+    contradicoes: String,
+    /// A frase e o desenho de cada uma.
+    violacoes: Vec<(String, String)>,
+    figuras: Vec<Figura>,
+    percentis: [&'static str; 5],
+    latencias: Vec<(&'static str, u64, [String; 5])>,
+    afirmacoes: Vec<&'static str>,
+    parametros: Vec<(&'static str, String)>,
+}

@@ -1,0 +1,40 @@
+"""De propósito, sem Lock: entre olhar o estoque e descontá-lo escreve no console, e a resposta lê
+outra vez a variável global. Às vezes vende a mais, às vezes não."""
+import socket
+import sys
+import threading
+
+estoque = 10
+
+
+def handle_client(conn, addr):
+    global estoque
+    print(f"Conectado por {addr}")
+    while True:
+        dados = conn.recv(1024)
+        if not dados:
+            break
+        comando = dados.decode().strip().upper()
+        if comando == "CONSULTAR":
+            resposta = f"Estoque atual: {estoque}"
+        elif comando == "COMPRAR":
+            if estoque > 0:
+                print(f"Vendendo para {addr}", flush=True)
+                estoque -= 1
+                resposta = f"Compra realizada. Estoque restante: {estoque}"
+            else:
+                resposta = "ERRO: Produto esgotado"
+        else:
+            resposta = "ERRO: Comando invalido"
+        conn.sendall(resposta.encode())
+    conn.close()
+
+
+server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(('0.0.0.0', int(sys.argv[1])))
+server.listen()
+
+while True:
+    conn, addr = server.accept()
+    threading.Thread(target=handle_client, args=(conn, addr)).start()

@@ -1,0 +1,42 @@
+"""Threads e Lock certos, mas de propósito diz tudo com as suas palavras, e não com as do
+enunciado. Sem AVISO."""
+import socket
+import sys
+import threading
+
+lock = threading.Lock()
+estoque = 10
+
+
+def handle_client(conn, addr):
+    global estoque
+    print(f"Conectado por {addr}")
+    while True:
+        dados = conn.recv(1024)
+        if not dados:
+            break
+        comando = dados.decode().strip().upper()
+        if comando == "CONSULTAR":
+            with lock:
+                resposta = f"Temos {estoque} em estoque"
+        elif comando == "COMPRAR":
+            with lock:
+                if estoque > 0:
+                    estoque -= 1
+                    resposta = f"Vendido, sobraram {estoque}"
+                else:
+                    resposta = "Acabou"
+        else:
+            resposta = "Como assim?"
+        conn.sendall(resposta.encode())
+    conn.close()
+
+
+server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+server.bind(('0.0.0.0', int(sys.argv[1])))
+server.listen()
+
+while True:
+    conn, addr = server.accept()
+    threading.Thread(target=handle_client, args=(conn, addr)).start()
