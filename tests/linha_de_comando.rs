@@ -8,10 +8,11 @@ use std::os::unix::ffi::OsStringExt;
 use testes::{Servidor, Termino, comando, em_um_terminal, executar, palavras_em_ingles};
 
 /// Os programas, e a primeira palavra da ajuda de cada um.
-const PROGRAMAS: [(&str, &str); 3] = [
+const PROGRAMAS: [(&str, &str); 4] = [
     ("servidor", "Servidor "),
     ("cliente", "Multidão "),
     ("examples/thread_por_conexao", "O servidor "),
+    ("examples/laco_em_dois_turnos", "Um laço "),
 ];
 
 const ESC: char = '\u{1b}';

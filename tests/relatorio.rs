@@ -636,7 +636,7 @@ fn a_pagina_de_um_servidor_certo_diz_o_que_houve_em_um_arquivo_so() {
         &format!("<td>semente</td><td>{semente}</td>"),
         &format!("Em 120 consultas, 10 vendas e {recusas} recusas, nada"),
         &format!("<dt>AVISOs</dt><dd>{}</dd>", conta(fim, "AVISOs")),
-        "<dt>ciclos</dt><dd>120 de 120</dd>",
+        "<dt>ciclos</dt><dd>120</dd>",
         "Exigência cumprida: vendas=10 (10)",
         "40 dos 60 usuários, do começo",
         "sem --estoque, não se afirma",
@@ -804,7 +804,7 @@ fn muitas_contradicoes_sao_contadas_e_so_as_primeiras_desenhadas() {
     let total = json["contradicoes"].as_u64().unwrap();
     assert!(total > 100, "{total}");
     assert_eq!(lista(&json["violacoes"]).len(), 100);
-    assert!(html.contains(&format!("São {total}; as primeiras 20 a aparecer:")), "{html}");
+    assert!(html.contains(&format!("São {total}; aqui, as primeiras 20 a aparecer.")), "{html}");
     assert_eq!(html.matches("<pre>").count(), 20);
     let quando: Vec<f64> =
         lista(&json["violacoes"]).iter().map(|v| v["quando_s"].as_f64().unwrap()).collect();

@@ -208,9 +208,10 @@ pub fn estoque(historias: &[Historia], tela: Tela) -> String {
         let mut plano = plano(quadro, tela, desde_zero(ate), eixo)?;
         let degraus = em_degraus(maior, &pontos, ate);
         plano.draw_series(LineSeries::new(degraus, COMPRA.stroke_width(2)))?;
+        let raio = if pontos.len() > 100 { 2 } else { 4 };
         let bola = |ponto: &(f64, f64)| {
             let cor = if ponto.1 < 0.0 { RUIM } else { COMPRA };
-            Circle::new(*ponto, 4, cor.filled())
+            Circle::new(*ponto, raio, cor.filled())
         };
         plano.draw_series(pontos.iter().map(bola))?;
         Ok(())

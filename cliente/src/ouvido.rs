@@ -6,7 +6,8 @@
 //!
 //! - um LF termina a mensagem;
 //! - o começo de uma mensagem conhecida, no meio de um texto, termina a anterior;
-//! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; ou por
+//! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; por
+//!   [`SILENCIO_DA_METADE`], se ainda não diz nada que se entenda; ou por
 //!   [`SILENCIO_DE_QUEM_SEPARA`], se ele já mandou algum LF: é provável que o desta ainda venha, mas
 //!   há quem só termine com LF algumas das mensagens;
 //! - no fim da conexão, o que sobrou de quem separa linhas pode ter sido cortado no meio: só vale se é
@@ -20,8 +21,12 @@ use std::time::Duration;
 use protocolo::Mensagem;
 
 /// Quanto silêncio termina uma mensagem sem fim de linha. Um `send` de poucos bytes chega em um só
-/// segmento; isto é folga para quem manda o texto e o número em dois.
+/// segmento.
 pub const SILENCIO: Duration = Duration::from_millis(20);
+
+/// O mesmo, do que parece só o começo: o algoritmo de Nagle segura o segundo `send` até a confirmação do
+/// primeiro (RFC 9293, 3.7.4), que o Linux pode atrasar em 40 ms.
+pub const SILENCIO_DA_METADE: Duration = Duration::from_millis(120);
 
 /// O mesmo, de quem já mandou um LF: folga para um segmento perdido e retransmitido (RFC 6298: o
 /// prazo mínimo é de 200 ms no Linux).
@@ -55,8 +60,18 @@ impl Ouvido {
 
     /// Em que instante o que sobrou, se nada mais chegar, será uma mensagem inteira.
     pub fn fim_do_silencio(&self) -> Option<Duration> {
-        let silencio = if self.separa_linhas { SILENCIO_DE_QUEM_SEPARA } else { SILENCIO };
-        (!self.bytes.trim_ascii().is_empty()).then(|| self.chegou + silencio)
+        if self.bytes.trim_ascii().is_empty() {
+            return None;
+        }
+        let inteira = !matches!(Mensagem::interpretar(&self.bytes), Mensagem::Outra(_));
+        Some(
+            self.chegou
+                + match () {
+                    () if self.separa_linhas => SILENCIO_DE_QUEM_SEPARA,
+                    () if inteira => SILENCIO,
+                    () => SILENCIO_DA_METADE,
+                },
+        )
     }
 
     /// O silêncio terminou: o que sobrou é uma mensagem, chegada no instante que a acompanha.
@@ -144,6 +159,14 @@ mod testes {
         assert_eq!(ouvido.fim_do_silencio(), Some(ms(7) + SILENCIO));
         ouvido.calou(|quando, m| assert_eq!((quando, m), (ms(7), &b"Estoque atual: 1"[..])));
         assert_eq!(ouvido.fim_do_silencio(), None);
+    }
+
+    #[test]
+    fn o_que_ainda_nao_se_entende_tem_mais_tempo_para_terminar() {
+        let (_, ouvido) = ouvir(&[b"Compra realizada. Estoque restante: "]);
+        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO_DA_METADE));
+        let (_, ouvido) = ouvir(&[b"Compra realizada. Estoque restante: ", b"9"]);
+        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO));
     }
 
     #[test]

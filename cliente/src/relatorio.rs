@@ -110,7 +110,7 @@ impl Relatorio<'_> {
         let mostradas = match parecer.violacoes.len() {
             1 => "Uma.".into(),
             n if n <= VIOLACOES_NA_PAGINA => format!("São {n}, na ordem em que apareceram."),
-            n => format!("São {n}; as primeiras {VIOLACOES_NA_PAGINA} a aparecer:"),
+            n => format!("São {n}; aqui, as primeiras {VIOLACOES_NA_PAGINA} a aparecer."),
         };
         let pagina = Pagina {
             servidor: &opcoes.servidor,
@@ -341,10 +341,15 @@ pub fn violacao_em_json(violacao: &Violacao) -> Value {
 }
 
 fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
+    let ciclos = if resumo.ciclos < resumo.ciclos_previstos {
+        format!("{} de {}", resumo.ciclos, resumo.ciclos_previstos)
+    } else {
+        resumo.ciclos.to_string()
+    };
     let p99 = |percentis: &Option<Percentis>| percentis.map_or("-".into(), |p| formatar(p.p99));
     vec![
         ("usuários ao mesmo tempo", resumo.pico.to_string()),
-        ("ciclos", format!("{} de {}", resumo.ciclos, resumo.ciclos_previstos)),
+        ("ciclos", ciclos),
         ("vendas", resumo.vendas.to_string()),
         ("recusas", resumo.recusas.to_string()),
         ("consultas", resumo.consultas.to_string()),

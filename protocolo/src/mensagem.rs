@@ -106,6 +106,8 @@ impl Mensagem {
     /// Estoque restante: 9.`); para saber se o texto veio letra por letra, compare-o com o que
     /// `Display` dá.
     pub fn interpretar(texto: &[u8]) -> Self {
+        // Quem escreve em C às vezes manda o buffer inteiro: depois do NUL não há texto.
+        let texto = texto.split(|byte| *byte == 0).next().unwrap_or_default();
         let texto = String::from_utf8_lossy(texto.trim_ascii());
         let minusculo = texto.to_lowercase();
         let numero = numero(&minusculo);
@@ -256,6 +258,7 @@ mod testes {
         assert_eq!(ouvir("compra realizada. estoque restante: 9"), compra);
         assert_eq!(ouvir("Compra realizada! Estoque restante: 9."), compra);
         assert_eq!(ouvir("Erro: produto esgotado!"), Mensagem::Esgotado);
+        assert_eq!(ouvir("Estoque atual: 10\0\0lixo: 99"), Mensagem::Estoque(10));
         assert_eq!(ouvir("aviso: acabou"), Mensagem::Aviso("aviso: acabou".into()));
         for outra in [
             "Vendido, sobraram 9",

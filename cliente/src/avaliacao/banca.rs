@@ -30,7 +30,7 @@ const PORTA_PRESA: Duration = Duration::from_secs(65);
 const ENTRE_TENTATIVAS: Duration = Duration::from_millis(10);
 
 /// Quanto se espera pelo que um servidor que já terminou ainda tem por ler no console.
-const ULTIMAS_PALAVRAS: Duration = Duration::from_millis(500);
+const ULTIMAS_PALAVRAS: Duration = Duration::from_secs(2);
 
 /// O que se guarda do console; o resto só se lê, para que o servidor não espere.
 const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
@@ -215,5 +215,60 @@ fn guardar(mut terminal: File, console: &Mutex<Vec<u8>>) {
         let mut console = console.lock().unwrap_or_else(PoisonError::into_inner);
         let cabem = CONSOLE_MAXIMO.saturating_sub(console.len()).min(lidos);
         console.extend_from_slice(&bytes[..cabem]);
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    fn banca(comando: &str) -> Banca {
+        Banca { processo: Some(Processo::iniciar(comando).unwrap()) }
+    }
+
+    /// O console inteiro de um comando que termina.
+    fn tudo(comando: &str) -> Banca {
+        let banca = banca(comando);
+        while !banca.processo.as_ref().unwrap().leitor.is_finished() {
+            thread::sleep(ENTRE_TENTATIVAS);
+        }
+        banca
+    }
+
+    #[test]
+    fn as_ultimas_palavras_sao_a_ultima_linha_que_diz_algo_sem_controle() {
+        for (comando, ultimas) in [
+            ("echo um; echo ' dois '; echo; echo '  '", " (dois)"),
+            ("echo um; echo dois >&2", " (dois)"),
+            (r"printf 'a\033[31mb'", r" (a\u{1b}[31mb)"),
+            ("exit 3", ""),
+            ("cat", ""),
+        ] {
+            assert_eq!(tudo(comando).ultimas_palavras(), ultimas, "{comando}");
+        }
+    }
+
+    #[test]
+    fn o_servidor_pensa_estar_em_um_terminal() {
+        let console = tudo("test -t 1 && test -t 2 && echo sim").console().unwrap();
+        assert_eq!(console.trim(), "sim");
+    }
+
+    #[test]
+    fn do_console_so_se_guarda_o_comeco_e_o_resto_nao_prende_o_servidor() {
+        let console = tudo("head -c 5000000 /dev/zero | tr '\\0' x").console().unwrap();
+        assert_eq!(console.len(), CONSOLE_MAXIMO);
+    }
+
+    #[test]
+    fn quem_terminou_nao_esta_vivo_e_o_que_ja_estava_no_ar_se_supoe_que_sim() {
+        assert!(banca("exec sleep 600").vivo());
+        let mut acabou = banca("exit 0");
+        while acabou.vivo() {
+            thread::sleep(ENTRE_TENTATIVAS);
+        }
+        let mut no_ar = Banca { processo: None };
+        assert!(no_ar.vivo());
+        assert_eq!((no_ar.console(), no_ar.ultimas_palavras()), (None, String::new()));
     }
 }

@@ -4,8 +4,8 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
+use protocolo::Comando;
 use protocolo::terminal::explicar;
-use protocolo::{Comando, Mensagem};
 
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
@@ -50,8 +50,20 @@ pub struct Ouvintes {
     pub espalhamento: Duration,
 }
 
-/// Todos conectam e consultam, um de cada vez; depois compram juntos até ouvir que esgotou. Com `ouvir`,
-/// ficam à espera do AVISO. `estoque` é com quanto o servidor abriu, se ninguém mais compra dele.
+/// Como é uma disputa.
+#[derive(Debug, Clone, Copy)]
+pub struct Regras {
+    /// Quantos compram.
+    pub compradores: usize,
+    /// Quanto se espera que haja à venda: ninguém tenta comprar mais que isso e mais uma.
+    pub ha: u64,
+    /// Com quanto o servidor abriu, se ninguém mais compra dele.
+    pub estoque: Option<u64>,
+    /// Depois de comprar, ficam à espera do AVISO?
+    pub ouvir: bool,
+}
+
+/// Todos conectam e consultam, um de cada vez; depois compram juntos até ouvir que esgotou.
 ///
 /// # Errors
 ///
@@ -59,21 +71,19 @@ pub struct Ouvintes {
 pub fn disputar<'a>(
     mundo: &'a Mundo,
     primeiro: Fregues<'a>,
-    compradores: usize,
-    estoque: Option<u64>,
-    ouvir: bool,
+    regras: Regras,
 ) -> Result<Disputa, String> {
-    let fregueses = reunir(mundo, primeiro, compradores);
+    let fregueses = reunir(mundo, primeiro, regras.compradores);
     let atendidos = fregueses.len();
     if atendidos < 2 {
         let rodada = Rodada { atendidos, ..Rodada::default() };
         return Ok(Disputa { rodada, ..Disputa::default() });
     }
-    let mut fregueses = comprar_juntos(fregueses)?;
+    let mut fregueses = comprar_juntos(fregueses, regras.ha + 1)?;
     if let Some(fregues) = fregueses.first_mut() {
         fregues.pede(Comando::Consultar);
     }
-    if ouvir {
+    if regras.ouvir {
         let limite = mundo.inicio.elapsed() + PRAZO_DO_AVISO;
         fregueses.iter_mut().for_each(|fregues| fregues.espera_aviso(limite));
     }
@@ -84,7 +94,7 @@ pub fn disputar<'a>(
     let historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
     let aviso = ouvintes(&historias, palavras.filter(|_| !exatos));
-    Ok(Disputa { rodada: rodada(atendidos, historias, estoque), aviso, compras })
+    Ok(Disputa { rodada: rodada(atendidos, historias, regras.estoque), aviso, compras })
 }
 
 /// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo
@@ -128,8 +138,8 @@ impl Largada {
     }
 }
 
-/// Todos compram ao mesmo tempo, cada um até ouvir outra coisa que não uma venda.
-fn comprar_juntos(fregueses: Vec<Fregues<'_>>) -> Result<Vec<Fregues<'_>>, String> {
+/// Todos compram ao mesmo tempo.
+fn comprar_juntos(fregueses: Vec<Fregues<'_>>, cada: u64) -> Result<Vec<Fregues<'_>>, String> {
     let quantos = fregueses.len();
     let fila = Mutex::new(fregueses);
     let largada = Largada::default();
@@ -137,7 +147,7 @@ fn comprar_juntos(fregueses: Vec<Fregues<'_>>) -> Result<Vec<Fregues<'_>>, Strin
         let mut fregues = fila.lock().unwrap_or_else(PoisonError::into_inner).pop();
         largada.esperar();
         if let Some(fregues) = &mut fregues {
-            while let Some(Mensagem::Compra { restante: 1.. }) = fregues.pede(Comando::Comprar) {}
+            fregues.compra_tudo(cada);
         }
         fregues
     };

@@ -117,7 +117,9 @@ impl<'a> Fregues<'a> {
         let bytes = [comando.nome(), self.mundo.fim_de_linha.bytes()].concat();
         let enviada = self.mundo.inicio.elapsed();
         self.manda(&bytes);
+        // Uma mensagem que ninguém pediu pode ter chegado antes: passa pela resposta, e o tempo não volta.
         let chegada = self.espera_resposta(enviada + PRAZO);
+        let chegada = chegada.map(|(quando, texto)| (quando.max(enviada), texto));
         let compra = comando == Comando::Comprar;
         let mensagem = chegada.as_ref().map(|(_, texto)| Mensagem::interpretar(texto.as_bytes()));
         let resposta = chegada.as_ref().zip(mensagem.as_ref()).map(|((quando, _), mensagem)| {
@@ -129,6 +131,16 @@ impl<'a> Fregues<'a> {
         let resposta = chegada.map(|(_, texto)| texto);
         self.trocas.push(Troca { comando, resposta, demora: fim - enviada });
         mensagem
+    }
+
+    /// Compra até ouvir que foi a última, ou outra coisa que não uma venda; no máximo `quantas`, que um
+    /// servidor pode nunca dizer que acabou.
+    pub fn compra_tudo(&mut self, quantas: u64) {
+        for _ in 0..quantas {
+            let Some(Mensagem::Compra { restante: 1.. }) = self.pede(Comando::Comprar) else {
+                return;
+            };
+        }
     }
 
     fn espera_resposta(&mut self, limite: Duration) -> Option<(Duration, String)> {

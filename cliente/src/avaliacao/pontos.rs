@@ -288,3 +288,272 @@ pub fn broadcast(vistas: &Evidencias) -> Extra {
 fn curto(texto: &str) -> String {
     texto.trim().chars().take(100).flat_map(char::escape_debug).collect()
 }
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use crate::parecer::{Leitura, Que, Regra, Violacao};
+    use protocolo::Comando;
+    use std::time::Duration;
+
+    const DEMORA: Duration = Duration::from_millis(1);
+
+    fn soma(conferencias: &[Conferencia]) -> (f64, f64) {
+        let pontos = conferencias.iter().map(|c| c.pontos).sum();
+        (pontos, conferencias.iter().map(|c| c.de).sum())
+    }
+
+    #[track_caller]
+    fn valem(conferencias: &[Conferencia], esperados: &[f64]) {
+        let pontos: Vec<f64> = conferencias.iter().map(|c| c.pontos).collect();
+        let iguais = pontos.iter().zip(esperados).all(|(a, b)| (a - b).abs() < 1e-9);
+        assert!(iguais && pontos.len() == esperados.len(), "{conferencias:#?}");
+    }
+
+    fn troca(comando: Comando, resposta: &str) -> Troca {
+        Troca { comando, resposta: Some(resposta.into()), demora: DEMORA }
+    }
+
+    fn violacao(regra: Regra) -> Violacao {
+        let leitura =
+            Leitura { usuario: 1, inicio: Duration::ZERO, fim: DEMORA, que: Que::Venda, valor: 3 };
+        Violacao { regra, quando: DEMORA, provas: vec![leitura, leitura] }
+    }
+
+    fn rodada(regras: &[Regra]) -> Rodada {
+        let contradicoes = regras.iter().copied().map(violacao).collect();
+        Rodada { atendidos: 50, vendas: 10, recusas: 50, sem_resposta: 0, contradicoes }
+    }
+
+    /// O que se vê de um servidor em que nada está errado.
+    fn certas() -> Evidencias {
+        let consulta = |n| troca(Comando::Consultar, &format!("Estoque atual: {n}"));
+        let compra =
+            |n| troca(Comando::Comprar, &format!("Compra realizada. Estoque restante: {n}"));
+        let conversa = Conversa {
+            inicial: Some(10),
+            consultas: vec![consulta(10), consulta(0)],
+            compras: (0..10).rev().map(compra).collect(),
+            recusas: vec![troca(Comando::Comprar, "ERRO: Produto esgotado")],
+            contradicao: None,
+            porta: Some(54321),
+            console: Some("[14:05:09] 127.0.0.1:54321 comando\n".repeat(13)),
+        };
+        let respondido = Some(consulta(10));
+        Evidencias {
+            conversa,
+            atras_do_calado: respondido.clone(),
+            atras_da_metade: respondido,
+            rodadas: vec![rodada(&[]); 4],
+            aviso: Ouvintes { conectados: 50, ouviram: 50, ..Ouvintes::default() },
+            robustez: provocacoes([true; 3]),
+        }
+    }
+
+    fn provocacoes(passaram: [bool; 3]) -> Vec<(Provocacao, Result<(), String>)> {
+        let provocacoes = [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo];
+        let resultado = |passou: bool| if passou { Ok(()) } else { Err("caiu".into()) };
+        provocacoes.into_iter().zip(passaram.map(resultado)).collect()
+    }
+
+    #[test]
+    fn os_pesos_sao_os_do_enunciado_certo_ou_errado() {
+        let certas = certas();
+        let erradas = Evidencias { robustez: provocacoes([false; 3]), ..Evidencias::default() };
+        for (vistas, fracao) in [(certas, 1.0), (erradas, 0.0)] {
+            assert_eq!(soma(&multithreading(&vistas, 50)), (3.0 * fracao, 3.0));
+            assert_eq!(soma(&exclusao_mutua(&vistas.rodadas, 50)), (4.0 * fracao, 4.0));
+            assert_eq!(soma(&robustez(&vistas.robustez)), (fracao, 1.0));
+            let (pontos, de) = soma(&protocolo(&vistas, 10));
+            assert!((pontos - 2.0 * fracao).abs() < 1e-9 && (de - 2.0).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn quem_bloqueia_atras_do_calado_perde_a_metade_e_atras_da_metade_um_sexto() {
+        let certas = certas();
+        let sem_calado = Evidencias { atras_do_calado: None, ..certas };
+        valem(&multithreading(&sem_calado, 50), &[0.0, 0.5, 1.0]);
+        let sem_metade = Evidencias { atras_da_metade: None, ..self::certas() };
+        valem(&multithreading(&sem_metade, 50), &[1.5, 0.0, 1.0]);
+        assert!(multithreading(&sem_metade, 50)[1].viu.contains("nenhuma resposta em 3,00 s"));
+    }
+
+    #[test]
+    fn os_atendidos_valem_em_proporcao_e_vale_a_pior_rodada() {
+        for (atendidos, pontos) in
+            [(50, 1.0), (26, 25.0 / 49.0), (2, 1.0 / 49.0), (1, 0.0), (0, 0.0)]
+        {
+            let mut vistas = certas();
+            vistas.rodadas[2].atendidos = atendidos;
+            valem(&multithreading(&vistas, 50), &[1.5, 0.5, pontos]);
+        }
+    }
+
+    #[test]
+    fn uma_venda_a_mais_custa_tudo_e_outra_contradicao_pelo_menos_a_metade() {
+        let limpa = || rodada(&[]);
+        let sumiu = Regra::UnidadeSumiu { restaria: 3, quantas: 1 };
+        let recusa = Regra::RecusaIndevida { restaria: 3, quantas: 1 };
+        let casos: [(&[Regra], f64, &str); 7] = [
+            (&[], 4.0, "40 vendas em 4 rodadas, nenhuma contradição"),
+            (&[Regra::VendaRepetida], 0.0, "em 1 de 4 rodadas (na pior, 10 vendas)"),
+            (&[Regra::EstoqueNegativo], 0.0, "vendeu a mais"),
+            (&[sumiu, Regra::VendaRepetida], 0.0, "vendeu a mais"),
+            (&[Regra::EstoqueSubiu], 1.5, "em 1 de 4 rodadas, sem vender a mais"),
+            (&[sumiu], 1.5, "sem vender a mais"),
+            (&[recusa], 1.5, "sem vender a mais"),
+        ];
+        for (regras, pontos, frase) in casos {
+            let rodadas = [limpa(), limpa(), rodada(regras), limpa()];
+            let conferencias = exclusao_mutua(&rodadas, 50);
+            valem(&conferencias, &[pontos]);
+            assert!(conferencias[0].viu.contains(frase), "{}", conferencias[0].viu);
+        }
+        valem(&exclusao_mutua(&[rodada(&[sumiu])], 50), &[0.0]);
+    }
+
+    #[test]
+    fn o_que_nao_foi_disputado_nao_prova_a_exclusao() {
+        let sozinho = Rodada { atendidos: 1, ..rodada(&[]) };
+        let mudos = Rodada { vendas: 0, recusas: 0, sem_resposta: 50, ..rodada(&[]) };
+        let esgotado = Rodada { vendas: 0, ..rodada(&[]) };
+        for (rodada, frase) in [
+            (sozinho, "dois clientes atendidos ao mesmo tempo"),
+            (mudos, "não são as do enunciado"),
+            (esgotado, "nada havia a vender"),
+        ] {
+            let conferencias = exclusao_mutua(&[rodada], 50);
+            valem(&conferencias, &[0.0]);
+            assert!(conferencias[0].viu.contains(frase), "{}", conferencias[0].viu);
+        }
+        // Dois já disputam, e bastam mais respostas que silêncios.
+        let dois = Rodada { atendidos: 2, vendas: 3, recusas: 0, sem_resposta: 2, ..rodada(&[]) };
+        valem(&exclusao_mutua(std::slice::from_ref(&dois), 2), &[4.0]);
+        valem(&exclusao_mutua(&[Rodada { sem_resposta: 3, ..dois }], 2), &[0.0]);
+    }
+
+    #[test]
+    fn o_texto_vale_letra_por_letra_ou_metade_ou_nada() {
+        let casos = [
+            (Some("Estoque atual: 10"), 0.6, "'Estoque atual: 10', letra por letra"),
+            (Some("estoque atual: 10"), 0.3, "o sentido é o de 'Estoque atual: 10'"),
+            (Some("Tenho 10"), 0.0, "esperava 'Estoque atual: 10', e veio 'Tenho 10'"),
+            (Some("Compra realizada. Estoque restante: 9"), 0.0, "esperava"),
+            (None, 0.0, "a conexão fechou antes da resposta"),
+        ];
+        for (resposta, pontos, frase) in casos {
+            let mut vistas = certas();
+            vistas.conversa.consultas[1].resposta = resposta.map(String::from);
+            let conferencias = protocolo(&vistas, 10);
+            valem(&conferencias, &[0.2, pontos, 0.6, 0.6]);
+            assert!(conferencias[1].viu.contains(frase), "{}", conferencias[1].viu);
+        }
+        let mut vistas = certas();
+        vistas.conversa.recusas[0].resposta = None;
+        vistas.conversa.recusas[0].demora = PRAZO;
+        let conferencias = protocolo(&vistas, 10);
+        valem(&conferencias, &[0.2, 0.6, 0.6, 0.0]);
+        assert_eq!(conferencias[3].viu, "ficou sem resposta em 3,00 s");
+    }
+
+    #[test]
+    fn o_estoque_inicial_e_os_numeros_que_nao_batem_tem_o_seu_preco() {
+        let mut vistas = certas();
+        valem(&protocolo(&vistas, 5), &[0.0, 0.6, 0.6, 0.6]);
+        vistas.conversa.contradicao = Some(violacao(Regra::VendaRepetida));
+        let conferencias = protocolo(&vistas, 10);
+        valem(&conferencias, &[0.2, 0.6, 0.0, 0.6]);
+        assert!(conferencias[2].viu.contains("os números não batem: a mesma unidade"));
+        vistas.conversa = Conversa::default();
+        let conferencias = protocolo(&vistas, 10);
+        valem(&conferencias, &[0.0; 4]);
+        assert_eq!(
+            (&*conferencias[0].viu, &*conferencias[3].viu),
+            ("não se entendeu", "não se chegou a ver")
+        );
+    }
+
+    #[test]
+    fn o_texto_de_um_desconhecido_vem_curto_e_sem_controle() {
+        let mut vistas = certas();
+        vistas.conversa.consultas[0].resposta = Some(format!("\u{1b}[2J{}", "x".repeat(500)));
+        let viu = &protocolo(&vistas, 10)[1].viu;
+        assert!(viu.contains(r"\u{1b}[2Jxxx") && viu.len() < 200, "{viu}");
+    }
+
+    #[test]
+    fn cair_de_um_jeito_custa_a_robustez_inteira() {
+        for passaram in [[false, true, true], [true, false, true], [true, true, false]] {
+            let conferencias = robustez(&provocacoes(passaram));
+            valem(&conferencias, &[0.0; 3]);
+            for (conferencia, passou) in conferencias.iter().zip(passaram) {
+                assert_eq!(conferencia.viu == "caiu", !passou);
+                assert_eq!(conferencia.viu.contains("cai de outro modo"), passou);
+            }
+        }
+        valem(&robustez(&provocacoes([true; 3])), &[0.5, 0.25, 0.25]);
+    }
+
+    #[test]
+    fn o_log_pede_hora_ip_e_porta_em_uma_linha_por_comando() {
+        use Estado::{Cumprido, EmParte, NaoCumprido};
+        let casos = [
+            ("[2026-02-24 14:05:09.123] 127.0.0.1:54321 COMPRAR", Cumprido),
+            ("14:05:09 ('127.0.0.1', 54321) COMPRAR", Cumprido),
+            ("Tue Feb 24 9:05:09 2026 ::1 54321", Cumprido),
+            ("1771941909.12 localhost:54321", Cumprido),
+            ("1771941909123 127.0.0.1:54321", Cumprido),
+            ("127.0.0.1:54321 COMPRAR", EmParte),
+            ("[140383323850432] 127.0.0.1:54321", EmParte),
+            ("tel. 9999999999 127.0.0.1:54321", EmParte),
+            ("2026-02-24 127.0.0.1:54321", EmParte),
+            ("14:05 127.0.0.1:54321", EmParte),
+            ("14:05:09 54321 COMPRAR", NaoCumprido),
+            ("14:05:09 127.0.0.1 COMPRAR", NaoCumprido),
+            ("14:05:09 127.0.0.1:154321 COMPRAR", NaoCumprido),
+            ("14:05:09.543217 127.0.0.1:40000", NaoCumprido),
+            ("", NaoCumprido),
+        ];
+        for (linha, esperado) in casos {
+            let mut vistas = certas();
+            vistas.conversa.console =
+                Some(format!("Conectado\n{}", format!("{linha}\n").repeat(13)));
+            assert_eq!(log(&vistas).estado, esperado, "{linha}");
+            // Doze linhas não são uma para cada um dos treze comandos.
+            vistas.conversa.console = Some(format!("{linha}\n").repeat(12));
+            assert_eq!(log(&vistas).estado, NaoCumprido, "{linha}");
+        }
+        let mut vistas = certas();
+        vistas.conversa.console = None;
+        assert_eq!(log(&vistas).estado, Estado::NaoAvaliado);
+        vistas.conversa =
+            Conversa { porta: Some(1), console: Some("1".into()), ..Conversa::default() };
+        assert_eq!(log(&vistas).estado, NaoCumprido, "nenhum comando não é um log");
+    }
+
+    #[test]
+    fn o_broadcast_vai_a_todos_ou_a_todos_menos_o_comprador_e_em_ordem() {
+        use Estado::{Cumprido, EmParte, NaoAvaliado, NaoCumprido};
+        let todos = || Ouvintes { conectados: 50, ouviram: 50, ..Ouvintes::default() };
+        let palavras = Some("AVISO: acabou\u{7}".to_owned());
+        let casos = [
+            (todos(), Cumprido, "chegou a 50 de 50"),
+            (Ouvintes { outras_palavras: palavras, ..todos() }, Cumprido, r"'AVISO: acabou\u{7}'"),
+            (Ouvintes { ouviram: 49, menos_o_comprador: true, ..todos() }, Cumprido, "49 de 50"),
+            (Ouvintes { ouviram: 49, ..todos() }, EmParte, "49 de 50"),
+            (Ouvintes { desordem: Some("repetiu".into()), ..todos() }, EmParte, "; mas repetiu"),
+            (Ouvintes { ouviram: 1, so_o_comprador: true, ..todos() }, NaoCumprido, "só chegou"),
+            (Ouvintes { ouviram: 0, ..todos() }, NaoCumprido, "não chegou a ninguém"),
+            (Ouvintes::default(), NaoCumprido, "não chegou a ninguém"),
+        ];
+        for (aviso, estado, frase) in casos {
+            let extra = broadcast(&Evidencias { aviso, ..certas() });
+            assert_eq!(extra.estado, estado, "{}", extra.viu);
+            assert!(extra.viu.contains(frase), "{}", extra.viu);
+        }
+        let mut vistas = certas();
+        vistas.rodadas[0].vendas = 0;
+        assert_eq!(broadcast(&vistas).estado, NaoAvaliado);
+    }
+}

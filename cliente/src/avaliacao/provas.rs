@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use protocolo::{Comando, Mensagem};
 
 use super::banca::{Banca, Quem};
-use super::disputa::{Disputa, Ouvintes, disputar};
+use super::disputa::{Disputa, Ouvintes, Regras, disputar};
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
 use super::pontos::linhas_da_porta;
@@ -16,6 +16,9 @@ use crate::parecer::Violacao;
 
 /// Quantas provas há além das rodadas de disputa.
 pub const OUTRAS_PROVAS: u64 = 5;
+
+/// Quantas unidades se compram, por mais que o servidor diga ter.
+const ESTOQUE_MAXIMO: u64 = 1000;
 
 /// Quanto se espera, depois de uma provocação, que o servidor caia por causa dela.
 const TEMPO_DE_CAIR: Duration = Duration::from_millis(200);
@@ -154,7 +157,7 @@ impl<'a> Sala<'a> {
         };
         let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.estoque);
         if !self.no_ar() && consultada.is_some() {
-            for _ in 0..ha.min(1000) {
+            for _ in 0..ha.min(ESTOQUE_MAXIMO) {
                 fregues.pede(Comando::Comprar);
             }
             fregues.pede(Comando::Comprar);
@@ -164,7 +167,9 @@ impl<'a> Sala<'a> {
             fregues.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
         let deviam = compras.len().saturating_sub(1);
         let console = console_com(&banca, porta, fregues.trocas.len());
-        let historia = fregues.conta(1);
+        let mut historia = fregues.conta(1);
+        // O AVISO é um extra, como nas disputas.
+        historia.presencas.iter_mut().for_each(|presenca| presenca.avisos.clear());
         let parecer = auditar(&[historia], inicial.and_then(|n| u64::try_from(n).ok()));
         let contradicao = parecer.violacoes.into_iter().find(|v| v.regra.do_estoque());
         let (compras, recusas) = compras.split_at(deviam);
@@ -185,10 +190,14 @@ impl<'a> Sala<'a> {
     fn disputar(self, primeira: bool, vistas: &mut Evidencias) -> Result<(), String> {
         let (_banca, primeiro) = self.abrir()?;
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
-        let inicial = vistas.conversa.inicial.filter(|_| !self.no_ar());
-        let estoque = inicial.and_then(|n| u64::try_from(n).ok());
-        let Disputa { rodada, aviso, compras } =
-            disputar(self.mundo, primeiro, self.opcoes.compradores, estoque, primeira)?;
+        let lido = vistas.conversa.inicial.and_then(|n| u64::try_from(n).ok());
+        let regras = Regras {
+            compradores: self.opcoes.compradores,
+            ha: lido.unwrap_or(self.opcoes.estoque).min(ESTOQUE_MAXIMO),
+            estoque: lido.filter(|_| !self.no_ar()),
+            ouvir: primeira,
+        };
+        let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, regras)?;
         vistas.rodadas.push(rodada);
         if primeira {
             vistas.aviso = aviso;
@@ -219,12 +228,16 @@ impl<'a> Sala<'a> {
         if !banca.vivo() {
             return Ok(Err("o servidor terminou".into()));
         }
+        // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
+        if !self.no_ar() {
+            testemunha.compra_tudo(self.opcoes.estoque + 1);
+        }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
             return Ok(Err("quem já estava conectado deixou de ser atendido".into()));
         }
         drop(testemunha);
         let atendido = Fregues::conectar(self.mundo)
-            .is_ok_and(|mut novo| novo.pede(Comando::Consultar).is_some());
+            .is_ok_and(|mut novo| novo.pede(Comando::Comprar).is_some());
         Ok(if atendido && banca.vivo() {
             Ok(())
         } else {
