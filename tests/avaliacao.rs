@@ -9,7 +9,7 @@
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -415,20 +415,63 @@ fn cair_com_bytes_que_nao_sao_texto_custa_toda_a_robustez() {
     laudo.confere([3.0, 4.0, 2.0, 0.0], SEM_LOG, &["o servidor terminou"]);
 }
 
+#[test]
+fn deixar_compras_sem_resposta_custa_a_parte_delas() {
+    let Some(python) = python() else { return };
+    // Na recusa, em vez de responder, volta a ouvir.
+    let calar = "pass";
+    let Some((_pasta, caminho)) =
+        variante("em_dois_envios.py", "responder(conexao, \"ERRO: Produto esgotado\")", calar)
+    else {
+        return;
+    };
+    let porta = porta_livre();
+    let laudo = avaliar_comando(&format!("exec '{python}' '{caminho}' {porta}"), porta, BREVE);
+    let exclusao = laudo.pontos()[1];
+    assert!(exclusao > 0.0 && exclusao < 4.0, "{}", laudo.fim.saida);
+    assert!(laudo.viu().contains("compras ficaram sem resposta"), "{}", laudo.viu());
+}
+
+#[test]
+fn sem_terminal_de_controle_a_avaliacao_nao_morre_com_o_do_servidor() {
+    let porta = porta_livre();
+    let servidor = format!("exec '{}' --porta {porta}", binario("servidor").display());
+    let mut setsid = Command::new("setsid");
+    setsid.arg("--wait").arg(binario("cliente"));
+    setsid.args(["avaliar", "--iniciar", &servidor, "--porta", &porta.to_string()]);
+    setsid.args(BREVE.split(' '));
+    setsid.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let fim = Processo::iniciar(setsid).termino_em(PRAZO_DA_AVALIACAO);
+    assert_eq!(fim.codigo, Some(0), "{fim:?}");
+}
+
+#[test]
+fn o_aviso_que_nem_comeca_por_aviso_tambem_vale() {
+    let Some(python) = python() else { return };
+    let Some((_pasta, caminho)) =
+        variante("por_linhas.py", "AVISO: O estoque acabou de esgotar!", "Pessoal, acabou!")
+    else {
+        return;
+    };
+    let porta = porta_livre();
+    let laudo = avaliar_comando(&format!("exec '{python}' '{caminho}' {porta}"), porta, BREVE);
+    laudo.confere(TUDO, SEM_LOG, &["em outras palavras: 'Pessoal, acabou!'"]);
+}
+
 // Fora da atividade: não valem pontos, e o avaliador nem para nem quebra.
 
 #[test]
 fn um_servidor_que_sauda_ou_fecha_a_cada_resposta_tem_um_laudo() {
     let Some(_) = python() else { return };
-    for (trecho, outro) in [
-        ("print(f\"Conectado por {addr}\")", "conn.sendall(b'Bem-vindo!')"),
-        ("conn.sendall(resposta.encode())", "conn.sendall(resposta.encode()); break"),
+    for (trecho, outro, exclusao) in [
+        ("print(f\"Conectado por {addr}\")", "conn.sendall(b'Bem-vindo!')", 4.0),
+        ("conn.sendall(resposta.encode())", "conn.sendall(resposta.encode()); break", 0.0),
     ] {
         let Some((_pasta, caminho)) = variante("basico.py", trecho, outro) else { return };
         let porta = porta_livre();
         let comando = format!("exec '{}' '{caminho}' {porta}", python().unwrap_or_default());
         let laudo = avaliar_comando(&comando, porta, BREVE);
-        assert_eq!(laudo.pontos()[..2], [3.0, 0.0], "{}", laudo.fim.saida);
+        assert_eq!(laudo.pontos()[..2], [3.0, exclusao], "{}", laudo.fim.saida);
     }
 }
 

@@ -134,7 +134,6 @@ fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
         "--exigir p101(comprar)<1s",
         "--exigir p99(comprar)<50",
         "--exigir p99(comprar)=>50ms",
-        "--exigir falhas==0",
         "--exigir falhas=muitas",
         "--exigir vazao>1s",
         "--exigir falhas=0 --exigir <1",

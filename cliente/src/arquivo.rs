@@ -6,8 +6,8 @@
 //! iguais e seguidas do mesmo usuário, só a primeira a terminar e a última a começar podem contradizer
 //! alguém. Guarda-se, assim, uma por venda e duas por valor que cada um viu, até [`GUARDADAS_MAXIMAS`].
 //!
-//! Na memória: até `LOTE` operações por usuário e as guardadas, com cerca de 80 bytes cada (320 MB se
-//! todas as guardadas couberem, o que pede quatro milhões de vendas).
+//! Na memória, cerca de 80 bytes cada: até `LOTE` por usuário, e as guardadas (80 MB, se tantas se
+//! venderem). No fim, a auditoria e os relatórios usam outro tanto por algumas vezes, e devolvem.
 
 use std::io;
 use std::time::Duration;
@@ -19,7 +19,10 @@ use crate::medidas::Medidas;
 pub const LOTE: usize = 256;
 
 /// Quantas operações ficam para a auditoria, ao todo. As outras ainda entram nas contas e no CSV.
-pub const GUARDADAS_MAXIMAS: usize = 4_000_000;
+pub const GUARDADAS_MAXIMAS: usize = 1_000_000;
+
+/// As primeiras de cada usuário ficam todas: são as que o relatório desenha.
+pub const PRIMEIRAS: usize = 8;
 
 /// O arquivo de uma simulação.
 pub struct Arquivo {
@@ -61,6 +64,10 @@ impl Arquivo {
     pub fn receber(&mut self, usuario: usize, lote: Vec<Operacao>) {
         for operacao in lote {
             self.anotar(usuario, &operacao);
+            // Uma consulta sem resposta que se entenda não diz nada à auditoria.
+            if !operacao.compra && operacao.em_duvida() {
+                continue;
+            }
             let Some(guardadas) = self.guardadas.get_mut(usuario.wrapping_sub(1)) else { continue };
             if tomar_o_lugar(guardadas, &operacao) {
                 continue;
@@ -91,6 +98,7 @@ impl Arquivo {
                 csv.avisos(historia);
             }
             if let Some(guardadas) = self.guardadas.get_mut(historia.usuario.wrapping_sub(1)) {
+                historia.resumida = guardadas.len() > PRIMEIRAS;
                 guardadas.append(&mut historia.operacoes);
                 historia.operacoes = std::mem::take(guardadas);
             }
@@ -110,7 +118,8 @@ fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
         _ => false,
     };
     let do_mesmo_pedido = |outra: &&mut Operacao| outra.compra == nova.compra;
-    let mut ultimas = guardadas.iter_mut().rev().take(4).filter(do_mesmo_pedido);
+    let depois_das_primeiras = guardadas.iter_mut().skip(PRIMEIRAS);
+    let mut ultimas = depois_das_primeiras.rev().take(4).filter(do_mesmo_pedido);
     match (ultimas.next(), ultimas.next()) {
         (Some(ultima), Some(anterior)) if leu_o_mesmo(ultima) && leu_o_mesmo(anterior) => {
             *ultima = nova.clone();

@@ -60,6 +60,13 @@ fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
     let mut leituras = Vec::with_capacity(quantas);
     for historia in historias {
         let usuario = historia.usuario;
+        // Quase ninguém tem: depois de um, uma resposta pode ter atendido um pedido anterior.
+        let desencontros: Vec<(u32, Duration)> =
+            historia.presencas.iter().filter_map(|p| Some((p.numero, p.desencontro?))).collect();
+        let desencontro = |conexao: u32| {
+            let achado = desencontros.iter().find(|(numero, _)| *numero == conexao);
+            achado.map_or(Duration::MAX, |(_, desde)| *desde)
+        };
         for operacao in &historia.operacoes {
             let Some((fim, desfecho)) = &operacao.resposta else { continue };
             let (que, valor) = match desfecho {
@@ -68,7 +75,8 @@ fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
                 Desfecho::Recusado => (Que::Recusa, 0),
                 Desfecho::Estranho(_) => continue,
             };
-            leituras.push(Leitura { usuario, inicio: operacao.enviada, fim: *fim, que, valor });
+            let inicio = operacao.enviada.min(desencontro(operacao.presenca));
+            leituras.push(Leitura { usuario, inicio, fim: *fim, que, valor });
         }
         let avisos = historia.presencas.iter().flat_map(|presenca| &presenca.avisos);
         leituras.extend(avisos.map(|aviso| leitura_do_aviso(usuario, *aviso)));

@@ -22,6 +22,7 @@ mod pontos;
 mod provas;
 
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -34,21 +35,30 @@ use fregues::Mundo;
 use laudo::{Item, Laudo};
 use provas::{Evidencias, Sala};
 
-/// Avalia o servidor que as opções dizem; `None` se foi interrompida.
+/// Avalia o servidor que as opções dizem; `None` se foi interrompida. O laudo cita `comando`, que a repete.
 ///
 /// # Errors
 ///
 /// O servidor não abre, ou não se chega a ele.
-pub fn avaliar(opcoes: &OpcoesDaAvaliacao) -> Result<Option<Laudo>, String> {
+pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Laudo>, String> {
     // Cada comprador é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let parada = Parada::ao_sinal()
+    let aberto = Arc::new(Mutex::new(None));
+    // No Ctrl-C o servidor cai na hora: um segundo Ctrl-C já não o encontra para deixá-lo órfão.
+    let do_sinal = Arc::clone(&aberto);
+    let derrubar = move || {
+        let grupo = do_sinal.lock().unwrap_or_else(PoisonError::into_inner);
+        grupo.into_iter().for_each(banca::derrubar);
+    };
+    let parada = Parada::ao_sinal(derrubar)
         .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
     let mut mundo = Mundo {
         quem: opcoes.iniciar.clone().map_or(Quem::NoAr, Quem::Comando),
         endereco: endereco(opcoes)?,
         espera: opcoes.espera,
+        aberto,
         fim_de_linha: FimDeLinha::Lf,
+        respostas_estranhas: Arc::default(),
         inicio: Instant::now(),
         parada,
     };
@@ -63,7 +73,7 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao) -> Result<Option<Laudo>, String> {
         reunidas => reunidas?,
     };
     barra.finish_and_clear();
-    Ok((!mundo.parada.pedida()).then(|| laudo(opcoes, evidencias)))
+    Ok((!mundo.parada.pedida()).then(|| laudo(opcoes, evidencias, comando)))
 }
 
 fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, String> {
@@ -91,7 +101,7 @@ fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
     barra
 }
 
-fn laudo(opcoes: &OpcoesDaAvaliacao, evidencias: Evidencias) -> Laudo {
+fn laudo(opcoes: &OpcoesDaAvaliacao, evidencias: Evidencias, comando: String) -> Laudo {
     let item = |nome, conferencias| Item { nome, conferencias };
     let itens = vec![
         item("Multithreading", pontos::multithreading(&evidencias, opcoes.compradores)),
@@ -117,6 +127,7 @@ fn laudo(opcoes: &OpcoesDaAvaliacao, evidencias: Evidencias) -> Laudo {
     }
     Laudo {
         servidor: opcoes.iniciar.clone().or(opcoes.servidor.clone()).unwrap_or_default(),
+        comando,
         itens,
         extras: vec![pontos::log(&evidencias), pontos::broadcast(&evidencias)],
         rodadas: evidencias.rodadas,

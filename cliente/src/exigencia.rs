@@ -97,11 +97,12 @@ impl Exigencia {
 }
 
 fn ler_comparacao(texto: &str) -> (Comparacao, &str) {
-    const TODAS: [(&str, Comparacao); 5] = [
+    const TODAS: [(&str, Comparacao); 6] = [
         ("<=", Comparacao::MenorOuIgual),
         (">=", Comparacao::MaiorOuIgual),
         ("<", Comparacao::Menor),
         (">", Comparacao::Maior),
+        ("==", Comparacao::Igual),
         ("=", Comparacao::Igual),
     ];
     TODAS
@@ -212,6 +213,7 @@ mod testes {
         assert_eq!(ler(" P99( comprar ) <= 1s "), Ok((p99, Comparacao::MenorOuIgual, 1.0)));
         let maximo = Metrica::Latencia { quantil: 1.0, compra: false };
         assert_eq!(ler("max(consultar)>1us"), Ok((maximo, Comparacao::Maior, 1e-6)));
+        assert_eq!(ler("falhas==0"), ler("falhas=0"));
         assert_eq!(ler("falhas=0"), Ok((Metrica::Falhas, Comparacao::Igual, 0.0)));
         assert_eq!(ler("vazao>=0,5"), Ok((Metrica::Vazao, Comparacao::MaiorOuIgual, 0.5)));
         for errada in [

@@ -12,9 +12,9 @@ use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use crate::historia::{Desfecho, Historia, Operacao};
+use crate::arquivo::PRIMEIRAS;
+use crate::historia::{Desfecho, Historia, Operacao, Presenca, Simulacao};
 use crate::medidas::{Latencias, Medidas};
-use crate::resumo::avisos;
 
 const TEXTO: RGBColor = RGBColor(0x1f, 0x23, 0x28);
 const GRADE: RGBColor = RGBColor(0xe1, 0xe4, 0xe8);
@@ -169,8 +169,31 @@ pub struct Venda {
     pub restante: i128,
 }
 
-/// As vendas, na ordem em que o estoque desceu.
-pub fn vendas(historias: &[Historia]) -> Vec<Venda> {
+/// O que os gráficos desenham, calculado uma vez.
+#[derive(Debug)]
+pub struct Dados<'a> {
+    historias: &'a [Historia],
+    medidas: &'a Medidas,
+    /// As vendas, na ordem em que o estoque desceu.
+    pub vendas: Vec<Venda>,
+    /// Quando a resposta da venda da última unidade chegou ao comprador.
+    pub esgotamento: Option<Duration>,
+    /// Os usuários que se desenham.
+    pub amostra: Vec<&'a Historia>,
+}
+
+impl<'a> Dados<'a> {
+    /// Os dados de uma simulação.
+    pub fn de(simulacao: &'a Simulacao) -> Self {
+        let Simulacao { historias, medidas, .. } = simulacao;
+        let vendas = vendas(historias);
+        let ultimas = vendas.iter().filter(|venda| venda.restante == 0);
+        let esgotamento = ultimas.map(|venda| venda.chegou).min();
+        Dados { historias, medidas, vendas, esgotamento, amostra: amostra(historias) }
+    }
+}
+
+fn vendas(historias: &[Historia]) -> Vec<Venda> {
     let venda = |operacao: &Operacao| match operacao.resposta {
         Some((chegou, Desfecho::Comprou(restante))) => {
             Some(Venda { instante: operacao.enviada, chegou, restante })
@@ -189,59 +212,153 @@ pub fn vendas(historias: &[Historia]) -> Vec<Venda> {
     vendas
 }
 
-/// O estoque descendo, venda a venda, até pouco depois da última.
-pub fn estoque(historias: &[Historia], tela: Tela) -> String {
-    let vendas = rarear(&vendas(historias));
-    let restantes = || vendas.iter().map(|venda| venda.restante);
-    let (Some(fim), Some(menor), Some(maior)) =
-        (vendas.iter().map(|venda| venda.instante).max(), restantes().min(), restantes().max())
-    else {
-        return String::new();
-    };
-    let ate = segundos(fim) * 1.08;
-    let (menor, maior) = (menor.min(0) as f64, maior as f64 + 1.0);
-    let ponto = |venda: &Venda| (segundos(venda.instante), venda.restante as f64);
-    let pontos: Vec<(f64, f64)> = vendas.iter().map(ponto).collect();
-    desenhar(tela, 300, |quadro| {
-        let margem = (maior - menor) * 0.05;
-        let eixo = Eixo::novo(menor - margem..maior + margem, &rotulo_inteiro);
-        let mut plano = plano(quadro, tela, desde_zero(ate), eixo)?;
-        let degraus = em_degraus(maior, &pontos, ate);
-        plano.draw_series(LineSeries::new(degraus, COMPRA.stroke_width(2)))?;
-        let raio = if pontos.len() > 100 { 2 } else { 4 };
-        let bola = |ponto: &(f64, f64)| {
-            let cor = if ponto.1 < 0.0 { RUIM } else { COMPRA };
-            Circle::new(*ponto, raio, cor.filled())
+impl Dados<'_> {
+    /// O estoque descendo, venda a venda, até pouco depois da última.
+    pub fn estoque(&self, tela: Tela) -> String {
+        let vendas = rarear(&self.vendas);
+        let restantes = || vendas.iter().map(|venda| venda.restante);
+        let (Some(fim), Some(menor), Some(maior)) =
+            (vendas.iter().map(|venda| venda.instante).max(), restantes().min(), restantes().max())
+        else {
+            return String::new();
         };
-        plano.draw_series(pontos.iter().map(bola))?;
-        Ok(())
-    })
-}
+        let ate = segundos(fim) * 1.08;
+        let (menor, maior) = (menor.min(0) as f64, maior as f64 + 1.0);
+        let ponto = |venda: &Venda| (segundos(venda.instante), venda.restante as f64);
+        let pontos: Vec<(f64, f64)> = vendas.iter().map(ponto).collect();
+        desenhar(tela, 300, |quadro| {
+            let margem = (maior - menor) * 0.05;
+            let eixo = Eixo::novo(menor - margem..maior + margem, &rotulo_inteiro);
+            let mut plano = plano(quadro, tela, desde_zero(ate), eixo)?;
+            let degraus = em_degraus(maior, &pontos, ate);
+            plano.draw_series(LineSeries::new(degraus, COMPRA.stroke_width(2)))?;
+            let raio = if pontos.len() > 100 { 2 } else { 4 };
+            let bola = |ponto: &(f64, f64)| {
+                let cor = if ponto.1 < 0.0 { RUIM } else { COMPRA };
+                Circle::new(*ponto, raio, cor.filled())
+            };
+            plano.draw_series(pontos.iter().map(bola))?;
+            Ok(())
+        })
+    }
 
-/// Que fração dos AVISOs já tinha chegado, a contar do primeiro sinal do esgotamento: a resposta do
-/// comprador da última unidade ou o primeiro AVISO, o que se soube antes.
-pub fn espalhamento(historias: &[Historia], tela: Tela) -> String {
-    let avisos = avisos(historias);
-    let [primeiro, .., ultimo] = avisos[..] else { return String::new() };
-    let zero = esgotamento(historias).map_or(primeiro, |venda| venda.min(primeiro));
-    let ponto = |(indice, aviso): (usize, &Duration)| {
-        (segundos(aviso.saturating_sub(zero)), (indice + 1) as f64 / avisos.len() as f64)
-    };
-    let pontos: Vec<(f64, f64)> = avisos.iter().enumerate().map(ponto).collect();
-    let ate = segundos(ultimo.saturating_sub(zero)) * 1.08;
-    desenhar(tela, 240, |quadro| {
-        let eixo = Eixo::novo(0.0..1.04, &rotulo_de_fracao);
-        let mut plano = plano(quadro, tela, desde_zero(ate), eixo)?;
-        let degraus = em_degraus(0.0, &rarear(&pontos), ate);
-        plano.draw_series(LineSeries::new(degraus, AVISO.stroke_width(2)))?;
-        Ok(())
-    })
-}
+    /// Que fração dos conectados no esgotamento já tinha ouvido o AVISO, a contar do primeiro sinal dele: a
+    /// resposta do comprador da última unidade ou o primeiro AVISO, o que se soube antes.
+    pub fn espalhamento(&self, tela: Tela) -> String {
+        let presencas = || self.historias.iter().flat_map(|historia| &historia.presencas);
+        let mut avisos: Vec<Duration> =
+            presencas().filter_map(|p| p.avisos.first().copied()).collect();
+        avisos.sort_unstable();
+        let [primeiro, .., ultimo] = avisos[..] else { return String::new() };
+        let zero = self.esgotamento.map_or(primeiro, |venda| venda.min(primeiro));
+        let presente = |p: &&Presenca| p.conectou <= zero && p.fechou.is_none_or(|fim| fim > zero);
+        // Quem conectou enquanto o AVISO saía também pode tê-lo ouvido.
+        let todos = presencas().filter(presente).count().max(avisos.len()) as f64;
+        let ponto = |(indice, aviso): (usize, &Duration)| {
+            (segundos(aviso.saturating_sub(zero)), (indice + 1) as f64 / todos)
+        };
+        let pontos: Vec<(f64, f64)> = avisos.iter().enumerate().map(ponto).collect();
+        let ate = segundos(ultimo.saturating_sub(zero)) * 1.08;
+        desenhar(tela, 240, |quadro| {
+            let eixo = Eixo::novo(0.0..1.04, &rotulo_de_fracao);
+            let mut plano = plano(quadro, tela, desde_zero(ate), eixo)?;
+            let degraus = em_degraus(0.0, &rarear(&pontos), ate);
+            plano.draw_series(LineSeries::new(degraus, AVISO.stroke_width(2)))?;
+            Ok(())
+        })
+    }
 
-/// Quando a resposta da venda da última unidade chegou ao comprador.
-pub fn esgotamento(historias: &[Historia]) -> Option<Duration> {
-    let ultimas = vendas(historias).into_iter().filter(|venda| venda.restante == 0);
-    ultimas.map(|venda| venda.chegou).min()
+    /// Que fração das respostas não passou de cada tempo, para CONSULTAR e COMPRAR; o tempo em escala
+    /// logarítmica, que deixa ver a mediana e a cauda no mesmo desenho.
+    pub fn latencias(&self, tela: Tela) -> String {
+        let medidas = self.medidas;
+        let curvas = [(&medidas.consultar, CONSULTA), (&medidas.comprar, COMPRA)]
+            .map(|(latencias, cor)| (curva(latencias), cor));
+        let tempos = || curvas.iter().flat_map(|(curva, _)| curva.iter().map(|(tempo, _)| *tempo));
+        let menor = tempos().fold(f64::MAX, f64::min);
+        let maior = tempos().fold(0.0, f64::max);
+        if maior == 0.0 {
+            return String::new();
+        }
+        desenhar(tela, 260, |quadro| {
+            let tempo = (menor * 0.8..maior * 1.25).log_scale();
+            let mut plano = plano(quadro, tela, tempo, Eixo::novo(0.0..1.04, &rotulo_de_fracao))?;
+            for (curva, cor) in curvas {
+                plano.draw_series(LineSeries::new(curva, cor.stroke_width(2)))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// As respostas por segundo ao longo da simulação.
+    pub fn vazao(&self, tela: Tela) -> String {
+        let medidas = self.medidas;
+        let largura = segundos(medidas.vazao.largura);
+        let taxas: Vec<f64> = medidas.vazao.fatias.iter().map(|n| *n as f64 / largura).collect();
+        let maior = taxas.iter().copied().fold(0.0, f64::max);
+        if maior == 0.0 {
+            return String::new();
+        }
+        desenhar(tela, 240, |quadro| {
+            let tempo = desde_zero(largura * taxas.len() as f64);
+            let eixo = Eixo::novo(0.0..maior * 1.05, &rotulo_inteiro);
+            let mut plano = plano(quadro, tela, tempo, eixo)?;
+            let fatia = |(indice, taxa): (usize, &f64)| {
+                let inicio = indice as f64 * largura;
+                Rectangle::new([(inicio, 0.0), (inicio + largura, *taxa)], CONSULTA.filled())
+            };
+            plano.draw_series(taxas.iter().enumerate().map(fatia))?;
+            Ok(())
+        })
+    }
+
+    /// O trecho da simulação que se desenha por usuário: o que leva [`CICLOS_DESENHADOS`], do começo ou, se
+    /// o esgotamento não estiver nele, em volta do esgotamento.
+    pub fn janela(&self) -> Range<Duration> {
+        let ultima = |historia: &Historia| {
+            let primeiras = historia.operacoes.iter().take(2 * CICLOS_DESENHADOS);
+            let fechou = historia.presencas.last().and_then(|presenca| presenca.fechou);
+            primeiras
+                .map(fim_da_operacao)
+                .chain(fechou.filter(|_| historia.operacoes.len() <= 2 * CICLOS_DESENHADOS))
+                .max()
+        };
+        let largura =
+            self.amostra.iter().filter_map(|historia| ultima(historia)).max().unwrap_or_default();
+        match self.esgotamento.filter(|quando| *quando > largura) {
+            Some(quando) => quando - largura / 2..quando + largura / 2,
+            None => Duration::ZERO..largura,
+        }
+    }
+
+    /// Uma linha por usuário: a conexão, as consultas, o tempo de decisão, as compras e recusas, a escuta e
+    /// o AVISO; e, de cima a baixo, o esgotamento.
+    pub fn usuarios(&self, tela: Tela) -> String {
+        let escolhidos = &self.amostra;
+        let janela = self.janela();
+        let linhas = escolhidos.len();
+        // De cima para baixo, pela ordem dos números.
+        let altura_da = |indice: usize| (linhas - 1 - indice) as f64;
+        let numero_da = |altura: &f64| {
+            let indice = (linhas as f64 - 1.0 - altura).round();
+            let historia = (indice >= 0.0).then(|| escolhidos.get(indice as usize)).flatten();
+            historia.map(|historia| historia.usuario.to_string()).unwrap_or_default()
+        };
+        desenhar(tela, 52 + 15 * linhas as u32, |quadro| {
+            let faixa = -0.7..linhas as f64 - 0.3;
+            let eixo = Eixo { faixa, marcas: linhas.max(2), rotulo: &numero_da };
+            let tempo = segundos(janela.start)..segundos(janela.end).max(1e-6);
+            let mut plano = plano(quadro, tela, tempo, eixo)?;
+            if let Some(x) = self.esgotamento.filter(|q| janela.contains(q)).map(segundos) {
+                let risco = [(x, -0.7), (x, linhas as f64 - 0.3)];
+                plano.draw_series([PathElement::new(risco, AVISO.stroke_width(2))])?;
+            }
+            for (indice, historia) in escolhidos.iter().enumerate() {
+                desenhar_usuario(&mut plano, historia, altura_da(indice), &janela)?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// Uma conta que começa em `inicio`: cada valor vale até o ponto seguinte, e o último até `fim`.
@@ -256,27 +373,6 @@ fn em_degraus(inicio: f64, pontos: &[(f64, f64)], fim: f64) -> Vec<(f64, f64)> {
     degraus
 }
 
-/// Que fração das respostas não passou de cada tempo, para CONSULTAR e COMPRAR; o tempo em escala
-/// logarítmica, que deixa ver a mediana e a cauda no mesmo desenho.
-pub fn latencias(medidas: &Medidas, tela: Tela) -> String {
-    let curvas = [(&medidas.consultar, CONSULTA), (&medidas.comprar, COMPRA)]
-        .map(|(latencias, cor)| (curva(latencias), cor));
-    let tempos = || curvas.iter().flat_map(|(curva, _)| curva.iter().map(|(tempo, _)| *tempo));
-    let menor = tempos().fold(f64::MAX, f64::min);
-    let maior = tempos().fold(0.0, f64::max);
-    if maior == 0.0 {
-        return String::new();
-    }
-    desenhar(tela, 260, |quadro| {
-        let tempo = (menor * 0.8..maior * 1.25).log_scale();
-        let mut plano = plano(quadro, tela, tempo, Eixo::novo(0.0..1.04, &rotulo_de_fracao))?;
-        for (curva, cor) in curvas {
-            plano.draw_series(LineSeries::new(curva, cor.stroke_width(2)))?;
-        }
-        Ok(())
-    })
-}
-
 fn curva(latencias: &Latencias) -> Vec<(f64, f64)> {
     let pontos: Vec<(f64, f64)> = latencias
         .acumulada()
@@ -288,30 +384,9 @@ fn curva(latencias: &Latencias) -> Vec<(f64, f64)> {
     comeco.into_iter().chain(rarear(&pontos)).collect()
 }
 
-/// As respostas por segundo ao longo da simulação.
-pub fn vazao(medidas: &Medidas, tela: Tela) -> String {
-    let largura = segundos(medidas.vazao.largura);
-    let taxas: Vec<f64> = medidas.vazao.fatias.iter().map(|n| *n as f64 / largura).collect();
-    let maior = taxas.iter().copied().fold(0.0, f64::max);
-    if maior == 0.0 {
-        return String::new();
-    }
-    desenhar(tela, 240, |quadro| {
-        let tempo = desde_zero(largura * taxas.len() as f64);
-        let eixo = Eixo::novo(0.0..maior * 1.05, &rotulo_inteiro);
-        let mut plano = plano(quadro, tela, tempo, eixo)?;
-        let fatia = |(indice, taxa): (usize, &f64)| {
-            let inicio = indice as f64 * largura;
-            Rectangle::new([(inicio, 0.0), (inicio + largura, *taxa)], CONSULTA.filled())
-        };
-        plano.draw_series(taxas.iter().enumerate().map(fatia))?;
-        Ok(())
-    })
-}
-
 /// Quem se desenha: todos, se cabem; senão, dos primeiros compradores e dos outros, espalhados por
 /// igual.
-pub fn amostra(historias: &[Historia]) -> Vec<&Historia> {
+fn amostra(historias: &[Historia]) -> Vec<&Historia> {
     let comprou = |historia: &&Historia| {
         let mut respostas = historia.operacoes.iter().filter_map(|o| o.resposta.as_ref());
         respostas.any(|(_, desfecho)| matches!(desfecho, Desfecho::Comprou(_)))
@@ -326,53 +401,6 @@ pub fn amostra(historias: &[Historia]) -> Vec<&Historia> {
     escolhidos.extend((0..lugares).map(|lugar| outros[lugar * outros.len() / lugares]));
     escolhidos.sort_unstable_by_key(|historia| historia.usuario);
     escolhidos
-}
-
-/// O trecho da simulação que se desenha por usuário: o que leva [`CICLOS_DESENHADOS`], do começo ou, se
-/// o esgotamento não estiver nele, em volta do esgotamento.
-pub fn janela(historias: &[Historia]) -> Range<Duration> {
-    let ultima = |historia: &&Historia| {
-        let primeiras = historia.operacoes.iter().take(2 * CICLOS_DESENHADOS);
-        let fechou = historia.presencas.last().and_then(|presenca| presenca.fechou);
-        primeiras
-            .map(fim_da_operacao)
-            .chain(fechou.filter(|_| historia.operacoes.len() <= 2 * CICLOS_DESENHADOS))
-            .max()
-    };
-    let largura = amostra(historias).iter().filter_map(ultima).max().unwrap_or_default();
-    match esgotamento(historias).filter(|quando| *quando > largura) {
-        Some(quando) => quando - largura / 2..quando + largura / 2,
-        None => Duration::ZERO..largura,
-    }
-}
-
-/// Uma linha por usuário: a conexão, as consultas, o tempo de decisão, as compras e recusas, a escuta e
-/// o AVISO; e, de cima a baixo, o esgotamento.
-pub fn usuarios(historias: &[Historia], tela: Tela) -> String {
-    let escolhidos = amostra(historias);
-    let janela = janela(historias);
-    let linhas = escolhidos.len();
-    // De cima para baixo, pela ordem dos números.
-    let altura_da = |indice: usize| (linhas - 1 - indice) as f64;
-    let numero_da = |altura: &f64| {
-        let indice = (linhas as f64 - 1.0 - altura).round();
-        let historia = (indice >= 0.0).then(|| escolhidos.get(indice as usize)).flatten();
-        historia.map(|historia| historia.usuario.to_string()).unwrap_or_default()
-    };
-    desenhar(tela, 52 + 15 * linhas as u32, |quadro| {
-        let faixa = -0.7..linhas as f64 - 0.3;
-        let eixo = Eixo { faixa, marcas: linhas.max(2), rotulo: &numero_da };
-        let tempo = segundos(janela.start)..segundos(janela.end).max(1e-6);
-        let mut plano = plano(quadro, tela, tempo, eixo)?;
-        if let Some(x) = esgotamento(historias).filter(|q| janela.contains(q)).map(segundos) {
-            let risco = [(x, -0.7), (x, linhas as f64 - 0.3)];
-            plano.draw_series([PathElement::new(risco, AVISO.stroke_width(2))])?;
-        }
-        for (indice, historia) in escolhidos.iter().enumerate() {
-            desenhar_usuario(&mut plano, historia, altura_da(indice), &janela)?;
-        }
-        Ok(())
-    })
 }
 
 fn fim_da_operacao(operacao: &Operacao) -> Duration {
@@ -430,6 +458,10 @@ fn desenhar_usuario(
 fn esperas(historia: &Historia) -> (Vec<Trecho>, Vec<Trecho>) {
     let (mut decidindo, mut escutando) = (Vec::new(), Vec::new());
     for (indice, operacao) in historia.operacoes.iter().enumerate() {
+        if historia.resumida && indice + 1 >= PRIMEIRAS {
+            // Daqui em diante faltam operações, e o que parece uma espera pode não ser.
+            break;
+        }
         let proxima =
             historia.operacoes.get(indice + 1).filter(|p| p.presenca == operacao.presenca);
         let presenca = historia.presencas.iter().find(|p| p.numero == operacao.presenca);

@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::time::Duration;
 
+use protocolo::Mensagem;
+
 use crate::medidas::Medidas;
 
 /// Uma simulação vivida.
@@ -58,6 +60,8 @@ pub struct Historia {
     pub falhas: Vec<(Duration, Falha)>,
     /// Ciclos levados até o fim.
     pub ciclos: u32,
+    /// Das operações do meio, só ficaram as que a auditoria precisa.
+    pub resumida: bool,
 }
 
 /// Uma conexão, do pedido ao fechamento.
@@ -71,6 +75,9 @@ pub struct Presenca {
     pub conectou: Duration,
     /// Quando chegou a primeira resposta a um pedido: desde aí, o servidor certamente a conhece.
     pub respondida: Option<Duration>,
+    /// Desde quando uma resposta pode ser de um pedido anterior: o servidor disse algo que ninguém pediu,
+    /// ou que não respondia ao pedido.
+    pub desencontro: Option<Duration>,
     /// Quando terminou, por qualquer dos lados; `None` enquanto dura.
     pub fechou: Option<Duration>,
     /// Quando chegou cada AVISO de que o estoque acabou.
@@ -115,6 +122,14 @@ pub enum Desfecho {
     Recusado,
     /// Outra coisa: não é resposta ao que se pediu. O texto já é só o visível.
     Estranho(String),
+}
+
+impl Desfecho {
+    /// Um desfecho estranho, com o começo do que o servidor disse: bastam estas letras para reconhecê-lo.
+    pub fn estranho(mensagem: &Mensagem) -> Self {
+        const LETRAS: usize = 200;
+        Desfecho::Estranho(mensagem.to_string().chars().take(LETRAS).collect())
+    }
 }
 
 /// O que pode dar errado para um usuário. `Display` é como aparece no resumo.

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use cliente::auditoria::auditar;
 use cliente::avaliacao::avaliar;
 use cliente::exigencia::{Conferida, Exigencia};
+use cliente::graficos::Dados;
 use cliente::historia::Simulacao;
 use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
 use cliente::parecer::Parecer;
@@ -46,7 +47,8 @@ fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
     let mut csv = Saida::abrir("--csv", opcoes.csv.as_deref())?;
     distintas(&[&html, &json, &csv])?;
     let semente = opcoes.semente.unwrap_or_else(rand::random);
-    let simulacao = simular(opcoes, semente, csv.as_mut().map(Saida::arquivo).transpose()?)?;
+    let abrir_csv = || csv.as_mut().map(Saida::arquivo).transpose();
+    let simulacao = simular(opcoes, semente, abrir_csv)?;
     let csv_escrito = entregue(csv.map(|saida| saida.concluir(&simulacao.csv)));
     let resumo = resumir(&simulacao);
     if simulacao.houve_conexao() {
@@ -62,12 +64,13 @@ fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
     let exigencias: Vec<Conferida> = opcoes.exigir.iter().map(conferir).collect();
     concluir(&parecer, &exigencias);
     let relatorio = Relatorio {
-        comando: &comando_que_repete(opcoes, semente),
+        comando: &comando_que_repete(opcoes.semente.is_none().then_some(semente)),
         opcoes,
         simulacao: &simulacao,
         resumo: &resumo,
         parecer: &parecer,
         exigencias: &exigencias,
+        dados: &Dados::de(&simulacao),
     };
     let escritos = [
         csv_escrito,
@@ -134,13 +137,11 @@ fn concluir(parecer: &Parecer, exigencias: &[Conferida]) {
     let _ = write!(saida, "{parecer}");
 }
 
-/// Os argumentos deste programa, e a semente, se ela foi sorteada.
-fn comando_que_repete(opcoes: &Opcoes, semente: u64) -> String {
+/// Os argumentos deste programa, e a semente que eles não dizem.
+fn comando_que_repete(semente: Option<u64>) -> String {
     let mut argumentos: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
-    if opcoes.semente.is_none() {
-        argumentos.extend(["--semente".into(), semente.to_string()]);
-    }
+    argumentos.extend(semente.into_iter().flat_map(|n| ["--semente".into(), n.to_string()]));
     format!("cargo run -p cliente -- {}", shell_words::join(argumentos))
 }
 
@@ -149,7 +150,7 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, String> {
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     distintas(&[&html, &json])?;
-    let Some(laudo) = avaliar(opcoes)? else {
+    let Some(laudo) = avaliar(opcoes, comando_que_repete(None))? else {
         dizer("cliente: avaliação interrompida, sem nota");
         return Ok(INTERROMPIDO);
     };

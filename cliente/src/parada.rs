@@ -21,15 +21,20 @@ pub struct Parada {
 }
 
 impl Parada {
-    /// Liga a parada aos sinais do sistema. O segundo sinal encerra o programa na hora, com 130.
+    /// Liga a parada aos sinais do sistema, e faz `mais` no primeiro. O segundo encerra o programa na
+    /// hora, com 130.
     ///
     /// # Errors
     ///
     /// O sistema não deixou capturar os sinais.
-    pub fn ao_sinal() -> io::Result<Arc<Self>> {
+    pub fn ao_sinal(mais: impl FnOnce() + Send + 'static) -> io::Result<Arc<Self>> {
         let parada = Arc::new(Parada::default());
         let avisada = Arc::clone(&parada);
-        ao_pedirem_parada("cliente", move || avisada.pedir())?;
+        let parar = move || {
+            avisada.pedir();
+            mais();
+        };
+        ao_pedirem_parada("cliente", parar)?;
         Ok(parada)
     }
 

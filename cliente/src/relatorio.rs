@@ -29,8 +29,8 @@ use protocolo::terminal::contar;
 use serde_json::{Value, json};
 
 use crate::exigencia::Conferida;
-use crate::graficos::{self, Tela, Venda};
-use crate::historia::{Historia, Simulacao};
+use crate::graficos::{Dados, Tela, Venda};
+use crate::historia::Simulacao;
 use crate::opcoes::Opcoes;
 use crate::parecer::{Leitura, Parecer, Que, Violacao};
 use crate::resumo::{NOMES_DOS_PERCENTIS, Percentis, Resumo, avisos, formatar};
@@ -54,6 +54,8 @@ pub struct Relatorio<'a> {
     pub parecer: &'a Parecer,
     /// As exigências, conferidas.
     pub exigencias: &'a [Conferida],
+    /// O que se desenha.
+    pub dados: &'a Dados<'a>,
 }
 
 impl Relatorio<'_> {
@@ -79,7 +81,7 @@ impl Relatorio<'_> {
             "violacoes": parecer.violacoes.iter().take(VIOLACOES_NO_JSON).map(violacao_em_json).collect::<Vec<_>>(),
             "observacoes": parecer.observacoes,
             "exigencias": self.exigencias.iter().map(exigencia).collect::<Vec<_>>(),
-            "vendas": graficos::vendas(&simulacao.historias).iter().map(venda).collect::<Vec<_>>(),
+            "vendas": self.dados.vendas.iter().map(venda).collect::<Vec<_>>(),
             "avisos_s": avisos(&simulacao.historias).iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
             "vazao": { "largura_s": vazao.largura.as_secs_f64(), "respostas": vazao.fatias },
         })
@@ -167,7 +169,7 @@ impl Relatorio<'_> {
             "Há uma ordem única de vendas, consultas e recusas que explica tudo o que os usuários ouviram, \
              cada operação entre o envio e a resposta dela.",
         ];
-        if graficos::esgotamento(&self.simulacao.historias).is_some() {
+        if self.dados.esgotamento.is_some() {
             afirmacoes.push(
                 "Quem estava conectado no esgotamento ouviu o AVISO uma vez, e ninguém o ouviu antes da \
                  hora.",
@@ -193,51 +195,74 @@ impl Relatorio<'_> {
             ("decisão", format!("de {} a {}", tempo(decisao.de), tempo(decisao.ate))),
             ("escuta", format!("de {} a {}", tempo(escuta.de), tempo(escuta.ate))),
             ("esperas divididas por", self.opcoes.acelerar.to_string().replace('.', ",")),
+            ("chegadas espalhadas por", tempo(self.opcoes.rampa)),
+            (
+                "conexões",
+                if self.opcoes.reconectar { "uma por ciclo" } else { "uma por usuário" }.into(),
+            ),
+            ("fim de linha", self.opcoes.fim_de_linha.nome().into()),
+            ("threads", self.opcoes.threads.unwrap_or(self.opcoes.usuarios).to_string()),
             ("semente", self.resumo.semente.to_string()),
         ];
         parametros.extend(self.opcoes.estoque.map(|n| ("estoque ao abrir", n.to_string())));
         parametros
     }
 
+    /// Quem aparece no desenho, e que trecho da simulação.
+    fn legenda_dos_usuarios(&self) -> String {
+        let (desenhados, todos) = (self.dados.amostra.len(), self.simulacao.historias.len());
+        let quem = if desenhados < todos {
+            format!("{desenhados} dos {todos} usuários")
+        } else {
+            "Todos os usuários".into()
+        };
+        let janela = self.dados.janela();
+        let de = match janela.start {
+            Duration::ZERO => "do começo".into(),
+            inicio => format!("de {}", formatar(inicio)),
+        };
+        let risco = self.dados.esgotamento.map_or("", |_| " A linha vertical é o esgotamento.");
+        format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
+    }
+
     fn figuras(&self) -> Vec<Figura> {
-        let historias = &self.simulacao.historias;
-        let medidas = &self.simulacao.medidas;
+        let dados = self.dados;
         let figura = |titulo, legenda: String, chave, desenhar: &dyn Fn(Tela) -> String| {
             let (larga, estreita) = (desenhar(Tela::Larga), desenhar(Tela::Estreita));
             (!larga.is_empty()).then_some(Figura { titulo, legenda, chave, larga, estreita })
         };
-        let negativo = graficos::vendas(historias).iter().any(|venda| venda.restante < 0);
+        let negativo = dados.vendas.iter().any(|venda| venda.restante < 0);
         let abaixo = negativo.then_some(("●", "ruim", "venda abaixo de zero"));
         [
             figura(
                 "O estoque, venda a venda",
                 "Cada ponto é uma venda: o que restou, e o primeiro instante em que ela pode ter acontecido.".into(),
                 abaixo.into_iter().collect(),
-                &|tela| graficos::estoque(historias, tela),
+                &|tela| dados.estoque(tela),
             ),
             figura(
                 "O que cada usuário viveu",
-                legenda_dos_usuarios(historias),
+                self.legenda_dos_usuarios(),
                 SINAIS_DOS_USUARIOS.into(),
-                &|tela| graficos::usuarios(historias, tela),
+                &|tela| dados.usuarios(tela),
             ),
             figura(
                 "Como o AVISO se espalhou",
-                "A fração dos AVISOs que já tinha chegado, a contar do primeiro sinal do esgotamento.".into(),
+                "A fração dos conectados no esgotamento que já o tinha ouvido, a contar do primeiro sinal dele.".into(),
                 vec![],
-                &|tela| graficos::espalhamento(historias, tela),
+                &|tela| dados.espalhamento(tela),
             ),
             figura(
                 "Quanto demoraram as respostas",
                 "A fração das respostas que não passou de cada tempo; o tempo em escala logarítmica.".into(),
                 vec![("▬", "consulta", "CONSULTAR"), ("▬", "compra", "COMPRAR")],
-                &|tela| graficos::latencias(medidas, tela),
+                &|tela| dados.latencias(tela),
             ),
             figura(
                 "Respostas por segundo",
                 "Do começo à última resposta.".into(),
                 vec![],
-                &|tela| graficos::vazao(medidas, tela),
+                &|tela| dados.vazao(tela),
             ),
         ]
         .into_iter()
@@ -256,25 +281,6 @@ const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
     ("●", "recusa", "ouviu que esgotou"),
     ("▲", "aviso", "AVISO"),
 ];
-
-/// Quem aparece no desenho, e que trecho da simulação.
-fn legenda_dos_usuarios(historias: &[Historia]) -> String {
-    let desenhados = graficos::amostra(historias).len();
-    let quem = if desenhados < historias.len() {
-        format!("{desenhados} dos {} usuários", historias.len())
-    } else {
-        "Todos os usuários".into()
-    };
-    let janela = graficos::janela(historias);
-    let de = if janela.start.is_zero() {
-        "do começo".into()
-    } else {
-        format!("de {}", formatar(janela.start))
-    };
-    let esgotou = graficos::esgotamento(historias).is_some();
-    let risco = if esgotou { " A linha vertical é o esgotamento." } else { "" };
-    format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
-}
 
 /// A data e a hora, em UTC.
 pub fn data_e_hora() -> String {

@@ -236,7 +236,7 @@ impl Sessao<'_> {
 }
 
 /// Lê, esperando no máximo `espera`.
-fn ler(mut socket: &TcpStream, espera: Duration, bytes: &mut [u8]) -> io::Result<usize> {
+pub(crate) fn ler(mut socket: &TcpStream, espera: Duration, bytes: &mut [u8]) -> io::Result<usize> {
     if espera.is_zero() {
         // Para a std, um prazo zero é um erro; para nós, uma olhada sem esperar.
         socket.set_nonblocking(true)?;

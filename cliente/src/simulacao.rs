@@ -18,13 +18,18 @@ use crate::roteiro::{Regras, Roteiro, acelerada};
 use crate::sessao::{self, Cena};
 use crate::usuario::Usuario;
 
-/// Simula a multidão que as opções pedem, com esta semente. Em `csv`, se há, vai cada operação.
+/// Simula a multidão que as opções pedem, com esta semente. Cada operação vai ao arquivo que `csv` abre,
+/// se algum foi pedido; só é chamada quando já há o que simular.
 ///
 /// # Errors
 ///
 /// O nome do servidor não existe, ou o sistema não deu com que começar. Servidor que não responde
 /// não é erro aqui: cada usuário conta o que lhe aconteceu.
-pub fn simular(opcoes: &Opcoes, semente: u64, csv: Option<File>) -> Result<Simulacao, String> {
+pub fn simular(
+    opcoes: &Opcoes,
+    semente: u64,
+    csv: impl FnOnce() -> Result<Option<File>, String>,
+) -> Result<Simulacao, String> {
     let regras = regras(opcoes, semente);
     let ciclos_previstos =
         (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
@@ -33,9 +38,9 @@ pub fn simular(opcoes: &Opcoes, semente: u64, csv: Option<File>) -> Result<Simul
     })?;
     // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let parada = Parada::ao_sinal()
+    let parada = Parada::ao_sinal(|| ())
         .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
-    let csv = csv.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
+    let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
     let cena = Cena {
         inicio: Instant::now(),
         enderecos: enderecos.collect(),

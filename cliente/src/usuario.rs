@@ -186,7 +186,10 @@ impl Usuario {
             }
             (Mensagem::Lotado, _) => self.caiu(agora, Falha::Lotado),
             (resposta, Fase::Esperando { .. }) => self.respondido(agora, resposta),
-            _ => self.falhou(agora, Falha::ForaDeHora),
+            _ => {
+                self.desencontrou(agora);
+                self.falhou(agora, Falha::ForaDeHora);
+            }
         }
     }
 
@@ -197,10 +200,11 @@ impl Usuario {
             (false, Mensagem::Estoque(atual)) => Desfecho::Leu(*atual),
             (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
             (true, Mensagem::Esgotado) => Desfecho::Recusado,
-            (_, outra) => Desfecho::Estranho(outra.to_string()),
+            (_, outra) => Desfecho::estranho(outra),
         };
         let comando = if compra { Comando::Comprar } else { Comando::Consultar };
-        let demora = agora.saturating_sub(operacao.enviada);
+        let enviada = operacao.enviada;
+        let demora = agora.saturating_sub(enviada);
         operacao.resposta = Some((agora, desfecho.clone()));
         if let Some(presenca) = self.historia.presencas.last_mut() {
             presenca.respondida.get_or_insert(agora);
@@ -210,13 +214,22 @@ impl Usuario {
             Desfecho::Leu(_) => {}
             Desfecho::Comprou(_) => self.noticias.push(Noticia::Comprou),
             Desfecho::Recusado => self.noticias.push(Noticia::Recusado),
-            Desfecho::Estranho(_) => self.falhou(agora, Falha::RespostaEstranha),
+            Desfecho::Estranho(_) => {
+                self.desencontrou(enviada);
+                self.falhou(agora, Falha::RespostaEstranha);
+            }
         }
         self.fase = if compra {
             Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }
         } else {
             Fase::Decidindo { ate: agora.saturating_add(self.ciclo.decisao) }
         };
+    }
+
+    fn desencontrou(&mut self, quando: Duration) {
+        if let Some(presenca) = self.historia.presencas.last_mut() {
+            presenca.desencontro.get_or_insert(quando);
+        }
     }
 
     /// A conexão não se fez ou se perdeu. Quem não consegue nem conectar desiste; quem perdeu a

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cliente::arquivo::{Arquivo, COLUNAS, Conteudo, GUARDADAS_MAXIMAS, LOTE};
+use cliente::arquivo::{Arquivo, COLUNAS, Conteudo, GUARDADAS_MAXIMAS, LOTE, PRIMEIRAS};
 use cliente::auditoria::auditar;
 use cliente::historia::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
 use cliente::historia::{Historia, Operacao, Presenca};
@@ -31,11 +31,20 @@ fn historia(usuario: usize, operacoes: Vec<Operacao>) -> Historia {
     Historia { usuario, operacoes, ..Historia::default() }
 }
 
-/// O que um arquivo de um usuário só guarda destas operações.
+/// As primeiras de um usuário, que ficam todas.
+fn primeiras() -> Vec<Operacao> {
+    seguidas(vec![Leu(9); PRIMEIRAS])
+}
+
+/// O que um arquivo de um usuário só guarda destas operações, depois das primeiras.
 fn guardadas(operacoes: &[Operacao]) -> Vec<Operacao> {
     let mut arquivo = Arquivo::novo(1, GUARDADAS_MAXIMAS, None);
+    arquivo.receber(1, primeiras());
     arquivo.receber(1, operacoes.to_vec());
-    arquivo.concluir(vec![historia(1, vec![])]).historias.remove(0).operacoes
+    let historia = arquivo.concluir(vec![historia(1, vec![])]).historias.remove(0);
+    assert_eq!(historia.operacoes[..PRIMEIRAS], primeiras());
+    assert_eq!(historia.resumida, historia.operacoes.len() > PRIMEIRAS);
+    historia.operacoes[PRIMEIRAS..].to_vec()
 }
 
 // ---------------------------------------------------------------------------------------------
@@ -55,8 +64,8 @@ fn um_milhao_de_operacoes_depois_do_esgotamento_deixa_poucas_e_as_contas_de_toda
     }
     let Conteudo { historias, medidas, perdidas, csv } =
         arquivo.concluir(vec![historia(1, vec![])]);
-    let [primeira, segunda, penultima, ultima] = [0, 1, todas - 2, todas - 1].map(uma);
-    assert_eq!(historias[0].operacoes, [primeira, segunda, penultima, ultima]);
+    let ficam = (0..PRIMEIRAS as u64 + 2).chain([todas - 2, todas - 1]).map(uma);
+    assert_eq!(historias[0].operacoes, ficam.collect::<Vec<_>>());
     assert_eq!((medidas.consultas, medidas.vendas, medidas.recusas), (500_000, 0, 500_000));
     assert_eq!((medidas.consultar.amostras(), medidas.comprar.amostras()), (500_000, 500_000));
     assert_eq!(medidas.vazao.fatias.iter().sum::<u64>(), todas);
@@ -100,6 +109,14 @@ fn vendas_e_duvidas_nunca_se_juntam() {
 }
 
 #[test]
+fn uma_consulta_que_nao_se_entende_so_entra_nas_contas() {
+    let mut consultas = seguidas(vec![Leu(5); 4]);
+    consultas[1].resposta = None;
+    consultas[2].resposta = Some((ms(5), Estranho("?".into())));
+    assert_eq!(guardadas(&consultas), [consultas[0].clone(), consultas[3].clone()]);
+}
+
+#[test]
 fn uma_venda_entre_recusas_separa_as_de_antes_das_de_depois() {
     let todas = seguidas([Recusado, Recusado, Recusado, Comprou(2), Recusado, Recusado, Recusado]);
     let ficam: Vec<Operacao> = [0, 2, 3, 4, 6].map(|n: usize| todas[n].clone()).to_vec();
@@ -109,25 +126,26 @@ fn uma_venda_entre_recusas_separa_as_de_antes_das_de_depois() {
 #[test]
 fn cada_usuario_tem_as_suas() {
     let mut arquivo = Arquivo::novo(2, GUARDADAS_MAXIMAS, None);
-    for operacao in seguidas(vec![Leu(5); 4]) {
+    for operacao in primeiras().into_iter().chain(seguidas(vec![Leu(5); 4])) {
         arquivo.receber(1, vec![operacao.clone()]);
         arquivo.receber(2, vec![operacao]);
     }
     let conteudo = arquivo.concluir(vec![historia(2, vec![]), historia(1, vec![])]);
     assert_eq!(conteudo.historias.iter().map(|h| h.usuario).collect::<Vec<_>>(), [2, 1]);
-    assert!(conteudo.historias.iter().all(|h| h.operacoes.len() == 2));
-    assert_eq!(conteudo.medidas.consultas, 8);
+    assert!(conteudo.historias.iter().all(|h| h.operacoes.len() == PRIMEIRAS + 2));
+    assert_eq!(conteudo.medidas.consultas, 2 * (PRIMEIRAS as u64 + 4));
 }
 
 #[test]
 fn o_fim_da_historia_vem_depois_do_que_ja_foi_entregue_e_fica_inteiro() {
     let todas = seguidas(vec![Leu(5); 8]);
     let mut arquivo = Arquivo::novo(1, GUARDADAS_MAXIMAS, None);
+    arquivo.receber(1, primeiras());
     arquivo.receber(1, todas[..4].to_vec());
     let conteudo = arquivo.concluir(vec![historia(1, todas[4..].to_vec())]);
     let ficam: Vec<Operacao> = [0, 3, 4, 5, 6, 7].map(|n: usize| todas[n].clone()).to_vec();
-    assert_eq!(conteudo.historias[0].operacoes, ficam);
-    assert_eq!(conteudo.medidas.consultas, 8);
+    assert_eq!(conteudo.historias[0].operacoes[PRIMEIRAS..], ficam);
+    assert_eq!(conteudo.medidas.consultas, PRIMEIRAS as u64 + 8);
 }
 
 #[test]

@@ -116,6 +116,18 @@ fn a_mesma_unidade_duas_vezes() {
 }
 
 #[test]
+fn depois_de_um_texto_que_ninguem_pediu_a_resposta_pode_ser_de_um_pedido_anterior() {
+    let atrasada = |desencontro| {
+        let mut leitor = historia(2, vec![operacao(8, 9, Leu(2))], &[]);
+        leitor.presencas[0].desencontro = desencontro;
+        [historia(1, vec![operacao(5, 6, Comprou(1))], &[]), leitor]
+    };
+    assert!(!auditar(&atrasada(None), None).consistente());
+    assert!(auditar(&atrasada(Some(ms(3))), None).consistente());
+    assert!(!auditar(&atrasada(Some(ms(7))), None).consistente(), "o desencontro foi depois");
+}
+
+#[test]
 fn o_parecer_inteiro_com_a_contradicao_desenhada_no_tempo() {
     let historias = [
         historia(17, vec![operacao(1, 6, Comprou(4)), sem_resposta(7)], &[]),

@@ -8,13 +8,16 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use protocolo::mensagem::visivel;
 use protocolo::terminal::explicar;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
@@ -56,6 +59,8 @@ struct Processo {
     console: Arc<Mutex<Vec<u8>>>,
     /// Acaba quando o último processo larga o terminal.
     leitor: JoinHandle<()>,
+    /// Onde se sabe que grupo está aberto, para que um sinal o derrube.
+    aberto: Arc<Mutex<Option<Pid>>>,
 }
 
 impl Banca {
@@ -75,7 +80,7 @@ impl Banca {
         let limite = Instant::now() + PORTA_PRESA;
         loop {
             esperar_a_porta(mundo, if de_novo { DESPEDIDA } else { Duration::ZERO })?;
-            let processo = Processo::iniciar(comando)
+            let processo = Processo::iniciar(comando, &mundo.aberto)
                 .map_err(|erro| format!("não posso executar '{comando}': {}", explicar(&erro)))?;
             let mut banca = Banca { processo: Some(processo) };
             match banca.esperar_abrir(mundo) {
@@ -142,7 +147,7 @@ impl Banca {
     fn ultimas_palavras(&self) -> String {
         let console = self.console().unwrap_or_default();
         let ultima = console.lines().map(str::trim).rfind(|linha| !linha.is_empty());
-        ultima.map(|linha| format!(" ({})", linha.escape_debug())).unwrap_or_default()
+        ultima.map(|linha| format!(" ({})", visivel(linha))).unwrap_or_default()
     }
 }
 
@@ -162,13 +167,17 @@ fn esperar_a_porta(mundo: &Mundo, tolerancia: Duration) -> Result<(), String> {
 }
 
 impl Processo {
-    fn iniciar(comando: &str) -> io::Result<Self> {
-        let mestre = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
+    fn iniciar(comando: &str, aberto: &Arc<Mutex<Option<Pid>>>) -> io::Result<Self> {
+        let mestre = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
         grantpt(&mestre)?;
         unlockpt(&mestre)?;
         let nome = ptsname(&mestre, Vec::new())?;
-        let terminal =
-            File::options().read(true).write(true).open(OsStr::from_bytes(nome.as_bytes()))?;
+        // Sem NOCTTY, o terminal seria o de controle deste programa, se ele não tem um, e fechá-lo o mataria.
+        let terminal = File::options()
+            .read(true)
+            .write(true)
+            .custom_flags(OFlags::NOCTTY.bits().cast_signed())
+            .open(OsStr::from_bytes(nome.as_bytes()))?;
         let filho = Command::new("sh")
             .args(["-c", comando])
             .process_group(0)
@@ -179,7 +188,9 @@ impl Processo {
         let console = Arc::new(Mutex::new(Vec::new()));
         let copia = Arc::clone(&console);
         let leitor = thread::Builder::new().spawn(move || guardar(File::from(mestre), &copia))?;
-        Ok(Processo { filho, console, leitor })
+        let grupo = Pid::from_child(&filho);
+        *aberto.lock().unwrap_or_else(PoisonError::into_inner) = Some(grupo);
+        Ok(Processo { filho, console, leitor, aberto: Arc::clone(aberto) })
     }
 
     fn sinal(&self, sinal: Signal) {
@@ -203,9 +214,15 @@ impl Drop for Processo {
         self.sinal(Signal::TERM);
         let _ = self.terminou_ate(Instant::now() + DESPEDIDA);
         // Quem não quis sair, e o que ele tiver deixado para trás.
-        self.sinal(Signal::KILL);
+        derrubar(Pid::from_child(&self.filho));
+        *self.aberto.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let _ = self.filho.wait();
     }
+}
+
+/// Derruba um grupo de processos, sem conversa. Se já se foi, não há a quem mandar o sinal.
+pub fn derrubar(grupo: Pid) {
+    let _ = kill_process_group(grupo, Signal::KILL);
 }
 
 /// Lê o console até o último processo largar o terminal (o que o Linux diz com um erro).
@@ -223,7 +240,7 @@ mod testes {
     use super::*;
 
     fn banca(comando: &str) -> Banca {
-        Banca { processo: Some(Processo::iniciar(comando).unwrap()) }
+        Banca { processo: Some(Processo::iniciar(comando, &Arc::default()).unwrap()) }
     }
 
     /// O console inteiro de um comando que termina.

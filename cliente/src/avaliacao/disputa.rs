@@ -170,7 +170,8 @@ fn rodada(atendidos: usize, mut historias: Vec<Historia>, estoque: Option<u64>) 
         atendidos,
         vendas: quantas(|desfecho| matches!(desfecho, Desfecho::Comprou(_))),
         recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
-        sem_resposta: compras().filter(|o| o.em_duvida()).count() as u64,
+        sem_resposta: compras().filter(|o| o.resposta.is_none()).count() as u64,
+        estranhas: quantas(|desfecho| matches!(desfecho, Desfecho::Estranho(_))),
         contradicoes: parecer.violacoes.into_iter().filter(|v| v.regra.do_estoque()).collect(),
     }
 }

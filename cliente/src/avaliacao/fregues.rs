@@ -1,23 +1,33 @@
 //! O freguês: uma conexão que faz o que a prova manda, certo ou errado, e guarda o que ouviu. Toda
 //! espera tem prazo, e nada que o servidor faça é um erro: é um fato da prova.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::{AVISO, avisa_que_esgotou};
 use protocolo::{Comando, Mensagem};
+use rustix::process::Pid;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use super::banca::Quem;
 use crate::historia::{Desfecho, Historia, Operacao, Presenca};
 use crate::opcoes::FimDeLinha;
-use crate::ouvido::Ouvido;
+use crate::ouvido::{Ouvido, SILENCIO_DE_QUEM_SEPARA};
 use crate::parada::Parada;
+use crate::sessao::ler;
 
 /// Quanto um servidor tem para responder. Um que funciona leva milissegundos.
 pub const PRAZO: Duration = Duration::from_secs(3);
+
+/// Depois de um texto que não responde ao pedido, quanto se espera ainda pela resposta.
+const OUTRA_CHANCE: Duration = Duration::from_millis(300);
+
+/// Quantos AVISOs uma conexão guarda: um servidor que avisa sem parar não ocupa a memória.
+const AVISOS_MAXIMOS: usize = 1000;
 
 /// O que toda a avaliação tem em comum.
 #[derive(Debug, Clone)]
@@ -30,6 +40,10 @@ pub struct Mundo {
     pub espera: Duration,
     /// O que este servidor espera depois de um comando.
     pub fim_de_linha: FimDeLinha,
+    /// O grupo de processos do servidor aberto agora, se há um.
+    pub aberto: Arc<Mutex<Option<Pid>>>,
+    /// Responde com outras palavras: não adianta esperar pelas do enunciado. Aprende-se uma vez.
+    pub respostas_estranhas: Arc<AtomicBool>,
     /// O instante zero.
     pub inicio: Instant,
     /// O pedido de parada.
@@ -55,7 +69,8 @@ impl Troca {
 
     /// A resposta veio letra por letra como o enunciado a escreve (§3.2)?
     pub fn ao_pe_da_letra(&self) -> bool {
-        self.mensagem().map(|mensagem| mensagem.to_string()) == self.resposta
+        let conhecida = self.mensagem().filter(|mensagem| !matches!(mensagem, Mensagem::Outra(_)));
+        conhecida.is_some_and(|mensagem| Some(mensagem.to_string()) == self.resposta)
     }
 }
 
@@ -66,7 +81,7 @@ pub struct Fregues<'a> {
     socket: Arc<TcpStream>,
     ouvido: Ouvido,
     /// Chegou e ainda não se usou: quando, e o texto.
-    chegadas: Vec<(Duration, String)>,
+    chegadas: VecDeque<(Duration, String)>,
     historia: Historia,
     /// As palavras dos AVISOs.
     pub avisos: Vec<String>,
@@ -95,7 +110,7 @@ impl<'a> Fregues<'a> {
             mundo,
             socket,
             ouvido: Ouvido::default(),
-            chegadas: Vec::new(),
+            chegadas: VecDeque::new(),
             historia: Historia { presencas: vec![presenca], ..Historia::default() },
             avisos: Vec::new(),
             trocas: Vec::new(),
@@ -114,17 +129,23 @@ impl<'a> Fregues<'a> {
 
     /// Pede e espera a resposta; o que for AVISO fica guardado.
     pub fn pede(&mut self, comando: Comando) -> Option<Mensagem> {
+        self.esvazia();
         let bytes = [comando.nome(), self.mundo.fim_de_linha.bytes()].concat();
         let enviada = self.mundo.inicio.elapsed();
         self.manda(&bytes);
-        // Uma mensagem que ninguém pediu pode ter chegado antes: passa pela resposta, e o tempo não volta.
-        let chegada = self.espera_resposta(enviada + PRAZO);
-        let chegada = chegada.map(|(quando, texto)| (quando.max(enviada), texto));
         let compra = comando == Comando::Comprar;
+        let chegada = self.espera_resposta(compra, enviada + PRAZO);
+        // Um começo que já estava aqui pode terminar agora: passa pela resposta, e o tempo não volta.
+        let chegada = chegada.map(|(quando, texto)| (quando.max(enviada), texto));
         let mensagem = chegada.as_ref().map(|(_, texto)| Mensagem::interpretar(texto.as_bytes()));
         let resposta = chegada.as_ref().zip(mensagem.as_ref()).map(|((quando, _), mensagem)| {
-            self.historia.presencas[0].respondida.get_or_insert(*quando);
-            (*quando, desfecho(compra, mensagem))
+            let presenca = &mut self.historia.presencas[0];
+            presenca.respondida.get_or_insert(*quando);
+            let desfecho = desfecho(compra, mensagem);
+            if matches!(desfecho, Desfecho::Estranho(_)) {
+                presenca.desencontro.get_or_insert(enviada);
+            }
+            (*quando, desfecho)
         });
         let fim = chegada.as_ref().map_or_else(|| self.mundo.inicio.elapsed(), |(fim, _)| *fim);
         self.historia.operacoes.push(Operacao { presenca: 1, compra, enviada, resposta });
@@ -143,65 +164,106 @@ impl<'a> Fregues<'a> {
         }
     }
 
-    fn espera_resposta(&mut self, limite: Duration) -> Option<(Duration, String)> {
+    /// Espera o que responda ao pedido. Um texto que não responde pode ser algo que ninguém pediu (uma
+    /// saudação, um aviso em outras palavras), e a resposta ainda vir: só vale se nada melhor vier.
+    fn espera_resposta(
+        &mut self,
+        compra: bool,
+        mut limite: Duration,
+    ) -> Option<(Duration, String)> {
+        let mut reserva = None;
+        let mut aberta = true;
         loop {
-            while !self.chegadas.is_empty() {
-                let (quando, texto) = self.chegadas.remove(0);
-                match Mensagem::interpretar(texto.as_bytes()) {
-                    Mensagem::Aviso(_) => self.anota_aviso(quando, texto),
-                    _ => return Some((quando, texto)),
+            while let Some((quando, texto)) = self.chegadas.pop_front() {
+                let mensagem = Mensagem::interpretar(texto.as_bytes());
+                let responde = !matches!(desfecho(compra, &mensagem), Desfecho::Estranho(_));
+                if matches!(mensagem, Mensagem::Aviso(_)) {
+                    self.anota_aviso(quando, texto);
+                } else if responde || self.mundo.respostas_estranhas.load(Ordering::Relaxed) {
+                    reserva.into_iter().for_each(|(quando, texto)| self.nao_pedida(quando, texto));
+                    return Some((quando, texto));
+                } else if let Some((quando, anterior)) = reserva.replace((quando, texto)) {
+                    self.nao_pedida(quando, anterior);
+                } else {
+                    limite = limite.min(self.mundo.inicio.elapsed() + OUTRA_CHANCE);
                 }
             }
-            if !self.escuta(limite) {
-                return None;
+            // O tempo se olha sempre: um servidor que fala sem parar não prende ninguém.
+            if !aberta || self.mundo.inicio.elapsed() >= limite {
+                break;
+            }
+            aberta = self.escuta(limite);
+        }
+        if reserva.is_some() {
+            self.mundo.respostas_estranhas.store(true, Ordering::Relaxed);
+        }
+        reserva
+    }
+
+    /// Ouve até este instante, ou até receber um AVISO. O que já estava aqui vale, por mais tarde que seja,
+    /// e o que está pela metade tem o tempo de terminar.
+    pub fn espera_aviso(&mut self, limite: Duration) {
+        let tarde = limite.max(self.mundo.inicio.elapsed()) + SILENCIO_DE_QUEM_SEPARA;
+        let mut aberta = self.escuta(Duration::ZERO);
+        loop {
+            self.guarda_o_que_chegou();
+            let no_meio = self.ouvido.fim_do_silencio().is_some();
+            let ate = if no_meio { tarde } else { limite };
+            if !aberta || !self.avisos.is_empty() || self.mundo.inicio.elapsed() >= ate {
+                return;
+            }
+            aberta = self.escuta(limite);
+        }
+    }
+
+    /// O que já chegou, antes de pedir, não é resposta.
+    fn esvazia(&mut self) {
+        self.escuta(Duration::ZERO);
+        self.guarda_o_que_chegou();
+    }
+
+    fn guarda_o_que_chegou(&mut self) {
+        while let Some((quando, texto)) = self.chegadas.pop_front() {
+            match Mensagem::interpretar(texto.as_bytes()) {
+                Mensagem::Aviso(_) => self.anota_aviso(quando, texto),
+                _ => self.nao_pedida(quando, texto),
             }
         }
     }
 
-    /// Ouve até este instante, ou até receber um AVISO.
-    pub fn espera_aviso(&mut self, limite: Duration) {
-        loop {
-            for (quando, texto) in std::mem::take(&mut self.chegadas) {
-                if matches!(Mensagem::interpretar(texto.as_bytes()), Mensagem::Aviso(_)) {
-                    self.anota_aviso(quando, texto);
-                }
-            }
-            if !self.avisos.is_empty() || !self.escuta(limite) {
-                return;
-            }
+    fn nao_pedida(&mut self, quando: Duration, texto: String) {
+        self.historia.presencas[0].desencontro.get_or_insert(quando);
+        if avisa_que_esgotou(&texto) {
+            self.anota_aviso(quando, texto);
         }
     }
 
     fn anota_aviso(&mut self, quando: Duration, texto: String) {
+        if self.avisos.len() >= AVISOS_MAXIMOS {
+            return;
+        }
         let presenca = &mut self.historia.presencas[0];
-        let quais = if avisa_que_esgotou(&texto) {
-            &mut presenca.avisos
-        } else {
-            &mut presenca.outros_avisos
-        };
+        let esgotou = avisa_que_esgotou(&texto);
+        let quais = if esgotou { &mut presenca.avisos } else { &mut presenca.outros_avisos };
         quais.push(quando);
         self.avisos.push(texto);
     }
 
-    /// Uma leitura, até `limite`; `false` se o tempo acabou ou a conexão se foi.
+    /// Uma leitura, até `limite`; `false` se a conexão se foi. Com o limite no passado, lê o que já houver.
     fn escuta(&mut self, limite: Duration) -> bool {
         let agora = self.mundo.inicio.elapsed();
         let ate = self.ouvido.fim_do_silencio().unwrap_or(limite);
-        let resta = ate.saturating_sub(agora).max(Duration::from_micros(1));
         let mut bytes = [0; 4096];
-        let lido = self
-            .socket
-            .set_read_timeout(Some(resta))
-            .and_then(|()| (&*self.socket).read(&mut bytes));
+        let lido = ler(&self.socket, ate.saturating_sub(agora), &mut bytes);
         let agora = self.mundo.inicio.elapsed();
         let chegadas = &mut self.chegadas;
         let mut guarda = |quando, texto: &[u8]| {
-            chegadas.push((quando, String::from_utf8_lossy(texto.trim_ascii()).into_owned()));
+            chegadas.push_back((quando, String::from_utf8_lossy(texto.trim_ascii()).into_owned()));
         };
         match lido {
             Ok(0) => {
                 self.ouvido.fim(guarda);
-                !self.chegadas.is_empty()
+                false
             }
             Ok(n) => {
                 self.ouvido.receber(agora, &bytes[..n], |texto| guarda(agora, texto));
@@ -210,9 +272,8 @@ impl<'a> Fregues<'a> {
             Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
                 if self.ouvido.fim_do_silencio().is_some_and(|fim| fim <= agora) {
                     self.ouvido.calou(guarda);
-                    return true;
                 }
-                agora < limite
+                true
             }
             Err(erro) => erro.kind() == ErrorKind::Interrupted,
         }
@@ -246,6 +307,6 @@ fn desfecho(compra: bool, mensagem: &Mensagem) -> Desfecho {
         (false, Mensagem::Estoque(atual)) => Desfecho::Leu(*atual),
         (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
         (true, Mensagem::Esgotado) => Desfecho::Recusado,
-        (_, outra) => Desfecho::Estranho(outra.to_string()),
+        (_, outra) => Desfecho::estranho(outra),
     }
 }

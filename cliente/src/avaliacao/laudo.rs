@@ -2,10 +2,10 @@
 //!
 //! # O JSON
 //!
-//! Estável, como o da simulação: `formato` (1), `servidor`, `nota` (de 0 a 10, sem os extras), `itens`
+//! Estável, como o da simulação: `formato` (1), `servidor`, `comando` (o que repete a avaliação), `nota` (de 0 a 10, sem os extras), `itens`
 //! (cada um com `nome`, `pontos`, `de` e as `conferencias`: `tentou`, `viu`, `pontos`, `de`), `extras`
 //! (`nome`, `estado`, que é `cumprido`, `em-parte`, `nao-cumprido` ou `nao-avaliado`, `tentou`, `viu`),
-//! `rodadas` (`atendidos`, `vendas`, `recusas`, `sem_resposta`, `contradicoes`, `primeira`, como as
+//! `rodadas` (`atendidos`, `vendas`, `recusas`, `sem_resposta`, `estranhas`, `contradicoes`, `primeira`, como as
 //! violações da simulação, ou `null`) e `observacoes`.
 
 use std::fmt;
@@ -21,6 +21,8 @@ use crate::relatorio::{data_e_hora, violacao_em_json};
 pub struct Laudo {
     /// O comando que abriu o servidor, ou o endereço dele.
     pub servidor: String,
+    /// O comando que repete esta avaliação.
+    pub comando: String,
     /// Os itens do §10, na ordem.
     pub itens: Vec<Item>,
     /// Os extras do §9.
@@ -88,8 +90,10 @@ pub struct Rodada {
     pub vendas: u64,
     /// Compras recusadas.
     pub recusas: u64,
-    /// Compras sem resposta que se entenda.
+    /// Compras sem resposta nenhuma.
     pub sem_resposta: u64,
+    /// Compras com uma resposta que não se entende.
+    pub estranhas: u64,
     /// Contradições sobre o estoque, a primeira a aparecer antes.
     pub contradicoes: Vec<Violacao>,
 }
@@ -172,6 +176,7 @@ impl Laudo {
         json!({
             "formato": 1,
             "servidor": self.servidor,
+            "comando": self.comando,
             "nota": self.nota(),
             "itens": self.itens.iter().map(item_em_json).collect::<Vec<_>>(),
             "extras": self.extras.iter().map(|extra| json!({
@@ -185,6 +190,7 @@ impl Laudo {
                 "vendas": rodada.vendas,
                 "recusas": rodada.recusas,
                 "sem_resposta": rodada.sem_resposta,
+                "estranhas": rodada.estranhas,
                 "contradicoes": rodada.contradicoes.len(),
                 "primeira": rodada.contradicoes.first().map(violacao_em_json),
             })).collect::<Vec<_>>(),

@@ -1,12 +1,14 @@
 //! Quantos pontos vale o que as provas viram: os pesos são os do §10. Funções puras.
 
 use protocolo::Mensagem;
+use protocolo::mensagem::visivel;
 use protocolo::terminal::contar;
 
 use super::disputa::Ouvintes;
 use super::fregues::{PRAZO, Troca};
 use super::laudo::{Conferencia, Estado, Extra, Rodada};
 use super::provas::{Conversa, Evidencias, Provocacao};
+use crate::parecer::Regra;
 use crate::resumo::formatar;
 
 fn conferencia(
@@ -51,55 +53,73 @@ pub fn multithreading(vistas: &Evidencias, compradores: usize) -> Vec<Conferenci
 }
 
 /// Exclusão Mútua, 4,0: "ausência de inconsistência no estoque". Vender a mais uma vez custa tudo;
-/// contradizer-se de outro modo, pelo menos a metade.
+/// contradizer-se de outro modo, pelo menos a metade; deixar compras sem resposta, a parte delas.
 pub fn exclusao_mutua(rodadas: &[Rodada], compradores: usize) -> Vec<Conferencia> {
     let tentou = format!(
         "{} de {compradores} compradores, soltos juntos por uma barreira; a auditoria confere cada resposta",
         contar(rodadas.len(), "rodada", "rodadas")
     );
-    let disputas: Vec<&Rodada> = rodadas.iter().filter(|rodada| rodada.houve_disputa()).collect();
-    let limpas = disputas.iter().filter(|rodada| rodada.contradicoes.is_empty()).count();
-    let demais = disputas.iter().filter(|rodada| rodada.vendeu_demais()).count();
-    let vendas: u64 = disputas.iter().map(|rodada| rodada.vendas).sum();
-    let (fracao, viu) = match (disputas.len(), disputas.len() - limpas) {
-        (0, _) if rodadas.iter().any(|rodada| rodada.atendidos < 2) => {
-            (0.0, "não se prova: nunca houve dois clientes atendidos ao mesmo tempo".into())
-        }
-        (0, _) => (0.0, "não se prova: as respostas a COMPRAR não são as do enunciado".into()),
-        (_, 0) if vendas == 0 => (
-            0.0,
-            "não se prova: nada havia a vender; feche o servidor, abra-o de novo e repita".into(),
-        ),
-        (todas, 0) => {
-            let rodadas = contar(todas, "rodada", "rodadas");
-            (1.0, format!("{vendas} vendas em {rodadas}, nenhuma contradição"))
-        }
-        (todas, erradas) if demais > 0 => {
-            let maximo = disputas.iter().map(|rodada| rodada.vendas).max().unwrap_or(0);
-            (
-                0.0,
-                format!(
-                    "vendeu a mais, ou deixou o estoque negativo, em {demais} de {todas} rodadas (na pior, {maximo} vendas); contradisse-se em {erradas}"
-                ),
-            )
-        }
-        (todas, erradas) => (
-            0.5 * limpas as f64 / todas as f64,
-            format!("contradisse-se em {erradas} de {todas} rodadas, sem vender a mais"),
-        ),
-    };
+    let (fracao, viu) = julgar_disputas(rodadas);
     vec![conferencia(tentou, 4.0, fracao, viu)]
 }
 
-impl Rodada {
-    /// Houve dois ou mais comprando ao mesmo tempo, e deu para entender as respostas?
-    fn houve_disputa(&self) -> bool {
-        self.atendidos >= 2 && self.vendas + self.recusas > self.sem_resposta
+/// Que fração valem as disputas. Uma contradição é certa ainda que o resto da rodada não se entenda.
+fn julgar_disputas(rodadas: &[Rodada]) -> (f64, String) {
+    let todas = rodadas.len();
+    let quantas = |certa: fn(&Rodada) -> bool| rodadas.iter().filter(|r| certa(r)).count();
+    let soma = |conta: fn(&Rodada) -> u64| rodadas.iter().map(conta).sum::<u64>();
+    let erradas = quantas(|rodada| !rodada.contradicoes.is_empty());
+    let demais = quantas(Rodada::vendeu_demais);
+    if demais > 0 {
+        let maximo = rodadas.iter().map(|rodada| rodada.vendas).max().unwrap_or(0);
+        return (
+            0.0,
+            format!(
+                "vendeu a mais, ou deixou o estoque negativo, em {demais} de {todas} rodadas (na pior, \
+                 {maximo} vendas); contradisse-se em {erradas}"
+            ),
+        );
     }
+    if erradas > 0 {
+        let fracao = 0.5 * (todas - erradas) as f64 / todas as f64;
+        return (
+            fracao,
+            format!("contradisse-se em {erradas} de {todas} rodadas, sem vender a mais"),
+        );
+    }
+    if todas == 0 || quantas(|rodada| rodada.atendidos < 2) > 0 {
+        return (0.0, "não se prova: nunca houve dois clientes atendidos ao mesmo tempo".into());
+    }
+    let (vendas, recusas) = (soma(|r| r.vendas), soma(|r| r.recusas));
+    let (caladas, estranhas) = (soma(|r| r.sem_resposta), soma(|r| r.estranhas));
+    if estranhas > vendas + recusas {
+        return (0.0, "não se prova: as respostas a COMPRAR não são as do enunciado".into());
+    }
+    if vendas + recusas == 0 {
+        return (0.0, "não se prova: nenhuma compra teve resposta".into());
+    }
+    if vendas == 0 {
+        let fazer = "feche o servidor, abra-o de novo e repita";
+        return (0.0, format!("não se prova: nada havia a vender; {fazer}"));
+    }
+    let em_rodadas = contar(todas, "rodada", "rodadas");
+    if caladas + estranhas > 0 {
+        let entendidas = (vendas + recusas) as f64;
+        let sem_resposta = caladas + estranhas;
+        return (
+            entendidas / (entendidas + sem_resposta as f64),
+            format!(
+                "{vendas} vendas em {em_rodadas} sem contradição, mas {sem_resposta} compras ficaram sem \
+                 resposta: um Lock que ninguém soltou?"
+            ),
+        );
+    }
+    (1.0, format!("{vendas} vendas em {em_rodadas}, nenhuma contradição"))
+}
 
+impl Rodada {
     /// Vendeu o que não tinha, ou a mesma unidade duas vezes?
     fn vendeu_demais(&self) -> bool {
-        use crate::parecer::Regra;
         self.contradicoes
             .iter()
             .any(|v| matches!(v.regra, Regra::EstoqueNegativo | Regra::VendaRepetida))
@@ -266,7 +286,7 @@ pub fn broadcast(vistas: &Evidencias) -> Extra {
         formatar(*espalhamento)
     );
     let primeira = vistas.rodadas.first();
-    let esgotado_antes = primeira.is_some_and(|r| r.houve_disputa() && r.vendas == 0);
+    let esgotado_antes = primeira.is_some_and(|r| r.vendas == 0 && r.recusas > 0);
     let todos = ouviram == conectados || vistas.aviso.menos_o_comprador;
     let (estado, viu) = match desordem {
         _ if esgotado_antes => {
@@ -286,7 +306,7 @@ pub fn broadcast(vistas: &Evidencias) -> Extra {
 
 /// O texto de um servidor desconhecido, curto e sem sequências de controle.
 fn curto(texto: &str) -> String {
-    texto.trim().chars().take(100).flat_map(char::escape_debug).collect()
+    visivel(&texto.trim().chars().take(100).collect::<String>())
 }
 
 #[cfg(test)]
@@ -322,7 +342,14 @@ mod testes {
 
     fn rodada(regras: &[Regra]) -> Rodada {
         let contradicoes = regras.iter().copied().map(violacao).collect();
-        Rodada { atendidos: 50, vendas: 10, recusas: 50, sem_resposta: 0, contradicoes }
+        Rodada {
+            atendidos: 50,
+            vendas: 10,
+            recusas: 50,
+            sem_resposta: 0,
+            estranhas: 0,
+            contradicoes,
+        }
     }
 
     /// O que se vê de um servidor em que nada está errado.
@@ -417,20 +444,30 @@ mod testes {
     fn o_que_nao_foi_disputado_nao_prova_a_exclusao() {
         let sozinho = Rodada { atendidos: 1, ..rodada(&[]) };
         let mudos = Rodada { vendas: 0, recusas: 0, sem_resposta: 50, ..rodada(&[]) };
+        let outra_lingua = Rodada { estranhas: 50, sem_resposta: 0, ..mudos.clone() };
         let esgotado = Rodada { vendas: 0, ..rodada(&[]) };
         for (rodada, frase) in [
             (sozinho, "dois clientes atendidos ao mesmo tempo"),
-            (mudos, "não são as do enunciado"),
+            (mudos, "nenhuma compra teve resposta"),
+            (outra_lingua, "não são as do enunciado"),
             (esgotado, "nada havia a vender"),
         ] {
             let conferencias = exclusao_mutua(&[rodada], 50);
             valem(&conferencias, &[0.0]);
             assert!(conferencias[0].viu.contains(frase), "{}", conferencias[0].viu);
         }
-        // Dois já disputam, e bastam mais respostas que silêncios.
-        let dois = Rodada { atendidos: 2, vendas: 3, recusas: 0, sem_resposta: 2, ..rodada(&[]) };
-        valem(&exclusao_mutua(std::slice::from_ref(&dois), 2), &[4.0]);
-        valem(&exclusao_mutua(&[Rodada { sem_resposta: 3, ..dois }], 2), &[0.0]);
+    }
+
+    #[test]
+    fn o_silencio_custa_a_parte_dele_e_nao_apaga_o_que_se_viu() {
+        let caladas = Rodada { vendas: 10, recusas: 20, sem_resposta: 10, ..rodada(&[]) };
+        let conferencias = exclusao_mutua(std::slice::from_ref(&caladas), 50);
+        valem(&conferencias, &[3.0]);
+        assert!(conferencias[0].viu.contains("10 compras ficaram sem resposta"));
+        // Vendeu a mais e morreu: quase ninguém teve resposta, mas a contradição está lá.
+        let morreu =
+            Rodada { vendas: 12, recusas: 0, sem_resposta: 48, ..rodada(&[Regra::VendaRepetida]) };
+        valem(&exclusao_mutua(&[rodada(&[]), morreu], 50), &[0.0]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! As provas: o que se tenta com o servidor, e o que se viu. Quantos pontos vale, não é daqui.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -80,7 +81,9 @@ pub fn fim_de_linha(mundo: &Mundo) -> Result<FimDeLinha, String> {
     let (_banca, primeiro) = Banca::abrir(mundo, false)?;
     drop(primeiro);
     for fim_de_linha in [FimDeLinha::Lf, FimDeLinha::Nenhum, FimDeLinha::Crlf] {
-        let tentativa = Mundo { fim_de_linha, ..mundo.clone() };
+        // A recusa de um fim de linha não ensina nada sobre os outros.
+        let respostas_estranhas = Arc::default();
+        let tentativa = Mundo { fim_de_linha, respostas_estranhas, ..mundo.clone() };
         let Ok(mut fregues) = Fregues::conectar(&tentativa) else { continue };
         if let Some(Mensagem::Estoque(_)) = fregues.pede(Comando::Consultar) {
             return Ok(fim_de_linha);
