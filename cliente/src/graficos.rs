@@ -312,7 +312,7 @@ impl Dados<'_> {
         })
     }
 
-    /// O trecho da simulação que se desenha por usuário: o que leva [`CICLOS_DESENHADOS`], do começo ou, se
+    /// O trecho da simulação que se desenha por usuário: o que levam alguns ciclos, do começo ou, se
     /// o esgotamento não estiver nele, em volta do esgotamento.
     pub fn janela(&self) -> Range<Duration> {
         let ultima = |historia: &Historia| {

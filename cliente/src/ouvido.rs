@@ -13,8 +13,8 @@
 //! - no fim da conexão, o que sobrou de quem separa linhas pode ter sido cortado no meio: só vale se é
 //!   uma mensagem inteira sem número no fim ("restante: 1" pode ser o começo de "restante: 12").
 //!
-//! O que cada texto quer dizer não é daqui. O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Este
-//! módulo não lê de socket nenhum e não olha o relógio.
+//! O instante de uma mensagem é o da chegada do último byte dela, não o do fim do silêncio. Entrega textos:
+//! o que fazer com eles é de quem ouve. Não lê de socket nenhum e não olha o relógio.
 
 use std::time::Duration;
 
