@@ -33,24 +33,7 @@ pub fn simular(
     let regras = regras(opcoes, semente);
     let ciclos_previstos =
         (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
-    let enderecos = opcoes.servidor.to_socket_addrs().map_err(|_| {
-        format!("'{}' não é um servidor conhecido; confira --servidor", opcoes.servidor)
-    })?;
-    // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let parada = Parada::ao_sinal(|| ())
-        .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
-    let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
-    let cena = Cena {
-        inicio: Instant::now(),
-        enderecos: enderecos.collect(),
-        espera: opcoes.espera,
-        fim_de_linha: opcoes.fim_de_linha,
-        detalhado: opcoes.detalhado,
-        parada,
-        arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
-    };
-
+    let cena = cena(opcoes, csv)?;
     let (recados, novidades) = mpsc::channel();
     // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha.
     let viver = {
@@ -84,6 +67,30 @@ pub fn simular(
         ciclos_previstos,
         duracao,
         interrompida: cena.parada.pedida(),
+    })
+}
+
+/// O que todas as sessões têm em comum; o relógio da simulação começa aqui.
+fn cena(
+    opcoes: &Opcoes,
+    csv: impl FnOnce() -> Result<Option<File>, String>,
+) -> Result<Cena, String> {
+    let enderecos = opcoes.servidor.to_socket_addrs().map_err(|_| {
+        format!("'{}' não é um servidor conhecido; confira --servidor", opcoes.servidor)
+    })?;
+    // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let parada = Parada::ao_sinal(|| ())
+        .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
+    let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
+    Ok(Cena {
+        inicio: Instant::now(),
+        enderecos: enderecos.collect(),
+        espera: opcoes.espera,
+        fim_de_linha: opcoes.fim_de_linha,
+        detalhado: opcoes.detalhado,
+        parada,
+        arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
     })
 }
 

@@ -52,7 +52,7 @@ pub struct Ouvintes {
 
 /// Como é uma disputa.
 #[derive(Debug, Clone, Copy)]
-pub struct Regras {
+pub struct Plano {
     /// Quantos compram.
     pub compradores: usize,
     /// Quanto se espera que haja à venda: ninguém tenta comprar mais que isso e mais uma.
@@ -71,19 +71,19 @@ pub struct Regras {
 pub fn disputar<'a>(
     mundo: &'a Mundo,
     primeiro: Fregues<'a>,
-    regras: Regras,
+    plano: Plano,
 ) -> Result<Disputa, String> {
-    let fregueses = reunir(mundo, primeiro, regras.compradores);
+    let fregueses = reunir(mundo, primeiro, plano.compradores);
     let atendidos = fregueses.len();
     if atendidos < 2 {
         let rodada = Rodada { atendidos, ..Rodada::default() };
         return Ok(Disputa { rodada, ..Disputa::default() });
     }
-    let mut fregueses = comprar_juntos(fregueses, regras.ha + 1)?;
+    let mut fregueses = comprar_juntos(fregueses, plano.ha + 1)?;
     if let Some(fregues) = fregueses.first_mut() {
         fregues.pede(Comando::Consultar);
     }
-    if regras.ouvir {
+    if plano.ouvir {
         let limite = mundo.inicio.elapsed() + PRAZO_DO_AVISO;
         fregueses.iter_mut().for_each(|fregues| fregues.espera_aviso(limite));
     }
@@ -94,7 +94,7 @@ pub fn disputar<'a>(
     let historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
     let aviso = ouvintes(&historias, palavras.filter(|_| !exatos));
-    Ok(Disputa { rodada: rodada(atendidos, historias, regras.estoque), aviso, compras })
+    Ok(Disputa { rodada: rodada(atendidos, historias, plano.estoque), aviso, compras })
 }
 
 /// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo

@@ -7,7 +7,7 @@ use indicatif::ProgressBar;
 use protocolo::{Comando, Mensagem};
 
 use super::banca::{Banca, Quem};
-use super::disputa::{Disputa, Ouvintes, Regras, disputar};
+use super::disputa::{Disputa, Ouvintes, Plano, disputar};
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
 use super::pontos::linhas_da_porta;
@@ -194,13 +194,13 @@ impl<'a> Sala<'a> {
         let (_banca, primeiro) = self.abrir()?;
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
         let lido = vistas.conversa.inicial.and_then(|n| u64::try_from(n).ok());
-        let regras = Regras {
+        let plano = Plano {
             compradores: self.opcoes.compradores,
             ha: lido.unwrap_or(self.opcoes.estoque).min(ESTOQUE_MAXIMO),
             estoque: lido.filter(|_| !self.no_ar()),
             ouvir: primeira,
         };
-        let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, regras)?;
+        let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, plano)?;
         vistas.rodadas.push(rodada);
         if primeira {
             vistas.aviso = aviso;
