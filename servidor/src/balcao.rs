@@ -297,11 +297,12 @@ impl<F: Read + Write> Balcao<F> {
     /// O servidor vai fechar: cada conexão ainda lê o que já chegou, responde e se despede.
     ///
     /// Todas são marcadas como legíveis, ainda que não sejam: assim cada uma passa por `ler`, e é lá
-    /// que se sabe que o socket secou e que a despedida pode começar.
+    /// que se sabe que o socket secou e que a despedida pode começar. Até secar: um byte urgente cujo
+    /// evento ainda não veio corta uma leitura no meio do que já chegou.
     pub fn encerrar(&mut self) {
         self.encerrando = true;
         for (chave, posto) in &mut self.postos {
-            posto.conexao.marcar(Prontidao { legivel: true, ..Prontidao::default() });
+            posto.conexao.marcar(Prontidao { ler_ate_secar: true, ..Prontidao::default() });
             self.filas.enfileirar(chave, posto);
         }
     }

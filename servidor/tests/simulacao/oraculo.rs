@@ -1,0 +1,522 @@
+//! O que o servidor deve fazer: uma segunda versão dele, minúscula e lenta, que só assiste.
+//!
+//! O oráculo recebe o diário de cada turno: quem o balcão leu, em que ordem e quanto; é a escolha
+//! que o balcão tem o direito de fazer. Daí ele deduz tudo o que o balcão *não* escolhe: que
+//! pedidos chegaram, o que a loja responde a cada um, os bytes exatos que cada cliente deve ouvir,
+//! quem deve morrer e quando. E confere.
+//!
+//! **Os invariantes estão todos aqui**, em chamadas de [`exigir`] que levam o nome de cada um: os do
+//! turno e da casa neste arquivo, os de uma conexão em `ficha.rs`. Só o que depende do futuro, o
+//! sossego, é posto em cena por `mundo.rs`.
+//!
+//! A conta das vendas não precisa de conferência à parte: cada venda do oráculo desce o estoque em um,
+//! o AVISO sai na que o zera, e cada byte que um cliente ouve é comparado com o que ele diz.
+//!
+//! Nada aqui é compartilhado com a produção além dos limites e dos prazos: o enquadramento vai de
+//! byte em byte, a loja é um número, os textos estão por extenso.
+
+use std::borrow::Cow;
+
+use servidor::balcao::Contas;
+use servidor::conexao::LEITURA_POR_TURNO;
+
+use crate::evento::{Bytes, Roteiro, Sinais};
+use crate::ficha::{Ficha, Pedido, Vida};
+use crate::fluxo::{Escrita, Gesto, Leitura, Rede};
+
+/// Estes o servidor guarda para si; aqui estão de novo, como promessa.
+const LOTE_MAXIMO: usize = 16 * 1024;
+const LOTADOS_AO_MESMO_TEMPO: usize = 64;
+const RONDA: u64 = 1000;
+const RONDA_MINIMA: u64 = 10;
+
+const AVISO: &[u8] = b"AVISO: O estoque acabou de esgotar!\n";
+pub const LOTADO: &[u8] = b"ERRO: Servidor lotado\n";
+
+/// Um invariante que não valeu.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Falha {
+    pub invariante: &'static str,
+    pub detalhe: String,
+}
+
+pub type Veredito = Result<(), Box<Falha>>;
+
+pub fn falha(invariante: &'static str, detalhe: impl Into<String>) -> Veredito {
+    Err(Box::new(Falha { invariante, detalhe: detalhe.into() }))
+}
+
+/// `vale`, ou a falha deste invariante.
+pub fn exigir(vale: bool, invariante: &'static str, detalhe: impl FnOnce() -> String) -> Veredito {
+    if vale { Ok(()) } else { falha(invariante, detalhe()) }
+}
+
+/// As etapas de um turno, na única ordem permitida.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Etapa {
+    Ler,
+    Responder,
+    Enterrar,
+}
+
+/// O que o balcão mostra de si.
+#[derive(Debug)]
+pub struct Vitrine {
+    pub contas: Contas,
+    pub ativas: usize,
+    pub vazio: bool,
+    pub tem_trabalho: bool,
+    pub estoque: u64,
+    pub vendas: u64,
+    pub recusas: u64,
+    /// Em milissegundos desde o começo.
+    pub proximo_prazo: Option<u64>,
+}
+
+/// A segunda versão do servidor.
+#[derive(Debug)]
+pub struct Oraculo {
+    /// Quem ainda não foi enterrado.
+    fichas: Vec<Ficha>,
+    estoque: u64,
+    inicial: u64,
+    recusas: u64,
+    contas: Contas,
+    limite: usize,
+    ocioso: Option<u64>,
+    proxima_ronda: u64,
+    encerrando: bool,
+    turno: u64,
+    etapa: Etapa,
+    lote: Vec<(usize, Pedido)>,
+    pedidos_no_turno: usize,
+    preteridas: bool,
+}
+
+impl Oraculo {
+    pub fn novo(roteiro: &Roteiro) -> Self {
+        Oraculo {
+            fichas: Vec::new(),
+            estoque: roteiro.estoque,
+            inicial: roteiro.estoque,
+            recusas: 0,
+            contas: Contas::default(),
+            limite: roteiro.conexoes,
+            ocioso: roteiro.ocioso,
+            proxima_ronda: 0,
+            encerrando: false,
+            turno: 0,
+            etapa: Etapa::Ler,
+            lote: Vec::new(),
+            pedidos_no_turno: 0,
+            preteridas: false,
+        }
+    }
+
+    /// Os nomes de quem ainda não foi enterrado, pela ordem de entrada.
+    pub fn presentes(&self) -> impl Iterator<Item = usize> {
+        self.fichas.iter().map(|ficha| ficha.nome)
+    }
+
+    pub fn encerrando(&self) -> bool {
+        self.encerrando
+    }
+
+    fn ficha(&mut self, nome: usize) -> Option<&mut Ficha> {
+        self.fichas.iter_mut().find(|ficha| ficha.nome == nome)
+    }
+
+    pub fn chave(&self, nome: usize) -> Option<usize> {
+        self.fichas.iter().find(|ficha| ficha.nome == nome).map(|ficha| ficha.chave)
+    }
+
+    /// De quem é esta chave.
+    pub fn dono(&self, chave: usize) -> Option<usize> {
+        self.fichas.iter().find(|ficha| ficha.chave == chave).map(|ficha| ficha.nome)
+    }
+
+    fn ativas(&self) -> usize {
+        self.fichas.iter().filter(|ficha| !ficha.recusada).count()
+    }
+
+    // Fora do turno.
+
+    pub fn entrou(&mut self, nome: usize, chave: usize, rede: &Rede, agora: u64) -> Veredito {
+        exigir(
+            self.fichas.iter().all(|ficha| ficha.chave != chave),
+            "uma chave só troca de dono depois do enterro",
+            || format!("{nome} recebeu a chave {chave}, que ainda tem dono"),
+        )?;
+        let recusada = self.ativas() >= self.limite;
+        let lotados = self.fichas.len() - self.ativas();
+        self.fichas.push(Ficha::nova(nome, chave, recusada, agora));
+        if recusada {
+            self.contas.lotadas += 1;
+            if lotados >= LOTADOS_AO_MESMO_TEMPO {
+                return self.dispensou_na_porta(nome, rede);
+            }
+        } else {
+            self.contas.conexoes += 1;
+            self.contas.pico = self.contas.pico.max(self.ativas());
+        }
+        Self::exigir_que_nada_se_toque(rede, "entrar")
+    }
+
+    /// Sem lugar nem para esperar a explicação: ouve-a uma vez, e a conexão é largada.
+    fn dispensou_na_porta(&mut self, nome: usize, rede: &Rede) -> Veredito {
+        let fala = |gesto: &Gesto| match gesto {
+            Gesto::Escreveu { oferecidos, .. } => {
+                LOTADO.ends_with(&rede.oferecidos[oferecidos.clone()])
+            }
+            Gesto::FechouEscrita { .. } | Gesto::Largou { .. } => true,
+            _ => false,
+        };
+        let dito = matches!(rede.gestos.first(), Some(Gesto::Escreveu { .. }));
+        let largado = matches!(rede.gestos.last(), Some(Gesto::Largou { nome: n }) if *n == nome);
+        self.fichas.pop();
+        exigir(
+            dito && largado && rede.gestos.iter().all(fala),
+            "os recusados têm um teto, e mesmo assim uma explicação",
+            || format!("com {nome}, que não cabia, fez-se {:?}", rede.gestos),
+        )
+    }
+
+    /// O que um evento disse, verdade ou não.
+    pub fn marcou(&mut self, chave: usize, sinais: Sinais, rede: &Rede) -> Veredito {
+        if let Some(ficha) = self.fichas.iter_mut().find(|ficha| ficha.chave == chave) {
+            ficha.sabe.legivel |= sinais.legivel || sinais.secar;
+            ficha.sabe.gravavel |= sinais.gravavel;
+            ficha.sabe.secar |= sinais.secar;
+        }
+        Self::exigir_que_nada_se_toque(rede, "marcar")
+    }
+
+    pub fn encerrou(&mut self, rede: &mut Rede) -> Veredito {
+        // Pedir de novo não dá prazo novo: o que vale é o que tinha chegado da primeira vez.
+        let de_novo = std::mem::replace(&mut self.encerrando, true);
+        for ficha in &mut self.fichas {
+            ficha.sabe.legivel = true;
+            ficha.sabe.secar = true;
+            if let Some(cano) = rede.cano(ficha.nome) {
+                cano.avisado(ficha.sabe);
+                if !de_novo {
+                    ficha.chegou_antes = cano.ida.len();
+                }
+            }
+        }
+        Self::exigir_que_nada_se_toque(rede, "encerrar")
+    }
+
+    pub fn abandonou(&mut self, rede: &Rede) -> Veredito {
+        let so_largou = rede.gestos.iter().all(|gesto| matches!(gesto, Gesto::Largou { .. }));
+        exigir(
+            so_largou && rede.gestos.len() == self.fichas.len(),
+            "abandonar larga todas, sem tocar em nenhuma",
+            || format!("havia {} conexões; fez-se {:?}", self.fichas.len(), rede.gestos),
+        )?;
+        self.fichas.clear();
+        Ok(())
+    }
+
+    fn exigir_que_nada_se_toque(rede: &Rede, quem: &str) -> Veredito {
+        exigir(rede.gestos.is_empty(), "só o turno toca nos fluxos", || {
+            format!("{quem} fez {:?}", rede.gestos)
+        })
+    }
+
+    // O turno.
+
+    pub fn vai_girar(&mut self) {
+        self.turno += 1;
+        self.etapa = Etapa::Ler;
+        self.pedidos_no_turno = 0;
+        for ficha in &mut self.fichas {
+            ficha.devia_ler = ficha.deve_ser_lida();
+        }
+    }
+
+    /// O turno acabou: refaz o que o balcão fez, na ordem em que fez, e confere.
+    pub fn girou(&mut self, rede: &Rede, agora: u64) -> Veredito {
+        for gesto in &rede.gestos {
+            match gesto {
+                Gesto::Leu { nome, espaco, deu } => self.leu(*nome, *espaco, *deu, rede, agora)?,
+                Gesto::Escreveu { nome, oferecidos, deu } => {
+                    self.chegar_a(Etapa::Responder, agora)?;
+                    self.escreveu(*nome, &rede.oferecidos[oferecidos.clone()], *deu, agora)?;
+                }
+                Gesto::FechouEscrita { nome } => {
+                    self.chegar_a(Etapa::Responder, agora)?;
+                    self.fechou_a_escrita(*nome, rede, agora)?;
+                }
+                Gesto::Largou { nome } => {
+                    self.chegar_a(Etapa::Enterrar, agora)?;
+                    self.largou(*nome)?;
+                }
+                Gesto::Abusou { nome, como } => {
+                    falha("o que nenhum socket admite", format!("com {nome}: {como}"))?;
+                }
+            }
+        }
+        self.chegar_a(Etapa::Enterrar, agora)
+    }
+
+    /// Entre uma etapa e a seguinte acontece o que não toca em fluxo: decidir e vigiar.
+    fn chegar_a(&mut self, etapa: Etapa, agora: u64) -> Veredito {
+        exigir(self.etapa <= etapa, "ler, responder, enterrar: nesta ordem", || {
+            format!("voltou a {etapa:?} depois de {:?}", self.etapa)
+        })?;
+        if self.etapa == Etapa::Ler && etapa > Etapa::Ler {
+            self.decidir(agora);
+        }
+        if self.etapa < Etapa::Enterrar && etapa == Etapa::Enterrar {
+            self.concluir();
+            self.vigiar(agora);
+        }
+        self.etapa = etapa;
+        Ok(())
+    }
+
+    fn leu(
+        &mut self,
+        nome: usize,
+        espaco: usize,
+        deu: Leitura,
+        rede: &Rede,
+        agora: u64,
+    ) -> Veredito {
+        self.chegar_a(Etapa::Ler, agora)?;
+        self.podia_ler(nome, espaco)?;
+        let (turno, encerrando) = (self.turno, self.encerrando);
+        let mut pedidos = Vec::new();
+        let (Some(ficha), Some(Some(cano))) = (self.ficha(nome), rede.canos.get(nome)) else {
+            return Ok(());
+        };
+        let lidos = match deu {
+            Leitura::Bytes(lidos) => &cano.ida[cano.lido - lidos..cano.lido],
+            _ => &[],
+        };
+        ficha.leitura = turno;
+        ficha.leu(deu, lidos, agora, &mut |pedido| pedidos.push((nome, pedido)));
+        if encerrando && ficha.vida == Vida::Atendida && ficha.se_le() && !ficha.sabe.legivel {
+            ficha.vida = Vida::Dispensada;
+        }
+        self.pedidos_no_turno += pedidos.len();
+        self.lote.append(&mut pedidos);
+        Ok(())
+    }
+
+    fn podia_ler(&mut self, nome: usize, espaco: usize) -> Veredito {
+        exigir(self.lote.len() < LOTE_MAXIMO, "o lote tem teto", || {
+            format!("leu {nome} com {} pedidos no lote", self.lote.len())
+        })?;
+        let furou = |ficha: &Ficha| {
+            ficha.preterida && ficha.devia_ler && ficha.leitura < self.turno && ficha.nome != nome
+        };
+        let preterida = |ficha: &Ficha| ficha.nome == nome && ficha.preterida;
+        if self.preteridas && !self.fichas.iter().any(preterida) {
+            let esperam = self.fichas.iter().filter(|ficha| furou(ficha)).count();
+            exigir(esperam == 0, "quem sobrou do lote é o primeiro do seguinte", || {
+                format!("leu {nome} antes de {esperam} que esperavam desde o outro turno")
+            })?;
+        }
+        let turno = self.turno;
+        let Some(ficha) = self.ficha(nome) else {
+            return falha("os mortos descansam", format!("leu {nome}, que não está"));
+        };
+        exigir(espaco <= LEITURA_POR_TURNO, "a leitura tem teto", || format!("{espaco} bytes"))?;
+        exigir(ficha.leitura < turno, "uma leitura por turno", || format!("leu {nome} de novo"))?;
+        exigir(ficha.vida != Vida::Morta, "os mortos descansam", || format!("leu {nome}"))?;
+        exigir(ficha.ouviu_tudo(), "não se lê de quem ainda tem o que ouvir", || {
+            format!("leu {nome}, que esperava {}", Bytes(ficha.pendente()))
+        })?;
+        exigir(ficha.se_le(), "depois da última palavra não se lê", || {
+            format!("leu {nome}, que estava {:?}", ficha.vida)
+        })?;
+        exigir(ficha.sabe.legivel, "só se lê quem um evento anunciou e não secou", || {
+            format!("leu {nome} à toa")
+        })
+    }
+
+    fn decidir(&mut self, agora: u64) {
+        for (nome, pedido) in std::mem::take(&mut self.lote) {
+            self.contas.pedidos += 1;
+            let antes = self.estoque;
+            let resposta = self.atender(pedido);
+            if let Some(ficha) = self.ficha(nome) {
+                ficha.dizer(agora, &resposta);
+                let ultimo = matches!(pedido, Pedido::Sair | Pedido::LinhaLonga);
+                if ultimo && ficha.vida == Vida::Atendida {
+                    ficha.vida = Vida::Despedida;
+                }
+            }
+            if antes > 0 && self.estoque == 0 {
+                let ouvintes = self.fichas.iter_mut().filter(|ficha| ficha.ouve_avisos());
+                ouvintes.for_each(|ficha| ficha.dizer(agora, AVISO));
+            }
+        }
+    }
+
+    /// A loja: um número, e os textos por extenso.
+    fn atender(&mut self, pedido: Pedido) -> Cow<'static, [u8]> {
+        let fixo: &str = match pedido {
+            Pedido::Consultar => {
+                return format!("Estoque atual: {}\n", self.estoque).into_bytes().into();
+            }
+            Pedido::Comprar if self.estoque > 0 => {
+                self.estoque -= 1;
+                let restante = self.estoque;
+                let texto = format!("Compra realizada. Estoque restante: {restante}\n");
+                return texto.into_bytes().into();
+            }
+            Pedido::Comprar => {
+                self.recusas += 1;
+                "ERRO: Produto esgotado\n"
+            }
+            Pedido::Ajuda => {
+                "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR\n"
+            }
+            Pedido::Sair => "Volte sempre!\n",
+            Pedido::Desconhecido => {
+                "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
+            }
+            Pedido::LinhaLonga => "ERRO: Linha longa demais\n",
+        };
+        fixo.as_bytes().into()
+    }
+
+    fn escreveu(&mut self, nome: usize, oferecidos: &[u8], deu: Escrita, agora: u64) -> Veredito {
+        let Some(ficha) = self.ficha(nome) else {
+            return falha("os mortos descansam", format!("escreveu a {nome}, que não está"));
+        };
+        exigir(ficha.vida != Vida::Morta, "os mortos descansam", || format!("escreveu a {nome}"))?;
+        exigir(ficha.sabe.gravavel, "só se escreve a quem não travou", || {
+            format!("escreveu a {nome} à toa")
+        })?;
+        exigir(oferecidos == ficha.pendente(), "cada um ouve o que pediu, na ordem", || {
+            format!("{nome} devia ouvir {} e ouve {}", Bytes(ficha.pendente()), Bytes(oferecidos))
+        })?;
+        match deu {
+            Escrita::Interrompida => {}
+            Escrita::Cheio => ficha.sabe.gravavel = false,
+            Escrita::Erro => ficha.vida = Vida::Morta,
+            Escrita::Bytes(bytes) => ficha.ouviu(bytes, agora),
+        }
+        Ok(())
+    }
+
+    fn fechou_a_escrita(&mut self, nome: usize, rede: &Rede, agora: u64) -> Veredito {
+        let lido = rede.canos.get(nome).and_then(Option::as_ref).map_or(0, |cano| cano.lido);
+        let Some(ficha) = self.ficha(nome) else {
+            return falha("os mortos descansam", format!("fechou a escrita de {nome}"));
+        };
+        let cabia = matches!(ficha.vida, Vida::Despedida | Vida::Dispensada);
+        exigir(
+            cabia && ficha.ouviu_tudo(),
+            "a escrita só fecha depois da última palavra",
+            || format!("{nome} estava {:?} e esperava {}", ficha.vida, Bytes(ficha.pendente())),
+        )?;
+        exigir(
+            ficha.vida == Vida::Despedida || lido >= ficha.chegou_antes,
+            "o que chegou antes de encerrar é lido antes do adeus",
+            || format!("de {nome} só leu {lido} bytes, e tinham chegado {}", ficha.chegou_antes),
+        )?;
+        ficha.vida = Vida::Escoando { desde: agora };
+        Ok(())
+    }
+
+    /// Quem fechou o seu lado e ouviu tudo morre ao fim das escritas.
+    fn concluir(&mut self) {
+        for ficha in &mut self.fichas {
+            if ficha.vida == Vida::Fechou && ficha.ouviu_tudo() {
+                ficha.vida = Vida::Morta;
+            }
+        }
+    }
+
+    fn vigiar(&mut self, agora: u64) {
+        if agora < self.proxima_ronda {
+            return;
+        }
+        let passo = self.ocioso.map_or(RONDA, |ocioso| (ocioso / 4).clamp(RONDA_MINIMA, RONDA));
+        self.proxima_ronda = agora + passo;
+        for ficha in &mut self.fichas {
+            if ficha.venceu(agora, self.ocioso) {
+                ficha.vida = Vida::Morta;
+            }
+        }
+    }
+
+    fn largou(&mut self, nome: usize) -> Veredito {
+        let Some(i) = self.fichas.iter().position(|ficha| ficha.nome == nome) else {
+            return falha("os mortos descansam", format!("largou {nome} duas vezes"));
+        };
+        let ficha = self.fichas.remove(i);
+        exigir(ficha.vida == Vida::Morta, "só morre quem deve", || {
+            format!("{nome} foi enterrado, e estava {:?}", ficha.vida)
+        })
+    }
+
+    /// O que vale depois de todo turno. É a lista dos invariantes que se veem de fora.
+    pub fn conferir_o_turno(&mut self, rede: &Rede, vitrine: &Vitrine) -> Veredito {
+        let lote_cheio = self.pedidos_no_turno >= LOTE_MAXIMO;
+        self.preteridas = false;
+        for ficha in &mut self.fichas {
+            ficha.preterida = ficha.devia_ler && ficha.leitura < self.turno;
+            self.preteridas |= ficha.preterida;
+            exigir(lote_cheio || !ficha.preterida, "quem tem o que ler é lido no turno", || {
+                format!("ninguém leu {}", ficha.nome)
+            })?;
+            ficha.conferir(rede)?;
+        }
+        let morta = self.fichas.iter().find(|ficha| ficha.vida == Vida::Morta);
+        exigir(vitrine.tem_trabalho || morta.is_none(), "os mortos são enterrados", || {
+            format!("ninguém acordará para enterrar {:?}", morta.map(|ficha| ficha.nome))
+        })?;
+        self.conferir_a_vitrine(vitrine)
+    }
+
+    /// O que vale depois de todo turno e de toda entrada: a conta, e quando o laço pode dormir.
+    pub fn conferir_a_vitrine(&self, vitrine: &Vitrine) -> Veredito {
+        let tem_o_que_fazer = |ficha: &Ficha| {
+            ficha.deve_ser_lida()
+                || ficha.pode_ouvir() && ficha.sabe.gravavel && !ficha.ouviu_tudo()
+        };
+        let espera = self.fichas.iter().find(|ficha| tem_o_que_fazer(ficha));
+        exigir(vitrine.tem_trabalho || espera.is_none(), "quem tem trabalho não dorme", || {
+            format!("ninguém acordará para atender {:?}", espera.map(|ficha| ficha.nome))
+        })?;
+        let vendas = self.inicial - self.estoque;
+        let loja = (self.estoque, vendas, self.recusas);
+        exigir(
+            loja == (vitrine.estoque, vitrine.vendas, vitrine.recusas),
+            "vendido mais estoque é o inicial",
+            || format!("devia ser (estoque, vendas, recusas) = {loja:?}; é {vitrine:?}"),
+        )?;
+        exigir(self.contas == vitrine.contas, "as contas fecham", || {
+            format!("deviam ser {:?}; são {:?}", self.contas, vitrine.contas)
+        })?;
+        let presentes = (self.ativas(), self.fichas.is_empty());
+        exigir(presentes == (vitrine.ativas, vitrine.vazio), "as contas fecham", || {
+            format!("devia ser (ativas, vazio) = {presentes:?}; é {vitrine:?}")
+        })?;
+        let prazo = (!self.fichas.is_empty()).then_some(self.proxima_ronda);
+        exigir(prazo == vitrine.proximo_prazo, "o balcão sabe quando quer acordar", || {
+            format!("devia ser {prazo:?}; é {:?}", vitrine.proximo_prazo)
+        })
+    }
+
+    // O sossego: sem mais faltas, e depois de bastantes turnos.
+
+    /// Quantos turnos bastam para o balcão ficar sem nada a fazer, se nada mais acontecer: um por
+    /// leitura cheia que haja pela frente, e alguns para o fim, a despedida e o enterro.
+    pub fn turnos_ate_o_sossego(&self, rede: &Rede) -> usize {
+        let canos = self.fichas.iter().filter_map(|ficha| rede.canos[ficha.nome].as_ref());
+        6 + canos.map(|cano| cano.por_ler() / LEITURA_POR_TURNO).sum::<usize>()
+    }
+
+    /// Sossegado, ninguém espera mais nada do balcão.
+    pub fn conferir_o_sossego(&self, rede: &Rede) -> Veredito {
+        let encerrando = self.encerrando;
+        self.fichas.iter().try_for_each(|ficha| ficha.conferir_o_sossego(rede, encerrando))
+    }
+}
