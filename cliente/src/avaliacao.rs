@@ -109,10 +109,10 @@ fn laudo(opcoes: &OpcoesDaAvaliacao, evidencias: Evidencias, comando: String) ->
         item("Protocolo", pontos::protocolo(&evidencias, opcoes.estoque)),
         item("Robustez", pontos::robustez(&evidencias.robustez)),
     ];
-    let mut observacoes = vec![
-        "vista de fora, a exclusão mútua só se prova errada; o Lock, confere-se no código"
-            .to_owned(),
-    ];
+    let mut observacoes = Vec::new();
+    if itens.iter().all(|item| item.pontos() >= item.de()) {
+        observacoes.push("que há um Lock, só o código mostra; aqui não fez falta".to_owned());
+    }
     if opcoes.iniciar.is_none() {
         observacoes.push(
             "uma rodada só, e sem ver o console: com --iniciar a avaliação é completa".to_owned(),

@@ -89,7 +89,8 @@ pub struct Opcoes {
     #[arg(long, value_name = "UNIDADES", value_parser = inteiro(0..=u64::MAX))]
     pub estoque: Option<u64>,
 
-    /// Uma exigência, como 'p99(comprar)<50ms' ou 'falhas=0'; pode repetir
+    /// Uma exigência, como 'p99(comprar)<50ms' ou 'falhas=0'; pode repetir. Há pN e max de comprar e de
+    /// consultar, duracao, espalhamento, vazao, ciclos, consultas, vendas, recusas, avisos e falhas
     #[arg(long, value_name = "EXIGÊNCIA", value_parser = Exigencia::ler)]
     pub exigir: Vec<Exigencia>,
 
@@ -210,12 +211,11 @@ fn aceleracao(texto: &str) -> Result<f64, String> {
 }
 
 fn faixa_de_ciclos(texto: &str) -> Result<Faixa<u32>, String> {
-    faixa(texto, inteiro(1..=1_000_000))
-        .map_err(|erro| format!("{erro}, ou uma faixa, como 10..20"))
+    faixa(texto, inteiro(1..=1_000_000)).map_err(|erro| format!("{erro}; uma faixa é como 10..20"))
 }
 
 fn faixa_de_tempo(texto: &str) -> Result<Faixa<Duration>, String> {
-    faixa(texto, duracao).map_err(|erro| format!("{erro}, ou uma faixa, como 500ms..3s"))
+    faixa(texto, duracao).map_err(|erro| format!("{erro}; uma faixa é como 500ms..3s"))
 }
 
 /// Lê `de..ate`, pontas incluídas, ou um valor só, que é fixo.

@@ -203,7 +203,11 @@ impl fmt::Display for Violacao {
 
 fn ninguem_comprou(f: &mut fmt::Formatter<'_>, restaria: i128, quantas: i128) -> fmt::Result {
     write!(f, "ninguém comprou a que deixaria {restaria}")?;
-    if quantas > 1 { write!(f, " (nem outras {})", quantas - 1) } else { Ok(()) }
+    match quantas {
+        2 => write!(f, " (nem outra)"),
+        3.. => write!(f, " (nem outras {})", quantas - 1),
+        _ => Ok(()),
+    }
 }
 
 /// A largura do desenho de uma operação no tempo, em colunas.
@@ -275,6 +279,9 @@ impl fmt::Display for Parecer {
             writeln!(f, "Observação: {observacao}")?;
         }
         if let Some(primeira) = self.violacoes.first() {
+            if !self.observacoes.is_empty() {
+                writeln!(f)?;
+            }
             write!(f, "A primeira contradição, no tempo:\n{}\n", primeira.intercalacao())?;
         }
         writeln!(f, "Veredito: {}", self.veredito())
@@ -379,7 +386,7 @@ mod testes {
             violacao(regra, &[leitura(1, 0, 1, Que::Consulta, 3)]).to_string()
         };
         assert!(frase(1).ends_with("e ninguém comprou a que deixaria 7"));
-        assert!(frase(2).ends_with("e ninguém comprou a que deixaria 7 (nem outras 1)"));
+        assert!(frase(2).ends_with("e ninguém comprou a que deixaria 7 (nem outra)"));
     }
 
     #[test]

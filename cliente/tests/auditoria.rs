@@ -138,6 +138,7 @@ fn o_parecer_inteiro_com_a_contradicao_desenhada_no_tempo() {
         auditar(&historias, Some(5)).to_string(),
         "\
 Observação: 1 compra sem resposta: cada uma pode ter sido feita ou não
+
 A primeira contradição, no tempo:
   usuário 3     COMPRAR   comprou, restaram 4    ├───────────────┤    0,000000 s a 0,005000 s
   usuário 17    COMPRAR   comprou, restaram 4       ├───────────────┤ 0,001000 s a 0,006000 s

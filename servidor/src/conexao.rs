@@ -256,7 +256,7 @@ impl<F: Read + Write> Conexao<F> {
     /// O servidor está fechando: se já leu tudo o que o socket tinha, despede-se. Quem já se
     /// despediu por conta própria fica com a sua despedida.
     pub fn encerrar(&mut self) {
-        if !self.prontidao.legivel && !self.fez_o_ultimo {
+        if !self.prontidao.legivel {
             self.despedir(Fim::Encerramento);
         }
     }

@@ -221,14 +221,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "encerrar despede quem ainda não secou",
-        "if !self.prontidao.legivel && !self.fez_o_ultimo",
-        "if !self.fez_o_ultimo",
-    ),
-    em(
-        CONEXAO,
-        "encerrar troca a despedida de quem disse SAIR",
-        "if !self.prontidao.legivel && !self.fez_o_ultimo",
-        "if !self.prontidao.legivel",
+        "if !self.prontidao.legivel {\n            self.despedir(Fim::Encerramento);",
+        "if !self.fez_o_ultimo {\n            self.despedir(Fim::Encerramento);",
     ),
     em(
         BALCAO,

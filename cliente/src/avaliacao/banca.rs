@@ -144,7 +144,8 @@ impl Banca {
         }
     }
 
-    fn ultimas_palavras(&self) -> String {
+    /// A última linha do console, entre parênteses: costuma ser o erro que derrubou o servidor.
+    pub fn ultimas_palavras(&self) -> String {
         let console = self.console().unwrap_or_default();
         let ultima = console.lines().map(str::trim).rfind(|linha| !linha.is_empty());
         ultima.map(|linha| format!(" ({})", visivel(linha))).unwrap_or_default()

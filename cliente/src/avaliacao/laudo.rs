@@ -132,6 +132,16 @@ impl Estado {
         }
     }
 
+    /// A cor do sinal, na folha de estilo.
+    fn cor(self) -> &'static str {
+        match self {
+            Estado::Cumprido => "bom",
+            Estado::EmParte => "meio",
+            Estado::NaoCumprido => "ruim",
+            Estado::NaoAvaliado => "fraco",
+        }
+    }
+
     fn sinal(self) -> char {
         match self {
             Estado::Cumprido => '✓',

@@ -22,6 +22,12 @@ fn conferencia(
 
 /// Multithreading, 3,0: "servidor aceita conexões simultâneas sem bloquear".
 pub fn multithreading(vistas: &Evidencias, compradores: usize) -> Vec<Conferencia> {
+    let sozinho = vistas.conversa.consultas.first();
+    let porque = if sozinho.is_some_and(|troca| troca.resposta.is_none()) {
+        "nem um cliente sozinho a tem (veja Protocolo)"
+    } else {
+        "um cliente bloqueia os outros"
+    };
     let atras = |tentou: &str, de: f64, resposta: &Option<Troca>| match resposta {
         Some(troca) => {
             conferencia(tentou, de, 1.0, format!("respondido em {}", formatar(troca.demora)))
@@ -30,7 +36,7 @@ pub fn multithreading(vistas: &Evidencias, compradores: usize) -> Vec<Conferenci
             tentou,
             de,
             0.0,
-            format!("nenhuma resposta em {}: um cliente bloqueia os outros", formatar(PRAZO)),
+            format!("nenhuma resposta em {}: {porque}", formatar(PRAZO)),
         ),
     };
     let atendidos = vistas.rodadas.iter().map(|rodada| rodada.atendidos).min().unwrap_or(0);
@@ -76,7 +82,7 @@ fn julgar_disputas(rodadas: &[Rodada]) -> (f64, String) {
             0.0,
             format!(
                 "vendeu a mais, ou deixou o estoque negativo, em {demais} de {todas} rodadas (na pior, \
-                 {maximo} vendas); contradisse-se em {erradas}"
+                 {maximo} vendas): o Lock falta, ou não cobre juntos o teste e o desconto"
             ),
         );
     }
@@ -84,7 +90,7 @@ fn julgar_disputas(rodadas: &[Rodada]) -> (f64, String) {
         let fracao = 0.5 * (todas - erradas) as f64 / todas as f64;
         return (
             fracao,
-            format!("contradisse-se em {erradas} de {todas} rodadas, sem vender a mais"),
+            format!("houve contradição em {erradas} de {todas} rodadas, sem vender a mais"),
         );
     }
     if todas == 0 || quantas(|rodada| rodada.atendidos < 2) > 0 {
@@ -206,7 +212,7 @@ pub fn robustez(provocacoes: &[(Provocacao, Result<(), String>)]) -> Vec<Confere
                 tentou,
                 de,
                 0.0,
-                "os outros seguiram atendidos, mas o servidor cai de outro modo",
+                "os outros seguiram atendidos; sem pontos, porque o servidor não sobrevive a outra prova",
             ),
             Ok(()) => conferencia(tentou, de, 1.0, "os outros seguiram atendidos"),
             Err(porque) => conferencia(tentou, de, 0.0, porque.clone()),
@@ -526,7 +532,7 @@ mod testes {
             valem(&conferencias, &[0.0; 3]);
             for (conferencia, passou) in conferencias.iter().zip(passaram) {
                 assert_eq!(conferencia.viu == "caiu", !passou);
-                assert_eq!(conferencia.viu.contains("cai de outro modo"), passou);
+                assert_eq!(conferencia.viu.contains("não sobrevive a outra prova"), passou);
             }
         }
         valem(&robustez(&provocacoes([true; 3])), &[0.5, 0.25, 0.25]);

@@ -229,14 +229,15 @@ impl<'a> Sala<'a> {
         }
         self.mundo.parada.dormir(TEMPO_DE_CAIR);
         if !banca.vivo() {
-            return Ok(Err("o servidor terminou".into()));
+            return Ok(Err(format!("o servidor terminou{}", banca.ultimas_palavras())));
         }
         // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
         if !self.no_ar() {
             testemunha.compra_tudo(self.opcoes.estoque + 1);
         }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
-            return Ok(Err("quem já estava conectado deixou de ser atendido".into()));
+            let ultimas = banca.ultimas_palavras();
+            return Ok(Err(format!("quem já estava conectado deixou de ser atendido{ultimas}")));
         }
         drop(testemunha);
         let atendido = Fregues::conectar(self.mundo)
