@@ -335,10 +335,8 @@ fn classico(opcoes: &str) -> (Processo, SocketAddr) {
     let opcoes = format!("--porta 0 {opcoes}");
     let processo =
         Processo::iniciar(comando("examples/thread_por_conexao", opcoes.split_whitespace()));
-    let dito = processo.erro.ate("a linha de abertura", |texto| texto.contains('\n'));
-    let porta = dito.split_once("0.0.0.0:").and_then(|(_, resto)| resto.split_once(' '));
-    let porta: u16 = porta.and_then(|(porta, _)| porta.parse().ok()).expect(&dito);
-    (processo, SocketAddr::from(([127, 0, 0, 1], porta)))
+    let endereco = processo.onde_ouve();
+    (processo, endereco)
 }
 
 #[test]

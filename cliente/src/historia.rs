@@ -8,6 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use protocolo::Mensagem;
+use protocolo::mensagem::avisa_que_esgotou;
 
 use crate::medidas::Medidas;
 
@@ -86,6 +87,13 @@ pub struct Presenca {
     pub outros_avisos: Vec<Duration>,
 }
 
+impl Presenca {
+    /// Onde se anota um AVISO com estas palavras: diz que o estoque acabou, ou não se sabe.
+    pub fn anotados_como(&mut self, aviso: &str) -> &mut Vec<Duration> {
+        if avisa_que_esgotou(aviso) { &mut self.avisos } else { &mut self.outros_avisos }
+    }
+}
+
 /// Um pedido e o que se soube dele.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operacao {
@@ -104,11 +112,6 @@ impl Operacao {
     pub fn em_duvida(&self) -> bool {
         matches!(self.resposta, None | Some((_, Desfecho::Estranho(_))))
     }
-
-    /// Do envio à resposta, se ela veio.
-    pub fn demora(&self) -> Option<Duration> {
-        Some(self.resposta.as_ref()?.0.saturating_sub(self.enviada))
-    }
 }
 
 /// O que uma resposta disse.
@@ -125,10 +128,16 @@ pub enum Desfecho {
 }
 
 impl Desfecho {
-    /// Um desfecho estranho, com o começo do que o servidor disse: bastam estas letras para reconhecê-lo.
-    pub fn estranho(mensagem: &Mensagem) -> Self {
+    /// O que esta mensagem diz a quem pediu COMPRAR (`compra`) ou CONSULTAR. De um texto estranho fica só o
+    /// começo: bastam estas letras para reconhecê-lo.
+    pub fn de(compra: bool, mensagem: &Mensagem) -> Self {
         const LETRAS: usize = 200;
-        Desfecho::Estranho(mensagem.to_string().chars().take(LETRAS).collect())
+        match (compra, mensagem) {
+            (false, Mensagem::Estoque(atual)) => Desfecho::Leu(*atual),
+            (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
+            (true, Mensagem::Esgotado) => Desfecho::Recusado,
+            (_, outra) => Desfecho::Estranho(outra.to_string().chars().take(LETRAS).collect()),
+        }
     }
 }
 

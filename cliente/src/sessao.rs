@@ -151,7 +151,7 @@ impl Sessao<'_> {
     fn tentar_conectar(&self) -> io::Result<Arc<TcpStream>> {
         let mut ultimo_erro = io::Error::from(ErrorKind::AddrNotAvailable);
         for endereco in &self.cena.enderecos {
-            match self.conectar_a(*endereco) {
+            match conectar(&self.cena.parada, *endereco, PRAZO_DA_CONEXAO) {
                 Ok(socket) => return Ok(socket),
                 // Um endereço que recusa é um servidor que pode abrir; outro erro não o desmente.
                 Err(_) if ultimo_erro.kind() == ErrorKind::ConnectionRefused => {}
@@ -159,21 +159,6 @@ impl Sessao<'_> {
             }
         }
         Err(ultimo_erro)
-    }
-
-    /// O socket fica na parada *antes* de conectar: nem um servidor que não completa a conexão prende
-    /// quem apertou Ctrl-C.
-    fn conectar_a(&self, endereco: SocketAddr) -> io::Result<Arc<TcpStream>> {
-        let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
-        let socket = Arc::new(TcpStream::from(socket));
-        self.cena.parada.guardar(&socket);
-        if self.cena.parada.pedida() {
-            return Err(ErrorKind::Interrupted.into());
-        }
-        SockRef::from(&*socket).connect_timeout(&endereco.into(), PRAZO_DA_CONEXAO)?;
-        // Comandos são pequenos e esperados: sem Nagle. Se falhar, só demora mais.
-        let _ = socket.set_nodelay(true);
-        Ok(socket)
     }
 
     fn enviar(&mut self, comando: &Comando) {
@@ -233,6 +218,25 @@ impl Sessao<'_> {
             self.usuario.caiu(self.cena.agora(), Falha::Quebrada(explicar(erro)));
         }
     }
+}
+
+/// Conecta, esperando no máximo `prazo`. O socket fica na parada *antes*: nem um servidor que não completa
+/// a conexão prende quem apertou Ctrl-C.
+pub(crate) fn conectar(
+    parada: &Parada,
+    endereco: SocketAddr,
+    prazo: Duration,
+) -> io::Result<Arc<TcpStream>> {
+    let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Arc::new(TcpStream::from(socket));
+    parada.guardar(&socket);
+    if parada.pedida() {
+        return Err(ErrorKind::Interrupted.into());
+    }
+    SockRef::from(&*socket).connect_timeout(&endereco.into(), prazo)?;
+    // Comandos são pequenos e esperados: sem Nagle. Se falhar, só demora mais.
+    let _ = socket.set_nodelay(true);
+    Ok(socket)
 }
 
 /// Lê, esperando no máximo `espera`.

@@ -15,7 +15,6 @@
 
 use std::time::Duration;
 
-use protocolo::mensagem::avisa_que_esgotou;
 use protocolo::{Comando, Mensagem};
 
 use crate::historia::{Desfecho, Falha, Historia, Operacao, Presenca};
@@ -174,9 +173,7 @@ impl Usuario {
             (_, Fase::Fora { .. } | Fase::Conectando { .. } | Fase::Fim) => {}
             (Mensagem::Aviso(texto), _) => {
                 if let Some(presenca) = self.historia.presencas.last_mut() {
-                    let esgotou = avisa_que_esgotou(&texto);
-                    let quais =
-                        if esgotou { &mut presenca.avisos } else { &mut presenca.outros_avisos };
+                    let quais = presenca.anotados_como(&texto);
                     if quais.len() >= AVISOS_MAXIMOS {
                         return;
                     }
@@ -196,12 +193,7 @@ impl Usuario {
     fn respondido(&mut self, agora: Duration, mensagem: Mensagem) {
         let Some(operacao) = self.historia.operacoes.last_mut() else { return };
         let compra = operacao.compra;
-        let desfecho = match (compra, &mensagem) {
-            (false, Mensagem::Estoque(atual)) => Desfecho::Leu(*atual),
-            (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
-            (true, Mensagem::Esgotado) => Desfecho::Recusado,
-            (_, outra) => Desfecho::estranho(outra),
-        };
+        let desfecho = Desfecho::de(compra, &mensagem);
         let comando = if compra { Comando::Comprar } else { Comando::Consultar };
         let enviada = operacao.enviada;
         let demora = agora.saturating_sub(enviada);

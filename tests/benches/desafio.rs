@@ -68,11 +68,9 @@ fn main() {
 fn uma_rodada(programa: &str, opcoes: &str, semente: u32) -> Rodada {
     let servidor =
         Processo::iniciar(comando(programa, format!("--porta 0 {opcoes}").split_whitespace()));
-    let dito = servidor.erro.ate("a linha de abertura", |texto| texto.contains('\n'));
-    let porta = dito.split_once("0.0.0.0:").and_then(|(_, resto)| resto.split(' ').next());
-    let porta = porta.unwrap_or_else(|| panic!("isto não é a linha de abertura: {dito}"));
+    let endereco = servidor.onde_ouve();
     let json = env::temp_dir().join(format!("desafio-{}.json", std::process::id()));
-    let argumentos = format!("--servidor 127.0.0.1:{porta} {MULTIDAO} --semente {semente} --json");
+    let argumentos = format!("--servidor {endereco} {MULTIDAO} --semente {semente} --json");
     let mut argumentos: Vec<&str> = argumentos.split(' ').collect();
     let caminho = json.to_str().unwrap();
     argumentos.push(caminho);

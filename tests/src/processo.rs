@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::{Child, Command};
 use std::thread;
@@ -44,6 +45,18 @@ impl Processo {
         let saida = filho.stdout.take().map_or_else(Captura::nenhuma, Captura::de);
         let erro = filho.stderr.take().map_or_else(Captura::nenhuma, Captura::de);
         Processo { filho, saida, erro }
+    }
+
+    /// Onde ouve um servidor que abriu em todas as interfaces, como diz a primeira linha dele.
+    ///
+    /// # Panics
+    ///
+    /// A primeira linha não é a combinada.
+    pub fn onde_ouve(&self) -> SocketAddr {
+        let dito = self.erro.ate("a linha de abertura", |texto| texto.contains('\n'));
+        let porta = dito.split_once("0.0.0.0:").and_then(|(_, resto)| resto.split_once(' '));
+        let porta: u16 = porta.and_then(|(porta, _)| porta.parse().ok()).expect(&dito);
+        SocketAddr::from(([127, 0, 0, 1], porta))
     }
 
     /// Manda um sinal.

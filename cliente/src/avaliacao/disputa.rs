@@ -156,23 +156,27 @@ fn comprar_juntos(fregueses: Vec<Fregues<'_>>, cada: u64) -> Result<Vec<Fregues<
     Ok(voltaram.into_iter().flatten().collect())
 }
 
-fn rodada(atendidos: usize, mut historias: Vec<Historia>, estoque: Option<u64>) -> Rodada {
-    // O AVISO é um extra: se ele se contradiz, não é o estoque que se contradiz.
+/// As contradições sobre o estoque. O AVISO é um extra: se é ele que se contradiz, aqui não conta.
+pub fn contradicoes(mut historias: Vec<Historia>, estoque: Option<u64>) -> Vec<Violacao> {
     for presenca in historias.iter_mut().flat_map(|historia| &mut historia.presencas) {
         presenca.avisos.clear();
     }
+    let violacoes = auditar(&historias, estoque).violacoes;
+    violacoes.into_iter().filter(|violacao| violacao.regra.do_estoque()).collect()
+}
+
+fn rodada(atendidos: usize, historias: Vec<Historia>, estoque: Option<u64>) -> Rodada {
     let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
     let quantas = |certo: fn(&Desfecho) -> bool| {
         compras().filter(|o| o.resposta.as_ref().is_some_and(|(_, d)| certo(d))).count() as u64
     };
-    let parecer = auditar(&historias, estoque);
     Rodada {
         atendidos,
         vendas: quantas(|desfecho| matches!(desfecho, Desfecho::Comprou(_))),
         recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
         sem_resposta: compras().filter(|o| o.resposta.is_none()).count() as u64,
         estranhas: quantas(|desfecho| matches!(desfecho, Desfecho::Estranho(_))),
-        contradicoes: parecer.violacoes.into_iter().filter(|v| v.regra.do_estoque()).collect(),
+        contradicoes: contradicoes(historias, estoque),
     }
 }
 

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use protocolo::mensagem::{AVISO, avisa_que_esgotou};
 use protocolo::{Comando, Mensagem};
 use rustix::process::Pid;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
+use socket2::SockRef;
 
 use super::banca::Quem;
 use crate::historia::{Desfecho, Historia, Operacao, Presenca};
 use crate::opcoes::FimDeLinha;
 use crate::ouvido::{Ouvido, SILENCIO_DE_QUEM_SEPARA};
 use crate::parada::Parada;
-use crate::sessao::ler;
+use crate::sessao::{conectar, ler};
 
 /// Quanto um servidor tem para responder. Um que funciona leva milissegundos.
 pub const PRAZO: Duration = Duration::from_secs(3);
@@ -96,13 +96,8 @@ impl<'a> Fregues<'a> {
     ///
     /// Ninguém atende.
     pub fn conectar(mundo: &'a Mundo) -> io::Result<Self> {
-        let dominio = Domain::for_address(mundo.endereco);
-        let socket = Socket::new(dominio, Type::STREAM, Some(Protocol::TCP))?;
-        let socket = Arc::new(TcpStream::from(socket));
-        mundo.parada.guardar(&socket);
         let pediu = mundo.inicio.elapsed();
-        SockRef::from(&*socket).connect_timeout(&mundo.endereco.into(), PRAZO)?;
-        socket.set_nodelay(true)?;
+        let socket = conectar(&mundo.parada, mundo.endereco, PRAZO)?;
         socket.set_write_timeout(Some(PRAZO))?;
         let conectou = mundo.inicio.elapsed();
         let presenca = Presenca { numero: 1, pediu, conectou, ..Presenca::default() };
@@ -141,7 +136,7 @@ impl<'a> Fregues<'a> {
         let resposta = chegada.as_ref().zip(mensagem.as_ref()).map(|((quando, _), mensagem)| {
             let presenca = &mut self.historia.presencas[0];
             presenca.respondida.get_or_insert(*quando);
-            let desfecho = desfecho(compra, mensagem);
+            let desfecho = Desfecho::de(compra, mensagem);
             if matches!(desfecho, Desfecho::Estranho(_)) {
                 presenca.desencontro.get_or_insert(enviada);
             }
@@ -176,7 +171,7 @@ impl<'a> Fregues<'a> {
         loop {
             while let Some((quando, texto)) = self.chegadas.pop_front() {
                 let mensagem = Mensagem::interpretar(texto.as_bytes());
-                let responde = !matches!(desfecho(compra, &mensagem), Desfecho::Estranho(_));
+                let responde = !matches!(Desfecho::de(compra, &mensagem), Desfecho::Estranho(_));
                 if matches!(mensagem, Mensagem::Aviso(_)) {
                     self.anota_aviso(quando, texto);
                 } else if responde || self.mundo.respostas_estranhas.load(Ordering::Relaxed) {
@@ -242,10 +237,7 @@ impl<'a> Fregues<'a> {
         if self.avisos.len() >= AVISOS_MAXIMOS {
             return;
         }
-        let presenca = &mut self.historia.presencas[0];
-        let esgotou = avisa_que_esgotou(&texto);
-        let quais = if esgotou { &mut presenca.avisos } else { &mut presenca.outros_avisos };
-        quais.push(quando);
+        self.historia.presencas[0].anotados_como(&texto).push(quando);
         self.avisos.push(texto);
     }
 
@@ -299,14 +291,5 @@ impl<'a> Fregues<'a> {
     /// Recebeu exatamente o AVISO do enunciado?
     pub fn aviso_exato(&self) -> bool {
         self.avisos.iter().all(|aviso| aviso == AVISO)
-    }
-}
-
-fn desfecho(compra: bool, mensagem: &Mensagem) -> Desfecho {
-    match (compra, mensagem) {
-        (false, Mensagem::Estoque(atual)) => Desfecho::Leu(*atual),
-        (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
-        (true, Mensagem::Esgotado) => Desfecho::Recusado,
-        (_, outra) => Desfecho::estranho(outra),
     }
 }

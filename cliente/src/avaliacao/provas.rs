@@ -7,11 +7,10 @@ use indicatif::ProgressBar;
 use protocolo::{Comando, Mensagem};
 
 use super::banca::{Banca, Quem};
-use super::disputa::{Disputa, Ouvintes, Plano, disputar};
+use super::disputa::{Disputa, Ouvintes, Plano, contradicoes, disputar};
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
 use super::pontos::linhas_da_porta;
-use crate::auditoria::auditar;
 use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
 use crate::parecer::Violacao;
 
@@ -170,11 +169,8 @@ impl<'a> Sala<'a> {
             fregues.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
         let deviam = compras.len().saturating_sub(1);
         let console = console_com(&banca, porta, fregues.trocas.len());
-        let mut historia = fregues.conta(1);
-        // O AVISO é um extra, como nas disputas.
-        historia.presencas.iter_mut().for_each(|presenca| presenca.avisos.clear());
-        let parecer = auditar(&[historia], inicial.and_then(|n| u64::try_from(n).ok()));
-        let contradicao = parecer.violacoes.into_iter().find(|v| v.regra.do_estoque());
+        let estoque = inicial.and_then(|n| u64::try_from(n).ok());
+        let contradicao = contradicoes(vec![fregues.conta(1)], estoque).into_iter().next();
         let (compras, recusas) = compras.split_at(deviam);
         let (compras, recusas) = (compras.to_vec(), recusas.to_vec());
         Ok(Conversa { inicial, consultas, compras, recusas, contradicao, porta, console })
