@@ -18,12 +18,16 @@ pub enum Comando {
     Ajuda,
     /// Responde e fecha a conexão.
     Sair,
+    /// O começo de um pedido HTTP, de um navegador ou de quem o use para chegar até aqui. É preciso
+    /// reconhecê-lo porque o corpo de um `POST` pode ser a linha `COMPRAR`. Guarda o mesmo que
+    /// [`Comando::Desconhecido`].
+    Http(Box<[u8]>),
     /// Qualquer outra coisa. Guarda o começo da linha, só para o registro poder mostrá-la.
     Desconhecido(Box<[u8]>),
 }
 
 impl Comando {
-    /// Quantos bytes de um comando desconhecido são guardados.
+    /// Quantos bytes de um comando que não é nosso são guardados.
     pub const TRECHO: usize = 64;
 
     /// Interpreta uma linha já sem o fim de linha e sem brancos em volta, como [`crate::Linhas`] a
@@ -43,18 +47,19 @@ impl Comando {
         } else if verbo(SAIR) {
             Comando::Sair
         } else {
-            Comando::Desconhecido(linha[..linha.len().min(Self::TRECHO)].into())
+            let trecho = linha[..linha.len().min(Self::TRECHO)].into();
+            if e_pedido_http(linha) { Comando::Http(trecho) } else { Comando::Desconhecido(trecho) }
         }
     }
 
-    /// O comando como se escreve na rede; de um desconhecido, o trecho guardado, em bytes crus.
+    /// O comando como se escreve na rede; de um que não é nosso, o trecho guardado, em bytes crus.
     pub fn nome(&self) -> &[u8] {
         match self {
             Comando::Consultar => CONSULTAR,
             Comando::Comprar => COMPRAR,
             Comando::Ajuda => AJUDA,
             Comando::Sair => SAIR,
-            Comando::Desconhecido(trecho) => trecho,
+            Comando::Http(trecho) | Comando::Desconhecido(trecho) => trecho,
         }
     }
 
@@ -63,6 +68,13 @@ impl Comando {
     pub fn vale_sem_fim_de_linha(linha: &[u8]) -> bool {
         linha.eq_ignore_ascii_case(CONSULTAR) || linha.eq_ignore_ascii_case(COMPRAR)
     }
+}
+
+/// A linha acaba na versão do HTTP, como a primeira de todo pedido dele (RFC 9112, 3)? A do HTTP/2
+/// sem TLS também acaba assim.
+fn e_pedido_http(linha: &[u8]) -> bool {
+    let ultima = linha.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
+    ultima.len() < linha.len() && ultima.starts_with(b"HTTP/")
 }
 
 #[cfg(test)]
@@ -79,10 +91,24 @@ mod testes {
 
     #[test]
     fn o_resto_e_desconhecido_e_guarda_so_o_comeco() {
-        for linha in [&b"COMPRAR 2"[..], b"COMPRA", b"CONSULTARX", b"\x00\xff", b"GET / HTTP/1.1"] {
+        for linha in [&b"COMPRAR 2"[..], b"COMPRA", b"CONSULTARX", b"\x00\xff", b"HTTP/1.1"] {
             assert_eq!(Comando::interpretar(linha), Comando::Desconhecido(linha.into()));
         }
         let longa = [b'x'; 500];
+        assert_eq!(Comando::interpretar(&longa).nome(), &longa[..Comando::TRECHO]);
+    }
+
+    #[test]
+    fn a_primeira_linha_de_um_pedido_http_e_reconhecida() {
+        for linha in [
+            &b"GET / HTTP/1.1"[..],
+            b"POST /comprar?n=1 HTTP/1.0",
+            b"PRI * HTTP/2.0",
+            b"get / http/1.1 HTTP/1.1",
+        ] {
+            assert_eq!(Comando::interpretar(linha), Comando::Http(linha.into()));
+        }
+        let longa = [b"GET /", &[b'x'; 400][..], b" HTTP/1.1"].concat();
         assert_eq!(Comando::interpretar(&longa).nome(), &longa[..Comando::TRECHO]);
     }
 

@@ -10,6 +10,7 @@
 //!    hora. O fim de linha que chegar depois é só uma linha vazia.
 //! 4. Qualquer outra coisa precisa do fim de linha.
 //! 5. Uma linha tem no máximo [`LINHA_MAXIMA`] bytes; depois disso o fluxo está perdido.
+//! 6. Uma linha que começa como um aperto de mãos do TLS não é texto: o fluxo também está perdido.
 //!
 //! A regra 3 tem um preço, e só ele: se o TCP cortar `COMPRAR 2` logo depois do `R`, a compra vale e
 //! ` 2` vira uma linha errada. Por isso nenhum verbo pode começar com aquelas duas palavras.
@@ -25,26 +26,34 @@ pub enum Linha<'a> {
     Completa(&'a [u8]),
     /// A linha passou de [`LINHA_MAXIMA`]. É a última coisa que este fluxo entrega.
     LongaDemais,
+    /// Do outro lado há quem fale TLS. Também é a última coisa: o resto são bytes cifrados, com um
+    /// LF aqui e ali por acaso.
+    Tls,
 }
+
+/// Como começa o primeiro registro de uma conexão TLS, de qualquer versão: um aperto de mãos (22),
+/// da versão 3.alguma coisa (RFC 8446, 5.1).
+const COMECO_DO_TLS: [u8; 2] = [22, 3];
 
 /// O enquadramento de uma conexão. Guarda só a linha que ainda não terminou: uma conexão que manda
 /// linhas inteiras não ocupa memória aqui.
 #[derive(Debug, Default)]
 pub struct Linhas {
     resto: Vec<u8>,
-    estourou: bool,
+    perdido: bool,
 }
 
 impl Linhas {
     /// Recebe os próximos bytes do fluxo e entrega, na ordem, cada linha que eles completam.
     pub fn receber(&mut self, mut bytes: &[u8], mut entregar: impl FnMut(Linha<'_>)) {
-        while !self.estourou {
+        while !self.perdido {
             let fim = bytes.iter().position(|&b| b == b'\n');
             let pedaco = &bytes[..fim.unwrap_or(bytes.len())];
+            if self.resto.iter().chain(pedaco).take(2).eq(&COMECO_DO_TLS) {
+                return self.perder(Linha::Tls, entregar);
+            }
             if !self.cabe(pedaco) {
-                self.estourou = true;
-                self.resto = Vec::new();
-                return entregar(Linha::LongaDemais);
+                return self.perder(Linha::LongaDemais, entregar);
             }
             let Some(fim) = fim else {
                 return self.resto.extend_from_slice(pedaco);
@@ -72,6 +81,12 @@ impl Linhas {
     /// linha de uma palavra solta chega depois dela.
     pub fn incompleta(&self) -> bool {
         !self.resto.trim_ascii().is_empty()
+    }
+
+    fn perder(&mut self, porque: Linha<'static>, mut entregar: impl FnMut(Linha<'_>)) {
+        self.perdido = true;
+        self.resto = Vec::new();
+        entregar(porque);
     }
 
     /// O resto mais este pedaço ainda cabem em uma linha? Um CR no fim não conta: pode ser do CRLF.
@@ -103,6 +118,7 @@ mod testes {
                 saida.push(match linha {
                     Linha::Completa(bytes) => bytes.escape_ascii().to_string(),
                     Linha::LongaDemais => "<longa>".into(),
+                    Linha::Tls => "<tls>".into(),
                 });
             };
             linhas.receber(pedaco, &mut anotar);
@@ -148,6 +164,15 @@ mod testes {
     }
 
     #[test]
+    fn um_aperto_de_maos_do_tls_e_a_ultima_coisa() {
+        let aperto = b"\x16\x03\x01\x02\x00\x01\n\x16\x03\nCOMPRAR\n";
+        assert_eq!(enquadrar([&aperto[..]]), ["<tls>"]);
+        assert_eq!(enquadrar([&b"CONSULTAR\n\x16"[..], &aperto[1..]]), ["CONSULTAR", "<tls>"]);
+        // Só o começo de uma linha, e os dois bytes.
+        assert_eq!(enquadrar([&b"\x16\n\x03\nx\x16\x03\n"[..]]), ["\\x16", "\\x03", "x\\x16\\x03"]);
+    }
+
+    #[test]
     fn so_a_linha_inacabada_ocupa_memoria() {
         let mut linhas = Linhas::default();
         linhas.receber(b"CONSULTAR\nCOMPRAR\n", |_| ());
@@ -172,6 +197,7 @@ mod testes {
             Just(vec![b' '; 600]),
             Just(vec![b'z'; LINHA_MAXIMA]),
             Just(vec![b'z'; LINHA_MAXIMA + 1]),
+            Just(b"\x16\x03\x01\x00".to_vec()),
             proptest::collection::vec(any::<u8>().prop_filter("LF", |b| *b != b'\n'), 0..40),
         ];
         let solta = |linha: &Vec<u8>| {

@@ -38,6 +38,8 @@ pub enum Resposta {
     Desconhecido,
     /// A linha passou do limite; a conexão fecha.
     LinhaLonga,
+    /// Quem conectou fala HTTP ou TLS; a conexão fecha.
+    OutroProtocolo,
     /// Não cabe mais ninguém; a conexão fecha.
     Lotado,
 }
@@ -67,6 +69,9 @@ impl fmt::Display for Resposta {
                 f.write_str("ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR")
             }
             Resposta::LinhaLonga => f.write_str("ERRO: Linha longa demais"),
+            Resposta::OutroProtocolo => {
+                f.write_str("ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR")
+            }
             Resposta::Lotado => f.write_str(LOTADO),
         }
     }
@@ -176,7 +181,7 @@ mod testes {
     use super::*;
     use crate::RESPOSTA_MAXIMA;
 
-    const TODAS: [Resposta; 8] = [
+    const TODAS: [Resposta; 9] = [
         Resposta::Estoque(u64::MAX),
         Resposta::Compra { restante: u64::MAX },
         Resposta::Esgotado,
@@ -184,6 +189,7 @@ mod testes {
         Resposta::Despedida,
         Resposta::Desconhecido,
         Resposta::LinhaLonga,
+        Resposta::OutroProtocolo,
         Resposta::Lotado,
     ];
 

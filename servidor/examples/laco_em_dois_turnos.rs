@@ -108,6 +108,10 @@ impl Laco {
                 Comando::Consultar => conexao.dizer(format_args!("Estoque atual: {estoque}")),
                 Comando::Ajuda => conexao.dizer(Resposta::Ajuda),
                 Comando::Desconhecido(_) => conexao.dizer(Resposta::Desconhecido),
+                Comando::Http(_) => {
+                    conexao.acabou = true;
+                    return conexao.dizer(Resposta::OutroProtocolo);
+                }
                 Comando::Sair => {
                     conexao.acabou = true;
                     return conexao.dizer(Resposta::Despedida);

@@ -61,6 +61,7 @@ impl Loja {
             Comando::Comprar => self.vender(),
             Comando::Ajuda => Resposta::Ajuda.to_string(),
             Comando::Sair => Resposta::Despedida.to_string(),
+            Comando::Http(_) => Resposta::OutroProtocolo.to_string(),
             Comando::Desconhecido(_) => Resposta::Desconhecido.to_string(),
         }
     }
@@ -96,10 +97,11 @@ impl Loja {
                 return Ok(());
             }
             let mut pedidos = Vec::new();
-            let mut longa = false;
+            let mut ultima = None;
             let mut anotar = |linha: Linha<'_>| match linha {
                 Linha::Completa(texto) => pedidos.push(Comando::interpretar(texto)),
-                Linha::LongaDemais => longa = true,
+                Linha::LongaDemais => ultima = Some(Resposta::LinhaLonga),
+                Linha::Tls => ultima = Some(Resposta::OutroProtocolo),
             };
             linhas.receber(&bytes[..lidos], &mut anotar);
             linhas.secou(&mut anotar);
@@ -109,12 +111,12 @@ impl Loja {
                 if resposta.ends_with("restante: 0") {
                     self.avisar();
                 }
-                if comando == Comando::Sair {
+                if matches!(comando, Comando::Sair | Comando::Http(_)) {
                     return Ok(());
                 }
             }
-            if longa {
-                return conexao.write_all(format!("{}\n", Resposta::LinhaLonga).as_bytes());
+            if let Some(ultima) = ultima {
+                return conexao.write_all(format!("{ultima}\n").as_bytes());
             }
         }
     }

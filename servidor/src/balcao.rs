@@ -223,6 +223,7 @@ impl<F: Read + Write> Balcao<F> {
             let resposta = match &pedido {
                 Pedido::Comando(comando) => self.loja.atender(comando),
                 Pedido::LinhaLonga => Resposta::LinhaLonga,
+                Pedido::Tls => Resposta::OutroProtocolo,
             };
             let posto = &mut self.postos[chave];
             registro.pedido(posto.conexao.endereco(), &pedido, resposta);
@@ -230,6 +231,7 @@ impl<F: Read + Write> Balcao<F> {
             match resposta {
                 Resposta::Despedida => posto.conexao.despedir(Fim::Sair),
                 Resposta::LinhaLonga => posto.conexao.despedir(Fim::LinhaLonga),
+                Resposta::OutroProtocolo => posto.conexao.despedir(Fim::OutroProtocolo),
                 _ => {}
             }
             self.filas.enfileirar(chave, posto);

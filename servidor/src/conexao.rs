@@ -8,8 +8,9 @@
 //! A conexão não conhece a loja nem as outras conexões: entrega pedidos e recebe bytes a dizer.
 //!
 //! ```text
-//!           fim do cliente, SAIR, linha             disse tudo e
-//!           longa, lotado, encerramento             fechou a escrita
+//!           fim do cliente, SAIR, linha
+//!           longa, outro protocolo,                 disse tudo e
+//!           lotado, encerramento                    fechou a escrita
 //!   Aberta ─────────────────────────────► Despedindo ───────────────► Escoando
 //!     │                                       │ disse tudo a quem       │ o cliente fechou,
 //!     │ reset,                                │ já fechou; reset;       │ quebrou, ou passou
@@ -52,6 +53,8 @@ pub enum Pedido {
     Comando(Comando),
     /// Uma linha que passou do limite: merece a resposta e o fim da conversa.
     LinhaLonga,
+    /// Um aperto de mãos do TLS: idem.
+    Tls,
 }
 
 /// Por que uma conexão terminou. `Display` dá a palavra que vai ao registro.
@@ -65,6 +68,8 @@ pub enum Fim {
     Sair,
     /// O cliente mandou uma linha maior que o limite.
     LinhaLonga,
+    /// O cliente fala HTTP ou TLS.
+    OutroProtocolo,
     /// Não havia lugar.
     Lotado,
     /// Passou do tempo de `--ocioso` sem mandar nada.
@@ -84,6 +89,7 @@ impl fmt::Display for Fim {
             Fim::Reset => "reset",
             Fim::Sair => "sair",
             Fim::LinhaLonga => "linha longa",
+            Fim::OutroProtocolo => "outro protocolo",
             Fim::Lotado => "lotado",
             Fim::Ocioso => "ocioso",
             Fim::LinhaIncompleta => "linha incompleta",
@@ -364,7 +370,11 @@ fn entender(linha: Linha<'_>, fez_o_ultimo: &mut bool, pedir: &mut impl FnMut(Pe
     let pedido = match linha {
         Linha::Completa(bytes) => Pedido::Comando(Comando::interpretar(bytes)),
         Linha::LongaDemais => Pedido::LinhaLonga,
+        Linha::Tls => Pedido::Tls,
     };
-    *fez_o_ultimo = matches!(pedido, Pedido::LinhaLonga | Pedido::Comando(Comando::Sair));
+    *fez_o_ultimo = match &pedido {
+        Pedido::Comando(comando) => matches!(comando, Comando::Sair | Comando::Http(_)),
+        Pedido::LinhaLonga | Pedido::Tls => true,
+    };
     pedir(pedido);
 }

@@ -29,6 +29,7 @@ impl Loja {
             Comando::Comprar => self.vender(),
             Comando::Ajuda => Resposta::Ajuda,
             Comando::Sair => Resposta::Despedida,
+            Comando::Http(_) => Resposta::OutroProtocolo,
             Comando::Desconhecido(_) => Resposta::Desconhecido,
         }
     }

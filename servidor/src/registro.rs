@@ -23,6 +23,11 @@ use crate::conexao::{Fim, Pedido};
 /// O máximo de bytes à espera da thread que escreve: uns 100 mil comandos.
 const FILA_MAXIMA: usize = 8 * 1024 * 1024;
 
+/// Quanto se escreve de cada vez. Até este tamanho uma escrita em um cano entra inteira ou não entra
+/// (o `PIPE_BUF` de pipe(7)), e a conta do que se perdeu é exata ainda que o programa termine com a
+/// thread parada em uma escrita.
+const PEDACO: usize = 4096;
+
 /// Quanto a thread do registro espera por um console que não bloqueia e está cheio.
 const CONSOLE_CHEIO: Duration = Duration::from_millis(10);
 
@@ -97,6 +102,7 @@ impl Registro {
         let nome = match pedido {
             Pedido::Comando(comando) => comando.nome(),
             Pedido::LinhaLonga => b"(linha longa)",
+            Pedido::Tls => b"(TLS)",
         };
         self.linha(|linha| writeln!(linha, "{endereco} {} -> {resposta}", nome.escape_ascii()));
     }
@@ -187,15 +193,19 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
             // A escrita anterior parou no meio de uma linha: o pedaço que ficou não estraga esta.
             let _ = destino.write(b"\n");
         }
-        let escritos = escrever_o_que_der(&mut destino, &bytes);
-        let completas = contar_linhas(&bytes[..escritos]).min(linhas);
+        let mut faltam = linhas;
+        let escritos = escrever_o_que_der(&mut destino, &bytes, |pedaco| {
+            // A confissão vem por último e não é uma das que o laço produziu.
+            let completas = contar_linhas(pedaco).min(faltam);
+            faltam -= completas;
+            fila.trancar().escritas += completas;
+        });
         let confessou = escritos == bytes.len();
         partida = bytes[..escritos].last().map_or(partida, |ultimo| *ultimo != b'\n');
         bytes.clear();
 
         let mut espera = fila.trancar();
-        espera.escritas += completas;
-        espera.perdidas += linhas - completas + if confessou { 0 } else { a_confessar };
+        espera.perdidas += faltam + if confessou { 0 } else { a_confessar };
         if ultima_vez {
             espera.terminou = true;
             fila.mudou.notify_all();
@@ -204,14 +214,22 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
     }
 }
 
-/// Escreve até o fim ou até o primeiro erro; diz quantos bytes foram. Um erro não é o fim do
-/// registro: o disco pode voltar a ter espaço.
-fn escrever_o_que_der(destino: &mut impl Write, bytes: &[u8]) -> usize {
+/// Escreve até o fim ou até o primeiro erro, mostrando a `escrito` cada pedaço que foi; diz quantos
+/// bytes foram ao todo. Um erro não é o fim do registro: o disco pode voltar a ter espaço.
+fn escrever_o_que_der(
+    destino: &mut impl Write,
+    bytes: &[u8],
+    mut escrito: impl FnMut(&[u8]),
+) -> usize {
     let mut escritos = 0;
     while escritos < bytes.len() {
-        match destino.write(&bytes[escritos..]) {
+        let pedaco = &bytes[escritos..bytes.len().min(escritos + PEDACO)];
+        match destino.write(pedaco) {
             Ok(0) => break,
-            Ok(n) => escritos += n,
+            Ok(n) => {
+                escrito(&pedaco[..n]);
+                escritos += n;
+            }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
             // Um console que outro programa deixou em modo não bloqueante: só está cheio.
             Err(erro) if erro.kind() == ErrorKind::WouldBlock => thread::sleep(CONSOLE_CHEIO),

@@ -459,6 +459,24 @@ const DEFEITOS: &[Defeito] = &[
         "|nome: &[u8]| linha.eq_ignore_ascii_case(nome)",
         "|nome: &[u8]| linha.to_ascii_uppercase().starts_with(nome)",
     ),
+    em(
+        COMANDO,
+        "um pedido HTTP é só um comando desconhecido",
+        "if e_pedido_http(linha) {",
+        "if linha.is_empty() {",
+    ),
+    em(
+        CONEXAO,
+        "o corpo de um pedido HTTP é atendido",
+        "matches!(comando, Comando::Sair | Comando::Http(_))",
+        "matches!(comando, Comando::Sair)",
+    ),
+    em(
+        LINHAS,
+        "o TLS cortado no primeiro byte passa por texto",
+        "self.resto.iter().chain(pedaco).take(2).eq(&COMECO_DO_TLS)",
+        "pedaco.starts_with(&COMECO_DO_TLS)",
+    ),
     // A loja.
     em(
         LOJA,

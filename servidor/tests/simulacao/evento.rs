@@ -345,7 +345,7 @@ fn rajada(dado: &mut Dado, elenco: &Elenco, eventos: &mut Vec<Evento>) {
     eventos.push(Evento::Turno);
 }
 
-const FALAS: [&[u8]; 28] = [
+const FALAS: [&[u8]; 31] = [
     b"COMPRAR\n",
     b"COMPRAR\n",
     b"COMPRAR\n",
@@ -374,6 +374,9 @@ const FALAS: [&[u8]; 28] = [
     b"xyz\n",
     b"COMPRAR 2\n",
     b"\xff\x00\x1b[2J\n",
+    b"POST / HTTP/1.1\r\nHost: x\r\n\r\nCOMPRAR\n",
+    b"\x16\x03\x01\x00\xa5\x01\nCOMPRAR\n",
+    b"\x16 \x03\n",
 ];
 
 /// O próximo pedaço do que um cliente manda: o que faltava, ou uma fala, às vezes cortada.

@@ -20,6 +20,7 @@ pub enum Pedido {
     Sair,
     Desconhecido,
     LinhaLonga,
+    OutroProtocolo,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +176,11 @@ impl Ficha {
                 continue;
             }
             self.linha.push(byte);
-            if self.linha.len() - usize::from(byte == b'\r') > LINHA_MAXIMA {
+            if self.linha == b"\x16\x03" {
+                self.fez_o_ultimo = true;
+                self.linha.clear();
+                pedir(Pedido::OutroProtocolo);
+            } else if self.linha.len() - usize::from(byte == b'\r') > LINHA_MAXIMA {
                 self.fez_o_ultimo = true;
                 self.linha.clear();
                 pedir(Pedido::LinhaLonga);
@@ -190,11 +195,12 @@ impl Ficha {
             linha if linha.eq_ignore_ascii_case(b"COMPRAR") => Some(Pedido::Comprar),
             linha if linha.eq_ignore_ascii_case(b"AJUDA") => Some(Pedido::Ajuda),
             linha if linha.eq_ignore_ascii_case(b"SAIR") => Some(Pedido::Sair),
+            linha if e_http(linha) => Some(Pedido::OutroProtocolo),
             _ => Some(Pedido::Desconhecido),
         };
         self.linha.clear();
         if let Some(pedido) = pedido {
-            self.fez_o_ultimo = pedido == Pedido::Sair;
+            self.fez_o_ultimo = matches!(pedido, Pedido::Sair | Pedido::OutroProtocolo);
             pedir(pedido);
         }
     }
@@ -269,4 +275,10 @@ impl Ficha {
             }
         }
     }
+}
+
+/// Duas palavras ou mais, e a última diz HTTP/alguma coisa.
+fn e_http(linha: &[u8]) -> bool {
+    let palavras: Vec<&[u8]> = linha.split(|byte| *byte == b' ').collect();
+    palavras.len() > 1 && palavras[palavras.len() - 1].starts_with(b"HTTP/")
 }

@@ -344,7 +344,8 @@ impl Oraculo {
             let resposta = self.atender(pedido);
             if let Some(ficha) = self.ficha(nome) {
                 ficha.dizer(agora, &resposta);
-                let ultimo = matches!(pedido, Pedido::Sair | Pedido::LinhaLonga);
+                let ultimo =
+                    matches!(pedido, Pedido::Sair | Pedido::LinhaLonga | Pedido::OutroProtocolo);
                 if ultimo && ficha.vida == Vida::Atendida {
                     ficha.vida = Vida::Despedida;
                 }
@@ -380,6 +381,9 @@ impl Oraculo {
                 "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
             }
             Pedido::LinhaLonga => "ERRO: Linha longa demais\n",
+            Pedido::OutroProtocolo => {
+                "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
+            }
         };
         fixo.as_bytes().into()
     }
