@@ -92,6 +92,15 @@ fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
         "--ocioso",
         "--silencioso=sim",
         "--silencioso --silencioso",
+        "--livro",
+        "--repor 5",
+        "--livro x --repor 0",
+        "--livro x --repor 5 --estoque 10",
+        "extrato",
+        "extrato x y",
+        "extrato x --csv --json",
+        "extrair x",
+        "--porta 80 extrato x",
         "--silencioso --registro x",
         "--registro x --silencioso",
         "--ajuda=sim",
@@ -195,6 +204,9 @@ fn o_erro_de_uso_diz_o_que_estava_errado_e_o_que_seria_certo() {
         ("servidor", "--ocioso 5", ["'5'", "500ms"]),
         ("servidor", "--silencioso --registro x", ["--silencioso", "--registro"]),
         ("servidor", "--porta", ["falta", "--porta"]),
+        ("servidor", "--repor 5", ["falta", "--livro"]),
+        ("servidor", "extrair x", ["'extrair'", "'extrato'"]),
+        ("servidor", "extrato", ["falta", "<LIVRO>"]),
         ("cliente", "--usuario 3", ["--usuario", "--usuarios"]),
         ("cliente", "--ciclos 20..10", ["o começo (20)", "o fim (10)"]),
         ("cliente", "--decisao 3", ["'3'", "500ms"]),
@@ -223,7 +235,10 @@ fn o_erro_de_uso_diz_o_que_estava_errado_e_o_que_seria_certo() {
 
 #[test]
 fn a_ajuda_e_a_versao_saem_com_0_e_em_portugues() {
-    for (programa, comeco) in PROGRAMAS.into_iter().chain([("cliente avaliar", "Dá nota ")]) {
+    for (programa, comeco) in PROGRAMAS
+        .into_iter()
+        .chain([("cliente avaliar", "Dá nota "), ("servidor extrato", "Mostra as vendas ")])
+    {
         let nome = programa.trim_start_matches("examples/");
         for opcao in ["--ajuda", "-h", "--help", "--versao", "-V", "--version"] {
             let Termino { codigo, saida, erro } = executar_linha(&format!("{programa} {opcao}"));
@@ -256,11 +271,20 @@ fn ajuda_completa(programa: &str, partes: &[&str], opcoes: &[&str]) {
 fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
     ajuda_completa(
         "servidor",
-        &["Exemplos:", "nc localhost 12346", "Uso:", "Opções:"],
+        &[
+            "Exemplos:",
+            "nc localhost 12346",
+            "Uso:",
+            "extrato [OPÇÕES] <LIVRO>",
+            "Comandos:",
+            "Opções:",
+        ],
         &[
             "--endereco",
             "--porta",
             "--estoque",
+            "--livro",
+            "--repor",
             "--max-conexoes",
             "--ocioso",
             "--silencioso",

@@ -61,16 +61,17 @@ pub fn dizer(linha: impl Display) {
 fn em_portugues(comando: Command, nome: &str) -> Command {
     let titulo = *comando.get_styles().get_header();
     let secao = |nome: &str, texto: &str| format!("\n\n{titulo}{nome}:{titulo:#}\n{texto}");
-    let subcomandos: Vec<String> =
-        comando.get_subcommands().map(|sub| format!("{nome} {}", sub.get_name())).collect();
+    let subcomandos: Vec<String> = comando
+        .get_subcommands()
+        .map(|sub| uso(sub, &format!("{nome} {}", sub.get_name())))
+        .collect();
     let lista = if subcomandos.is_empty() { "".into() } else { secao("Comandos", "{subcommands}") };
     let modelo = format!(
         "{{about}}\n\n{titulo}Exemplos:{titulo:#}\n{{before-help}}\
          {titulo}Uso:{titulo:#} {{usage}}{lista}{}",
         secao("Opções", "{options}")
     );
-    let usos = std::iter::once(nome).chain(subcomandos.iter().map(String::as_str));
-    let usos: Vec<String> = usos.map(|uso| format!("{uso} [OPÇÕES]")).collect();
+    let usos: Vec<String> = std::iter::once(uso(&comando, nome)).chain(subcomandos).collect();
     comando
         .display_name(nome)
         .override_usage(usos.join("\n     "))
@@ -99,6 +100,12 @@ fn em_portugues(comando: Command, nome: &str) -> Command {
                 .action(ArgAction::Version)
                 .help("Mostra a versão"),
         )
+}
+
+/// Como se chama um comando: as opções, e o que não é opção.
+fn uso(comando: &Command, nome: &str) -> String {
+    let posicionais = comando.get_positionals().map(|argumento| format!(" {argumento}"));
+    format!("{nome} [OPÇÕES]{}", posicionais.collect::<String>())
 }
 
 /// Troca o `[default: 50]` e o `[possible values: a, b]` do clap pelos nossos.

@@ -5,6 +5,7 @@
 //!              │
 //! turno ──►  ler          uma leitura de cada marcada: o lote, em ordem
 //!            decidir      a loja atende o lote; cada saída recebe as respostas
+//!            firmar       o que se vendeu fica firme no livro, se há um
 //!            responder    escreve a quem tem o que ouvir, AVISO incluído
 //!            vigiar       prazos vencidos; agora, e não antes de ler, para
 //!                         não cobrar de um cliente o atraso do laço
@@ -12,11 +13,12 @@
 //!                         troca de dono dentro de um turno
 //! ```
 //!
-//! Nenhum byte que dependa do estoque sai antes de o lote inteiro estar decidido. Essa ordem *é* a
+//! Nenhum byte que dependa do estoque sai antes de o lote inteiro estar decidido e firme. Essa ordem *é* a
 //! prova de que o estoque está certo: quem leu "restante: 0" leu depois de todas as vendas, e o
 //! comprador da última unidade tem a resposta na frente do AVISO porque foi posta na fila antes dele.
 //!
-//! O balcão não conhece o mio, não olha o relógio (recebe `agora`) e não tem `Arc` nem `Mutex`.
+//! O balcão não conhece o mio nem o livro (recebe quem firma), não olha o relógio (recebe `agora`) e
+//! não tem `Arc` nem `Mutex`.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -66,6 +68,15 @@ pub struct Contas {
     pub pedidos: u64,
 }
 
+/// Uma unidade vendida neste turno, ainda não anunciada.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Venda {
+    /// Quem comprou.
+    pub endereco: SocketAddr,
+    /// Unidades que sobraram depois desta.
+    pub restante: u64,
+}
+
 /// O balcão de atendimento.
 #[derive(Debug)]
 pub struct Balcao<F> {
@@ -73,6 +84,8 @@ pub struct Balcao<F> {
     filas: Filas,
     loja: Loja,
     lote: Vec<(usize, Pedido)>,
+    /// O que se vendeu no turno, na ordem.
+    vendas: Vec<Venda>,
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
     rascunho: Box<[u8]>,
     limites: Limites,
@@ -127,6 +140,7 @@ impl<F: Read + Write> Balcao<F> {
             filas: Filas::default(),
             loja,
             lote: Vec::new(),
+            vendas: Vec::new(),
             rascunho: vec![0; LEITURA_POR_TURNO].into(),
             limites,
             lotados: 0,
@@ -186,13 +200,26 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    /// O turno inteiro. Não bloqueia e não falha.
-    pub fn turno(&mut self, agora: Instant, registro: &mut Registro) {
+    /// O turno inteiro. `firmar` recebe as vendas dele, se as há, e só volta com elas seguras; uma
+    /// resposta que dependa delas só sai depois.
+    ///
+    /// # Errors
+    ///
+    /// O de `firmar`, e mais nenhum. Nada do que este turno decidiu saiu, e nada mais pode sair: o
+    /// balcão só serve para ser fechado.
+    pub fn turno<E>(
+        &mut self,
+        agora: Instant,
+        registro: &mut Registro,
+        firmar: impl FnOnce(&[Venda]) -> Result<(), E>,
+    ) -> Result<(), E> {
         self.ler(agora);
         self.decidir(agora, registro);
+        self.firmar(firmar)?;
         self.responder(agora);
         self.vigiar(agora);
         self.enterrar(registro);
+        Ok(())
     }
 
     fn ler(&mut self, agora: Instant) {
@@ -235,11 +262,22 @@ impl<F: Read + Write> Balcao<F> {
                 _ => {}
             }
             self.filas.enfileirar(chave, posto);
-            if resposta == (Resposta::Compra { restante: 0 }) {
-                self.avisar(agora, registro);
+            if let Resposta::Compra { restante } = resposta {
+                self.vendas.push(Venda { endereco: posto.conexao.endereco(), restante });
+                if restante == 0 {
+                    self.avisar(agora, registro);
+                }
             }
         }
         self.lote = lote;
+    }
+
+    fn firmar<E>(&mut self, firmar: impl FnOnce(&[Venda]) -> Result<(), E>) -> Result<(), E> {
+        if !self.vendas.is_empty() {
+            firmar(&self.vendas)?;
+            self.vendas.clear();
+        }
+        Ok(())
     }
 
     /// O estoque acaba de esgotar: todos que ainda ouvem ficam sabendo, depois da resposta que cada

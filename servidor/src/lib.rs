@@ -5,10 +5,12 @@
 //!     │
 //!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
 //!             │
-//!             └──► balcao     o turno: ler, decidir, responder, vigiar, enterrar
-//!                    ├──► conexao    um cliente: linhas que chegam, respostas que saem
-//!                    ├──► loja       o estoque; pura
-//!                    └──► registro   o console, em outra thread, sem nunca parar o laço
+//!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, enterrar
+//!             │      ├──► conexao    um cliente: linhas que chegam, respostas que saem
+//!             │      ├──► loja       o estoque; pura
+//!             │      └──► registro   o console, em outra thread, sem nunca parar o laço
+//!             └──► livro      com --livro: as vendas de cada turno, firmes em um arquivo
+//!                    └──► extrato    o que há em um livro, para ler
 //! ```
 //!
 //! # O que nunca muda
@@ -29,6 +31,8 @@
 
 pub mod balcao;
 pub mod conexao;
+pub mod extrato;
+pub mod livro;
 pub mod loja;
 pub mod opcoes;
 pub mod reator;

@@ -1,34 +1,65 @@
 //! O programa `servidor`: lê as opções, abre, atende, presta contas. É o único lugar que decide o
-//! código de saída: 0 depois de um sinal, 1 se não pôde servir, 2 se as opções estão erradas.
+//! código de saída: 0 depois de um sinal, 1 se não pôde servir (ou se um livro não fecha), 2 se as
+//! opções estão erradas.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, BufWriter, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process::ExitCode;
 
+use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::{dizer, explicar, ler_opcoes};
 use servidor::balcao::Limites;
+use servidor::extrato::{Falha, Forma, Veredito, extrair};
+use servidor::livro::Livro;
 use servidor::loja::Loja;
-use servidor::opcoes::Opcoes;
-use servidor::reator::{Encerramento, Reator};
+use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
+use servidor::reator::{Encerramento, Pane, Reator};
 use servidor::registro::Registro;
 
 fn main() -> ExitCode {
-    let opcoes: Opcoes = match ler_opcoes(std::env::args_os()) {
-        Ok(opcoes) => opcoes,
+    let programa: Programa = match ler_opcoes(std::env::args_os()) {
+        Ok(programa) => programa,
         Err(codigo) => return codigo,
     };
-    match servir(&opcoes) {
-        Ok(encerramento) => {
-            dizer(prestar_contas(&encerramento));
-            ExitCode::SUCCESS
-        }
+    let Programa { acao, opcoes } = programa;
+    let feito = match (&acao, &opcoes.livro, opcoes.repor) {
+        (Some(Acao::Extrato(opcoes)), _, _) => mostrar_extrato(opcoes),
+        (None, Some(livro), Some(unidades)) => repor(livro, unidades),
+        (None, _, _) => servir(&opcoes).map(|encerramento| dizer(prestar_contas(&encerramento))),
+    };
+    match feito {
+        Ok(()) => ExitCode::SUCCESS,
         Err(motivo) => {
             dizer(format_args!("servidor: {motivo}"));
             ExitCode::FAILURE
         }
     }
+}
+
+fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), String> {
+    let forma = match opcoes {
+        OpcoesDoExtrato { csv: true, .. } => Forma::Csv,
+        OpcoesDoExtrato { json: true, .. } => Forma::Json,
+        _ => Forma::Tabela,
+    };
+    match extrair(&opcoes.livro, forma, &mut BufWriter::new(io::stdout().lock())) {
+        Ok(Veredito { dano: None, .. }) => Ok(()),
+        Ok(Veredito { dano: Some(dano), .. }) => Err(format!("o livro não fecha: {dano}")),
+        Err(Falha::Livro(erro)) => Err(erro.to_string()),
+        // Quem lia já viu o que queria, como em `| head`.
+        Err(Falha::Saida(erro)) if erro.kind() == ErrorKind::BrokenPipe => Ok(()),
+        Err(Falha::Saida(erro)) => Err(format!("não posso escrever: {}", explicar(&erro))),
+    }
+}
+
+fn repor(livro: &Path, unidades: u64) -> Result<(), String> {
+    let contas = Livro::repor(livro, unidades).map_err(|erro| erro.to_string())?;
+    let restantes = contas.restantes();
+    dizer(format_args!("livro: {contas}, com {unidades} repostas agora; {restantes} à venda"));
+    Ok(())
 }
 
 fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
@@ -39,16 +70,31 @@ fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
     };
     let registro = abrir_registro(opcoes)?;
     let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
-    let reator = Reator::abrir(endereco, Loja::nova(opcoes.estoque), limites, registro)
+    let abrir = |caminho| Livro::abrir(caminho, opcoes.estoque).map_err(|erro| erro.to_string());
+    let livro = opcoes.livro.as_deref().map(abrir).transpose()?;
+    let no_livro = livro.as_ref().map(Livro::contas);
+    let estoque = match no_livro {
+        Some(contas) => contas.restantes(),
+        None => opcoes.estoque.unwrap_or(ESTOQUE_PADRAO),
+    };
+    let reator = Reator::abrir(endereco, Loja::nova(estoque), limites, registro, livro)
         .map_err(|erro| explicar_abertura(endereco, &erro))?;
-    dizer(format_args!("servidor: ouvindo em {} (estoque: {})", reator.endereco(), opcoes.estoque));
+    dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
+    if let Some(contas) = no_livro {
+        dizer(format_args!("livro: {contas}"));
+    }
     if let Some(pedidas) = opcoes.max_conexoes.filter(|pedidas| *pedidas > cabem) {
         dizer(format_args!(
             "servidor: --max-conexoes {pedidas} não cabe no limite de descritores; usando {cabem} \
              (aumente com 'ulimit -n')"
         ));
     }
-    reator.atender().map_err(|erro| format!("o laço de eventos parou: {}", explicar(&erro)))
+    reator.atender().map_err(|pane| match pane {
+        Pane::Poll(erro) => format!("o laço de eventos parou: {}", explicar(&erro)),
+        Pane::Livro(erro) => {
+            format!("parou de vender, e nada ficou anunciado sem estar firme: {erro}")
+        }
+    })
 }
 
 /// Leva o limite de descritores ao máximo permitido e diz quantas conexões cabem nele, com folga
@@ -104,6 +150,7 @@ fn explicar_abertura(endereco: SocketAddr, erro: &io::Error) -> String {
 
 fn prestar_contas(fim: &Encerramento) -> String {
     let contas = fim.contas;
+    let livro = fim.livro.map(|livro| format!("\n  livro                         {livro}"));
     format!(
         "servidor: encerrado
   conexões atendidas            {}
@@ -113,7 +160,7 @@ fn prestar_contas(fim: &Encerramento) -> String {
   vendas                        {}
   recusas (esgotado)            {}
   estoque restante              {}
-  linhas de registro perdidas   {}",
+  linhas de registro perdidas   {}{}",
         contas.conexoes,
         contas.pico,
         contas.lotadas,
@@ -122,5 +169,6 @@ fn prestar_contas(fim: &Encerramento) -> String {
         fim.recusas,
         fim.estoque,
         fim.linhas_perdidas,
+        livro.unwrap_or_default(),
     )
 }

@@ -3,13 +3,49 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
+use protocolo::PORTA_PADRAO;
 use protocolo::terminal::{duracao_positiva, inteiro};
-use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 
 /// Servidor de vendas com estoque compartilhado
 #[derive(Debug, Parser)]
-#[command(name = "servidor", version, before_help = EXEMPLOS)]
+#[command(name = "servidor", version, before_help = EXEMPLOS, args_conflicts_with_subcommands = true)]
+pub struct Programa {
+    /// O que fazer em vez de vender.
+    #[command(subcommand)]
+    pub acao: Option<Acao>,
+
+    /// Como vender.
+    #[command(flatten)]
+    pub opcoes: Opcoes,
+}
+
+/// O que o servidor faz além de vender.
+#[derive(Debug, Subcommand)]
+pub enum Acao {
+    /// Mostra as vendas de um livro, as contas, e se elas fecham
+    Extrato(OpcoesDoExtrato),
+}
+
+/// As opções do extrato.
+#[derive(Debug, Parser)]
+#[command(before_help = EXEMPLOS_DO_EXTRATO)]
+pub struct OpcoesDoExtrato {
+    /// O livro; um servidor pode estar vendendo com ele
+    #[arg(value_name = "LIVRO")]
+    pub livro: PathBuf,
+
+    /// Só as vendas, em CSV
+    #[arg(long)]
+    pub csv: bool,
+
+    /// Tudo, em JSON
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+}
+
+/// As opções de quem vende.
+#[derive(Debug, Parser)]
 pub struct Opcoes {
     /// Endereço em que escutar; 127.0.0.1 atende só esta máquina
     #[arg(long, value_name = "ENDEREÇO", default_value = "0.0.0.0")]
@@ -19,9 +55,17 @@ pub struct Opcoes {
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(0..=u16::MAX))]
     pub porta: u16,
 
-    /// Unidades à venda
-    #[arg(long, value_name = "UNIDADES", default_value_t = ESTOQUE_PADRAO, value_parser = inteiro(0..=u64::MAX))]
-    pub estoque: u64,
+    /// Unidades à venda; em um livro que já existe, vale o que ele diz [padrão: 10]
+    #[arg(long, value_name = "UNIDADES", value_parser = inteiro(0..=u64::MAX))]
+    pub estoque: Option<u64>,
+
+    /// Guarda as vendas neste arquivo, que sobrevive ao servidor; se não existe, é criado
+    #[arg(long, value_name = "ARQUIVO")]
+    pub livro: Option<PathBuf>,
+
+    /// Acrescenta unidades ao estoque do livro, e termina sem abrir
+    #[arg(long, value_name = "UNIDADES", requires = "livro", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
+    pub repor: Option<u64>,
 
     /// Conexões ao mesmo tempo [padrão: o que o limite de descritores permite]
     #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=1_000_000))]
@@ -43,4 +87,9 @@ pub struct Opcoes {
 const EXEMPLOS: &str = "  servidor                              porta 12346, 10 unidades
   servidor --estoque 1000 --porta 8000  outra porta, mais estoque
   servidor --registro vendas.log        registra em um arquivo
+  servidor --livro vendas.db            as vendas sobrevivem a uma queda
+  servidor extrato vendas.db            o que foi vendido
   nc localhost 12346                    consultar, comprar, ajuda, sair";
+
+const EXEMPLOS_DO_EXTRATO: &str = "  servidor extrato vendas.db                      para ler
+  servidor extrato vendas.db --csv > vendas.csv   para uma planilha";

@@ -11,7 +11,8 @@
 //! - sem descritores livres, `accept` falha e a borda não volta: é preciso tentar de novo sozinho;
 //! - `TcpListener::bind` do mio fixa a fila de espera em 128: a nossa nasce no socket2.
 //!
-//! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll` e da abertura.
+//! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll`, do livro e da
+//! abertura.
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
@@ -26,6 +27,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
 use crate::conexao::Prontidao;
+use crate::livro::{self, Livro};
 use crate::loja::Loja;
 use crate::registro::Registro;
 
@@ -66,6 +68,7 @@ pub struct Reator {
     _campainha: Arc<Waker>,
     balcao: Balcao<TcpStream>,
     registro: Registro,
+    livro: Option<Livro>,
     aceite: Aceite,
     prazo_final: Option<Instant>,
 }
@@ -92,8 +95,19 @@ pub struct Encerramento {
     pub recusas: u64,
     /// Unidades que sobraram.
     pub estoque: u64,
+    /// O que o livro diz, se há um.
+    pub livro: Option<livro::Contas>,
     /// Linhas de registro que não chegaram ao destino.
     pub linhas_perdidas: u64,
+}
+
+/// O que termina o laço sem que ninguém peça.
+#[derive(Debug)]
+pub enum Pane {
+    /// O próprio `Poll`.
+    Poll(io::Error),
+    /// O livro não firmou as vendas de um turno. Nenhuma delas foi anunciada.
+    Livro(livro::Erro),
 }
 
 impl Reator {
@@ -108,6 +122,7 @@ impl Reator {
         loja: Loja,
         limites: Limites,
         registro: Registro,
+        livro: Option<Livro>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut escuta = escutar(endereco)?;
@@ -130,6 +145,7 @@ impl Reator {
             _campainha: campainha,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
+            livro,
             aceite: Aceite::Espera,
             prazo_final: None,
         })
@@ -144,17 +160,20 @@ impl Reator {
     ///
     /// # Errors
     ///
-    /// Só os do próprio `Poll`: nada que um cliente faça termina o laço.
-    pub fn atender(mut self) -> io::Result<Encerramento> {
+    /// Só os do próprio `Poll` e do livro: nada que um cliente faça termina o laço.
+    pub fn atender(mut self) -> Result<Encerramento, Pane> {
         let mut eventos = Events::with_capacity(1024);
         loop {
             match self.poll.poll(&mut eventos, self.espera()) {
                 Err(erro) if erro.kind() == ErrorKind::Interrupted => eventos.clear(),
-                resultado => resultado?,
+                resultado => resultado.map_err(Pane::Poll)?,
             }
             let agora = Instant::now();
             self.marcar(&eventos, agora);
-            self.balcao.turno(agora, &mut self.registro);
+            if let Err(erro) = self.turno(agora) {
+                self.registro.desistir(PRAZO_DO_REGISTRO);
+                return Err(Pane::Livro(erro));
+            }
             // Depois do turno: quem saiu já deixou o lugar para quem chega.
             self.aceitar(agora);
             self.registro.entregar();
@@ -172,6 +191,14 @@ impl Reator {
                 Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
         }
+    }
+
+    fn turno(&mut self, agora: Instant) -> Result<(), livro::Erro> {
+        let livro = &mut self.livro;
+        self.balcao.turno(agora, &mut self.registro, |vendas| match livro {
+            Some(livro) => livro.firmar(vendas),
+            None => Ok(()),
+        })
     }
 
     fn aceitar(&mut self, agora: Instant) {
@@ -246,6 +273,7 @@ impl Reator {
             recusas: loja.recusas(),
             estoque: loja.estoque(),
             linhas_perdidas: self.registro.fechar(PRAZO_DO_REGISTRO),
+            livro: self.livro.map(|livro| livro.contas()),
         }
     }
 }

@@ -148,6 +148,14 @@ impl Registro {
         self.hora.clear();
     }
 
+    /// O turno não valeu: o que se escreveu nele não aconteceu. Espera o resto sair, como
+    /// [`Registro::fechar`].
+    pub fn desistir(mut self, prazo: Duration) {
+        self.turno.clear();
+        self.linhas = 0;
+        self.fechar(prazo);
+    }
+
     /// Espera até `prazo` a thread escrever o que falta e diz quantas linhas se perderam ao todo.
     pub fn fechar(mut self, prazo: Duration) -> u64 {
         self.entregar();

@@ -2,7 +2,7 @@
 //!
 //! De uma semente sai um roteiro de 200 eventos ([`evento`]): clientes que entram, mandam pedaços de
 //! linhas, param de ler, fecham, quebram; eventos que chegam tarde, em dobro ou sem causa; o relógio
-//! que anda; o operador que encerra. Um sistema operacional de mentira, mais severo que o Linux
+//! que anda; o operador que encerra; a luz que falta. Um sistema operacional de mentira, mais severo que o Linux
 //! ([`fluxo`]), anota o que o balcão faz com cada socket; uma segunda versão do servidor, minúscula
 //! ([`oraculo`]), diz o que ele devia ter feito; e depois de cada turno as duas têm de concordar, em
 //! cada byte ([`mundo`]). É o que fazem os simuladores do FoundationDB e do TigerBeetle, em ponto
@@ -37,6 +37,8 @@ mod evento;
 mod ficha;
 #[path = "simulacao/fluxo.rs"]
 mod fluxo;
+#[path = "simulacao/livro.rs"]
+mod livro;
 #[path = "simulacao/mundo.rs"]
 mod mundo;
 #[path = "simulacao/oraculo.rs"]

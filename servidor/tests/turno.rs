@@ -914,6 +914,7 @@ fn leitura_cheia_que_termina_em(palavra: &str) -> String {
 mod mesa {
     use std::cell::RefCell;
     use std::collections::VecDeque;
+    use std::convert::Infallible;
     use std::io::{self, ErrorKind, Read, Write};
     use std::net::SocketAddr;
     use std::rc::Rc;
@@ -1233,7 +1234,8 @@ mod mesa {
         /// O turno, sem entregar os eventos que chegaram depois de [`Mesa::entrega_eventos`].
         pub fn so_o_turno(&mut self) {
             self.diario.borrow_mut().clear();
-            self.balcao.turno(self.agora, &mut self.registro);
+            let Ok(()) =
+                self.balcao.turno(self.agora, &mut self.registro, |_| Ok::<_, Infallible>(()));
             self.conferir_turno();
         }
 

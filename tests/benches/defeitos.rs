@@ -71,8 +71,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "a resposta não entra na fila de escrita",
-        "            self.filas.enfileirar(chave, posto);\n            if resposta ==",
-        "            if resposta ==",
+        "            self.filas.enfileirar(chave, posto);\n            if let Resposta::Compra",
+        "            if let Resposta::Compra",
     ),
     em(
         BALCAO,
@@ -83,10 +83,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "os prazos são cobrados antes de ler",
-        "        self.ler(agora);\n        self.decidir(agora, registro);\n        \
-         self.responder(agora);\n        self.vigiar(agora);",
-        "        self.vigiar(agora);\n        self.ler(agora);\n        \
-         self.decidir(agora, registro);\n        self.responder(agora);",
+        "        self.ler(agora);\n",
+        "        self.vigiar(agora);\n        self.ler(agora);\n",
     ),
     em(
         BALCAO,
@@ -130,6 +128,40 @@ const DEFEITOS: &[Defeito] = &[
         "vec![0; LEITURA_POR_TURNO]",
         "vec![0; 2 * LEITURA_POR_TURNO]",
     ),
+    // O livro.
+    em(
+        BALCAO,
+        "responde antes de firmar",
+        "        self.firmar(firmar)?;\n        self.responder(agora);",
+        "        self.responder(agora);\n        self.firmar(firmar)?;",
+    ),
+    em(
+        BALCAO,
+        "a falha do livro não para o turno",
+        "        self.firmar(firmar)?;",
+        "        let _ = self.firmar(firmar);",
+    ),
+    em(
+        BALCAO,
+        "a falha do livro só é dita no fim do turno",
+        "        self.firmar(firmar)?;\n        self.responder(agora);\n        \
+         self.vigiar(agora);\n        self.enterrar(registro);\n        Ok(())",
+        "        let firmou = self.firmar(firmar);\n        self.responder(agora);\n        \
+         self.vigiar(agora);\n        self.enterrar(registro);\n        firmou",
+    ),
+    em(BALCAO, "uma venda vai ao livro duas vezes", "            self.vendas.clear();\n", ""),
+    em(
+        BALCAO,
+        "só a primeira venda do turno vai ao livro",
+        "firmar(&self.vendas)?;",
+        "firmar(&self.vendas[..1])?;",
+    ),
+    em(
+        BALCAO,
+        "a última unidade não vai ao livro",
+        "if !self.vendas.is_empty()",
+        "if !self.vendas.is_empty() && self.loja.estoque() > 0",
+    ),
     // O AVISO.
     em(
         BALCAO,
@@ -146,20 +178,19 @@ const DEFEITOS: &[Defeito] = &[
          if resposta == (Resposta::Compra { restante: 0 }) {\n self.avisar(agora, registro); }\n            \
          let posto = &mut self.postos[chave];\n            \
          posto.conexao.dizer(agora, |saida| resposta.escrever(saida));\n            \
-         if resposta == (Resposta::Compra { restante: 0 }) { continue; }",
+         if resposta == (Resposta::Compra { restante: 0 }) {\n            \
+         self.vendas.push(Venda { endereco: posto.conexao.endereco(), restante: 0 });\n            \
+         self.filas.enfileirar(chave, posto);\n continue; }",
     ),
     em(
         BALCAO,
         "AVISO também a cada recusa",
-        "if resposta == (Resposta::Compra { restante: 0 })",
-        "if matches!(resposta, Resposta::Esgotado | Resposta::Compra { restante: 0 })",
+        "            if let Resposta::Compra { restante } = resposta {",
+        "            if resposta == Resposta::Esgotado { self.avisar(agora, registro); }\n            \
+         let posto = &mut self.postos[chave];\n            \
+         if let Resposta::Compra { restante } = resposta {",
     ),
-    em(
-        BALCAO,
-        "AVISO uma venda antes do fim",
-        "if resposta == (Resposta::Compra { restante: 0 })",
-        "if resposta == (Resposta::Compra { restante: 1 })",
-    ),
+    em(BALCAO, "AVISO uma venda antes do fim", "if restante == 0 {", "if restante == 1 {"),
     em(
         BALCAO,
         "AVISO que não entra na fila de escrita",

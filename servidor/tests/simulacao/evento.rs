@@ -10,6 +10,8 @@ use std::fmt;
 
 use servidor::conexao::{LEITURA_POR_TURNO, Prontidao};
 
+use crate::livro::Sorte;
+
 /// Um cliente, pela ordem em que o roteiro o inventou.
 pub type Nome = u8;
 
@@ -48,6 +50,10 @@ pub enum Evento {
     Passa(u64),
     /// O operador pede ao servidor que feche.
     Encerra,
+    /// O disco decide o que fará da próxima transação do livro.
+    Livro(Sorte),
+    /// A luz falta e volta: o servidor abre de novo, com o que o livro tem.
+    FaltaLuz,
 }
 
 /// Uma [`Prontidao`] que se compara e se imprime.
@@ -104,6 +110,8 @@ impl fmt::Display for Evento {
             Evento::Turno => f.write_str("turno"),
             Evento::Passa(ms) => write!(f, "passam {ms} ms"),
             Evento::Encerra => f.write_str("o servidor vai fechar"),
+            Evento::Livro(sorte) => write!(f, "o disco, na próxima transação: {sorte:?}"),
+            Evento::FaltaLuz => f.write_str("a luz falta e volta"),
         }
     }
 }
@@ -207,12 +215,14 @@ enum Especie {
     Urgente,
     Passa,
     Encerra,
+    FalhaDoLivro,
+    FaltaLuz,
 }
 
 /// As primeiras nunca faltam.
 const SEMPRE: usize = 5;
 
-const PESOS: [(Especie, usize); 17] = [
+const PESOS: [(Especie, usize); 19] = [
     (Especie::Turno, 36),
     (Especie::Manda, 30),
     (Especie::Entrega, 14),
@@ -230,7 +240,13 @@ const PESOS: [(Especie, usize); 17] = [
     (Especie::Urgente, 1),
     (Especie::Passa, 4),
     (Especie::Encerra, 1),
+    (Especie::FalhaDoLivro, 1),
+    (Especie::FaltaLuz, 1),
 ];
+
+/// As últimas quase sempre faltam: depois de cada uma a casa recomeça vazia, e o que leva muitos
+/// eventos a acontecer não aconteceria.
+const QUASE_NUNCA: usize = 2;
 
 /// Quem o sorteio acha que ainda está na casa, e o que cada um começou a mandar e não acabou.
 struct Elenco {
@@ -274,7 +290,8 @@ impl Elenco {
 fn feira(dado: &mut Dado) -> Vec<Evento> {
     let mut sorteio = Vec::with_capacity(160);
     for (i, (especie, peso)) in PESOS.iter().enumerate() {
-        if i < SEMPRE || dado.ate(3) > 0 {
+        let vezes = if i < PESOS.len() - QUASE_NUNCA { dado.ate(3) } else { dado.ate(6) / 5 };
+        if i < SEMPRE || vezes > 0 {
             sorteio.extend(std::iter::repeat_n(*especie, *peso));
         }
     }
@@ -297,6 +314,15 @@ fn acrescentar(especie: Especie, dado: &mut Dado, elenco: &mut Elenco, eventos: 
         Especie::Manda if dado.ate(200) == 0 => return leitura_cheia(dado, nome, eventos),
         Especie::Manda => Evento::Manda(nome, fala(dado, &mut elenco.restos[usize::from(nome)])),
         Especie::Rajada => return rajada(dado, elenco, eventos),
+        Especie::FalhaDoLivro => {
+            eventos.push(Evento::Livro(*dado.um_de(&[Sorte::Perde, Sorte::PerdeSoAResposta])));
+            rajada(dado, elenco, eventos);
+            return casa_nova(dado, elenco, eventos);
+        }
+        Especie::FaltaLuz => {
+            eventos.push(Evento::FaltaLuz);
+            return casa_nova(dado, elenco, eventos);
+        }
         Especie::Entrega => Evento::Entrega(nome, *dado.um_de(&[1, 1, 1, 2, 3])),
         Especie::EntregaTodos => Evento::EntregaTodos(nome),
         Especie::Entra => elenco.entra(),
@@ -343,6 +369,14 @@ fn rajada(dado: &mut Dado, elenco: &Elenco, eventos: &mut Vec<Evento>) {
     }
     eventos.push(Evento::EntregaTodos(elenco.alguem(dado)));
     eventos.push(Evento::Turno);
+}
+
+/// Os de antes se foram com a queda; chegam outros.
+fn casa_nova(dado: &mut Dado, elenco: &mut Elenco, eventos: &mut Vec<Evento>) {
+    elenco.presentes.clear();
+    for _ in 0..1 + dado.ate(3) {
+        eventos.push(elenco.entra());
+    }
 }
 
 const FALAS: [&[u8]; 31] = [

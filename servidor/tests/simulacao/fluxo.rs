@@ -16,6 +16,8 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
+use servidor::balcao::Venda;
+
 use crate::evento::Sinais;
 
 /// O que o balcão fez com um fluxo, e no que deu.
@@ -34,6 +36,11 @@ pub enum Gesto {
     },
     FechouEscrita {
         nome: usize,
+    },
+    /// O turno pediu ao livro que firmasse estas vendas.
+    Firmou {
+        vendas: Vec<Venda>,
+        firmou: bool,
     },
     Largou {
         nome: usize,
@@ -265,7 +272,7 @@ impl Rede {
         self.oferecidos.clear();
     }
 
-    fn anotar(&mut self, gesto: Gesto) {
+    pub fn anotar(&mut self, gesto: Gesto) {
         assert!(self.gestos.len() < GESTOS_DEMAIS, "o turno não acaba");
         self.gestos.push(gesto);
     }

@@ -17,6 +17,7 @@ use servidor::registro::Registro;
 
 use crate::evento::{Bytes, Evento, Roteiro, Sinais};
 use crate::fluxo::{Cano, Escrita, FluxoFalso, Gesto, Leitura, Rede};
+use crate::livro::LivroFalso;
 use crate::oraculo::{Oraculo, Veredito, Vitrine, exigir};
 
 /// O que ficou de uma execução.
@@ -69,6 +70,8 @@ struct Mundo<'a> {
     registro: Registro,
     rede: Rc<RefCell<Rede>>,
     oraculo: Oraculo,
+    livro: LivroFalso,
+    limites: Limites,
     inicio: Instant,
     /// Em milissegundos desde o começo.
     agora: u64,
@@ -90,6 +93,8 @@ impl<'a> Mundo<'a> {
             registro: Registro::mudo(),
             rede: Rc::default(),
             oraculo: Oraculo::novo(roteiro),
+            livro: LivroFalso::novo(roteiro.estoque),
+            limites,
             inicio,
             agora: 0,
             rastro,
@@ -121,6 +126,8 @@ impl<'a> Mundo<'a> {
             Evento::Turno => return self.turno(),
             Evento::Passa(ms) => self.passa(*ms),
             Evento::Encerra => return self.encerra(),
+            Evento::Livro(sorte) => self.livro.sorte = *sorte,
+            Evento::FaltaLuz => self.religa(),
         }
         Ok(())
     }
@@ -139,7 +146,7 @@ impl<'a> Mundo<'a> {
         }
         let chave = self.balcao.proxima_chave();
         let fluxo = FluxoFalso::novo(nome, &self.rede);
-        let endereco = SocketAddr::from(([127, 0, 0, 1], 12346));
+        let endereco = endereco(nome);
         self.rede.borrow_mut().limpar_diario();
         let agora = self.instante();
         self.balcao.admitir(fluxo, endereco, agora, &mut self.registro);
@@ -187,12 +194,27 @@ impl<'a> Mundo<'a> {
         self.rede.borrow_mut().limpar_diario();
         self.oraculo.vai_girar();
         let agora = self.instante();
-        self.balcao.turno(agora, &mut self.registro);
+        let (livro, rede) = (&mut self.livro, &self.rede);
+        let firmou =
+            self.balcao.turno(agora, &mut self.registro, |vendas| livro.firmar(vendas, rede));
+        anotar(self.rastro, &self.rede.borrow());
+        self.oraculo.girou(&self.rede.borrow(), self.agora, firmou)?;
+        if firmou.is_err() {
+            self.religa();
+            return Ok(());
+        }
         let vitrine = self.vitrine();
-        let rede = self.rede.borrow();
-        anotar(self.rastro, &rede);
-        self.oraculo.girou(&rede, self.agora)?;
-        self.oraculo.conferir_o_turno(&rede, &vitrine)
+        self.oraculo.conferir_o_turno(&self.rede.borrow(), &vitrine)
+    }
+
+    /// O servidor cai e abre de novo: as conexões se foram, e o estoque é o que o livro diz.
+    fn religa(&mut self) {
+        self.rastro.contar(|| format!("    abre de novo, com {}", self.livro.restantes()));
+        self.rastro.misturar(self.livro.firmes);
+        let loja = Loja::nova(self.livro.restantes());
+        let agora = self.instante();
+        self.balcao = Balcao::novo(loja, self.limites, agora, FluxoFalso::fechar_escrita);
+        self.oraculo.caiu(self.livro.restantes(), self.agora);
     }
 
     fn passa(&mut self, ms: u64) {
@@ -281,11 +303,17 @@ impl<'a> Mundo<'a> {
     }
 }
 
+/// Cada cliente tem o seu.
+pub fn endereco(nome: usize) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 10_000 + nome as u16))
+}
+
 /// O que o balcão fez neste turno, no rastro.
 fn anotar(rastro: &mut Rastro, rede: &Rede) {
     rastro.misturar(rede.gestos.len() as u64);
     for gesto in &rede.gestos {
         let (nome, verbo, quanto) = match gesto {
+            Gesto::Firmou { vendas, firmou } => (&vendas.len(), 6, u64::from(*firmou)),
             Gesto::Leu { nome, deu, .. } => (nome, 1, numero_da_leitura(*deu)),
             Gesto::Escreveu { nome, deu, .. } => (nome, 2, numero_da_escrita(*deu)),
             Gesto::FechouEscrita { nome } => (nome, 3, 0),
@@ -329,6 +357,8 @@ fn descrever(gesto: &Gesto, rede: &Rede) -> String {
             write!(linha, "diz a {nome}: {}: {deu:?}", Bytes(bytes))
         }
         Gesto::FechouEscrita { nome } => write!(linha, "fecha a escrita de {nome}"),
+        Gesto::Firmou { vendas, firmou: true } => write!(linha, "firma {} vendas", vendas.len()),
+        Gesto::Firmou { vendas, .. } => write!(linha, "não firma {} vendas", vendas.len()),
         Gesto::Largou { nome } => write!(linha, "enterra {nome}"),
         Gesto::Abusou { nome, como } => write!(linha, "com {nome}: {como}"),
     };

@@ -17,12 +17,14 @@
 
 use std::borrow::Cow;
 
-use servidor::balcao::Contas;
+use servidor::balcao::{Contas, Venda};
 use servidor::conexao::LEITURA_POR_TURNO;
 
 use crate::evento::{Bytes, Roteiro, Sinais};
 use crate::ficha::{Ficha, Pedido, Vida};
 use crate::fluxo::{Escrita, Gesto, Leitura, Rede};
+use crate::livro::NaoFirmou;
+use crate::mundo::endereco;
 
 /// Estes o servidor guarda para si; aqui estão de novo, como promessa.
 const LOTE_MAXIMO: usize = 16 * 1024;
@@ -51,10 +53,11 @@ pub fn exigir(vale: bool, invariante: &'static str, detalhe: impl FnOnce() -> St
     if vale { Ok(()) } else { falha(invariante, detalhe()) }
 }
 
-/// As etapas de um turno, na única ordem permitida.
+/// As etapas de um turno, na única ordem permitida. Um livro que falha é a última.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 enum Etapa {
     Ler,
+    Firmar,
     Responder,
     Enterrar,
 }
@@ -89,6 +92,10 @@ pub struct Oraculo {
     turno: u64,
     etapa: Etapa,
     lote: Vec<(usize, Pedido)>,
+    /// O que se vendeu neste turno e o livro ainda não tem.
+    por_firmar: Vec<Venda>,
+    /// O livro falhou neste turno.
+    falhou: bool,
     pedidos_no_turno: usize,
     preteridas: bool,
 }
@@ -108,6 +115,8 @@ impl Oraculo {
             turno: 0,
             etapa: Etapa::Ler,
             lote: Vec::new(),
+            por_firmar: Vec::new(),
+            falhou: false,
             pedidos_no_turno: 0,
             preteridas: false,
         }
@@ -236,9 +245,16 @@ impl Oraculo {
     }
 
     /// O turno acabou: refaz o que o balcão fez, na ordem em que fez, e confere.
-    pub fn girou(&mut self, rede: &Rede, agora: u64) -> Veredito {
+    pub fn girou(&mut self, rede: &Rede, agora: u64, firmou: Result<(), NaoFirmou>) -> Veredito {
         for gesto in &rede.gestos {
+            exigir(!self.falhou, "depois que o livro falha nada mais acontece", || {
+                format!("e fez-se {gesto:?}")
+            })?;
             match gesto {
+                Gesto::Firmou { vendas, firmou } => {
+                    self.chegar_a(Etapa::Firmar, agora)?;
+                    self.firmou(vendas, *firmou)?;
+                }
                 Gesto::Leu { nome, espaco, deu } => self.leu(*nome, *espaco, *deu, rede, agora)?,
                 Gesto::Escreveu { nome, oferecidos, deu } => {
                     self.chegar_a(Etapa::Responder, agora)?;
@@ -257,17 +273,48 @@ impl Oraculo {
                 }
             }
         }
-        self.chegar_a(Etapa::Enterrar, agora)
+        exigir(firmou.is_err() == self.falhou, "a falha do livro termina o turno", || {
+            format!("o turno deu {firmou:?}")
+        })?;
+        if self.falhou { Ok(()) } else { self.chegar_a(Etapa::Enterrar, agora) }
+    }
+
+    /// O livro recebe, de uma vez, exatamente o que o turno vendeu.
+    fn firmou(&mut self, vendas: &[Venda], firmou: bool) -> Veredito {
+        exigir(vendas == self.por_firmar, "o livro recebe cada venda do turno, uma vez", || {
+            format!("devia receber {:?}, e recebeu {vendas:?}", self.por_firmar)
+        })?;
+        self.por_firmar.clear();
+        self.falhou = !firmou;
+        Ok(())
+    }
+
+    /// O servidor caiu e abriu de novo, com este estoque.
+    pub fn caiu(&mut self, estoque: u64, agora: u64) {
+        self.fichas.clear();
+        self.lote.clear();
+        self.por_firmar.clear();
+        (self.inicial, self.estoque, self.recusas) = (estoque, estoque, 0);
+        self.contas = Contas::default();
+        self.proxima_ronda = agora;
+        self.encerrando = false;
+        self.falhou = false;
+        self.preteridas = false;
     }
 
     /// Entre uma etapa e a seguinte acontece o que não toca em fluxo: decidir e vigiar.
     fn chegar_a(&mut self, etapa: Etapa, agora: u64) -> Veredito {
-        exigir(self.etapa <= etapa, "ler, responder, enterrar: nesta ordem", || {
+        exigir(self.etapa <= etapa, "ler, firmar, responder, enterrar: nesta ordem", || {
             format!("voltou a {etapa:?} depois de {:?}", self.etapa)
         })?;
         if self.etapa == Etapa::Ler && etapa > Etapa::Ler {
             self.decidir(agora);
         }
+        exigir(
+            etapa <= Etapa::Firmar || self.por_firmar.is_empty(),
+            "nada se anuncia antes de estar firme",
+            || format!("chegou a {etapa:?} com {:?} por firmar", self.por_firmar),
+        )?;
         if self.etapa < Etapa::Enterrar && etapa == Etapa::Enterrar {
             self.concluir();
             self.vigiar(agora);
@@ -349,6 +396,9 @@ impl Oraculo {
                 if ultimo && ficha.vida == Vida::Atendida {
                     ficha.vida = Vida::Despedida;
                 }
+            }
+            if self.estoque < antes {
+                self.por_firmar.push(Venda { endereco: endereco(nome), restante: self.estoque });
             }
             if antes > 0 && self.estoque == 0 {
                 let ouvintes = self.fichas.iter_mut().filter(|ficha| ficha.ouve_avisos());

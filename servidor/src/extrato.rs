@@ -1,0 +1,226 @@
+//! O extrato: o que há em um livro, para gente (`servidor extrato vendas.db`), para planilhas
+//! (`--csv`) e para programas (`--json`), com as contas e o veredito.
+//!
+//! Só lê, em uma transação só: pode ser pedido com o servidor vendendo, e mostra um instante. Uma venda
+//! é escrita assim que é lida; um livro de milhões delas não vai para a memória.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use rusqlite::{Connection, Row};
+use serde_json::json;
+
+use crate::livro::{self, Contas, Erro};
+
+/// Para quem é o extrato.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forma {
+    /// Para ler.
+    Tabela,
+    /// As vendas, uma por linha; as contas ficam de fora.
+    Csv,
+    /// Tudo, em um documento.
+    Json,
+}
+
+/// O que se concluiu de um livro.
+#[derive(Debug)]
+pub struct Veredito {
+    /// As contas.
+    pub contas: Contas,
+    /// O que não fecha; `None` se tudo fecha.
+    pub dano: Option<String>,
+}
+
+/// Por que o extrato parou no meio.
+#[derive(Debug)]
+pub enum Falha {
+    /// O livro não se deixa ler.
+    Livro(Erro),
+    /// A saída não aceita mais nada.
+    Saida(io::Error),
+}
+
+impl From<Erro> for Falha {
+    fn from(erro: Erro) -> Self {
+        Falha::Livro(erro)
+    }
+}
+
+impl From<io::Error> for Falha {
+    fn from(erro: io::Error) -> Self {
+        Falha::Saida(erro)
+    }
+}
+
+/// Unidades que entraram no estoque.
+struct Entrada {
+    instante: String,
+    tipo: String,
+    unidades: i64,
+    depois_da_venda: i64,
+}
+
+/// Uma venda, como está no livro.
+struct Venda {
+    numero: i64,
+    instante: String,
+    endereco: String,
+    restante: i64,
+}
+
+/// Escreve o extrato do livro em `saida` e diz o que se concluiu dele.
+///
+/// # Errors
+///
+/// O livro não se deixa ler (não existe, não é um livro, as páginas estão danificadas), ou `saida`
+/// falhou. Contas que não fecham não são um erro: são o veredito.
+pub fn extrair(caminho: &Path, forma: Forma, saida: &mut impl Write) -> Result<Veredito, Falha> {
+    let banco = livro::abrir_para_ler(caminho)?;
+    let do_livro = |erro| Falha::Livro(livro::Erro::do_banco(caminho, erro));
+    // Sem isto, cada consulta veria o livro em um instante diferente.
+    let instante = banco.unchecked_transaction().map_err(do_livro)?;
+    let dano = livro::procurar_dano(&instante).map_err(do_livro)?;
+    let contas = livro::contar(&instante).map_err(do_livro)?;
+    let entradas = ler_entradas(&instante).map_err(do_livro)?;
+    let veredito = Veredito { contas, dano };
+    let mut vendas = instante
+        .prepare("SELECT numero, instante, endereco, restante FROM vendas ORDER BY numero")
+        .map_err(do_livro)?;
+    let vendas = vendas.query_map([], ler_venda).map_err(do_livro)?;
+    let vendas = vendas.map(|venda| venda.map_err(do_livro));
+    match forma {
+        Forma::Tabela => tabela(saida, caminho, &veredito, &entradas, vendas)?,
+        Forma::Csv => planilha(saida, vendas)?,
+        Forma::Json => documento(saida, caminho, &veredito, &entradas, vendas)?,
+    }
+    saida.flush()?;
+    Ok(veredito)
+}
+
+fn ler_entradas(banco: &Connection) -> rusqlite::Result<Vec<Entrada>> {
+    let consulta = "SELECT instante, tipo, unidades, depois_da_venda FROM estoque ORDER BY numero";
+    let mut consulta = banco.prepare(consulta)?;
+    let entradas = consulta.query_map([], |linha| {
+        Ok(Entrada {
+            instante: linha.get(0)?,
+            tipo: linha.get(1)?,
+            unidades: linha.get(2)?,
+            depois_da_venda: linha.get(3)?,
+        })
+    })?;
+    entradas.collect()
+}
+
+fn ler_venda(linha: &Row<'_>) -> rusqlite::Result<Venda> {
+    Ok(Venda {
+        numero: linha.get(0)?,
+        instante: linha.get(1)?,
+        endereco: linha.get(2)?,
+        restante: linha.get(3)?,
+    })
+}
+
+/// As vendas, com cada entrada de estoque no lugar em que aconteceu; e as contas.
+fn tabela(
+    saida: &mut impl Write,
+    caminho: &Path,
+    veredito: &Veredito,
+    entradas: &[Entrada],
+    vendas: impl Iterator<Item = Result<Venda, Falha>>,
+) -> Result<(), Falha> {
+    writeln!(saida, "Livro {}\n", caminho.display())?;
+    writeln!(saida, "{:>9}  {:24}  {:>21}  {:>9}", "venda", "instante", "endereço", "restante")?;
+    let mut entradas = entradas.iter().peekable();
+    for venda in vendas {
+        let venda = venda?;
+        while let Some(entrada) = entradas.next_if(|e| e.depois_da_venda < venda.numero) {
+            linha_de_entrada(saida, entrada)?;
+        }
+        let Venda { numero, instante, endereco, restante } = venda;
+        writeln!(saida, "{numero:>9}  {instante:24}  {endereco:>21}  {restante:>9}")?;
+    }
+    for entrada in entradas {
+        linha_de_entrada(saida, entrada)?;
+    }
+    let Contas { inicial, repostas, vendidas } = veredito.contas;
+    let restantes = veredito.contas.restantes();
+    writeln!(saida, "\n  inicial   {inicial:>9}\n  reposto   {repostas:>9}")?;
+    writeln!(saida, "  vendido   {vendidas:>9}\n  à venda   {restantes:>9}\n")?;
+    match &veredito.dano {
+        None => writeln!(
+            saida,
+            "Íntegro: vendido + à venda = inicial + reposto, e os restantes são contíguos."
+        )?,
+        Some(dano) => writeln!(saida, "NÃO ESTÁ ÍNTEGRO: {dano}.")?,
+    }
+    Ok(())
+}
+
+fn linha_de_entrada(saida: &mut impl Write, entrada: &Entrada) -> io::Result<()> {
+    let Entrada { instante, tipo, unidades, .. } = entrada;
+    let nome = if tipo == "inicial" { "estoque inicial" } else { "reposição" };
+    writeln!(saida, "{:>9}  {instante:24}  {nome:>21}  {unidades:>+9}", "")
+}
+
+fn planilha(
+    saida: &mut impl Write,
+    vendas: impl Iterator<Item = Result<Venda, Falha>>,
+) -> Result<(), Falha> {
+    let mut planilha = csv::Writer::from_writer(saida);
+    let gravar = |erro: csv::Error| Falha::Saida(erro.into());
+    planilha.write_record(["numero", "instante", "endereco", "restante"]).map_err(gravar)?;
+    for venda in vendas {
+        let Venda { numero, instante, endereco, restante } = venda?;
+        let campos = [&numero.to_string(), &instante, &endereco, &restante.to_string()];
+        planilha.write_record(campos).map_err(gravar)?;
+    }
+    planilha.flush()?;
+    Ok(())
+}
+
+/// `formato` sobe quando uma chave muda de sentido. As vendas vêm por último, uma por linha.
+fn documento(
+    saida: &mut impl Write,
+    caminho: &Path,
+    veredito: &Veredito,
+    entradas: &[Entrada],
+    vendas: impl Iterator<Item = Result<Venda, Falha>>,
+) -> Result<(), Falha> {
+    let Contas { inicial, repostas, vendidas } = veredito.contas;
+    let entradas: Vec<_> = entradas
+        .iter()
+        .map(|entrada| {
+            json!({
+                "instante": entrada.instante,
+                "tipo": entrada.tipo,
+                "unidades": entrada.unidades,
+                "depois_da_venda": entrada.depois_da_venda,
+            })
+        })
+        .collect();
+    let resto = json!({
+        "formato": 1,
+        "livro": caminho.to_string_lossy(),
+        "integro": veredito.dano.is_none(),
+        "dano": veredito.dano,
+        "inicial": inicial,
+        "repostas": repostas,
+        "vendidas": vendidas,
+        "restantes": veredito.contas.restantes(),
+        "estoque": entradas,
+    })
+    .to_string();
+    write!(saida, "{},\"vendas\":[", resto.strip_suffix('}').unwrap_or(&resto))?;
+    let mut separador = "\n";
+    for venda in vendas {
+        let Venda { numero, instante, endereco, restante } = venda?;
+        let venda = json!({
+            "numero": numero, "instante": instante, "endereco": endereco, "restante": restante,
+        });
+        write!(saida, "{separador}{venda}")?;
+        separador = ",\n";
+    }
+    writeln!(saida, "\n]}}")?;
+    Ok(())
+}

@@ -1,0 +1,345 @@
+//! O livro e o extrato, sem servidor: o que se escreve, o que se recusa, o que se confere.
+//!
+//! As quedas do programa de verdade, o disco cheio e as chamadas de sistema estão nos testes de ponta
+//! a ponta; a ordem entre firmar e responder, na simulação.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use rusqlite::Connection;
+use servidor::balcao::Venda;
+use servidor::extrato::{Falha, Forma, Veredito, extrair};
+use servidor::livro::{Contas, Livro};
+use tempfile::TempDir;
+
+/// Uma pasta com um livro por fazer.
+fn pasta() -> (TempDir, PathBuf) {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    (pasta, livro)
+}
+
+/// As próximas `quantas` vendas de um livro, de um cliente só.
+fn vender(livro: &mut Livro, quantas: u64) {
+    let endereco = SocketAddr::from(([192, 0, 2, 1], 4000));
+    let restantes = livro.contas().restantes();
+    let vendas: Vec<Venda> =
+        (1..=quantas).map(|n| Venda { endereco, restante: restantes - n }).collect();
+    livro.firmar(&vendas).unwrap();
+}
+
+/// O livro que um servidor deixou depois de vender 3 de 10, e de mais 5 que repuseram, 4.
+fn livro_com_historia(caminho: &Path) {
+    vender(&mut Livro::abrir(caminho, Some(10)).unwrap(), 3);
+    Livro::repor(caminho, 5).unwrap();
+    vender(&mut Livro::abrir(caminho, None).unwrap(), 4);
+}
+
+fn extrato(caminho: &Path, forma: Forma) -> (String, Veredito) {
+    let mut saida = Vec::new();
+    let veredito = extrair(caminho, forma, &mut saida).unwrap_or_else(|falha| panic!("{falha:?}"));
+    (String::from_utf8(saida).unwrap(), veredito)
+}
+
+/// A explicação, que é uma linha só, de por que não se abre.
+fn nao_abre(caminho: &Path, estoque: Option<u64>) -> String {
+    let erro = Livro::abrir(caminho, estoque).expect_err("abriu").to_string();
+    assert!(!erro.contains('\n') && erro.contains(&caminho.display().to_string()), "{erro}");
+    erro
+}
+
+#[test]
+fn o_que_se_firmou_esta_la_quando_se_abre_de_novo() {
+    let (_pasta, caminho) = pasta();
+    let mut livro = Livro::abrir(&caminho, Some(10)).unwrap();
+    assert_eq!(livro.contas(), Contas { inicial: 10, repostas: 0, vendidas: 0 });
+    vender(&mut livro, 2);
+    vender(&mut livro, 1);
+    drop(livro);
+    // Com o mesmo estoque, ou sem dizer nenhum.
+    for estoque in [Some(10), None] {
+        let contas = Livro::abrir(&caminho, estoque).unwrap().contas();
+        assert_eq!((contas.vendidas, contas.restantes()), (3, 7));
+        assert_eq!(contas.to_string(), "3 de 10 vendidas");
+    }
+}
+
+#[test]
+fn sem_dizer_o_estoque_um_livro_novo_tem_o_da_atividade() {
+    let (_pasta, caminho) = pasta();
+    assert_eq!(Livro::abrir(&caminho, None).unwrap().contas().inicial, 10);
+}
+
+#[test]
+fn repor_fica_anotado_e_o_livro_continua_a_fechar() {
+    let (_pasta, caminho) = pasta();
+    vender(&mut Livro::abrir(&caminho, Some(3)).unwrap(), 3);
+    let contas = Livro::repor(&caminho, 5).unwrap();
+    assert_eq!(contas, Contas { inicial: 3, repostas: 5, vendidas: 3 });
+    let mut livro = Livro::abrir(&caminho, Some(3)).unwrap();
+    vender(&mut livro, 5);
+    assert_eq!(livro.contas().restantes(), 0);
+    drop(livro);
+    assert_eq!(extrato(&caminho, Forma::Tabela).1.dano, None);
+}
+
+#[test]
+fn repor_pede_um_livro_que_exista_e_uma_soma_que_caiba() {
+    let (_pasta, caminho) = pasta();
+    let erro = Livro::repor(&caminho, 5).unwrap_err().to_string();
+    assert!(erro.contains("não existe") && !caminho.exists(), "{erro}");
+    let maximo = i64::MAX as u64;
+    let erro = Livro::abrir(&caminho, Some(maximo + 1)).unwrap_err().to_string();
+    assert!(erro.contains("não conta mais de 9223372036854775807"), "{erro}");
+    drop(Livro::abrir(&caminho, Some(maximo)).unwrap());
+    for unidades in [1, u64::MAX] {
+        let erro = Livro::repor(&caminho, unidades).unwrap_err().to_string();
+        assert!(erro.contains("não conta mais de"), "{erro}");
+    }
+}
+
+#[test]
+fn um_livro_aberto_nao_se_abre_de_novo_mas_se_le() {
+    let (_pasta, caminho) = pasta();
+    let mut livro = Livro::abrir(&caminho, None).unwrap();
+    vender(&mut livro, 1);
+    assert!(nao_abre(&caminho, None).contains("outro servidor"));
+    let erro = Livro::repor(&caminho, 1).unwrap_err().to_string();
+    assert!(erro.contains("outro servidor"), "{erro}");
+    assert_eq!(extrato(&caminho, Forma::Tabela).1.contas.vendidas, 1);
+    // O programa de outra pessoa também lê, e não atrapalha quem vende.
+    let outro = Connection::open(&caminho).unwrap();
+    let contar =
+        || -> u64 {
+            outro
+                .query_row("SELECT count(*) FROM vendas", [], |linha| {
+                    Ok(linha.get::<_, i64>(0)? as u64)
+                })
+                .unwrap()
+        };
+    assert_eq!(contar(), 1);
+    vender(&mut livro, 2);
+    assert_eq!(contar(), 3);
+}
+
+#[test]
+fn abrir_com_outro_estoque_diz_o_que_fazer_e_nao_muda_nada() {
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    let antes = fs::read(&caminho).unwrap();
+    let erro = nao_abre(&caminho, Some(20));
+    for pista in ["com 10", "com 20", "--estoque", "--repor"] {
+        assert!(erro.contains(pista), "{erro}");
+    }
+    assert_eq!(fs::read(&caminho).unwrap(), antes);
+}
+
+#[test]
+fn o_que_nao_e_um_livro_fica_como_estava() {
+    let (pasta, caminho) = pasta();
+    let alheio = pasta.path().join("alheio.db");
+    Connection::open(&alheio).unwrap().execute_batch("CREATE TABLE contas (x)").unwrap();
+    let alheio = fs::read(alheio).unwrap();
+    let zeros = [0; 4096];
+    for conteudo in [b"oi\n", &alheio[..], &alheio[..70], b"SQLite format 3\0", &zeros] {
+        fs::write(&caminho, conteudo).unwrap();
+        assert!(nao_abre(&caminho, None).contains("não é um livro"), "{}", conteudo.len());
+        assert_eq!(fs::read(&caminho).unwrap(), conteudo);
+        assert!(matches!(extrair(&caminho, Forma::Csv, &mut Vec::new()), Err(Falha::Livro(_))));
+    }
+    assert_eq!(fs::read_dir(pasta.path()).unwrap().count(), 2, "deixou um arquivo ao lado");
+    assert!(nao_abre(pasta.path(), None).contains("é um diretório"));
+    assert!(nao_abre(&pasta.path().join("nao/existe.db"), None).contains("não existe"));
+}
+
+#[test]
+fn um_arquivo_vazio_vira_um_livro() {
+    let (_pasta, caminho) = pasta();
+    fs::write(&caminho, "").unwrap();
+    assert_eq!(Livro::abrir(&caminho, Some(7)).unwrap().contas().inicial, 7);
+}
+
+/// Faz algo com o arquivo, por fora.
+fn mexer(caminho: &Path, comandos: &str) {
+    Connection::open(caminho).unwrap().execute_batch(comandos).unwrap();
+}
+
+#[test]
+fn um_formato_mais_novo_nao_e_tocado() {
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    mexer(&caminho, "PRAGMA user_version = 2");
+    let antes = fs::read(&caminho).unwrap();
+    assert!(nao_abre(&caminho, None).contains("formato 2"));
+    assert_eq!(fs::read(&caminho).unwrap(), antes);
+}
+
+#[test]
+fn um_livro_que_nao_fecha_e_recusado_e_fica_como_estava() {
+    for (estrago, dano) in [
+        ("DELETE FROM vendas WHERE numero = 3", "faltam vendas"),
+        ("UPDATE vendas SET restante = 9 WHERE numero = 2", "restante"),
+        ("UPDATE vendas SET restante = restante + 1 WHERE numero > 3", "restante"),
+        ("DELETE FROM estoque WHERE tipo = 'inicial'", "com quanto começou"),
+        ("UPDATE estoque SET tipo = 'inicial'", "com quanto começou"),
+        ("UPDATE estoque SET unidades = 6 WHERE tipo = 'reposicao'", "restante"),
+        ("UPDATE estoque SET depois_da_venda = 9 WHERE tipo = 'reposicao'", "depois da última"),
+        ("UPDATE estoque SET depois_da_venda = 1 WHERE tipo = 'inicial'", "restante"),
+        ("DROP TABLE vendas", ""),
+        ("ALTER TABLE vendas DROP COLUMN restante", ""),
+    ] {
+        let (_pasta, caminho) = pasta();
+        livro_com_historia(&caminho);
+        mexer(&caminho, "PRAGMA ignore_check_constraints = on");
+        mexer(&caminho, &estrago.replace("DROP COLUMN restante", "RENAME restante TO sobra"));
+        let antes = fs::read(&caminho).unwrap();
+        let erro = nao_abre(&caminho, None);
+        assert!(erro.contains("está danificado") && erro.contains(dano), "{estrago}: {erro}");
+        assert_eq!(fs::read(&caminho).unwrap(), antes, "{estrago}");
+    }
+}
+
+#[test]
+fn paginas_estragadas_sao_percebidas_e_ficam_como_estavam() {
+    let (_pasta, caminho) = pasta();
+    vender(&mut Livro::abrir(&caminho, Some(5000)).unwrap(), 4000);
+    let sao = fs::read(&caminho).unwrap();
+    for pagina in 1..sao.len() / 4096 {
+        let mut estragado = sao.clone();
+        estragado[pagina * 4096..(pagina + 1) * 4096].fill(0xAA);
+        fs::write(&caminho, &estragado).unwrap();
+        assert!(nao_abre(&caminho, None).contains("está danificado"), "página {pagina}");
+        assert!(fs::read(&caminho).unwrap() == estragado, "mexeu na página {pagina}");
+    }
+    for tamanho in [100, 4096, 4097, sao.len() / 2, sao.len() - 1] {
+        fs::write(&caminho, &sao[..tamanho]).unwrap();
+        assert!(nao_abre(&caminho, None).contains("está danificado"), "{tamanho} bytes");
+        assert!(fs::read(&caminho).unwrap() == sao[..tamanho]);
+    }
+}
+
+#[test]
+fn o_extrato_para_ler_poe_cada_coisa_no_seu_lugar() {
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    let (texto, _) = extrato(&caminho, Forma::Tabela);
+    let sem_horas: Vec<String> = texto
+        .lines()
+        .map(|linha| {
+            let palavras = linha.split_whitespace().filter(|palavra| !palavra.ends_with('Z'));
+            palavras.collect::<Vec<_>>().join(" ")
+        })
+        .collect();
+    assert_eq!(
+        sem_horas[2..],
+        [
+            "venda instante endereço restante",
+            "estoque inicial +10",
+            "1 192.0.2.1:4000 9",
+            "2 192.0.2.1:4000 8",
+            "3 192.0.2.1:4000 7",
+            "reposição +5",
+            "4 192.0.2.1:4000 11",
+            "5 192.0.2.1:4000 10",
+            "6 192.0.2.1:4000 9",
+            "7 192.0.2.1:4000 8",
+            "",
+            "inicial 10",
+            "reposto 5",
+            "vendido 7",
+            "à venda 8",
+            "",
+            "Íntegro: vendido + à venda = inicial + reposto, e os restantes são contíguos.",
+        ]
+    );
+}
+
+#[test]
+fn o_extrato_para_programas_diz_o_mesmo() {
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    let (csv, _) = extrato(&caminho, Forma::Csv);
+    let mut planilha = csv::Reader::from_reader(csv.as_bytes());
+    assert_eq!(planilha.headers().unwrap(), vec!["numero", "instante", "endereco", "restante"]);
+    let linhas: Vec<_> = planilha.records().map(Result::unwrap).collect();
+    assert_eq!((linhas.len(), &linhas[6][0], &linhas[6][3]), (7, "7", "8"));
+    humantime::parse_rfc3339(&linhas[0][1]).unwrap();
+
+    let (json, _) = extrato(&caminho, Forma::Json);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["integro"], true);
+    let contas = ["inicial", "repostas", "vendidas", "restantes"].map(|chave| json[chave].as_u64());
+    assert_eq!(contas, [10, 5, 7, 8].map(Some));
+    assert_eq!(json["estoque"][1]["depois_da_venda"], 3);
+    assert_eq!(json["vendas"].as_array().unwrap().len(), 7);
+    assert_eq!(json["vendas"][6]["restante"], 8);
+}
+
+#[test]
+fn um_livro_que_nao_fecha_ainda_se_le_e_o_extrato_o_diz() {
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    mexer(&caminho, "DELETE FROM vendas WHERE numero = 3");
+    let (texto, veredito) = extrato(&caminho, Forma::Tabela);
+    assert!(texto.contains("NÃO ESTÁ ÍNTEGRO: faltam vendas"), "{texto}");
+    assert!(veredito.dano.is_some() && texto.contains("192.0.2.1:4000"), "{texto}");
+    let (json, _) = extrato(&caminho, Forma::Json);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["integro"], false);
+}
+
+/// O que se faz com um livro.
+#[derive(Debug, Clone)]
+enum Gesto {
+    Vende(u64),
+    Repoe(u64),
+    Reabre,
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+    #[test]
+    fn todo_livro_fecha_seja_qual_for_a_historia(
+        inicial in 0u64..50,
+        gestos in proptest::collection::vec(
+            prop_oneof![
+                (1u64..30).prop_map(Gesto::Vende),
+                (1u64..20).prop_map(Gesto::Repoe),
+                Just(Gesto::Reabre),
+            ],
+            0..12,
+        ),
+    ) {
+        let (_pasta, caminho) = pasta();
+        let mut livro = Some(Livro::abrir(&caminho, Some(inicial)).unwrap());
+        let (mut repostas, mut vendidas) = (0, 0);
+        for gesto in gestos {
+            match gesto {
+                Gesto::Vende(quantas) => {
+                    let livro = livro.as_mut().unwrap();
+                    let cabem = quantas.min(livro.contas().restantes());
+                    vender(livro, cabem);
+                    vendidas += cabem;
+                }
+                Gesto::Repoe(quantas) => {
+                    drop(livro.take());
+                    Livro::repor(&caminho, quantas).unwrap();
+                    repostas += quantas;
+                    livro = Some(Livro::abrir(&caminho, None).unwrap());
+                }
+                Gesto::Reabre => {
+                    drop(livro.take());
+                    livro = Some(Livro::abrir(&caminho, None).unwrap());
+                }
+            }
+        }
+        let esperadas = Contas { inicial, repostas, vendidas };
+        prop_assert_eq!(livro.unwrap().contas(), esperadas);
+        let (_, veredito) = extrato(&caminho, Forma::Tabela);
+        prop_assert_eq!((veredito.contas, veredito.dano), (esperadas, None));
+    }
+}
