@@ -108,7 +108,7 @@ enum Estado {
     /// Disse tudo e fechou o seu lado. Joga fora o que chegar até o cliente fechar o dele: fechar
     /// com bytes por ler faria o sistema mandar um reset, que pode apagar a última resposta antes
     /// de o cliente a ler (RFC 1122, 4.2.2.13).
-    Escoando { fim: Fim, desde: Instant },
+    Escoando(Fim),
     /// Nada mais a fazer; espera o enterro.
     Morta(Fim),
 }
@@ -141,6 +141,7 @@ pub struct Conexao<F> {
     prontidao: Prontidao,
     leu_em: Instant,
     linha_desde: Option<Instant>,
+    /// Quando entregou algo pela última vez, ou passou a ter algo a entregar; escoando, desde quando.
     disse_em: Instant,
 }
 
@@ -172,7 +173,7 @@ impl<F: Read + Write> Conexao<F> {
     pub fn quer_ler(&self) -> bool {
         let le = match self.estado {
             Estado::Aberta => !self.fez_o_ultimo,
-            Estado::Escoando { .. } => true,
+            Estado::Escoando(_) => true,
             Estado::Despedindo(_) | Estado::Morta(_) => false,
         };
         le && self.prontidao.legivel && self.saida.is_empty()
@@ -183,7 +184,7 @@ impl<F: Read + Write> Conexao<F> {
         match self.estado {
             Estado::Aberta => self.prontidao.gravavel && !self.saida.is_empty(),
             Estado::Despedindo(_) => self.prontidao.gravavel,
-            Estado::Escoando { .. } | Estado::Morta(_) => false,
+            Estado::Escoando(_) | Estado::Morta(_) => false,
         }
     }
 
@@ -220,7 +221,7 @@ impl<F: Read + Write> Conexao<F> {
             Err(erro) if erro.kind() == ErrorKind::Interrupted => return,
             Err(_) => return self.morrer(Fim::Reset),
         };
-        if let Estado::Escoando { fim, .. } = self.estado {
+        if let Estado::Escoando(fim) = self.estado {
             return if lidos == 0 {
                 self.morrer(fim)
             };
@@ -295,24 +296,17 @@ impl<F: Read + Write> Conexao<F> {
                 Err(_) => return self.morrer(Fim::Reset),
             }
         }
-        self.esvaziar_saida();
+        // Quem já ouviu tudo não ocupa memória: a maioria das conexões está parada.
+        self.saida = Vec::new();
+        self.dito = 0;
         match self.estado {
             Estado::Despedindo(Fim::Cliente) => self.morrer(Fim::Cliente),
             Estado::Despedindo(fim) => {
                 fechar_escrita(&self.fluxo);
-                self.estado = Estado::Escoando { fim, desde: agora };
+                self.estado = Estado::Escoando(fim);
+                self.disse_em = agora;
             }
             _ => {}
-        }
-    }
-
-    fn esvaziar_saida(&mut self) {
-        self.dito = 0;
-        // Uma resposta cabe em pouco; quem pediu muito de uma vez devolve a memória.
-        if self.saida.capacity() > 2 * RESPOSTA_MAXIMA {
-            self.saida = Vec::new();
-        } else {
-            self.saida.clear();
         }
     }
 
@@ -328,7 +322,7 @@ impl<F: Read + Write> Conexao<F> {
         let passou = |desde: Instant, prazo: Duration| agora.duration_since(desde) >= prazo;
         let vencido = match self.estado {
             Estado::Morta(_) => None,
-            Estado::Escoando { fim, desde } => passou(desde, PRAZO_DO_ADEUS).then_some(fim),
+            Estado::Escoando(fim) => passou(self.disse_em, PRAZO_DO_ADEUS).then_some(fim),
             // Com algo a dizer, é o cliente quem está em falta; os outros prazos esperam.
             _ if !self.saida.is_empty() => {
                 passou(self.disse_em, PRAZO_DA_SAIDA).then_some(Fim::NaoLe)
@@ -354,9 +348,7 @@ impl<F: Read + Write> Conexao<F> {
         // A primeira causa é a que conta: um reset depois de "lotado" é ainda "lotado".
         let causa = match self.estado {
             Estado::Aberta => fim,
-            Estado::Despedindo(causa)
-            | Estado::Escoando { fim: causa, .. }
-            | Estado::Morta(causa) => causa,
+            Estado::Despedindo(causa) | Estado::Escoando(causa) | Estado::Morta(causa) => causa,
         };
         self.estado = Estado::Morta(causa);
     }

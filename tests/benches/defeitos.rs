@@ -349,8 +349,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "quem se despediu não é escoado até o fim",
-        "Estado::Escoando { .. } => true,",
-        "Estado::Escoando { .. } => false,",
+        "Estado::Escoando(_) => true,",
+        "Estado::Escoando(_) => false,",
     ),
     // Escrever.
     em(
@@ -392,6 +392,12 @@ const DEFEITOS: &[Defeito] = &[
     ),
     em(
         CONEXAO,
+        "o prazo do adeus conta da última resposta",
+        "                self.disse_em = agora;\n            }\n            _ => {}",
+        "            }\n            _ => {}",
+    ),
+    em(
+        CONEXAO,
         "um morto se despede",
         "        if self.estado == Estado::Aberta {\n            self.estado = Estado::Despedindo(fim);\n        }",
         "        self.estado = Estado::Despedindo(fim);",
@@ -400,8 +406,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "o prazo do adeus não vence",
-        "passou(desde, PRAZO_DO_ADEUS).then_some(fim)",
-        "{ let _ = (fim, desde); None }",
+        "passou(self.disse_em, PRAZO_DO_ADEUS).then_some(fim)",
+        "{ let _ = fim; None }",
     ),
     em(
         CONEXAO,
