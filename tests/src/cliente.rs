@@ -49,10 +49,21 @@ impl Cliente {
     ///
     /// Não veio uma linha inteira no [`PRAZO`]: silêncio, reset ou fim.
     pub fn linha(&mut self) -> String {
+        self.linha_ou_fim().unwrap_or_else(|| panic!("o servidor fechou antes de uma linha"))
+    }
+
+    /// A próxima linha, sem o LF, ou `None` se o servidor fechou em ordem antes dela.
+    ///
+    /// # Panics
+    ///
+    /// Silêncio no [`PRAZO`], um reset, ou o fim no meio de uma linha.
+    pub fn linha_ou_fim(&mut self) -> Option<String> {
         let mut linha = String::new();
-        self.fluxo.read_line(&mut linha).unwrap();
-        let inteira = linha.strip_suffix('\n');
-        inteira.unwrap_or_else(|| panic!("o servidor fechou depois de {linha:?}")).to_owned()
+        if self.fluxo.read_line(&mut linha).unwrap() == 0 {
+            return None;
+        }
+        assert_eq!(linha.pop(), Some('\n'), "o servidor fechou depois de {linha:?}");
+        Some(linha)
     }
 
     /// As próximas `n` linhas.

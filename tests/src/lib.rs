@@ -4,6 +4,7 @@
 //! - [`Processo`] é um programa em execução: o que ele escreve, os sinais, o fim;
 //! - [`Servidor`] é um `servidor` aberto em uma porta que o sistema escolheu;
 //! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria;
+//! - [`Honesto`] pergunta o tempo todo e mede quanto espera, e [`Exame`] diz quanto um processo gasta;
 //! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
@@ -16,6 +17,8 @@
 
 mod captura;
 mod cliente;
+mod exame;
+mod honesto;
 mod multidao;
 mod processo;
 mod programas;
@@ -26,6 +29,8 @@ use std::time::{Duration, Instant};
 
 pub use captura::Captura;
 pub use cliente::Cliente;
+pub use exame::{Exame, descritores_para};
+pub use honesto::{Honesto, Medida, duracao};
 pub use multidao::{
     argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,
     quem_vende_sempre_a_mesma, servidor_que, veredito,
@@ -44,13 +49,22 @@ pub const PRAZO: Duration = Duration::from_secs(20);
 /// # Panics
 ///
 /// Passou o [`PRAZO`]; `o_que` é o que se esperava.
-pub fn ate<T>(o_que: &str, mut tentar: impl FnMut() -> Option<T>) -> T {
-    let limite = Instant::now() + PRAZO;
+pub fn ate<T>(o_que: &str, tentar: impl FnMut() -> Option<T>) -> T {
+    ate_em(PRAZO, o_que, tentar)
+}
+
+/// Como [`ate`], para o que por definição demora mais que o [`PRAZO`].
+///
+/// # Panics
+///
+/// Passou o `prazo`; `o_que` é o que se esperava.
+pub fn ate_em<T>(prazo: Duration, o_que: &str, mut tentar: impl FnMut() -> Option<T>) -> T {
+    let limite = Instant::now() + prazo;
     loop {
         if let Some(valor) = tentar() {
             return valor;
         }
-        assert!(Instant::now() < limite, "esperei {PRAZO:?} e nada: {o_que}");
+        assert!(Instant::now() < limite, "esperei {prazo:?} e nada: {o_que}");
         thread::sleep(Duration::from_millis(5));
     }
 }

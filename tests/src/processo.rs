@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::{Captura, ate, comando};
+use crate::{Captura, Exame, ate, comando};
 
 /// Um programa em execução. Morre com o teste.
 #[derive(Debug)]
@@ -66,6 +66,11 @@ impl Processo {
     /// O processo já foi enterrado.
     pub fn sinal(&self, sinal: Signal) {
         kill_process(Pid::from_child(&self.filho), sinal).unwrap();
+    }
+
+    /// O que o sistema sabe dele.
+    pub fn exame(&self) -> Exame {
+        Exame::de(Pid::from_child(&self.filho))
     }
 
     /// Manda este sinal até o programa terminar.

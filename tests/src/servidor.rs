@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use crate::{Captura, Cliente, Processo, Signal, Termino, comando};
+use crate::{Captura, Cliente, Exame, Processo, Signal, Termino, comando};
 
 /// Um servidor aberto em 127.0.0.1, em uma porta que o sistema escolheu.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ impl Servidor {
     /// O que ele disse na saída de erro.
     pub fn erro(&self) -> &Captura {
         &self.processo.erro
+    }
+
+    /// O que o sistema sabe dele.
+    pub fn exame(&self) -> Exame {
+        self.processo.exame()
     }
 
     /// Um cliente novo, conectado.
