@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, Permissions};
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
 
-use testes::{Servidor, Termino, comando, em_um_terminal, executar, palavras_em_ingles};
+use rustix::process::getuid;
+use testes::{
+    Processo, Servidor, Termino, binario, comando, em_um_terminal, executar, palavras_em_ingles,
+};
 
 /// Os programas, e a primeira palavra da ajuda de cada um.
 const PROGRAMAS: [(&str, &str); 4] = [
@@ -25,7 +31,11 @@ fn executar_linha(linha: &str) -> Termino {
 
 /// Executa o servidor com opções que não o deixam abrir: sai com 1 e uma linha só, que volta.
 fn nao_abre(opcoes: &[&str]) -> String {
-    let Termino { codigo, saida, erro } = executar("servidor", opcoes);
+    explicou_por_que(executar("servidor", opcoes), opcoes)
+}
+
+fn explicou_por_que(termino: Termino, opcoes: &[&str]) -> String {
+    let Termino { codigo, saida, erro } = termino;
     assert_eq!((codigo, saida.as_str()), (Some(1), ""), "{opcoes:?}: {erro}");
     assert_eq!(erro.matches('\n').count(), 1, "{opcoes:?}: {erro}");
     assert!(erro.starts_with("servidor: ") && erro.ends_with('\n'), "{opcoes:?}: {erro}");
@@ -47,6 +57,39 @@ fn uma_porta_ocupada_e_explicada_em_uma_linha() {
 fn um_endereco_de_outra_maquina_e_explicado_em_uma_linha() {
     let erro = nao_abre(&["--endereco", "192.0.2.1", "--porta", "0"]);
     assert!(erro.contains("192.0.2.1") && erro.contains("não é desta máquina"), "{erro}");
+}
+
+/// Um programa como um usuário comum o executa, se há como deixar de ser root.
+fn de_usuario_comum(programa: &OsStr) -> Option<Command> {
+    if !getuid().is_root() {
+        return Some(Command::new(programa));
+    }
+    let mut rebaixado = Command::new("setpriv");
+    rebaixado.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(programa);
+    Command::new("setpriv").arg("--version").output().is_ok().then_some(rebaixado)
+}
+
+#[test]
+fn a_porta_80_de_um_usuario_comum_e_explicada_em_uma_linha() {
+    let primeira_livre = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
+    let livre = fs::read_to_string(primeira_livre).ok().and_then(|porta| porta.trim().parse().ok());
+    if livre.is_none_or(|porta: u16| porta <= 80) {
+        return println!("pulado: aqui a porta 80 é de qualquer um");
+    }
+    // O usuário comum não entra na pasta de quem constrói: leva uma cópia do programa.
+    let pasta = tempfile::tempdir().unwrap();
+    let copia = pasta.path().join("servidor");
+    fs::copy(binario("servidor"), &copia).unwrap();
+    for caminho in [pasta.path(), &copia] {
+        fs::set_permissions(caminho, Permissions::from_mode(0o755)).unwrap();
+    }
+    let Some(mut comum) = de_usuario_comum(copia.as_os_str()) else {
+        return println!("pulado: sem o setpriv, root não deixa de ser root");
+    };
+    let opcoes = ["--endereco", "127.0.0.1", "--porta", "80"];
+    comum.args(opcoes).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let erro = explicou_por_que(Processo::iniciar(comum).termino(), &opcoes);
+    assert!(erro.contains("127.0.0.1:80") && erro.contains("acima de 1023"), "{erro}");
 }
 
 #[test]
