@@ -47,7 +47,7 @@ fn um_console_que_ninguem_le_nao_para_as_vendas() {
     leitor.read_to_string(&mut no_cano).unwrap();
     assert!(!no_cano.contains("linhas perdidas"), "o cano andou: {no_cano}");
     let (inteiras, perdidas) = (no_cano.matches('\n').count() as u64, fim.termino.conta(PERDIDAS));
-    assert!(inteiras + perdidas >= produzidas(&fim, 0), "{inteiras} no cano, {perdidas} perdidas");
+    assert_eq!(inteiras + perdidas, produzidas(&fim, 0), "{inteiras} no cano, {perdidas} perdidas");
     assert!(inteiras > 0 && perdidas > 0, "{inteiras} no cano, {perdidas} perdidas");
     let medido =
         format!("{vendas} vendas em {espera:?}, {inteiras} linhas no cano, {perdidas} perdidas");
