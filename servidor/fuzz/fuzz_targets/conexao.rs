@@ -1,0 +1,19 @@
+//! O turno inteiro sob bytes quaisquer: veja `alvos/conexao.rs`.
+
+#![no_main]
+
+#[path = "../alvos/conexao.rs"]
+mod conexao;
+#[path = "../../tests/simulacao/evento.rs"]
+#[allow(dead_code, reason = "o sorteio fica com a simulação: aqui quem inventa é o fuzzer")]
+mod evento;
+#[path = "../../tests/simulacao/ficha.rs"]
+mod ficha;
+#[path = "../../tests/simulacao/fluxo.rs"]
+mod fluxo;
+#[path = "../../tests/simulacao/mundo.rs"]
+mod mundo;
+#[path = "../../tests/simulacao/oraculo.rs"]
+mod oraculo;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| conexao::experimentar(bytes));

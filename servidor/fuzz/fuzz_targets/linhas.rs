@@ -1,0 +1,8 @@
+//! O enquadramento sob bytes quaisquer: veja `alvos/linhas.rs`.
+
+#![no_main]
+
+#[path = "../alvos/linhas.rs"]
+mod linhas;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| linhas::experimentar(bytes));
