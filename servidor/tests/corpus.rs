@@ -3,7 +3,20 @@
 //!
 //! Os alvos são os mesmos arquivos, em `servidor/fuzz/alvos`. Uma entrada que derrubou um deles
 //! (`servidor/fuzz/artifacts`) vem para o corpus junto com o conserto, e daí em diante é um teste.
-//! Aqui não se inventa entrada nenhuma.
+//! Aqui não se inventa entrada nenhuma; para isso, de dentro de `servidor`:
+//!
+//! ```text
+//! cargo install cargo-fuzz --locked
+//! mkdir -p ../target/achados
+//! RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none conexao ../target/achados fuzz/corpus/conexao \
+//!     -- -dict=fuzz/palavras.dict -max_len=1024 -max_total_time=600
+//! ```
+//!
+//! (`RUSTC_BOOTSTRAP` deixa o Rust estável instrumentar o código. Sem `unsafe` no projeto, o sanitizer
+//! teria pouco a achar, e o mesmo tempo dá para três vezes mais entradas.)
+//!
+//! O que ele guarda em `achados` é muito mais do que vale ter aqui. No corpus ficaram as cenas
+//! escritas à mão, que têm nome, e as que mais cobrem por byte, que têm um número.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
