@@ -37,6 +37,8 @@ mod ficha;
 mod fluxo;
 #[path = "../fuzz/alvos/linhas.rs"]
 mod linhas;
+#[path = "simulacao/livro.rs"]
+mod livro;
 #[path = "simulacao/mundo.rs"]
 mod mundo;
 #[path = "simulacao/oraculo.rs"]

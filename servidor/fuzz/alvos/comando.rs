@@ -25,12 +25,17 @@ fn comando(linha: &[u8]) {
         b"COMPRAR" => Comando::Comprar,
         b"AJUDA" => Comando::Ajuda,
         b"SAIR" => Comando::Sair,
-        _ => Comando::Desconhecido(linha.iter().copied().take(Comando::TRECHO).collect()),
+        _ => {
+            let trecho = linha.iter().copied().take(Comando::TRECHO).collect();
+            let palavras: Vec<&[u8]> = linha.split(|byte| *byte == b' ').collect();
+            let http = palavras.len() > 1 && palavras[palavras.len() - 1].starts_with(b"HTTP/");
+            if http { Comando::Http(trecho) } else { Comando::Desconhecido(trecho) }
+        }
     };
     assert_eq!(comando, devia);
 
     assert!(comando.nome().len() <= Comando::TRECHO, "só o começo se guarda");
-    let conhecido = !matches!(comando, Comando::Desconhecido(_));
+    let conhecido = !matches!(comando, Comando::Desconhecido(_) | Comando::Http(_));
     if conhecido || linha.len() <= Comando::TRECHO {
         assert_eq!(Comando::interpretar(comando.nome()), comando, "o nome diz o comando");
     }
@@ -78,6 +83,7 @@ fn respostas(numero: u64) {
         outra(Resposta::Despedida),
         outra(Resposta::Desconhecido),
         outra(Resposta::LinhaLonga),
+        outra(Resposta::OutroProtocolo),
     ];
     for (resposta, entendida) in respostas {
         let mut escrita = Vec::new();

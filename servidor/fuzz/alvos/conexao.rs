@@ -10,6 +10,7 @@
 //! Quem entra recebe o próximo número; os outros eventos caem sempre em alguém que já entrou.
 
 use crate::evento::{Evento, Nome, Roteiro, Sinais};
+use crate::livro::Sorte;
 use crate::mundo::{self, Rastro};
 
 /// Mais do que isto não entra: o nome de um cliente é um byte.
@@ -55,7 +56,7 @@ struct Leitor<'a> {
 impl Leitor<'_> {
     /// O próximo evento, e a forma de cada um.
     fn evento(&mut self, eventos: &mut Vec<Evento>) {
-        let especie = self.byte() % 18;
+        let especie = self.byte() % 20;
         let quem = self.byte();
         let nome = quem % self.entraram.max(1) as Nome;
         let evento = match especie {
@@ -80,6 +81,8 @@ impl Leitor<'_> {
                 let vezes = 8 * (1 + usize::from(self.byte()));
                 Evento::Manda(nome, self.fala(vezes))
             }
+            17 => Evento::Livro(self.um_de(&[Sorte::Perde, Sorte::PerdeSoAResposta])),
+            18 => Evento::FaltaLuz,
             // O que quase sempre vem a seguir: o evento chega e o laço dá uma volta.
             _ => {
                 eventos.push(Evento::EntregaTodos(nome));

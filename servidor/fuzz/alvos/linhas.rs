@@ -14,6 +14,7 @@ use protocolo::{LINHA_MAXIMA, Linha, Linhas};
 enum Saida {
     Completa(Vec<u8>),
     LongaDemais,
+    Tls,
 }
 
 impl Saida {
@@ -21,12 +22,13 @@ impl Saida {
         match linha {
             Linha::Completa(bytes) => Saida::Completa(bytes.to_vec()),
             Linha::LongaDemais => Saida::LongaDemais,
+            Linha::Tls => Saida::Tls,
         }
     }
 
     /// Depois desta, o fluxo não entrega mais nada.
     fn e_a_ultima(&self) -> bool {
-        matches!(self, Saida::LongaDemais)
+        matches!(self, Saida::LongaDemais | Saida::Tls)
     }
 }
 
@@ -46,11 +48,17 @@ impl Modelo {
             return self.termina(saidas);
         }
         self.linha.push(byte);
-        if self.linha.len() - usize::from(byte == b'\r') > LINHA_MAXIMA {
-            self.linha.clear();
-            self.acabou = true;
-            saidas.push(Saida::LongaDemais);
+        if self.linha == b"\x16\x03" {
+            self.acaba(Saida::Tls, saidas);
+        } else if self.linha.len() - usize::from(byte == b'\r') > LINHA_MAXIMA {
+            self.acaba(Saida::LongaDemais, saidas);
         }
+    }
+
+    fn acaba(&mut self, ultima: Saida, saidas: &mut Vec<Saida>) {
+        self.linha.clear();
+        self.acabou = true;
+        saidas.push(ultima);
     }
 
     fn seca(&mut self, saidas: &mut Vec<Saida>) {

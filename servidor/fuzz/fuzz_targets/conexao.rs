@@ -11,6 +11,8 @@ mod evento;
 mod ficha;
 #[path = "../../tests/simulacao/fluxo.rs"]
 mod fluxo;
+#[path = "../../tests/simulacao/livro.rs"]
+mod livro;
 #[path = "../../tests/simulacao/mundo.rs"]
 mod mundo;
 #[path = "../../tests/simulacao/oraculo.rs"]
