@@ -81,8 +81,8 @@ impl Leitor<'_> {
                 let vezes = 8 * (1 + usize::from(self.byte()));
                 Evento::Manda(nome, self.fala(vezes))
             }
-            17 => Evento::Livro(self.um_de(&[Sorte::Perde, Sorte::PerdeSoAResposta])),
-            18 => Evento::FaltaLuz,
+            18 => Evento::Livro(self.um_de(&[Sorte::Perde, Sorte::PerdeSoAResposta])),
+            19 => Evento::FaltaLuz,
             // O que quase sempre vem a seguir: o evento chega e o laço dá uma volta.
             _ => {
                 eventos.push(Evento::EntregaTodos(nome));
