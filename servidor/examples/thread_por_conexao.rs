@@ -28,7 +28,7 @@ struct Opcoes {
     porta: u16,
 
     /// Unidades à venda
-    #[arg(long, value_name = "UNIDADES", default_value_t = ESTOQUE_PADRAO, value_parser = inteiro::<u64>(0..=1_000_000))]
+    #[arg(long, value_name = "UNIDADES", default_value_t = ESTOQUE_PADRAO, value_parser = inteiro::<u64>(0..=i64::MAX as u64))]
     estoque: u64,
 
     /// Vende sem a trava: a condição de corrida do desafio prático

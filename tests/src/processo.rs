@@ -47,6 +47,11 @@ impl Processo {
         Processo { filho, saida, erro }
     }
 
+    /// O número do processo.
+    pub fn pid(&self) -> u32 {
+        self.filho.id()
+    }
+
     /// Onde ouve um servidor que abriu em todas as interfaces, como diz a primeira linha dele.
     ///
     /// # Panics
