@@ -36,7 +36,7 @@ pub use multidao::{
     quem_vende_sempre_a_mesma, servidor_que, veredito,
 };
 pub use processo::{Processo, Termino, em_um_terminal, executar, palavras_em_ingles};
-pub use programas::{binario, comando};
+pub use programas::{binario, comando, otimizado};
 pub use rustix::process::Signal;
 pub use servidor::Servidor;
 

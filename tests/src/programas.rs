@@ -17,7 +17,21 @@ use std::sync::OnceLock;
 /// O programa não compila ou não existe.
 pub fn binario(nome: &str) -> PathBuf {
     static PASTA: OnceLock<PathBuf> = OnceLock::new();
-    let caminho = PASTA.get_or_init(construir).join(format!("{nome}{}", env::consts::EXE_SUFFIX));
+    achar(PASTA.get_or_init(|| construir(deste_teste())), nome)
+}
+
+/// Como [`binario`], mas sempre otimizado, com qualquer perfil que o teste tenha.
+///
+/// # Panics
+///
+/// O programa não compila ou não existe.
+pub fn otimizado(nome: &str) -> PathBuf {
+    static PASTA: OnceLock<PathBuf> = OnceLock::new();
+    achar(PASTA.get_or_init(|| construir("release")), nome)
+}
+
+fn achar(pasta: &Path, nome: &str) -> PathBuf {
+    let caminho = pasta.join(format!("{nome}{}", env::consts::EXE_SUFFIX));
     assert!(caminho.is_file(), "não há {}", caminho.display());
     caminho
 }
@@ -36,16 +50,26 @@ pub fn comando(nome: &str, argumentos: impl IntoIterator<Item = impl AsRef<OsStr
     comando
 }
 
-/// Constrói os programas e diz a pasta em que ficaram.
-fn construir() -> PathBuf {
-    // O executável deste teste está em <alvo>/<perfil>/deps, quer o alvo venha de
-    // CARGO_TARGET_DIR, de --target-dir ou da configuração.
+/// A pasta do perfil deste teste. O executável dele está em `<alvo>/<perfil>/deps`, quer o alvo venha de
+/// `CARGO_TARGET_DIR`, de `--target-dir` ou da configuração.
+fn pasta_deste_teste() -> PathBuf {
     let este = env::current_exe().unwrap();
-    let pasta = este.ancestors().nth(2).unwrap();
-    let perfil = match pasta.file_name().and_then(OsStr::to_str) {
-        Some("debug") | None => "dev",
-        Some(outro) => outro,
-    };
+    este.ancestors().nth(2).unwrap().into()
+}
+
+/// O perfil deste teste, como o cargo o chama.
+fn deste_teste() -> &'static str {
+    static PERFIL: OnceLock<String> = OnceLock::new();
+    PERFIL.get_or_init(|| match pasta_deste_teste().file_name().and_then(OsStr::to_str) {
+        Some("debug") | None => "dev".into(),
+        Some(outro) => outro.into(),
+    })
+}
+
+/// Constrói os programas e diz a pasta em que ficaram.
+fn construir(perfil: &str) -> PathBuf {
+    let deste = pasta_deste_teste();
+    let alvo = deste.parent().unwrap();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let saida = Command::new(cargo)
         .args([
@@ -60,12 +84,12 @@ fn construir() -> PathBuf {
             perfil,
         ])
         .arg("--target-dir")
-        .arg(pasta.parent().unwrap())
+        .arg(alvo)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
         .stdin(Stdio::null())
         .output()
         .unwrap();
     let erros = String::from_utf8_lossy(&saida.stderr);
     assert!(saida.status.success(), "os programas não compilam:\n{erros}");
-    pasta.into()
+    alvo.join(if perfil == "dev" { "debug" } else { perfil })
 }

@@ -13,6 +13,7 @@ mod aviso;
 mod fala;
 mod gasto;
 mod gerador;
+mod graficos;
 mod maquina;
 mod memoria;
 mod metas;
@@ -49,6 +50,11 @@ fn main() -> ExitCode {
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparacao.json");
     fs::write(&json, format!("{:#}\n", resultado.json())).unwrap();
     println!("\nCada rodada: {}", json.display());
+    if opcoes.graficos {
+        let pasta = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/comparacao");
+        let escritos = graficos::escrever(&resultado, &pasta).unwrap();
+        println!("Gráficos em {}: {}", pasta.display(), escritos.join(", "));
+    }
     ExitCode::SUCCESS
 }
 
@@ -61,6 +67,7 @@ fn medir(opcoes: &Opcoes) -> Resultado {
     let tempos = opcoes.tempos();
     Resultado {
         maquina,
+        tempos,
         rapidos: quadros(opcoes, Tabela::Vazao, &Par::RAPIDOS, Par::Servidor, &tempos),
         duraveis: quadros(opcoes, Tabela::Duraveis, &Par::DURAVEIS, Par::ServidorLivro, &tempos),
         memoria: memorias(opcoes, &tempos),

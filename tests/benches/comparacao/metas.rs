@@ -35,13 +35,14 @@ const VAZOES: [(usize, usize, Par, Par, f64); 9] = [
 /// Mostra cada meta ao lado do que se mediu.
 pub fn mostrar(resultado: &Resultado) {
     println!("\nMetas (razões entre medidas da mesma rodada; medianas)");
-    for Meta { nome, medido, limite } in metas(resultado) {
+    let (medidas, outras): (Vec<Meta>, Vec<Meta>) =
+        metas(resultado).into_iter().partition(|meta| meta.medido.is_some());
+    for Meta { nome, medido, limite } in medidas {
         let (sinal, valor) = match limite {
             NoMaximo(valor) => ("≤", valor),
             NoMinimo(valor) => ("≥", valor),
         };
         let cumpre = match (medido, limite) {
-            (None, _) => "não medida",
             (Some(medido), NoMaximo(valor)) if medido <= valor => "✓",
             (Some(medido), NoMinimo(valor)) if medido >= valor => "✓",
             _ => "✗",
@@ -49,6 +50,7 @@ pub fn mostrar(resultado: &Resultado) {
         let valor = format!("{sinal} {}", numero(Some(valor), 2));
         println!("  {nome:<48} {:>8}  {valor:>8}  {cumpre}", numero(medido, 2));
     }
+    println!("  não medidas: {}", outras.len());
 }
 
 fn metas(resultado: &Resultado) -> Vec<Meta> {

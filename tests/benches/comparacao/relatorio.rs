@@ -14,6 +14,8 @@ use crate::vazao::{Amostra, Quadro, mediana};
 pub struct Resultado {
     /// Onde e quando.
     pub maquina: Maquina,
+    /// Quantas rodadas, e de quanto.
+    pub tempos: Tempos,
     /// Os que não prometem nada ao disco.
     pub rapidos: Vec<Quadro>,
     /// Os que prometem.
@@ -89,11 +91,10 @@ pub fn tempo(micros: Option<f64>) -> String {
 pub fn mostrar_quadro(quadro: &Quadro, nosso: Par, tempos: &Tempos) {
     let celula = quadro.celula;
     println!(
-        "\n{} × {}: conexões × pedidos em voo em cada ({} de {})",
+        "\n{} × {}: conexões × pedidos em voo em cada ({})",
         celula.conexoes,
         celula.em_voo,
-        contar_rodadas(tempos.rodadas),
-        humantime::format_duration(tempos.janela),
+        descrever_rodadas(tempos),
     );
     println!(
         "  {:<18} {:>10}  {:>9} {:>9} {:>9} {:>9}  {:>11} {:>6}  {:>7}",
@@ -120,8 +121,10 @@ pub fn mostrar_quadro(quadro: &Quadro, nosso: Par, tempos: &Tempos) {
     }
 }
 
-fn contar_rodadas(rodadas: usize) -> String {
-    protocolo::terminal::contar(rodadas, "rodada", "rodadas")
+/// Quantas rodadas, e de quanto, como `5 rodadas de 1s`.
+pub fn descrever_rodadas(tempos: &Tempos) -> String {
+    let rodadas = protocolo::terminal::contar(tempos.rodadas, "rodada", "rodadas");
+    format!("{rodadas} de {}", humantime::format_duration(tempos.janela))
 }
 
 /// A tabela da memória.
@@ -175,6 +178,8 @@ impl Resultado {
                 "dia": maquina.dia,
                 "carga_antes": maquina.carga,
             },
+            "rodadas": self.tempos.rodadas,
+            "janela_s": self.tempos.janela.as_secs_f64(),
             "vazao": self.rapidos.iter().flat_map(json_do_quadro).collect::<Vec<_>>(),
             "duraveis": self.duraveis.iter().flat_map(json_do_quadro).collect::<Vec<_>>(),
             "memoria": self.memoria.iter().map(|repetida| json_de(repetida, |p| json!({
