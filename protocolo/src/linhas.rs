@@ -49,7 +49,7 @@ impl Linhas {
         while !self.perdido {
             let fim = bytes.iter().position(|&b| b == b'\n');
             let pedaco = &bytes[..fim.unwrap_or(bytes.len())];
-            if self.resto.iter().chain(pedaco).take(2).eq(&COMECO_DO_TLS) {
+            if self.comeca_como_tls(pedaco) {
                 return self.perder(Linha::Tls, entregar);
             }
             if !self.cabe(pedaco) {
@@ -81,6 +81,15 @@ impl Linhas {
     /// linha de uma palavra solta chega depois dela.
     pub fn incompleta(&self) -> bool {
         !self.resto.trim_ascii().is_empty()
+    }
+
+    /// Com este pedaço, a linha passa a começar como um aperto de mãos?
+    fn comeca_como_tls(&self, pedaco: &[u8]) -> bool {
+        match self.resto[..] {
+            [] => pedaco.starts_with(&COMECO_DO_TLS),
+            [unico] => unico == COMECO_DO_TLS[0] && pedaco.first() == Some(&COMECO_DO_TLS[1]),
+            _ => false,
+        }
     }
 
     fn perder(&mut self, porque: Linha<'static>, mut entregar: impl FnMut(Linha<'_>)) {

@@ -5,7 +5,6 @@
 //! negativo, um texto desconhecido. Cortar o fluxo em mensagens não é daqui.
 
 use std::fmt;
-use std::io::Write;
 
 /// A mensagem que todos recebem quando a última unidade é vendida (§9), sem o fim de linha.
 pub const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
@@ -14,6 +13,10 @@ const ESTOQUE: &str = "Estoque atual:";
 const COMPRA: &str = "Compra realizada. Estoque restante:";
 const ESGOTADO: &str = "ERRO: Produto esgotado";
 const LOTADO: &str = "ERRO: Servidor lotado";
+const AJUDA: &str = "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR";
+const DESCONHECIDO: &str = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
+const OUTRO_PROTOCOLO: &str =
+    "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
 const COMECO_DO_AVISO: &str = "AVISO:";
 
 /// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
@@ -47,33 +50,54 @@ pub enum Resposta {
 impl Resposta {
     /// Acrescenta a resposta a `saida`, com o fim de linha; no máximo
     /// [`RESPOSTA_MAXIMA`](crate::RESPOSTA_MAXIMA) bytes.
+    ///
+    /// Diz o mesmo que `Display`, sem passar pelo formatador: com pedidos em fila, era ele o que mais
+    /// custava em um comando.
     pub fn escrever(&self, saida: &mut Vec<u8>) {
-        // Escrever em um Vec não falha.
-        let _ = writeln!(saida, "{self}");
+        let (texto, numero) = self.partes();
+        saida.extend_from_slice(texto.as_bytes());
+        if let Some(numero) = numero {
+            saida.push(b' ');
+            escrever_numero(numero, saida);
+        }
+        saida.push(b'\n');
+    }
+
+    /// O texto, e o número que vem depois dele, se há um.
+    fn partes(&self) -> (&'static str, Option<u64>) {
+        match self {
+            Resposta::Estoque(atual) => (ESTOQUE, Some(*atual)),
+            Resposta::Compra { restante } => (COMPRA, Some(*restante)),
+            Resposta::Esgotado => (ESGOTADO, None),
+            Resposta::Ajuda => (AJUDA, None),
+            Resposta::Despedida => ("Volte sempre!", None),
+            Resposta::Desconhecido => (DESCONHECIDO, None),
+            Resposta::LinhaLonga => ("ERRO: Linha longa demais", None),
+            Resposta::OutroProtocolo => (OUTRO_PROTOCOLO, None),
+            Resposta::Lotado => (LOTADO, None),
+        }
+    }
+}
+
+/// Os algarismos de um número, do último para o primeiro em um rascunho em que o maior `u64` cabe.
+fn escrever_numero(mut numero: u64, saida: &mut Vec<u8>) {
+    let mut algarismos = [0; 20];
+    let mut inicio = algarismos.len();
+    loop {
+        inicio -= 1;
+        algarismos[inicio] = b'0' + (numero % 10) as u8;
+        numero /= 10;
+        if numero == 0 {
+            return saida.extend_from_slice(&algarismos[inicio..]);
+        }
     }
 }
 
 impl fmt::Display for Resposta {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Resposta::Estoque(atual) => write!(f, "{ESTOQUE} {atual}"),
-            Resposta::Compra { restante } => {
-                write!(f, "{COMPRA} {restante}")
-            }
-            Resposta::Esgotado => f.write_str(ESGOTADO),
-            Resposta::Ajuda => f.write_str(
-                "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR",
-            ),
-            Resposta::Despedida => f.write_str("Volte sempre!"),
-            Resposta::Desconhecido => {
-                f.write_str("ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR")
-            }
-            Resposta::LinhaLonga => f.write_str("ERRO: Linha longa demais"),
-            Resposta::OutroProtocolo => {
-                f.write_str("ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR")
-            }
-            Resposta::Lotado => f.write_str(LOTADO),
-        }
+        let (texto, numero) = self.partes();
+        f.write_str(texto)?;
+        numero.map_or(Ok(()), |numero| write!(f, " {numero}"))
     }
 }
 
@@ -212,6 +236,7 @@ mod testes {
             assert!(bytes.len() <= RESPOSTA_MAXIMA, "{resposta}");
             assert_eq!(bytes.iter().position(|b| *b == b'\n'), Some(bytes.len() - 1));
             assert!(bytes.is_ascii(), "{resposta}");
+            assert_eq!(bytes, format!("{resposta}\n").as_bytes());
         }
     }
 

@@ -17,6 +17,9 @@ use servidor::conexao::Prontidao;
 use servidor::loja::Loja;
 use servidor::registro::Registro;
 
+/// Mais do que qualquer roteiro vende, e um número de um tamanho comum.
+const ESTOQUE: u64 = 100_000_000;
+
 /// Um roteiro fixo pelo balcão, sem rede
 #[derive(Debug, Parser)]
 #[command(name = "instrucoes", version)]
@@ -69,7 +72,7 @@ fn main() -> ExitCode {
 fn rodar(opcoes: &Opcoes) -> u64 {
     let (mut registro, inicio) = (Registro::mudo(), Instant::now());
     let limites = Limites { conexoes: opcoes.conexoes, ocioso: None };
-    let mut balcao = Balcao::novo(Loja::nova(u64::MAX / 2), limites, inicio, |_| ());
+    let mut balcao = Balcao::novo(Loja::nova(ESTOQUE), limites, inicio, |_| ());
     let endereco = SocketAddr::from((Ipv4Addr::LOCALHOST, 12346));
     let mut chaves = Vec::new();
     for _ in 0..opcoes.conexoes {

@@ -275,6 +275,8 @@ impl<F: Read + Write> Conexao<F> {
         }
         if self.saida.is_empty() {
             self.disse_em = agora;
+            // O bastante para quase toda vez; sem isto, cada resposta cresceria aos poucos.
+            self.saida.reserve(RESPOSTA_MAXIMA);
         }
         escrever(&mut self.saida);
     }

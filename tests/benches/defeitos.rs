@@ -511,8 +511,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         LINHAS,
         "o TLS cortado no primeiro byte passa por texto",
-        "self.resto.iter().chain(pedaco).take(2).eq(&COMECO_DO_TLS)",
-        "pedaco.starts_with(&COMECO_DO_TLS)",
+        "unico == COMECO_DO_TLS[0] && pedaco",
+        "unico == COMECO_DO_TLS[1] && pedaco",
     ),
     // A loja.
     em(
