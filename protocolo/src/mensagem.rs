@@ -79,8 +79,9 @@ impl Resposta {
     }
 }
 
-/// Os algarismos de um número, do último para o primeiro em um rascunho em que o maior `u64` cabe.
-fn escrever_numero(mut numero: u64, saida: &mut Vec<u8>) {
+/// Acrescenta os algarismos de um número: do último para o primeiro, em um rascunho em que o maior
+/// `u64` cabe.
+pub fn escrever_numero(mut numero: u64, saida: &mut Vec<u8>) {
     let mut algarismos = [0; 20];
     let mut inicio = algarismos.len();
     loop {

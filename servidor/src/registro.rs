@@ -9,14 +9,14 @@
 //! comande o terminal do operador. Aqui não há níveis, cores nem rotação de arquivos.
 
 use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use protocolo::Resposta;
-use protocolo::mensagem::AVISO;
+use protocolo::mensagem::{AVISO, escrever_numero};
 use protocolo::terminal::contar;
+use protocolo::{Comando, Resposta};
 
 use crate::conexao::{Fim, Pedido};
 
@@ -51,6 +51,8 @@ struct Fila {
 #[derive(Debug, Default)]
 struct Espera {
     bytes: Vec<u8>,
+    /// Quantas linhas há em `bytes`.
+    linhas: u64,
     /// Linhas que o laço produziu e linhas que chegaram ao destino; a diferença, no fim, se perdeu.
     produzidas: u64,
     escritas: u64,
@@ -89,40 +91,55 @@ impl Registro {
 
     /// Um cliente entrou; há `ativas` conexões, com a dele.
     pub fn conectou(&mut self, endereco: SocketAddr, ativas: usize) {
-        self.linha(|linha| writeln!(linha, "{endereco} conectou (ativas: {ativas})"));
+        self.linha(|linha| {
+            let _ = writeln!(linha, "{endereco} conectou (ativas: {ativas})");
+        });
     }
 
     /// Um cliente saiu, ou nem entrou ([`Fim::Lotado`]).
     pub fn desconectou(&mut self, endereco: SocketAddr, fim: Fim) {
-        self.linha(|linha| writeln!(linha, "{endereco} desconectou ({fim})"));
+        self.linha(|linha| {
+            let _ = writeln!(linha, "{endereco} desconectou ({fim})");
+        });
     }
 
-    /// Um pedido e a resposta que teve.
+    /// Um pedido e a resposta que teve. É a linha de que há muitas: não passa pelo formatador.
     pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Pedido, resposta: Resposta) {
-        let nome = match pedido {
-            Pedido::Comando(comando) => comando.nome(),
-            Pedido::LinhaLonga => b"(linha longa)",
-            Pedido::Tls => b"(TLS)",
-        };
-        self.linha(|linha| writeln!(linha, "{endereco} {} -> {resposta}", nome.escape_ascii()));
+        self.linha(|linha| {
+            escrever_endereco(endereco, linha);
+            linha.push(b' ');
+            match pedido {
+                Pedido::Comando(Comando::Http(trecho) | Comando::Desconhecido(trecho)) => {
+                    linha.extend(trecho.escape_ascii());
+                }
+                Pedido::Comando(nosso) => linha.extend_from_slice(nosso.nome()),
+                Pedido::LinhaLonga => linha.extend_from_slice(b"(linha longa)"),
+                Pedido::Tls => linha.extend_from_slice(b"(TLS)"),
+            }
+            linha.extend_from_slice(b" -> ");
+            resposta.escrever(linha);
+        });
     }
 
     /// O AVISO foi posto na saída de `clientes` conexões.
     pub fn aviso(&mut self, clientes: usize) {
         let clientes = contar(clientes, "cliente", "clientes");
-        self.linha(|linha| writeln!(linha, "{AVISO} -> {clientes}"));
+        self.linha(|linha| {
+            let _ = writeln!(linha, "{AVISO} -> {clientes}");
+        });
     }
 
-    fn linha(&mut self, escrever: impl FnOnce(&mut Vec<u8>) -> io::Result<()>) {
+    /// Escrever em memória não falha.
+    fn linha(&mut self, escrever: impl FnOnce(&mut Vec<u8>)) {
         if self.fila.is_none() {
             return;
         }
         if self.hora.is_empty() {
-            // Escrever em memória não falha, e o relógio de um servidor está depois de 1970.
+            // O relógio de um servidor está depois de 1970.
             self.hora = format!("{} ", humantime::format_rfc3339_millis(SystemTime::now()));
         }
         self.turno.extend_from_slice(self.hora.as_bytes());
-        let _ = escrever(&mut self.turno);
+        escrever(&mut self.turno);
         self.linhas += 1;
     }
 
@@ -134,10 +151,13 @@ impl Registro {
         if espera.bytes.len() + self.turno.len() > FILA_MAXIMA {
             espera.perdidas += self.linhas;
             self.turno.clear();
-        } else if espera.bytes.is_empty() {
-            std::mem::swap(&mut espera.bytes, &mut self.turno);
         } else {
-            espera.bytes.append(&mut self.turno);
+            espera.linhas += self.linhas;
+            if espera.bytes.is_empty() {
+                std::mem::swap(&mut espera.bytes, &mut self.turno);
+            } else {
+                espera.bytes.append(&mut self.turno);
+            }
         }
         let acordar = espera.dormindo;
         drop(espera);
@@ -188,11 +208,11 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
         }
         espera.dormindo = false;
         std::mem::swap(&mut espera.bytes, &mut bytes);
+        let mut faltam = std::mem::take(&mut espera.linhas);
         let a_confessar = std::mem::take(&mut espera.perdidas);
         let ultima_vez = espera.fechada;
         drop(espera);
 
-        let linhas = contar_linhas(&bytes);
         if a_confessar > 0 {
             let hora = humantime::format_rfc3339_millis(SystemTime::now());
             let _ = writeln!(bytes, "{hora} registro: linhas perdidas: {a_confessar}");
@@ -201,7 +221,6 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
             // A escrita anterior parou no meio de uma linha: o pedaço que ficou não estraga esta.
             let _ = destino.write(b"\n");
         }
-        let mut faltam = linhas;
         let escritos = escrever_o_que_der(&mut destino, &bytes, |pedaco| {
             // A confissão vem por último e não é uma das que o laço produziu.
             let completas = contar_linhas(pedaco).min(faltam);
@@ -247,6 +266,38 @@ fn escrever_o_que_der(
     escritos
 }
 
+/// Em pedaços que um `u8` conta, para que o compilador os some muitos de uma vez.
 fn contar_linhas(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|b| **b == b'\n').count() as u64
+    let somar = |pedaco: &[u8]| pedaco.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
+    bytes.chunks(255).map(|pedaco| u64::from(somar(pedaco))).sum()
+}
+
+/// O que `Display` diz de um endereço; os IPv4, que são quase todos, sem o formatador.
+fn escrever_endereco(endereco: SocketAddr, linha: &mut Vec<u8>) {
+    let IpAddr::V4(ip) = endereco.ip() else {
+        let _ = write!(linha, "{endereco}");
+        return;
+    };
+    for (i, octeto) in ip.octets().into_iter().enumerate() {
+        if i > 0 {
+            linha.push(b'.');
+        }
+        escrever_numero(octeto.into(), linha);
+    }
+    linha.push(b':');
+    escrever_numero(endereco.port().into(), linha);
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn um_endereco_se_escreve_como_o_display_o_diz() {
+        for texto in ["0.0.0.0:0", "127.0.0.1:12346", "255.20.103.9:65535", "[2001:db8::1]:80"] {
+            let mut linha = Vec::new();
+            escrever_endereco(texto.parse().unwrap(), &mut linha);
+            assert_eq!(linha, texto.as_bytes());
+        }
+    }
 }
