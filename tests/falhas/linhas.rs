@@ -4,27 +4,32 @@ use super::*;
 
 use testes::{Cliente, ate, ate_em};
 
-/// Um cliente que manda a mesma linha até o servidor fechar, e ouve tudo.
+/// Um cliente que manda a mesma linha até o servidor fechar, ouve tudo, e ainda manda mais um pouco.
 struct Tagarela {
     fluxo: TcpStream,
     ouvido: Vec<u8>,
+    ouviu_o_fim: bool,
     acabou: bool,
 }
 
 impl Tagarela {
     fn conectar(endereco: SocketAddr) -> Self {
-        Tagarela { fluxo: sem_bloqueio(endereco), ouvido: Vec::new(), acabou: false }
+        let fluxo = sem_bloqueio(endereco);
+        Tagarela { fluxo, ouvido: Vec::new(), ouviu_o_fim: false, acabou: false }
     }
 
-    /// Manda mais um pedaço, ouve o que houver; diz se ainda não acabou.
+    /// Manda mais um pedaço, ouve o que houver; diz se ainda não acabou. Um reset que viesse logo atrás
+    /// do fim só se veria ao escrever: acaba quem ouviu o fim e, na vez seguinte, ainda escreve.
     fn continuar(&mut self) -> bool {
-        let _ = self.fluxo.write(&[b'x'; 4096]);
+        let mandou = tentativa(self.fluxo.write(&[b'x'; 4096]));
+        assert_ne!(mandou, Tentativa::Quebrou, "um reset depois de {:?}", self.ouvido);
+        self.acabou = self.ouviu_o_fim;
         let mut pedaco = [0; 256];
         match tentativa(self.fluxo.read(&mut pedaco)) {
             Tentativa::Andou(lidos) => self.ouvido.extend_from_slice(&pedaco[..lidos]),
             Tentativa::Esperaria => {}
-            Tentativa::Fim => self.acabou = true,
-            Tentativa::Quebrou => panic!("um reset depois de {:?}", self.ouvido.escape_ascii()),
+            Tentativa::Fim => self.ouviu_o_fim = true,
+            Tentativa::Quebrou => panic!("um reset depois de {:?}", self.ouvido),
         }
         if self.acabou {
             // Como faz quem recebe o fim: larga também o seu lado.

@@ -5,11 +5,15 @@ use super::*;
 use std::io::PipeWriter;
 use std::process::Stdio;
 
-use testes::{Cliente, comando};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use testes::{Captura, Cliente, ate, comando};
+
+/// Mais do que se vende em qualquer um destes testes.
+const ESTOQUE: usize = 1_000_000_000;
 
 /// Um servidor com este console, ainda sem o honesto.
-fn com_console(saida: impl Into<Stdio>, estoque: &str) -> Servidor {
-    let mut comando = comando("servidor", ["--estoque", estoque]);
+fn com_console(saida: impl Into<Stdio>, estoque: usize) -> Servidor {
+    let mut comando = comando("servidor", ["--estoque", &estoque.to_string()]);
     comando.stdout(saida);
     Servidor::de(comando)
 }
@@ -18,35 +22,57 @@ fn cano() -> (std::io::PipeReader, PipeWriter) {
     std::io::pipe().unwrap()
 }
 
+/// O outro lado do cano fechou, em todos os processos?
+fn sem_leitor(escritor: &PipeWriter) -> bool {
+    let mut vistos = [PollFd::new(escritor, PollFlags::empty())];
+    poll(&mut vistos, Some(&Timespec::default())).unwrap();
+    vistos[0].revents().contains(PollFlags::ERR)
+}
+
 /// As linhas que o registro tinha a dizer: cada comando, cada entrada, cada saída e os AVISOs.
 fn produzidas(fim: &Fim, avisos: u64) -> u64 {
     fim.termino.conta("comandos") + 2 * fim.termino.conta("conexões atendidas") + avisos
 }
 
-#[test]
-fn um_console_que_ninguem_le_nao_para_as_vendas() {
+/// Vende por um tempo, sem que ninguém leia o console; diz quantas.
+fn vender_por(espera: Duration, prova: &Prova) -> u64 {
     const PEDACO: usize = 500;
-    let espera = Duration::from_secs(quantas(5, 30) as u64);
-    let (mut leitor, escritor) = cano();
-    let prova = Prova::diante_de(com_console(escritor, "100000000"), PAUSA);
     let mut cliente = prova.servidor.cliente();
     let antes = Instant::now();
-    let mut restante = 100_000_000;
+    let mut restante = ESTOQUE;
     while antes.elapsed() < espera {
         cliente.manda("COMPRAR\n".repeat(PEDACO));
         restante -= PEDACO;
         assert_eq!(cliente.linhas(PEDACO).pop().unwrap(), compra(restante));
     }
-    drop(cliente);
+    (ESTOQUE - restante) as u64
+}
+
+/// As linhas inteiras, menos as em que o registro confessa o que perdeu; e a soma do que confessou.
+fn contar(texto: &str) -> (u64, u64) {
+    let confissao = |linha: &str| {
+        linha.split_once("registro: linhas perdidas: ").map(|(_, n)| n.parse::<u64>().unwrap())
+    };
+    let confessadas: Vec<_> = texto.lines().filter_map(confissao).collect();
+    let inteiras = texto.matches('\n').count() - confessadas.len();
+    (inteiras as u64, confessadas.iter().sum())
+}
+
+#[test]
+fn um_console_que_ninguem_le_nao_para_as_vendas() {
+    let espera = Duration::from_secs(quantas(5, 30) as u64);
+    let (mut leitor, escritor) = cano();
+    let prova = Prova::diante_de(com_console(escritor, ESTOQUE), PAUSA);
+    let vendas = vender_por(espera, &prova);
 
     let fim = prova.concluir();
-    let vendas = 100_000_000 - restante as u64;
     assert_eq!((fim.termino.conta("vendas"), fim.comandos()), (vendas, vendas));
     // O que está inteiro no cano saiu; todo o resto foi contado como perdido.
     let mut no_cano = String::new();
     leitor.read_to_string(&mut no_cano).unwrap();
-    assert!(!no_cano.contains("linhas perdidas"), "o cano andou: {no_cano}");
-    let (inteiras, perdidas) = (no_cano.matches('\n').count() as u64, fim.termino.conta(PERDIDAS));
+    let (inteiras, confessadas) = contar(&no_cano);
+    let perdidas = fim.termino.conta(PERDIDAS);
+    assert_eq!(confessadas, 0, "o cano andou");
     assert_eq!(inteiras + perdidas, produzidas(&fim, 0), "{inteiras} no cano, {perdidas} perdidas");
     assert!(inteiras > 0 && perdidas > 0, "{inteiras} no cano, {perdidas} perdidas");
     let medido =
@@ -55,21 +81,41 @@ fn um_console_que_ninguem_le_nao_para_as_vendas() {
 }
 
 #[test]
+fn um_console_que_volta_a_andar_confessa_cada_linha_que_perdeu() {
+    let (leitor, escritor) = cano();
+    let prova = Prova::diante_de(com_console(escritor, ESTOQUE), PAUSA);
+    let vendas = vender_por(Duration::from_secs(1), &prova);
+    let console = Captura::de(leitor);
+
+    let fim = prova.concluir();
+    let dito = String::from_utf8(console.ate_o_fim()).unwrap();
+    let (inteiras, confessadas) = contar(&dito);
+    assert!(confessadas > 0, "nada se perdeu em {vendas} vendas");
+    assert_eq!(fim.termino.conta(PERDIDAS), confessadas);
+    assert_eq!(inteiras + confessadas, produzidas(&fim, 0));
+    let medido = format!("{vendas} vendas, {inteiras} linhas ditas, {confessadas} confessadas");
+    fim.relatar("um console que volta a andar", medido);
+}
+
+#[test]
 fn um_console_fechado_depois_da_primeira_linha_nao_para_as_vendas() {
     let (leitor, escritor) = cano();
-    let servidor = com_console(escritor, "3");
+    let vigia = escritor.try_clone().unwrap();
+    let servidor = com_console(escritor, 3);
     let cliente = servidor.cliente();
     // Como faz um `| head -1`. Ninguém mais falou: só há uma linha para ele ler.
     let mut primeira = String::new();
     BufReader::new(leitor).read_line(&mut primeira).unwrap();
     assert!(primeira.ends_with("conectou (ativas: 1)\n"), "{primeira}");
+    // Um programa que outro teste inicie agora herda esta ponta por um instante, até o `exec`.
+    ate("ninguém mais ler", || sem_leitor(&vigia).then_some(()));
     tudo_mais_se_perde("um console fechado (| head -1)", servidor, cliente, 1);
 }
 
 #[test]
 fn um_disco_cheio_nao_para_as_vendas() {
     let cheio = File::options().write(true).open("/dev/full").unwrap();
-    let servidor = com_console(cheio, "3");
+    let servidor = com_console(cheio, 3);
     let cliente = servidor.cliente();
     tudo_mais_se_perde("um disco cheio (/dev/full)", servidor, cliente, 0);
 }
