@@ -9,6 +9,7 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream as TcpQueBloqueia};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
@@ -56,14 +57,14 @@ struct Pedidos {
 pub struct Corrida {
     /// Respostas dentro da janela.
     pub na_janela: u64,
-    /// Todas, com as que estavam em voo quando ela fechou.
+    /// Todas, com as da rampa e as que estavam em voo quando a janela fechou.
     pub respostas: u64,
-    /// Quanto durou a janela, de fato.
-    pub janela: Duration,
     /// Do pedido à resposta, em nanossegundos, as da janela.
     pub latencias: Histogram<u64>,
-    /// A CPU do gerador.
+    /// A CPU do gerador, do começo ao fim.
     pub cpu: Duration,
+    /// Do começo ao fim.
+    pub duracao: Duration,
 }
 
 /// Uma conexão já aceita: o par já lhe respondeu uma vez, se `falar`. As de um endereço de origem se
@@ -120,20 +121,28 @@ impl Carga {
         })
     }
 
-    /// Mantém `em_voo` pedidos em cada conexão durante `janela`, e depois espera os que restam.
+    /// Mantém `em_voo` pedidos em cada conexão durante `rampa` e mais `janela`, e depois espera os que
+    /// restam. A rampa dá tempo de todas entrarem no passo: com dez mil, a primeira volta demora.
     ///
     /// # Errors
     ///
     /// Uma conexão quebrou, ou o par deixou de responder.
-    pub fn correr(&mut self, em_voo: usize, janela: Duration) -> io::Result<Corrida> {
+    pub fn correr(
+        &mut self,
+        em_voo: usize,
+        rampa: Duration,
+        janela: Duration,
+    ) -> io::Result<Corrida> {
         // Três algarismos, e nenhuma resposta leva mais de um minuto: o `PRAZO` vence antes.
         let latencias = Histogram::new_with_bounds(100, 60_000_000_000, 3);
         let latencias = latencias.map_err(io::Error::other)?;
         let pedidos = Pedidos { fila: self.pedido.repeat(em_voo), um: self.pedido.len() };
         let cpu = cpu_desta_thread();
         let comeco = Instant::now();
-        let fim = comeco + janela;
-        let mut corrida = Corrida { na_janela: 0, respostas: 0, janela, latencias, cpu };
+        let janela = comeco + rampa..comeco + rampa + janela;
+        let zero = Duration::ZERO;
+        let mut corrida =
+            Corrida { na_janela: 0, respostas: 0, latencias, cpu: zero, duracao: zero };
         for ligacao in &mut self.ligacoes {
             ligacao.pedir(em_voo, Instant::now(), &pedidos)?;
         }
@@ -147,12 +156,13 @@ impl Carga {
                 let ligacao = &mut self.ligacoes[evento.token().0];
                 let chegaram = ligacao.ouvir(&mut self.rascunho)?;
                 let agora = Instant::now();
-                corrida.contar(ligacao.em_voo.drain(..chegaram), agora, fim);
-                let novos = if agora < fim { chegaram } else { 0 };
+                corrida.contar(ligacao.em_voo.drain(..chegaram), agora, &janela);
+                let novos = if agora < janela.end { chegaram } else { 0 };
                 abertos -= (chegaram - novos) as u64;
                 ligacao.pedir(novos, agora, &pedidos)?;
             }
         }
+        corrida.duracao = comeco.elapsed();
         corrida.cpu = cpu_desta_thread() - cpu;
         self.respostas += corrida.respostas;
         Ok(corrida)
@@ -160,10 +170,15 @@ impl Carga {
 }
 
 impl Corrida {
-    fn contar(&mut self, enviados: impl Iterator<Item = Instant>, agora: Instant, fim: Instant) {
+    fn contar(
+        &mut self,
+        enviados: impl Iterator<Item = Instant>,
+        agora: Instant,
+        janela: &Range<Instant>,
+    ) {
         for enviado in enviados {
             self.respostas += 1;
-            if agora < fim {
+            if janela.contains(&agora) {
                 self.na_janela += 1;
                 self.latencias.saturating_record((agora - enviado).as_nanos() as u64);
             }

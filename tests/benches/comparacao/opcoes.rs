@@ -58,7 +58,7 @@ const EXEMPLOS: &str = "  cargo bench -p testes --bench comparacao              
 pub struct Tempos {
     /// Quantas vezes cada par passa por cada célula.
     pub rodadas: usize,
-    /// Carga que não se conta.
+    /// Carga que não se conta, antes de cada medida.
     pub aquecimento: Duration,
     /// Carga que se conta.
     pub janela: Duration,

@@ -112,21 +112,21 @@ fn medir(par: Par, celula: Celula, tempos: &Tempos) -> Result<Amostra, String> {
     let Celula { conexoes, em_voo } = celula;
     let mut carga = Carga::conectar(aberto.endereco, &par.fala(), conexoes)
         .map_err(|erro| format!("não aceitou {conexoes} conexões: {erro}"))?;
-    let correr = |carga: &mut Carga, janela: Duration| {
-        carga.correr(em_voo, janela).map_err(|erro| format!("parou de responder: {erro}"))
+    let mut correr = |janela: Duration| {
+        let corrida = carga.correr(em_voo, tempos.aquecimento, janela);
+        corrida.map_err(|erro| format!("parou de responder: {erro}"))
     };
-    correr(&mut carga, tempos.aquecimento)?;
+    correr(Duration::ZERO)?;
     // Nada está em voo: o que ele gastar daqui até a corrida acabar é com estes pedidos.
     let antes = aberto.cpu();
-    let corrida = correr(&mut carga, tempos.janela)?;
+    let corrida = correr(tempos.janela)?;
     let cpu = aberto.cpu() - antes;
     par.conferir(&aberto, carga.respostas)?;
-    let janela = corrida.janela.as_secs_f64();
     let latencia = |quantil| corrida.latencias.value_at_quantile(quantil) as f64 / 1e3;
     Ok(Amostra {
-        vazao: corrida.na_janela as f64 / janela,
+        vazao: corrida.na_janela as f64 / tempos.janela.as_secs_f64(),
         latencias: [0.5, 0.99, 0.999].map(latencia),
         cpu: cpu.as_secs_f64() * 1e6 / corrida.respostas as f64,
-        gerador: corrida.cpu.as_secs_f64() / janela,
+        gerador: corrida.cpu.as_secs_f64() / corrida.duracao.as_secs_f64(),
     })
 }
