@@ -61,6 +61,12 @@ fn main() -> ExitCode {
 fn medir(opcoes: &Opcoes) -> Resultado {
     let maquina = Maquina::esta();
     println!("{} (carga média antes: {})", maquina.descrever(), maquina.carga);
+    println!(
+        "O servidor e o gerador precisam de um núcleo cada: com outros programas em curso, ou com o"
+    );
+    println!(
+        "gerador a uns 50%, valem as colunas de CPU e de memória, e não as de vazão e latência."
+    );
     for par in Par::RAPIDOS.into_iter().chain(Par::DURAVEIS) {
         println!("  {:<18} {}", par.nome(), par.descricao());
     }
