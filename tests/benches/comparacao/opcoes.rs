@@ -25,7 +25,7 @@ pub struct Opcoes {
     pub graficos: bool,
 
     /// Só estas tabelas: vazao, duraveis, memoria, aviso
-    #[arg(long, value_name = "NOMES", value_delimiter = ',')]
+    #[arg(long, value_name = "NOMES", value_delimiter = ',', value_parser = ["vazao", "duraveis", "memoria", "aviso"])]
     pub tabelas: Vec<String>,
 
     /// Só os pares com isto no nome, além do servidor e do eco
