@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::getuid;
 use testes::{
-    Processo, Servidor, Termino, binario, comando, em_um_terminal, executar, palavras_em_ingles,
+    Servidor, Termino, binario, comando, em_um_terminal, executar, nao_abre, palavras_em_ingles,
+    recusa,
 };
 
 /// Os programas, e a primeira palavra da ajuda de cada um.
@@ -27,20 +28,6 @@ const ESC: char = '\u{1b}';
 fn executar_linha(linha: &str) -> Termino {
     let mut palavras = linha.split(' ');
     executar(palavras.next().unwrap_or_default(), palavras)
-}
-
-/// Executa o servidor com opções que não o deixam abrir: sai com 1 e uma linha só, que volta.
-fn nao_abre(opcoes: &[&str]) -> String {
-    explicou_por_que(executar("servidor", opcoes), opcoes)
-}
-
-fn explicou_por_que(termino: Termino, opcoes: &[&str]) -> String {
-    let Termino { codigo, saida, erro } = termino;
-    assert_eq!((codigo, saida.as_str()), (Some(1), ""), "{opcoes:?}: {erro}");
-    assert_eq!(erro.matches('\n').count(), 1, "{opcoes:?}: {erro}");
-    assert!(erro.starts_with("servidor: ") && erro.ends_with('\n'), "{opcoes:?}: {erro}");
-    assert_eq!(palavras_em_ingles(&erro), [""; 0], "{opcoes:?}: {erro}");
-    erro
 }
 
 #[test]
@@ -88,7 +75,7 @@ fn a_porta_80_de_um_usuario_comum_e_explicada_em_uma_linha() {
     };
     let opcoes = ["--endereco", "127.0.0.1", "--porta", "80"];
     comum.args(opcoes).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let erro = explicou_por_que(Processo::iniciar(comum).termino(), &opcoes);
+    let erro = recusa(comum);
     assert!(erro.contains("127.0.0.1:80") && erro.contains("acima de 1023"), "{erro}");
 }
 

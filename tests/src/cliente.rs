@@ -1,6 +1,6 @@
 //! Um cliente que faz o que o teste manda, certo ou errado.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -64,6 +64,25 @@ impl Cliente {
         }
         assert_eq!(linha.pop(), Some('\n'), "o servidor fechou depois de {linha:?}");
         Some(linha)
+    }
+
+    /// A próxima linha inteira, sem o LF; `None` se o servidor se foi antes dela, como for.
+    ///
+    /// # Panics
+    ///
+    /// O servidor continua lá, e passou o [`PRAZO`].
+    pub fn ouve(&mut self) -> Option<String> {
+        let mut linha = String::new();
+        match self.fluxo.read_line(&mut linha) {
+            Ok(_) => linha.strip_suffix('\n').map(String::from),
+            Err(erro) if erro.kind() == ErrorKind::WouldBlock => panic!("só silêncio: {linha:?}"),
+            Err(_) => None,
+        }
+    }
+
+    /// Manda bytes a um servidor que pode já não estar lá: quem ouve é que descobre.
+    pub fn arrisca(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = self.fluxo.get_mut().write_all(bytes.as_ref());
     }
 
     /// As próximas `n` linhas.

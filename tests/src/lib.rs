@@ -35,7 +35,9 @@ pub use multidao::{
     argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,
     quem_vende_sempre_a_mesma, servidor_que, veredito,
 };
-pub use processo::{Processo, Termino, em_um_terminal, executar, palavras_em_ingles};
+pub use processo::{
+    Processo, Termino, em_um_terminal, executar, nao_abre, palavras_em_ingles, recusa,
+};
 pub use programas::{binario, comando, otimizado};
 pub use rustix::process::Signal;
 pub use servidor::Servidor;

@@ -157,6 +157,30 @@ pub fn executar(
     Processo::iniciar(comando(programa, argumentos)).termino()
 }
 
+/// Executa o servidor com opções que não o deixam abrir, e volta a explicação.
+///
+/// # Panics
+///
+/// Os de [`recusa`].
+pub fn nao_abre(opcoes: &[&str]) -> String {
+    recusa(comando("servidor", opcoes))
+}
+
+/// A explicação que um servidor dá, ao não abrir: uma linha só, em português. Ele sai com 1.
+///
+/// # Panics
+///
+/// Ele abriu, ou explicou-se de outro jeito.
+pub fn recusa(comando: Command) -> String {
+    let opcoes = format!("{comando:?}");
+    let Termino { codigo, saida, erro } = Processo::iniciar(comando).termino();
+    assert_eq!((codigo, saida.as_str()), (Some(1), ""), "{opcoes}: {erro}");
+    assert_eq!(erro.matches('\n').count(), 1, "{opcoes}: {erro}");
+    assert!(erro.starts_with("servidor: ") && erro.ends_with('\n'), "{opcoes}: {erro}");
+    assert_eq!(palavras_em_ingles(&erro), [""; 0], "{opcoes}: {erro}");
+    erro
+}
+
 /// O que um programa escreve, até o fim, quando as duas saídas são um terminal.
 ///
 /// # Panics

@@ -27,16 +27,28 @@ impl Servidor {
     /// # Panics
     ///
     /// Ele não abriu, ou a primeira linha não é a combinada.
-    pub fn de(mut comando: Command) -> Self {
+    pub fn de(comando: Command) -> Self {
+        Servidor::tentar(comando)
+            .unwrap_or_else(|termino| panic!("isto não é a linha de abertura: {}", termino.erro))
+    }
+
+    /// Como [`de`](Self::de), para quem pode não abrir: então diz como terminou.
+    ///
+    /// # Panics
+    ///
+    /// Ele não abriu, e não terminou.
+    pub fn tentar(mut comando: Command) -> Result<Self, Termino> {
         comando.args(["--endereco", "127.0.0.1", "--porta", "0"]);
-        let processo = Processo::iniciar(comando);
+        let mut processo = Processo::iniciar(comando);
         let dito = processo.erro.ate("a linha de abertura", |texto| texto.contains('\n'));
         let endereco = dito
             .strip_prefix("servidor: ouvindo em ")
             .and_then(|resto| resto.split(' ').next())
-            .and_then(|endereco| endereco.parse().ok())
-            .unwrap_or_else(|| panic!("isto não é a linha de abertura: {dito}"));
-        Servidor { processo, endereco }
+            .and_then(|endereco| endereco.parse().ok());
+        match endereco {
+            Some(endereco) => Ok(Servidor { processo, endereco }),
+            None => Err(processo.termino()),
+        }
     }
 
     /// Onde ele escuta.

@@ -1,0 +1,169 @@
+//! Um livro sob teste, e a conferência: o que se ouviu contra o que está no arquivo.
+//!
+//! A conta é refeita aqui, a partir do `servidor extrato --json`, sem acreditar no veredito dele.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use tempfile::TempDir;
+use testes::{Servidor, Termino, comando, executar};
+
+/// Um livro em uma pasta só dele, que some com o teste.
+pub struct Arquivo {
+    pasta: TempDir,
+    caminho: String,
+}
+
+impl Arquivo {
+    pub fn novo() -> Self {
+        let pasta = tempfile::tempdir().unwrap();
+        let caminho = pasta.path().join("vendas.db").to_str().unwrap().to_owned();
+        Arquivo { pasta, caminho }
+    }
+
+    pub fn caminho(&self) -> &str {
+        &self.caminho
+    }
+
+    pub fn pasta(&self) -> &Path {
+        self.pasta.path()
+    }
+
+    /// Um servidor com este livro, por iniciar.
+    pub fn comando(&self, estoque: Option<u64>) -> Command {
+        let mut comando = comando("servidor", ["--silencioso", "--livro", &self.caminho]);
+        if let Some(estoque) = estoque {
+            comando.args(["--estoque", &estoque.to_string()]);
+        }
+        comando
+    }
+
+    pub fn abrir(&self, estoque: Option<u64>) -> Servidor {
+        Servidor::de(self.comando(estoque))
+    }
+
+    pub fn repor(&self, unidades: u64) -> Termino {
+        executar("servidor", ["--livro", &self.caminho, "--repor", &unidades.to_string()])
+    }
+
+    /// O que está no livro, que tem de estar íntegro, haja ou não um servidor com ele.
+    pub fn extrato(&self) -> Extrato {
+        let termino = executar("servidor", ["extrato", &self.caminho, "--json"]);
+        assert_eq!((termino.codigo, termino.erro.as_str()), (Some(0), ""), "{}", termino.saida);
+        Extrato::ler(&serde_json::from_str(&termino.saida).unwrap())
+    }
+
+    /// Abre o livro como se nada tivesse acontecido, e compra: a história continua de onde estava.
+    pub fn continua(&self, ouvido: &mut Ouvido) {
+        let antes = self.extrato();
+        let mut servidor = self.abrir(None);
+        let mut cliente = servidor.cliente();
+        let de = cliente.endereco();
+        for pedido in ["CONSULTAR", "COMPRAR"] {
+            ouvido.anotar(antes.entradas, &Fala { de, linha: cliente.pede(pedido) });
+        }
+        drop(cliente);
+        assert_eq!(servidor.encerrar().codigo, Some(0));
+        let depois = self.extrato();
+        ouvido.conferir(&depois);
+        assert_eq!(depois.vendidas(), antes.vendidas() + 1);
+    }
+}
+
+/// Um livro lido e conferido.
+pub struct Extrato {
+    /// Tudo o que já entrou no estoque.
+    pub entradas: u64,
+    /// A quem se vendeu, e quantas unidades sobraram; na ordem.
+    pub vendas: Vec<(SocketAddr, u64)>,
+}
+
+impl Extrato {
+    fn ler(json: &Value) -> Self {
+        let numero = |valor: &Value| valor.as_u64().unwrap();
+        let lista = |chave: &str| json[chave].as_array().unwrap().iter();
+        let entradas: Vec<_> = lista("estoque")
+            .map(|entrada| (numero(&entrada["depois_da_venda"]), numero(&entrada["unidades"])))
+            .collect();
+        let ate = |venda| -> u64 {
+            entradas.iter().filter(|(depois, _)| *depois < venda).map(|(_, n)| n).sum()
+        };
+        let mut vendas = Vec::new();
+        for (venda, esperada) in lista("vendas").zip(1..) {
+            let restante = numero(&venda["restante"]);
+            assert_eq!(numero(&venda["numero"]), esperada);
+            assert_eq!(restante + esperada, ate(esperada), "na venda {esperada}");
+            vendas.push((venda["endereco"].as_str().unwrap().parse().unwrap(), restante));
+        }
+        assert_eq!(json["integro"], true);
+        let conta = |chave: &str| numero(&json[chave]);
+        assert_eq!(conta("vendidas"), vendas.len() as u64);
+        let todas = entradas.iter().map(|(_, unidades)| unidades).sum();
+        assert_eq!(conta("inicial") + conta("repostas"), todas);
+        assert_eq!(conta("vendidas") + conta("restantes"), todas);
+        Extrato { entradas: todas, vendas }
+    }
+
+    pub fn vendidas(&self) -> u64 {
+        self.vendas.len() as u64
+    }
+
+    pub fn restantes(&self) -> u64 {
+        self.entradas - self.vendidas()
+    }
+}
+
+/// Uma linha que um cliente ouviu.
+pub struct Fala {
+    pub de: SocketAddr,
+    pub linha: String,
+}
+
+/// Tudo o que se ouviu de um livro, em todas as vidas dele.
+#[derive(Default)]
+pub struct Ouvido {
+    /// As vendas confirmadas, pelo número que devem ter no livro.
+    vendas: BTreeMap<u64, (SocketAddr, u64)>,
+    /// Pelo que se ouviu, venderam-se pelo menos estas.
+    ao_menos: u64,
+}
+
+impl Ouvido {
+    /// Anota o que se ouviu em uma vida que tinha estas entradas no estoque. O estoque só sobe com o
+    /// servidor fechado, e por isso o restante diz o número da venda.
+    pub fn anotar(&mut self, entradas: u64, fala: &Fala) {
+        let depois = |texto: &str| {
+            let numero: Option<u64> = fala.linha.strip_prefix(texto)?.parse().ok();
+            Some(entradas.checked_sub(numero?).unwrap_or_else(|| panic!("{}?", fala.linha)))
+        };
+        if let Some(numero) = depois("Compra realizada. Estoque restante: ") {
+            let antes = self.vendas.insert(numero, (fala.de, entradas - numero));
+            assert_eq!(antes, None, "a venda {numero} foi confirmada também a {}", fala.de);
+            self.ao_menos = self.ao_menos.max(numero);
+        } else if let Some(vendidas) = depois("Estoque atual: ") {
+            self.ao_menos = self.ao_menos.max(vendidas);
+        } else {
+            let esgotou = fala.linha == super::AVISO || fala.linha == "ERRO: Produto esgotado";
+            assert!(esgotou, "{:?}?", fala.linha);
+            self.ao_menos = self.ao_menos.max(entradas);
+        }
+    }
+
+    /// O que se ouviu está no livro.
+    pub fn conferir(&self, extrato: &Extrato) {
+        for (numero, venda) in &self.vendas {
+            let no_livro = extrato.vendas.get(*numero as usize - 1);
+            assert_eq!(no_livro, Some(venda), "a venda {numero} foi confirmada e não está lá");
+        }
+        let vendidas = extrato.vendidas();
+        assert!(self.ao_menos <= vendidas, "ouviu-se de {}, e há {vendidas}", self.ao_menos);
+    }
+
+    /// Quantas vendas se confirmaram.
+    pub fn confirmadas(&self) -> u64 {
+        self.vendas.len() as u64
+    }
+}
