@@ -2,16 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::ffi::{OsStr, OsString};
-use std::fs::{self, Permissions};
+use std::ffi::OsString;
+use std::fs;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
 
-use rustix::process::getuid;
 use testes::{
-    Servidor, Termino, binario, comando, em_um_terminal, executar, nao_abre, palavras_em_ingles,
-    recusa,
+    Servidor, Termino, comando, em_um_terminal, executar, nao_abre, palavras_em_ingles, recusa,
+    sem_privilegios,
 };
 
 /// Os programas, e a primeira palavra da ajuda de cada um.
@@ -46,16 +43,6 @@ fn um_endereco_de_outra_maquina_e_explicado_em_uma_linha() {
     assert!(erro.contains("192.0.2.1") && erro.contains("não é desta máquina"), "{erro}");
 }
 
-/// Um programa como um usuário comum o executa, se há como deixar de ser root.
-fn de_usuario_comum(programa: &OsStr) -> Option<Command> {
-    if !getuid().is_root() {
-        return Some(Command::new(programa));
-    }
-    let mut rebaixado = Command::new("setpriv");
-    rebaixado.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(programa);
-    Command::new("setpriv").arg("--version").output().is_ok().then_some(rebaixado)
-}
-
 #[test]
 fn a_porta_80_de_um_usuario_comum_e_explicada_em_uma_linha() {
     let primeira_livre = "/proc/sys/net/ipv4/ip_unprivileged_port_start";
@@ -63,18 +50,9 @@ fn a_porta_80_de_um_usuario_comum_e_explicada_em_uma_linha() {
     if livre.is_none_or(|porta: u16| porta <= 80) {
         return println!("pulado: aqui a porta 80 é de qualquer um");
     }
-    // O usuário comum não entra na pasta de quem constrói: leva uma cópia do programa.
     let pasta = tempfile::tempdir().unwrap();
-    let copia = pasta.path().join("servidor");
-    fs::copy(binario("servidor"), &copia).unwrap();
-    for caminho in [pasta.path(), &copia] {
-        fs::set_permissions(caminho, Permissions::from_mode(0o755)).unwrap();
-    }
-    let Some(mut comum) = de_usuario_comum(copia.as_os_str()) else {
-        return println!("pulado: sem o setpriv, root não deixa de ser root");
-    };
-    let opcoes = ["--endereco", "127.0.0.1", "--porta", "80"];
-    comum.args(opcoes).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let servidor = comando("servidor", ["--endereco", "127.0.0.1", "--porta", "80"]);
+    let Some(comum) = sem_privilegios(pasta.path(), &servidor) else { return };
     let erro = recusa(comum);
     assert!(erro.contains("127.0.0.1:80") && erro.contains("acima de 1023"), "{erro}");
 }

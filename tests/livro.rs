@@ -1,14 +1,26 @@
 //! O livro, no programa de verdade: uma venda que alguém ouviu está no arquivo, haja o que houver.
 //!
-//! O processo morre a qualquer instante ([`quedas`]). O que se prova sem processo nenhum está nos testes
-//! da crate `servidor`; quanto custa cada venda não é daqui.
+//! O processo morre a qualquer instante ([`quedas`]) e em instantes escolhidos ([`instantes`]); as
+//! chamadas de sistema saem na ordem certa ([`ordem`]); o disco enche em cada passo ([`disco`]); e um
+//! arquivo que não serve fica como estava ([`recusas`]). O que se prova sem processo nenhum está nos
+//! testes da crate `servidor`; quanto custa cada venda não é daqui.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "livro/arquivo.rs"]
 mod arquivo;
+#[path = "livro/disco.rs"]
+mod disco;
+#[path = "livro/instantes.rs"]
+mod instantes;
+#[path = "livro/ordem.rs"]
+mod ordem;
 #[path = "livro/quedas.rs"]
 mod quedas;
+#[path = "livro/rastro.rs"]
+mod rastro;
+#[path = "livro/recusas.rs"]
+mod recusas;
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -110,10 +110,6 @@ impl Extrato {
     pub fn vendidas(&self) -> u64 {
         self.vendas.len() as u64
     }
-
-    pub fn restantes(&self) -> u64 {
-        self.entradas - self.vendidas()
-    }
 }
 
 /// Uma linha que um cliente ouviu.

@@ -6,9 +6,13 @@
 
 use std::env;
 use std::ffi::OsStr;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use rustix::process::geteuid;
 
 /// O caminho do programa `nome` desta workspace (de um exemplo, `examples/nome`), construído com o mesmo perfil deste teste.
 ///
@@ -39,8 +43,52 @@ fn achar(pasta: &Path, nome: &str) -> PathBuf {
 /// Um programa desta workspace pronto para [`Processo::iniciar`](crate::Processo::iniciar), com as
 /// duas saídas capturadas e sem o que o ambiente de quem testa possa dizer sobre cores.
 pub fn comando(nome: &str, argumentos: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Command {
-    let mut comando = Command::new(binario(nome));
+    let mut comando = capturado(binario(nome).as_os_str());
     comando.args(argumentos);
+    comando
+}
+
+/// O mesmo comando, executado por outro programa: as palavras de `por` (`["strace", "-f"]`), e depois
+/// as dele.
+///
+/// # Panics
+///
+/// `por` não diz que programa é.
+pub fn por_meio_de(por: &[impl AsRef<OsStr>], comando: &Command) -> Command {
+    let (programa, argumentos) = por.split_first().unwrap();
+    let mut outro = capturado(programa.as_ref());
+    outro.args(argumentos).arg(comando.get_program()).args(comando.get_args());
+    outro
+}
+
+/// Este `comando`, de um programa da workspace, executado por quem não manda na máquina; `None`, dizendo
+/// que se pula o teste, se não há como. Na `pasta` fica uma cópia do programa: o de verdade pode estar
+/// onde só o root entra.
+///
+/// # Panics
+///
+/// Não se pôde copiar o programa.
+pub fn sem_privilegios(pasta: &Path, comando: &Command) -> Option<Command> {
+    let ninguem = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    if !geteuid().is_root() {
+        return Some(por_meio_de(&["env"], comando));
+    }
+    if Command::new("setpriv").arg("--version").output().is_err() {
+        println!("pulado: sem o setpriv, o root não deixa de ser root");
+        return None;
+    }
+    let copia = pasta.join("programa");
+    fs::copy(comando.get_program(), &copia).unwrap();
+    for caminho in [pasta, &copia] {
+        fs::set_permissions(caminho, Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut copiado = Command::new(copia);
+    copiado.args(comando.get_args());
+    Some(por_meio_de(&ninguem, &copiado))
+}
+
+fn capturado(programa: &OsStr) -> Command {
+    let mut comando = Command::new(programa);
     comando.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     for cor in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
         comando.env_remove(cor);
