@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use testes::{nao_abre, recusa, sem_privilegios};
+use testes::{executar, nao_abre, recusa, sem_privilegios};
 
 use crate::arquivo::Arquivo;
 
@@ -57,6 +57,17 @@ fn o_que_nao_serve_e_recusado_e_fica_como_estava() {
     trocar(&danificado, 8192, &[0xAA; 64]);
     recusado(&danificado, &[], &["está danificado", "cópia de segurança"]);
     recusado(&danificado, &["--repor", "5"], &["está danificado"]);
+
+    // As páginas estão boas; é a conta que não fecha. A primeira venda acaba no último byte da página
+    // dela, que é o que sobrou.
+    let adulterado = com_tres_vendas();
+    assert_eq!(fs::read(adulterado.caminho()).unwrap().last(), Some(&9));
+    trocar(&adulterado, 3 * 4096 - 1, &[5]);
+    recusado(&adulterado, &[], &["está danificado", "restante"]);
+    recusado(&adulterado, &["--repor", "5"], &["está danificado", "restante"]);
+    let extrato = executar("servidor", ["extrato", adulterado.caminho()]);
+    assert_eq!(extrato.codigo, Some(1));
+    assert!(extrato.saida.contains("NÃO ESTÁ ÍNTEGRO"), "{}", extrato.saida);
 
     let outro = com_tres_vendas();
     recusado(&outro, &["--estoque", "20"], &["com 10", "com 20", "--repor"]);

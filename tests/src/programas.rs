@@ -78,7 +78,10 @@ pub fn sem_privilegios(pasta: &Path, comando: &Command) -> Option<Command> {
         return None;
     }
     let copia = pasta.join("programa");
-    fs::copy(comando.get_program(), &copia).unwrap();
+    // Quem copia é outro processo: um filho que outro teste criasse a meio da nossa escrita impediria de
+    // executar a cópia ("text file busy").
+    let copiou = Command::new("cp").arg(comando.get_program()).arg(&copia).status();
+    assert!(copiou.is_ok_and(|estado| estado.success()));
     for caminho in [pasta, &copia] {
         fs::set_permissions(caminho, Permissions::from_mode(0o755)).unwrap();
     }
