@@ -54,7 +54,8 @@ pub fn ler_opcoes<O: Parser>(
 
 /// Escreve uma linha na saída de erro, e segue em frente se não der.
 pub fn dizer(linha: impl Display) {
-    let _ = writeln!(io::stderr(), "{linha}");
+    // Em uma escrita só: a saída de erro não tem buffer, e outro programa pode estar escrevendo nela.
+    let _ = io::stderr().write_all(format!("{linha}\n").as_bytes());
 }
 
 /// Um comando e os seus subcomandos; `nome` é como se chama, com o dos que vêm antes.

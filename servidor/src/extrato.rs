@@ -10,7 +10,7 @@ use std::path::Path;
 use rusqlite::{Connection, Row};
 use serde_json::json;
 
-use crate::livro::{self, Contas, Erro};
+use crate::livro::{self, Contas, Erro, Leitura};
 
 /// Para quem é o extrato.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,10 +76,10 @@ struct Venda {
 /// O livro não se deixa ler (não existe, não é um livro, as páginas estão danificadas), ou `saida`
 /// falhou. Contas que não fecham não são um erro: são o veredito.
 pub fn extrair(caminho: &Path, forma: Forma, saida: &mut impl Write) -> Result<Veredito, Falha> {
-    let banco = livro::abrir_para_ler(caminho)?;
+    let leitura = Leitura::abrir(caminho)?;
     let do_livro = |erro| Falha::Livro(livro::Erro::do_banco(caminho, erro));
     // Sem isto, cada consulta veria o livro em um instante diferente.
-    let instante = banco.unchecked_transaction().map_err(do_livro)?;
+    let instante = leitura.banco.unchecked_transaction().map_err(do_livro)?;
     let dano = livro::procurar_dano(&instante).map_err(do_livro)?;
     let contas = livro::contar(&instante).map_err(do_livro)?;
     let entradas = ler_entradas(&instante).map_err(do_livro)?;

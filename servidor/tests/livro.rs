@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +51,11 @@ fn nao_abre(caminho: &Path, estoque: Option<u64>) -> String {
     let erro = Livro::abrir(caminho, estoque).expect_err("abriu").to_string();
     assert!(!erro.contains('\n') && erro.contains(&caminho.display().to_string()), "{erro}");
     erro
+}
+
+/// Ao lado do livro não ficou nada: o que o SQLite deixasse ali seria de quem passou, e não do servidor.
+fn esta_so(livro: &Path) -> bool {
+    fs::read_dir(livro.parent().unwrap()).unwrap().count() == 1
 }
 
 #[test]
@@ -157,9 +163,57 @@ fn o_que_nao_e_um_livro_fica_como_estava() {
 }
 
 #[test]
+fn ler_um_livro_parado_ou_recusar_um_nao_deixa_nada_ao_lado() {
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    for forma in [Forma::Tabela, Forma::Csv, Forma::Json] {
+        extrato(&caminho, forma);
+        assert!(esta_so(&caminho), "{forma:?}");
+    }
+    nao_abre(&caminho, Some(20));
+    assert!(esta_so(&caminho));
+}
+
+#[test]
+fn enquanto_se_le_um_livro_parado_ninguem_o_abre() {
+    /// Tenta abrir o livro a cada escrita do extrato.
+    struct Teimoso(PathBuf, u32);
+    impl Write for Teimoso {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let erro = nao_abre(&self.0, None);
+            assert!(erro.contains("extrato em curso"), "{erro}");
+            self.1 += 1;
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    let mut teimoso = Teimoso(caminho.clone(), 0);
+    extrair(&caminho, Forma::Tabela, &mut teimoso).unwrap_or_else(|falha| panic!("{falha:?}"));
+    assert!(teimoso.1 > 0);
+    assert_eq!(Livro::abrir(&caminho, None).unwrap().contas().vendidas, 7);
+}
+
+#[test]
+fn o_nome_do_livro_pode_ter_o_que_o_sistema_deixar() {
+    let pasta = tempfile::tempdir().unwrap();
+    for nome in ["vendas de amanhã.db", "100%?immutable=0#x.db", "file:x.db"] {
+        let caminho = pasta.path().join(nome);
+        livro_com_historia(&caminho);
+        assert_eq!(extrato(&caminho, Forma::Csv).1.contas.vendidas, 7, "{nome}");
+        assert!(caminho.is_file(), "{nome}");
+    }
+}
+
+#[test]
 fn um_arquivo_vazio_vira_um_livro() {
     let (_pasta, caminho) = pasta();
     fs::write(&caminho, "").unwrap();
+    let Err(Falha::Livro(erro)) = extrair(&caminho, Forma::Csv, &mut Vec::new()) else { panic!() };
+    assert!(erro.to_string().contains("não é um livro"), "{erro}");
     assert_eq!(Livro::abrir(&caminho, Some(7)).unwrap().contas().inicial, 7);
 }
 
@@ -200,6 +254,7 @@ fn um_livro_que_nao_fecha_e_recusado_e_fica_como_estava() {
         let erro = nao_abre(&caminho, None);
         assert!(erro.contains("está danificado") && erro.contains(dano), "{estrago}: {erro}");
         assert_eq!(fs::read(&caminho).unwrap(), antes, "{estrago}");
+        assert!(esta_so(&caminho), "{estrago}");
     }
 }
 

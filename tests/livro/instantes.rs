@@ -49,8 +49,10 @@ fn passos(rastro: &str) -> Vec<Passos> {
             "sendto" => vezes.resposta += 1,
             _ => {}
         }
-        if escreve_no_wal(chamada) && venda.primeiro_pwrite == 0 {
-            venda.primeiro_pwrite = vezes.primeiro_pwrite;
+        // Uma escrita depois de uma transação firme é de outra: a primeira de todas é o ensaio da abertura.
+        let comeca = venda.primeiro_pwrite == 0 || venda.fdatasync != 0;
+        if escreve_no_wal(chamada) && comeca {
+            venda = Passos { primeiro_pwrite: vezes.primeiro_pwrite, ..Passos::default() };
         } else if firma_o_wal(chamada) {
             venda.fdatasync = vezes.fdatasync;
         } else if vende(&chamada) {

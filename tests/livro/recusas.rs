@@ -97,7 +97,9 @@ fn um_livro_so_de_leitura_e_recusado() {
     let livro = com_tres_vendas();
     let antes = fs::read(livro.caminho()).unwrap();
     // Nem no arquivo; e depois no arquivo, mas não na pasta, onde o SQLite precisa criar os dele.
-    for (do_arquivo, pista) in [(0o444, "permissão"), (0o666, "só de leitura")] {
+    for (do_arquivo, pista) in
+        [(0o444, "permissão"), (0o666, "não deixa criar arquivos ao lado dele")]
+    {
         let Some(mut comando) = sem_privilegios(livro.pasta(), &livro.comando(None)) else {
             return;
         };
