@@ -40,10 +40,17 @@ pub struct Carga {
 struct Ligacao {
     fluxo: TcpStream,
     leitor: Leitor,
-    /// Quando saiu cada pedido ainda sem resposta.
-    em_voo: VecDeque<Instant>,
+    /// Quando saíram os pedidos ainda sem resposta, e quantos de cada vez.
+    em_voo: VecDeque<Remessa>,
     /// Bytes que o socket ainda não aceitou.
     a_mandar: usize,
+}
+
+/// Pedidos que saíram juntos: o gerador paga por escrita, e não por pedido.
+#[derive(Debug, Clone, Copy)]
+struct Remessa {
+    quando: Instant,
+    pedidos: usize,
 }
 
 /// Tantos pedidos quantos cabem em voo, um atrás do outro, e o tamanho de um.
@@ -156,7 +163,9 @@ impl Carga {
                 let ligacao = &mut self.ligacoes[evento.token().0];
                 let chegaram = ligacao.ouvir(&mut self.rascunho)?;
                 let agora = Instant::now();
-                corrida.contar(ligacao.em_voo.drain(..chegaram), agora, &janela);
+                corrida.respostas += chegaram as u64;
+                ligacao
+                    .tirar_do_voo(chegaram, |remessa| corrida.contar(remessa, agora, &janela))?;
                 let novos = if agora < janela.end { chegaram } else { 0 };
                 abertos -= (chegaram - novos) as u64;
                 ligacao.pedir(novos, agora, &pedidos)?;
@@ -170,18 +179,12 @@ impl Carga {
 }
 
 impl Corrida {
-    fn contar(
-        &mut self,
-        enviados: impl Iterator<Item = Instant>,
-        agora: Instant,
-        janela: &Range<Instant>,
-    ) {
-        for enviado in enviados {
-            self.respostas += 1;
-            if janela.contains(&agora) {
-                self.na_janela += 1;
-                self.latencias.saturating_record((agora - enviado).as_nanos() as u64);
-            }
+    fn contar(&mut self, remessa: Remessa, agora: Instant, janela: &Range<Instant>) {
+        if janela.contains(&agora) {
+            let quantos = remessa.pedidos as u64;
+            self.na_janela += quantos;
+            let latencia = (agora - remessa.quando).as_nanos() as u64;
+            self.latencias.saturating_record_n(latencia, quantos);
         }
     }
 }
@@ -192,7 +195,9 @@ impl Ligacao {
         if quantos == 0 && self.a_mandar == 0 {
             return Ok(());
         }
-        self.em_voo.extend(std::iter::repeat_n(agora, quantos));
+        if quantos > 0 {
+            self.em_voo.push_back(Remessa { quando: agora, pedidos: quantos });
+        }
         // Todos os pedidos são iguais: o que falta mandar é o fim da fila deles.
         self.a_mandar += quantos * pedidos.um;
         let falta = &pedidos.fila[pedidos.fila.len() - self.a_mandar..];
@@ -210,13 +215,30 @@ impl Ligacao {
     fn ouvir(&mut self, rascunho: &mut [u8]) -> io::Result<usize> {
         match self.fluxo.read(rascunho) {
             Ok(0) => Err(ErrorKind::UnexpectedEof.into()),
-            Ok(lidos) => {
-                let chegaram = self.leitor.contar(&rascunho[..lidos]);
-                let pedidas = chegaram <= self.em_voo.len();
-                pedidas.then_some(chegaram).ok_or(ErrorKind::InvalidData.into())
-            }
+            Ok(lidos) => Ok(self.leitor.contar(&rascunho[..lidos])),
             Err(erro) if erro.kind() == ErrorKind::WouldBlock => Ok(0),
             Err(erro) => Err(erro),
         }
+    }
+
+    /// As respostas vêm na ordem dos pedidos: mostra a `contar` de que remessas eram estas.
+    fn tirar_do_voo(
+        &mut self,
+        respostas: usize,
+        mut contar: impl FnMut(Remessa),
+    ) -> io::Result<()> {
+        let mut faltam = respostas;
+        while faltam > 0 {
+            // Uma resposta que ninguém pediu: não é este protocolo.
+            let primeira = self.em_voo.front_mut().ok_or(ErrorKind::InvalidData)?;
+            let pedidos = primeira.pedidos.min(faltam);
+            contar(Remessa { pedidos, ..*primeira });
+            faltam -= pedidos;
+            primeira.pedidos -= pedidos;
+            if primeira.pedidos == 0 {
+                self.em_voo.pop_front();
+            }
+        }
+        Ok(())
     }
 }
