@@ -38,7 +38,10 @@ impl Comando {
     /// mesmo sem fim de linha (regra 3 de [`crate::linhas`]).
     pub fn interpretar(linha: &[u8]) -> Self {
         let verbo = |nome: &[u8]| linha.eq_ignore_ascii_case(nome);
-        if verbo(CONSULTAR) {
+        if linha == COMPRAR {
+            // Como quase todos escrevem: é uma comparação, e não sete.
+            Comando::Comprar
+        } else if verbo(CONSULTAR) {
             Comando::Consultar
         } else if verbo(COMPRAR) {
             Comando::Comprar

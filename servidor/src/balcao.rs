@@ -234,7 +234,9 @@ impl<F: Read + Write> Balcao<F> {
             posto.na_leitura = false;
             if posto.conexao.quer_ler() {
                 let lote = &mut self.lote;
+                let antes = lote.len();
                 posto.conexao.ler(&mut self.rascunho, agora, |pedido| lote.push((chave, pedido)));
+                posto.conexao.esperar_respostas(self.lote.len() - antes);
             }
             if self.encerrando {
                 posto.conexao.encerrar();
@@ -284,13 +286,11 @@ impl<F: Read + Write> Balcao<F> {
     /// um já tem na fila.
     fn avisar(&mut self, agora: Instant, registro: &mut Registro) {
         let mut ouvintes = 0;
+        let linha = format!("{AVISO}\n");
         for (chave, posto) in &mut self.postos {
             if posto.conexao.ouve_avisos() {
                 ouvintes += 1;
-                posto.conexao.dizer(agora, |saida| {
-                    saida.extend_from_slice(AVISO.as_bytes());
-                    saida.push(b'\n');
-                });
+                posto.conexao.dizer(agora, |saida| saida.extend_from_slice(linha.as_bytes()));
                 self.filas.enfileirar(chave, posto);
             }
         }

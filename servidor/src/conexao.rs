@@ -37,6 +37,9 @@ pub const SAIDA_MAXIMA: usize = 256 * 1024;
 // O que sobra da comparação estrita é o fim de linha do AVISO.
 const _: () = assert!((LEITURA_POR_TURNO / 2 + 1) * RESPOSTA_MAXIMA + AVISO.len() < SAIDA_MAXIMA);
 
+/// O que uma resposta costuma ocupar; é só uma previsão, para reservar memória.
+const RESPOSTA_COMUM: usize = 48;
+
 /// Quanto tempo uma linha pode ficar sem terminar.
 pub const PRAZO_DA_LINHA: Duration = Duration::from_secs(30);
 
@@ -268,6 +271,11 @@ impl<F: Read + Write> Conexao<F> {
         }
     }
 
+    /// Vêm tantas respostas: reserva de uma vez o que costumam ocupar, em vez de crescer aos poucos.
+    pub fn esperar_respostas(&mut self, quantas: usize) {
+        self.saida.reserve(quantas * RESPOSTA_COMUM);
+    }
+
     /// Põe bytes na fila de saída. Nada é escrito aqui: isso fica para o fim do turno.
     pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) {
         if !matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
@@ -275,8 +283,6 @@ impl<F: Read + Write> Conexao<F> {
         }
         if self.saida.is_empty() {
             self.disse_em = agora;
-            // O bastante para quase toda vez; sem isto, cada resposta cresceria aos poucos.
-            self.saida.reserve(RESPOSTA_MAXIMA);
         }
         escrever(&mut self.saida);
     }

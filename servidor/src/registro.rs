@@ -104,7 +104,11 @@ impl Registro {
     }
 
     /// Um pedido e a resposta que teve. É a linha de que há muitas: não passa pelo formatador.
+    #[inline]
     pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Pedido, resposta: Resposta) {
+        if self.fila.is_none() {
+            return;
+        }
         self.linha(|linha| {
             escrever_endereco(endereco, linha);
             linha.push(b' ');

@@ -163,12 +163,7 @@ const DEFEITOS: &[Defeito] = &[
         "if !self.vendas.is_empty() && self.loja.estoque() > 0",
     ),
     // O AVISO.
-    em(
-        BALCAO,
-        "AVISO em dobro",
-        "saida.extend_from_slice(AVISO.as_bytes());",
-        "saida.extend_from_slice(format!(\"{AVISO}\\n{AVISO}\").as_bytes());",
-    ),
+    em(BALCAO, "AVISO em dobro", "format!(\"{AVISO}\\n\")", "format!(\"{AVISO}\\n{AVISO}\\n\")"),
     em(
         BALCAO,
         "AVISO antes da resposta do comprador",
@@ -194,8 +189,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "AVISO que não entra na fila de escrita",
-        "                });\n                self.filas.enfileirar(chave, posto);",
-        "                });",
+        "extend_from_slice(linha.as_bytes()));\n                self.filas.enfileirar(chave, posto);",
+        "extend_from_slice(linha.as_bytes()));",
     ),
     em(
         CONEXAO,
