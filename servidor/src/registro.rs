@@ -8,6 +8,7 @@
 //! Uma linha só tem ASCII visível: o que um cliente mandou é escapado e cortado, para que ninguém
 //! comande o terminal do operador. Aqui não há níveis, cores nem rotação de arquivos.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,6 +28,9 @@ const FILA_MAXIMA: usize = 8 * 1024 * 1024;
 /// (o `PIPE_BUF` de pipe(7)), e a conta do que se perdeu é exata ainda que o programa termine com a
 /// thread parada em uma escrita.
 const PEDACO: usize = 4096;
+
+/// O mesmo, em um arquivo, que não para no meio: quanto maior, menos chamadas.
+const PEDACO_DE_ARQUIVO: usize = 64 * 1024;
 
 /// Quanto a thread do registro espera por um console que não bloqueia e está cheio.
 const CONSOLE_CHEIO: Duration = Duration::from_millis(10);
@@ -80,7 +84,7 @@ impl Registro {
     /// # Errors
     ///
     /// O sistema não deu mais uma thread.
-    pub fn novo(destino: impl Write + Send + 'static) -> io::Result<Self> {
+    pub fn novo(destino: File) -> io::Result<Self> {
         let fila = Arc::new(Fila::default());
         let escrivao = Arc::clone(&fila);
         thread::Builder::new()
@@ -201,7 +205,9 @@ impl Registro {
 }
 
 /// O lado da thread: troca o buffer cheio pelo vazio e escreve, até a fila fechar e secar.
-fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
+fn escrever_ate_fechar(fila: &Fila, mut destino: File) {
+    let e_arquivo = destino.metadata().is_ok_and(|destino| destino.is_file());
+    let pedaco = if e_arquivo { PEDACO_DE_ARQUIVO } else { PEDACO };
     let mut bytes = Vec::new();
     let mut partida = false;
     loop {
@@ -225,9 +231,9 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
             // A escrita anterior parou no meio de uma linha: o pedaço que ficou não estraga esta.
             let _ = destino.write(b"\n");
         }
-        let escritos = escrever_o_que_der(&mut destino, &bytes, |pedaco| {
+        let escritos = escrever_o_que_der(&mut destino, &bytes, pedaco, |escrito| {
             // A confissão vem por último e não é uma das que o laço produziu.
-            let completas = contar_linhas(pedaco).min(faltam);
+            let completas = contar_linhas(escrito).min(faltam);
             faltam -= completas;
             fila.trancar().escritas += completas;
         });
@@ -248,17 +254,18 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: impl Write) {
 /// Escreve até o fim ou até o primeiro erro, mostrando a `escrito` cada pedaço que foi; diz quantos
 /// bytes foram ao todo. Um erro não é o fim do registro: o disco pode voltar a ter espaço.
 fn escrever_o_que_der(
-    destino: &mut impl Write,
+    destino: &mut File,
     bytes: &[u8],
+    pedaco: usize,
     mut escrito: impl FnMut(&[u8]),
 ) -> usize {
     let mut escritos = 0;
     while escritos < bytes.len() {
-        let pedaco = &bytes[escritos..bytes.len().min(escritos + PEDACO)];
-        match destino.write(pedaco) {
+        let proximo = &bytes[escritos..bytes.len().min(escritos + pedaco)];
+        match destino.write(proximo) {
             Ok(0) => break,
             Ok(n) => {
-                escrito(&pedaco[..n]);
+                escrito(&proximo[..n]);
                 escritos += n;
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
