@@ -52,3 +52,31 @@ fn quem_fecha_so_a_escrita_recebe_tudo_antes_do_fim() {
     assert_eq!((fim.termino.conta("vendas"), fim.comandos()), (vezes, 2 * vezes));
     fim.relatar("fechar só a escrita", format!("{vezes} vezes, tudo respondido antes do fim"));
 }
+
+/// Oito compram sem parar, um pedido de cada vez; o honesto consulta no meio deles.
+fn consultar_enquanto_se_compra(falha: &str, opcoes: &[&str]) {
+    let vendas = quantas(2000, 20_000);
+    let prova = Prova::abrir(&[opcoes, &["--estoque", "1000000"]].concat());
+    thread::scope(|escopo| {
+        for _ in 0..8 {
+            let mut cliente = prova.servidor.cliente();
+            escopo.spawn(move || {
+                for _ in 0..vendas {
+                    assert!(cliente.pede("COMPRAR").starts_with("Compra realizada"));
+                }
+            });
+        }
+    });
+    let fim = prova.concluir();
+    let todas = 8 * vendas as u64;
+    assert_eq!((fim.termino.conta("vendas"), fim.comandos()), (todas, todas));
+    fim.relatar(falha, format!("{todas} vendas"));
+}
+
+#[test]
+fn quem_consulta_espera_o_disco_com_quem_compra() {
+    consultar_enquanto_se_compra("comprar sem livro", &[]);
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    consultar_enquanto_se_compra("comprar com livro", &["--livro", livro.to_str().unwrap()]);
+}
