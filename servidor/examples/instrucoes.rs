@@ -87,7 +87,7 @@ fn rodar(opcoes: &Opcoes) -> u64 {
         for chave in &chaves {
             balcao.marcar(*chave, novidade);
         }
-        let Ok(()) = balcao.turno(agora, &mut registro, |_| Ok::<_, Infallible>(()));
+        let Ok(()) = balcao.turno(agora, &mut registro, |_| Ok::<_, Infallible>(agora));
     }
     balcao.loja().vendas()
 }

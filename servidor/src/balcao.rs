@@ -200,8 +200,8 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    /// O turno inteiro. `firmar` recebe as vendas dele, se as há, e só volta com elas seguras; uma
-    /// resposta que dependa delas só sai depois.
+    /// O turno inteiro. `firmar` recebe as vendas dele, se as há, e só volta com elas seguras, dizendo que
+    /// horas são: o disco pode ter demorado. Uma resposta que dependa delas só sai depois.
     ///
     /// # Errors
     ///
@@ -211,12 +211,13 @@ impl<F: Read + Write> Balcao<F> {
         &mut self,
         agora: Instant,
         registro: &mut Registro,
-        firmar: impl FnOnce(&[Venda]) -> Result<(), E>,
+        firmar: impl FnOnce(&[Venda]) -> Result<Instant, E>,
     ) -> Result<(), E> {
         self.ler(agora);
         self.decidir(agora, registro);
-        self.firmar(firmar)?;
-        self.responder(agora);
+        let firmes = self.firmar(agora, firmar)?;
+        self.responder(firmes);
+        // Os prazos são os do começo do turno: o que chegou enquanto o disco demorava ainda não se leu.
         self.vigiar(agora);
         self.enterrar(registro);
         Ok(())
@@ -274,12 +275,17 @@ impl<F: Read + Write> Balcao<F> {
         self.lote = lote;
     }
 
-    fn firmar<E>(&mut self, firmar: impl FnOnce(&[Venda]) -> Result<(), E>) -> Result<(), E> {
-        if !self.vendas.is_empty() {
-            firmar(&self.vendas)?;
-            self.vendas.clear();
+    fn firmar<E>(
+        &mut self,
+        agora: Instant,
+        firmar: impl FnOnce(&[Venda]) -> Result<Instant, E>,
+    ) -> Result<Instant, E> {
+        if self.vendas.is_empty() {
+            return Ok(agora);
         }
-        Ok(())
+        let firmes = firmar(&self.vendas)?;
+        self.vendas.clear();
+        Ok(firmes)
     }
 
     /// O estoque acaba de esgotar: todos que ainda ouvem ficam sabendo, depois da resposta que cada

@@ -340,7 +340,11 @@ impl<F: Read + Write> Conexao<F> {
             _ if self.linha_desde.is_some_and(|desde| passou(desde, PRAZO_DA_LINHA)) => {
                 Some(Fim::LinhaIncompleta)
             }
-            _ => ocioso.filter(|prazo| passou(self.leu_em, *prazo)).map(|_| Fim::Ocioso),
+            // Quem acaba de ouvir não está ocioso, ainda que a resposta tenha demorado.
+            _ => {
+                let ativo_em = self.leu_em.max(self.disse_em);
+                ocioso.filter(|prazo| passou(ativo_em, *prazo)).map(|_| Fim::Ocioso)
+            }
         };
         if let Some(fim) = vencido {
             self.morrer(fim);

@@ -4,7 +4,7 @@
 //! Só lê, em uma transação só: pode ser pedido com o servidor vendendo, e mostra um instante. Uma venda
 //! é escrita assim que é lida; um livro de milhões delas não vai para a memória.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 use rusqlite::{Connection, Row};
@@ -29,7 +29,7 @@ pub struct Veredito {
     /// As contas.
     pub contas: Contas,
     /// O que não fecha; `None` se tudo fecha.
-    pub dano: Option<String>,
+    pub dano: Option<&'static str>,
 }
 
 /// Por que o extrato parou no meio.
@@ -150,7 +150,7 @@ fn tabela(
     match &veredito.dano {
         None => writeln!(
             saida,
-            "Íntegro: vendido + à venda = inicial + reposto, e os restantes são contíguos."
+            "Íntegro: vendido + à venda = inicial + reposto, e cada restante é o que devia ser."
         )?,
         Some(dano) => writeln!(saida, "NÃO ESTÁ ÍNTEGRO: {dano}.")?,
     }
@@ -168,7 +168,11 @@ fn planilha(
     vendas: impl Iterator<Item = Result<Venda, Falha>>,
 ) -> Result<(), Falha> {
     let mut planilha = csv::Writer::from_writer(saida);
-    let gravar = |erro: csv::Error| Falha::Saida(erro.into());
+    // Um `io::Error` feito de um `csv::Error` esconde a causa, e um `| head` é uma causa que importa.
+    let gravar = |erro: csv::Error| match erro.into_kind() {
+        csv::ErrorKind::Io(erro) => Falha::Saida(erro),
+        _ => Falha::Saida(ErrorKind::InvalidData.into()),
+    };
     planilha.write_record(["numero", "instante", "endereco", "restante"]).map_err(gravar)?;
     for venda in vendas {
         let Venda { numero, instante, endereco, restante } = venda?;

@@ -10,7 +10,7 @@
 //!             │      ├──► loja       o estoque; pura
 //!             │      └──► registro   o console, em outra thread, sem nunca parar o laço
 //!             └──► livro      com --livro: as vendas de cada turno, firmes em um arquivo
-//!                    └──► extrato    o que há em um livro, para ler
+//!   main ─► extrato ─► livro  o que há em um livro, para ler
 //! ```
 //!
 //! # O que nunca muda

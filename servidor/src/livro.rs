@@ -12,6 +12,10 @@
 //! O arquivo se confere sozinho: as vendas se numeram de um em um, e o "restante" de cada uma é o que
 //! tinha entrado no estoque até ali, menos o número dela.
 //!
+//! Quem o escreve é só o servidor que o tem aberto; outro programa que mude o arquivo faz o servidor parar,
+//! porque as contas já não seriam dele. O disco tem de ser local, e o sistema, Linux: é onde a tranca, o
+//! `fdatasync` e o diretório foram postos à prova.
+//!
 //! Aqui não há segunda tentativa. Depois de um `fdatasync` que falhou não se sabe o que ficou no
 //! disco (fsync(2)), e quem insiste acaba confirmando o que não está lá: o programa termina, e a
 //! próxima abertura lê a verdade. Também não há thread: o laço espera o disco, uma vez por turno.
@@ -41,6 +45,8 @@ pub struct Livro {
     banco: Connection,
     caminho: PathBuf,
     contas: Contas,
+    /// O que o SQLite diz enquanto mais ninguém escreve (`PRAGMA data_version`).
+    versao: i64,
     /// Depois de `banco`, para fechar depois dele: fechar um descritor de um arquivo solta as travas
     /// que o SQLite ainda teria nesse arquivo (fcntl(2)).
     _tranca: File,
@@ -84,11 +90,16 @@ impl Livro {
     /// Não é um livro, é de um formato mais novo, está danificado, não se pode escrever nele, outro
     /// servidor o tem aberto, ou foi criado com outro `estoque`. O arquivo fica como estava.
     pub fn abrir(caminho: &Path, estoque: Option<u64>) -> Result<Self, Erro> {
-        let com_o_caminho = |problema| Erro::novo(caminho, problema);
-        let tranca = arquivo::trancar(caminho).map_err(com_o_caminho)?;
-        let aberto = arquivo::preparar(caminho, &tranca, estoque);
-        let (banco, contas) = aberto.map_err(com_o_caminho)?;
-        Ok(Livro { banco, caminho: caminho.to_owned(), contas, _tranca: tranca })
+        let abrir = || {
+            if estoque.is_some_and(|estoque| estoque > UNIDADES_MAXIMAS) {
+                return Err(Problema::NaoCabe);
+            }
+            let (tranca, de_verdade) = arquivo::trancar(caminho)?;
+            let (banco, contas) = arquivo::preparar(&de_verdade, &tranca, estoque)?;
+            let versao = versao(&banco)?;
+            Ok(Livro { banco, caminho: caminho.to_owned(), contas, versao, _tranca: tranca })
+        };
+        abrir().map_err(|problema| Erro::novo(caminho, problema))
     }
 
     /// Acrescenta `unidades` ao estoque de um livro que já existe, e diz como ele ficou.
@@ -98,7 +109,7 @@ impl Livro {
     /// Os de [`Livro::abrir`]; o livro não existe; ou a soma não cabe em um inteiro do SQLite.
     pub fn repor(caminho: &Path, unidades: u64) -> Result<Contas, Erro> {
         let com_o_caminho = |problema| Erro::novo(caminho, problema);
-        if !caminho.exists() {
+        if caminho.metadata().is_ok_and(|arquivo| arquivo.len() == 0) || !caminho.exists() {
             return Err(com_o_caminho(Problema::NaoExiste));
         }
         let mut livro = Livro::abrir(caminho, None)?;
@@ -127,15 +138,18 @@ impl Livro {
     /// O disco encheu ou falhou, ou outro programa mexeu no arquivo. Não se sabe se as vendas ficaram
     /// ou não; nenhuma pode ser anunciada, e nada mais se vende com este livro aberto.
     pub fn firmar(&mut self, vendas: &[Venda]) -> Result<(), Erro> {
-        self.gravar(vendas).map_err(|erro| Erro::do_banco(&self.caminho, erro))
+        self.gravar(vendas).map_err(|problema| Erro::novo(&self.caminho, problema))
     }
 
-    fn gravar(&mut self, vendas: &[Venda]) -> rusqlite::Result<()> {
+    fn gravar(&mut self, vendas: &[Venda]) -> Result<(), Problema> {
         let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if versao(&transacao)? != self.versao {
+            return Err(Problema::MudadoPorFora);
+        }
         {
             let mut linha =
                 transacao.prepare_cached("INSERT INTO vendas VALUES (?1, ?2, ?3, ?4)")?;
-            // O que não muda de uma venda para outra se liga uma vez: em um turno há centenas delas.
+            // O que não muda de uma venda para outra se liga uma vez só.
             linha.raw_bind_parameter(2, agora())?;
             let mut endereco = String::new();
             for venda in vendas {
@@ -149,13 +163,18 @@ impl Livro {
                 linha.raw_execute()?;
             }
         }
-        transacao.commit()
+        Ok(transacao.commit()?)
     }
 
     /// O que o livro diz do estoque, com as vendas já firmadas.
     pub fn contas(&self) -> Contas {
         self.contas
     }
+}
+
+/// Muda quando outra conexão escreve no arquivo, e só então.
+fn versao(banco: &Connection) -> rusqlite::Result<i64> {
+    banco.prepare_cached("PRAGMA data_version")?.query_row([], |linha| linha.get(0))
 }
 
 /// A hora, como vai ao livro.

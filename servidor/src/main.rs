@@ -58,7 +58,7 @@ fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), String> {
 fn repor(livro: &Path, unidades: u64) -> Result<(), String> {
     let contas = Livro::repor(livro, unidades).map_err(|erro| erro.to_string())?;
     let restantes = contas.restantes();
-    dizer(format_args!("livro: {contas}, com {unidades} repostas agora; {restantes} à venda"));
+    dizer(format_args!("livro: {contas}, com mais {unidades} agora; {restantes} à venda"));
     Ok(())
 }
 

@@ -55,7 +55,7 @@ pub struct Opcoes {
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(0..=u16::MAX))]
     pub porta: u16,
 
-    /// Unidades à venda; em um livro que já existe, vale o que ele diz [padrão: 10]
+    /// Unidades à venda; em um livro que já existe, não se diz: ele sabe [padrão: 10]
     #[arg(long, value_name = "UNIDADES", value_parser = inteiro(0..=u64::MAX))]
     pub estoque: Option<u64>,
 
@@ -63,7 +63,7 @@ pub struct Opcoes {
     #[arg(long, value_name = "ARQUIVO")]
     pub livro: Option<PathBuf>,
 
-    /// Acrescenta unidades ao estoque do livro, e termina sem abrir
+    /// Só acrescenta unidades ao estoque do livro, e termina, sem vender
     #[arg(long, value_name = "UNIDADES", requires = "livro", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
     pub repor: Option<u64>,
 

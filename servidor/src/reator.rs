@@ -196,8 +196,8 @@ impl Reator {
     fn turno(&mut self, agora: Instant) -> Result<(), livro::Erro> {
         let livro = &mut self.livro;
         self.balcao.turno(agora, &mut self.registro, |vendas| match livro {
-            Some(livro) => livro.firmar(vendas),
-            None => Ok(()),
+            Some(livro) => livro.firmar(vendas).map(|()| Instant::now()),
+            None => Ok(agora),
         })
     }
 

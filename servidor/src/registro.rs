@@ -108,7 +108,7 @@ impl Registro {
     }
 
     /// Um pedido e a resposta que teve. É a linha de que há muitas: não passa pelo formatador.
-    #[inline]
+    #[inline] // calado, não custa nem a chamada
     pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Pedido, resposta: Resposta) {
         if self.fila.is_none() {
             return;

@@ -920,7 +920,7 @@ mod mesa {
     use std::rc::Rc;
     use std::time::{Duration, Instant};
 
-    use servidor::balcao::{Balcao, Contas, Limites};
+    use servidor::balcao::{Balcao, Contas, Limites, Venda};
     use servidor::conexao::Prontidao;
     use servidor::loja::Loja;
     use servidor::registro::Registro;
@@ -1234,8 +1234,9 @@ mod mesa {
         /// O turno, sem entregar os eventos que chegaram depois de [`Mesa::entrega_eventos`].
         pub fn so_o_turno(&mut self) {
             self.diario.borrow_mut().clear();
-            let Ok(()) =
-                self.balcao.turno(self.agora, &mut self.registro, |_| Ok::<_, Infallible>(()));
+            let agora = self.agora;
+            let firmar = |_: &[Venda]| Ok::<_, Infallible>(agora);
+            let Ok(()) = self.balcao.turno(agora, &mut self.registro, firmar);
             self.conferir_turno();
         }
 

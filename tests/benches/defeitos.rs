@@ -132,35 +132,45 @@ const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "responde antes de firmar",
-        "        self.firmar(firmar)?;\n        self.responder(agora);",
-        "        self.responder(agora);\n        self.firmar(firmar)?;",
+        "        let firmes = self.firmar(agora, firmar)?;\n        self.responder(firmes);",
+        "        self.responder(agora);\n        self.firmar(agora, firmar)?;",
     ),
     em(
         BALCAO,
         "a falha do livro não para o turno",
-        "        self.firmar(firmar)?;",
-        "        let _ = self.firmar(firmar);",
+        "self.firmar(agora, firmar)?;",
+        "self.firmar(agora, firmar).unwrap_or(agora);",
     ),
     em(
         BALCAO,
         "a falha do livro só é dita no fim do turno",
-        "        self.firmar(firmar)?;\n        self.responder(agora);\n        \
-         self.vigiar(agora);\n        self.enterrar(registro);\n        Ok(())",
-        "        let firmou = self.firmar(firmar);\n        self.responder(agora);\n        \
-         self.vigiar(agora);\n        self.enterrar(registro);\n        firmou",
+        "        let firmes = self.firmar(agora, firmar)?;\n        self.responder(firmes);",
+        "        let firmou = self.firmar(agora, firmar);\n        self.responder(agora);\n        firmou?;",
     ),
-    em(BALCAO, "uma venda vai ao livro duas vezes", "            self.vendas.clear();\n", ""),
+    em(BALCAO, "uma venda vai ao livro duas vezes", "        self.vendas.clear();\n", ""),
+    em(
+        BALCAO,
+        "a demora do disco é cobrada de quem esperou por ele",
+        "self.responder(firmes);",
+        "self.responder(agora.min(firmes));",
+    ),
+    em(
+        BALCAO,
+        "a demora do disco é cobrada de quem ainda não foi lido",
+        "self.vigiar(agora);\n        self.enterrar",
+        "self.vigiar(agora.max(firmes));\n        self.enterrar",
+    ),
     em(
         BALCAO,
         "só a primeira venda do turno vai ao livro",
-        "firmar(&self.vendas)?;",
-        "firmar(&self.vendas[..1])?;",
+        "firmar(&self.vendas)?",
+        "firmar(&self.vendas[..1])?",
     ),
     em(
         BALCAO,
         "a última unidade não vai ao livro",
-        "if !self.vendas.is_empty()",
-        "if !self.vendas.is_empty() && self.loja.estoque() > 0",
+        "if self.vendas.is_empty()",
+        "if self.vendas.is_empty() || self.loja.estoque() == 0",
     ),
     // O AVISO.
     em(BALCAO, "AVISO em dobro", "format!(\"{AVISO}\\n\")", "format!(\"{AVISO}\\n{AVISO}\\n\")"),
@@ -422,12 +432,7 @@ const DEFEITOS: &[Defeito] = &[
         "                    self.disse_em = agora;\n                }\n",
         "                }\n",
     ),
-    em(
-        CONEXAO,
-        "ocioso é quem não ouve",
-        "passou(self.leu_em, *prazo)",
-        "passou(self.disse_em, *prazo)",
-    ),
+    em(CONEXAO, "ocioso é quem não ouve", "self.leu_em.max(self.disse_em)", "self.disse_em"),
     em(
         CONEXAO,
         "o atraso do laço é cobrado do cliente",

@@ -56,7 +56,7 @@ struct Leitor<'a> {
 impl Leitor<'_> {
     /// O próximo evento, e a forma de cada um.
     fn evento(&mut self, eventos: &mut Vec<Evento>) {
-        let especie = self.byte() % 20;
+        let especie = self.byte() % 21;
         let quem = self.byte();
         let nome = quem % self.entraram.max(1) as Nome;
         let evento = match especie {
@@ -83,6 +83,7 @@ impl Leitor<'_> {
             }
             18 => Evento::Livro(self.um_de(&[Sorte::Perde, Sorte::PerdeSoAResposta])),
             19 => Evento::FaltaLuz,
+            20 => Evento::DiscoDemora(u64::from(u16::from_le_bytes([quem, self.byte()]))),
             // O que quase sempre vem a seguir: o evento chega e o laço dá uma volta.
             _ => {
                 eventos.push(Evento::EntregaTodos(nome));

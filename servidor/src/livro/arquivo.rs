@@ -4,16 +4,16 @@
 //! for recusado fica como estava. Vender é com `livro.rs`.
 
 use std::fs::{File, TryLockError};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use protocolo::ESTOQUE_PADRAO;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
 
 use super::erro::{Erro, Problema};
-use super::{Contas, UNIDADES_MAXIMAS, agora};
+use super::{Contas, agora};
 
 /// Marca o arquivo como nosso, no cabeçalho: "LIVR" (`application_id` em fileformat2.html, do SQLite).
 const MARCA: u32 = u32::from_be_bytes(*b"LIVR");
@@ -39,12 +39,15 @@ const TABELAS: &str = "
         restante INTEGER NOT NULL CHECK (restante >= 0)
     ) STRICT;";
 
-/// O que nunca vale em um livro são: cada consulta dá alguma linha se isto aconteceu. `IS NOT`, e não
-/// `<>`, para que também um NULL conte como diferença.
-const CONFERENCIAS: [(&str, &str); 4] = [
+/// O que nunca vale em um livro são: cada consulta dá alguma linha se isto aconteceu.
+const CONFERENCIAS: [(&str, &str); 5] = [
     (
         "não diz com quanto começou",
         "SELECT 1 WHERE (SELECT count(*) FROM estoque WHERE tipo = 'inicial') <> 1",
+    ),
+    (
+        "há uma quantidade negativa",
+        "SELECT 1 FROM estoque WHERE unidades < 0 UNION SELECT 1 FROM vendas WHERE restante < 0",
     ),
     (
         "faltam vendas no meio",
@@ -54,6 +57,7 @@ const CONFERENCIAS: [(&str, &str); 4] = [
         "há uma reposição de depois da última venda",
         "SELECT 1 FROM estoque WHERE depois_da_venda > (SELECT count(*) FROM vendas)",
     ),
+    // `IS NOT`, e não `<>`: sem entrada nenhuma antes da venda, a soma é um NULL.
     (
         "há uma venda cujo restante não é o que devia ser",
         "SELECT 1 FROM vendas WHERE restante IS NOT
@@ -61,37 +65,39 @@ const CONFERENCIAS: [(&str, &str); 4] = [
     ),
 ];
 
-/// Abre o arquivo só para segurá-lo: é a tranca, do sistema, que dois servidores não dividem.
-pub(super) fn trancar(caminho: &Path) -> Result<File, Problema> {
-    let arquivo =
-        File::options().read(true).write(true).create(true).truncate(false).open(caminho)?;
+/// Abre o arquivo só para segurá-lo, e diz o caminho de verdade dele: por um atalho, o SQLite poria os
+/// arquivos dele ao lado do original, e nós os procuraríamos ao lado do atalho.
+///
+/// A tranca é a do sistema (flock(2)): vale em um disco local, e no Linux não se mistura com as travas
+/// que o SQLite põe no mesmo arquivo.
+pub(super) fn trancar(caminho: &Path) -> Result<(File, PathBuf), Problema> {
+    let aberto = File::options().read(true).write(true).create(true).truncate(false).open(caminho);
+    let arquivo = aberto.map_err(|erro| match erro.kind() {
+        ErrorKind::NotFound => Problema::SemPasta,
+        _ => Problema::Sistema(erro),
+    })?;
     match arquivo.try_lock() {
-        Ok(()) => Ok(arquivo),
+        Ok(()) => Ok((arquivo, caminho.canonicalize()?)),
         Err(TryLockError::WouldBlock) => Err(Problema::Ocupado),
         Err(TryLockError::Error(erro)) => Err(erro.into()),
     }
 }
 
-/// O que se sabe de um arquivo sem pedir nada ao SQLite, que ao abrir já pode escrever.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cabecalho {
-    /// Não há nada nele: ainda pode vir a ser um livro.
-    Vazio,
-    /// Tem a nossa marca.
-    Livro,
-}
-
-fn ler_cabecalho(mut arquivo: &File) -> Result<Cabecalho, Problema> {
+/// O arquivo tem a nossa marca? Sem marca nenhuma, só se estiver vazio: ainda pode vir a ser um livro.
+/// Lê-se sem o SQLite, que ao abrir já pode escrever.
+fn tem_marca(mut arquivo: &File) -> Result<bool, Problema> {
     let mut cabecalho = Vec::new();
     arquivo.by_ref().take(100).read_to_end(&mut cabecalho)?;
+    if cabecalho.is_empty() {
+        return Ok(false);
+    }
     let inteiro = |posicao: usize| {
         let bytes = cabecalho.get(posicao..posicao + 4)?;
         Some(u32::from_be_bytes(bytes.try_into().ok()?))
     };
     match (inteiro(68), inteiro(60)) {
-        _ if cabecalho.is_empty() => Ok(Cabecalho::Vazio),
         (Some(MARCA), Some(formato)) if cabecalho.starts_with(b"SQLite format 3\0") => {
-            if formato > FORMATO { Err(Problema::MaisNovo(formato)) } else { Ok(Cabecalho::Livro) }
+            if formato > FORMATO { Err(Problema::MaisNovo(formato)) } else { Ok(true) }
         }
         _ => Err(Problema::NaoELivro),
     }
@@ -103,8 +109,14 @@ pub(super) fn preparar(
     tranca: &File,
     estoque: Option<u64>,
 ) -> Result<(Connection, Contas), Problema> {
+    let wal = ao_lado(caminho, "-wal");
+    let vazio = !tem_marca(tranca)?;
+    if vazio && tem_bytes(&wal) {
+        // Criar um livro aqui apagaria as vendas que estão ali, talvez de um servidor que ainda vende.
+        return Err(Problema::WalOrfao);
+    }
     // Um `-journal` só existe se a criação parou no meio; abrir para escrever a desfaz.
-    if ler_cabecalho(tranca)? == Cabecalho::Vazio || ao_lado(caminho, "-journal").exists() {
+    if vazio || tem_bytes(&ao_lado(caminho, "-journal")) {
         criar(caminho, estoque.unwrap_or(ESTOQUE_PADRAO))?;
     }
     // Primeiro só se lê: o que for recusado fica como estava.
@@ -112,16 +124,40 @@ pub(super) fn preparar(
     if let Some(dano) = procurar_dano(&lido)? {
         return Err(Problema::Danificado(dano));
     }
-    let contas = contar(&lido)?;
+    let inicial = contar(&lido)?.inicial;
     drop(lido);
-    if let Some(pedido) = estoque.filter(|pedido| *pedido != contas.inicial) {
-        return Err(Problema::OutroEstoque { pedido, inicial: contas.inicial });
+    if let Some(pedido) = estoque.filter(|pedido| *pedido != inicial) {
+        return Err(Problema::OutroEstoque { pedido, inicial });
     }
-    let banco = abrir_para_escrever(caminho)?;
-    banco.pragma_update(None, "journal_mode", "wal")?;
+    let houve_queda = tem_bytes(&wal);
+    abrir_para_vender(caminho, houve_queda)
+}
+
+/// A conexão que vende, e o que ela vê. Antes de voltar ela já escreveu uma vez, sem mudar nada: quem não
+/// pode escrever sabe agora, e não na primeira venda; e o que um processo morto tenha deixado no WAL fica
+/// firme antes que alguém o ouça.
+fn abrir_para_vender(caminho: &Path, houve_queda: bool) -> Result<(Connection, Contas), Problema> {
+    let mut banco = abrir_para_escrever(caminho)?;
+    let modo: String =
+        banco.pragma_update_and_check(None, "journal_mode", "wal", |linha| linha.get(0))?;
+    if modo != "wal" {
+        return Err(Problema::SemWal);
+    }
     banco.pragma_update(None, "synchronous", "full")?;
-    // Um ensaio, que não muda nada: se não se pode escrever, é agora que se sabe, e não na primeira venda.
-    banco.pragma_update(None, "user_version", FORMATO)?;
+    let ensaio = banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let contas = contar(&ensaio)?;
+    let formato: i64 = ensaio.pragma_query_value(None, "user_version", |linha| linha.get(0))?;
+    ensaio.pragma_update(None, "user_version", formato)?;
+    ensaio.commit()?;
+    if houve_queda {
+        // Uma queda pode ter sido a do disco, e então o WAL que se lê pode não ser o que está nele: as
+        // vendas passam para o arquivo, e ele começa outro.
+        let ocupado: i64 =
+            banco.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |linha| linha.get(0))?;
+        if ocupado != 0 {
+            return Err(Problema::Lido);
+        }
+    }
     Ok((banco, contas))
 }
 
@@ -133,14 +169,11 @@ fn abrir_para_escrever(caminho: &Path) -> rusqlite::Result<Connection> {
 
 /// Uma transação só, com a marca dentro: um livro criado pela metade não existe.
 fn criar(caminho: &Path, estoque: u64) -> Result<(), Problema> {
-    if estoque > UNIDADES_MAXIMAS {
-        return Err(Problema::NaoCabe);
-    }
     let mut banco = abrir_para_escrever(caminho)?;
-    if banco.prepare("SELECT 1 FROM sqlite_schema")?.exists([])? {
+    let transacao = banco.transaction_with_behavior(TransactionBehavior::Exclusive)?;
+    if transacao.prepare("SELECT 1 FROM sqlite_schema")?.exists([])? {
         return Ok(());
     }
-    let transacao = banco.transaction_with_behavior(TransactionBehavior::Exclusive)?;
     transacao.pragma_update(None, "application_id", MARCA)?;
     transacao.pragma_update(None, "user_version", FORMATO)?;
     transacao.execute_batch(TABELAS)?;
@@ -167,7 +200,11 @@ impl Leitura {
     pub(crate) fn abrir(caminho: &Path) -> Result<Self, Erro> {
         let abrir = || {
             let arquivo = File::open(caminho)?;
-            if ler_cabecalho(&arquivo)? == Cabecalho::Vazio {
+            let caminho = &caminho.canonicalize()?;
+            if tem_bytes(&ao_lado(caminho, "-journal")) {
+                return Err(Problema::PelaMetade);
+            }
+            if !tem_marca(&arquivo)? {
                 return Err(Problema::NaoELivro);
             }
             // Sem servidor, não deve passar a haver um enquanto se lê; com um, não se espera por ele.
@@ -185,8 +222,7 @@ impl Leitura {
 /// está no próprio arquivo, e diz-se ao SQLite que ele não vai mudar: assim não cria outros ao lado, que
 /// ficariam com dono errado, nem precisa poder criá-los. Depois de uma queda há um `-wal`, e ele é lido.
 fn abrir_parado(caminho: &Path) -> rusqlite::Result<Connection> {
-    let tudo_no_arquivo = ao_lado(caminho, "-wal").metadata().map_or(0, |wal| wal.len()) == 0;
-    if !tudo_no_arquivo {
+    if tem_bytes(&ao_lado(caminho, "-wal")) {
         return Connection::open_with_flags(caminho, OpenFlags::SQLITE_OPEN_READ_ONLY);
     }
     let bytes = caminho.as_os_str().as_bytes().iter();
@@ -202,15 +238,25 @@ fn ao_lado(caminho: &Path, sufixo: &str) -> PathBuf {
     nome.into()
 }
 
+fn tem_bytes(arquivo: &Path) -> bool {
+    arquivo.metadata().is_ok_and(|arquivo| arquivo.len() > 0)
+}
+
 /// Confere o arquivo, página por página e venda por venda; `None` se está tudo certo.
-pub(crate) fn procurar_dano(banco: &Connection) -> rusqlite::Result<Option<String>> {
+pub(crate) fn procurar_dano(banco: &Connection) -> rusqlite::Result<Option<&'static str>> {
     let paginas: String = banco.query_row("PRAGMA quick_check(1)", [], |linha| linha.get(0))?;
     if paginas != "ok" {
-        return Ok(Some("há páginas estragadas".into()));
+        return Ok(Some("há páginas estragadas"));
     }
     for (dano, consulta) in CONFERENCIAS {
-        if banco.prepare(consulta)?.exists([])? {
-            return Ok(Some(dano.into()));
+        match banco.prepare(consulta).and_then(|mut consulta| consulta.exists([])) {
+            Ok(false) => {}
+            Ok(true) => return Ok(Some(dano)),
+            // A consulta é que não tem sentido neste arquivo: faltam tabelas, ou a soma não cabe.
+            Err(erro) if matches!(erro.sqlite_error_code(), None | Some(ErrorCode::Unknown)) => {
+                return Ok(Some("as tabelas não são as de um livro"));
+            }
+            Err(erro) => return Err(erro),
         }
     }
     Ok(None)

@@ -32,10 +32,16 @@ impl Erro {
 #[derive(Debug)]
 pub(super) enum Problema {
     NaoExiste,
+    SemPasta,
     NaoELivro,
+    PelaMetade,
+    WalOrfao,
     MaisNovo(u32),
-    Danificado(String),
+    Danificado(&'static str),
     Ocupado,
+    Lido,
+    SemWal,
+    MudadoPorFora,
     OutroEstoque { pedido: u64, inicial: u64 },
     NaoCabe,
     Sistema(io::Error),
@@ -62,6 +68,34 @@ impl fmt::Display for Erro {
         let nome = self.caminho.display();
         match &self.problema {
             Problema::NaoExiste => write!(f, "o livro {nome} não existe; confira o caminho"),
+            Problema::SemPasta => {
+                write!(f, "a pasta do livro {nome} não existe; crie-a, ou escolha outra")
+            }
+            Problema::PelaMetade => write!(
+                f,
+                "o livro {nome} não acabou de ser criado, e não tem vendas; abra o servidor com ele"
+            ),
+            Problema::WalOrfao => write!(
+                f,
+                "o livro {nome} está vazio, e há vendas em {nome}-wal; traga de volta o arquivo que \
+                 falta, ou escolha outro"
+            ),
+            Problema::Lido => write!(
+                f,
+                "o livro {nome} está sendo lido por outro programa, e depois de uma queda precisa ser \
+                 aberto sozinho; feche o outro e abra de novo"
+            ),
+            Problema::SemWal => {
+                write!(
+                    f,
+                    "o livro {nome} está em um sistema de arquivos que não serve; use um disco local"
+                )
+            }
+            Problema::MudadoPorFora => write!(
+                f,
+                "o livro {nome} foi mudado por outro programa enquanto se vendia; veja-o com 'servidor \
+                 extrato' antes de abrir de novo"
+            ),
             Problema::NaoELivro => {
                 write!(f, "{nome} não é um livro de vendas; escolha outro arquivo")
             }
@@ -71,7 +105,11 @@ impl fmt::Display for Erro {
                  use o servidor que o escreveu"
             ),
             Problema::Danificado(dano) => {
-                write!(f, "o livro {nome} está danificado ({dano}); volte a uma cópia de segurança")
+                write!(
+                    f,
+                    "o livro {nome} está danificado ({dano}); veja-o com 'servidor extrato', e volte a \
+                     uma cópia de segurança"
+                )
             }
             Problema::Ocupado => write!(
                 f,
@@ -106,17 +144,22 @@ fn explicar_banco(erro: &rusqlite::Error) -> &'static str {
     match erro.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) => SEM_LUGAR_AO_LADO,
         Some(_) if extenso == Some(SQLITE_READONLY_DIRECTORY) => SEM_LUGAR_AO_LADO,
-        Some(ErrorCode::DiskFull) => "ficou sem espaço no disco; libere-o e abra de novo",
+        Some(ErrorCode::DiskFull) => "ficou sem espaço no disco; libere espaço e abra de novo",
         Some(ErrorCode::SystemIoFailure) => {
             "não se deixa ler ou escrever: o disco falhou, ou há um limite para o tamanho dos arquivos"
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "está sendo escrito por outro programa; feche-o e abra de novo"
         }
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => "é só de leitura",
-        Some(ErrorCode::ConstraintViolation) => "foi mudado por outro programa; ele já não serve",
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
+            "é só de leitura; mude as permissões dele, ou escolha outro arquivo"
+        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            "está danificado; veja-o com 'servidor extrato', e volte a uma cópia de segurança"
+        }
         Some(ErrorCode::OutOfMemory) => "não cabe na memória",
-        // As tabelas não são as nossas, ou as páginas não são tabelas.
-        _ => "está danificado; volte a uma cópia de segurança",
+        _ => {
+            "deu um erro inesperado do SQLite; veja-o com 'servidor extrato' antes de abrir de novo"
+        }
     }
 }

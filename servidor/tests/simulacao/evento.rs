@@ -52,6 +52,8 @@ pub enum Evento {
     Encerra,
     /// O disco decide o que fará da próxima transação do livro.
     Livro(Sorte),
+    /// A próxima transação do livro demora, em milissegundos.
+    DiscoDemora(u64),
     /// A luz falta e volta: o servidor abre de novo, com o que o livro tem.
     FaltaLuz,
 }
@@ -111,6 +113,7 @@ impl fmt::Display for Evento {
             Evento::Passa(ms) => write!(f, "passam {ms} ms"),
             Evento::Encerra => f.write_str("o servidor vai fechar"),
             Evento::Livro(sorte) => write!(f, "o disco, na próxima transação: {sorte:?}"),
+            Evento::DiscoDemora(ms) => write!(f, "a próxima transação demora {ms} ms"),
             Evento::FaltaLuz => f.write_str("a luz falta e volta"),
         }
     }
@@ -215,6 +218,7 @@ enum Especie {
     Urgente,
     Passa,
     Encerra,
+    DiscoDemora,
     FalhaDoLivro,
     FaltaLuz,
 }
@@ -222,7 +226,7 @@ enum Especie {
 /// As primeiras nunca faltam.
 const SEMPRE: usize = 5;
 
-const PESOS: [(Especie, usize); 19] = [
+const PESOS: [(Especie, usize); 20] = [
     (Especie::Turno, 36),
     (Especie::Manda, 30),
     (Especie::Entrega, 14),
@@ -240,6 +244,7 @@ const PESOS: [(Especie, usize); 19] = [
     (Especie::Urgente, 1),
     (Especie::Passa, 4),
     (Especie::Encerra, 1),
+    (Especie::DiscoDemora, 1),
     (Especie::FalhaDoLivro, 1),
     (Especie::FaltaLuz, 1),
 ];
@@ -318,6 +323,10 @@ fn acrescentar(especie: Especie, dado: &mut Dado, elenco: &mut Elenco, eventos: 
             eventos.push(Evento::Livro(*dado.um_de(&[Sorte::Perde, Sorte::PerdeSoAResposta])));
             rajada(dado, elenco, eventos);
             return casa_nova(dado, elenco, eventos);
+        }
+        Especie::DiscoDemora => {
+            eventos.push(Evento::DiscoDemora(*dado.um_de(&TEMPOS)));
+            return rajada(dado, elenco, eventos);
         }
         Especie::FaltaLuz => {
             eventos.push(Evento::FaltaLuz);

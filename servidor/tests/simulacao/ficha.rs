@@ -262,7 +262,7 @@ impl Ficha {
 
     /// Algum prazo dela venceu?
     pub fn venceu(&self, agora: u64, ocioso: Option<u64>) -> bool {
-        let passou = |desde: u64, prazo: u64| agora - desde >= prazo;
+        let passou = |desde: u64, prazo: u64| agora.saturating_sub(desde) >= prazo;
         match self.vida {
             Vida::Morta => false,
             Vida::Escoando { desde } => passou(desde, PRAZO_DO_ADEUS.as_millis() as u64),
@@ -271,7 +271,7 @@ impl Ficha {
             _ => {
                 let prazo_da_linha = PRAZO_DA_LINHA.as_millis() as u64;
                 self.linha_desde.is_some_and(|desde| passou(desde, prazo_da_linha))
-                    || ocioso.is_some_and(|prazo| passou(self.leu_em, prazo))
+                    || ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.disse_em), prazo))
             }
         }
     }

@@ -41,6 +41,8 @@ pub enum Gesto {
     Firmou {
         vendas: Vec<Venda>,
         firmou: bool,
+        /// Em milissegundos.
+        demora: u64,
     },
     Largou {
         nome: usize,

@@ -5,6 +5,8 @@
 
 use std::cell::RefCell;
 
+use std::time::{Duration, Instant};
+
 use servidor::balcao::Venda;
 
 use crate::fluxo::{Gesto, Rede};
@@ -29,11 +31,13 @@ pub struct LivroFalso {
     /// Quantas vendas o disco tem.
     pub firmes: u64,
     pub sorte: Sorte,
+    /// Quanto demora a próxima transação, em milissegundos.
+    pub demora: u64,
 }
 
 impl LivroFalso {
     pub fn novo(inicial: u64) -> Self {
-        LivroFalso { inicial, firmes: 0, sorte: Sorte::Firma }
+        LivroFalso { inicial, firmes: 0, sorte: Sorte::Firma, demora: 0 }
     }
 
     /// O estoque de um servidor que abre com este livro.
@@ -41,13 +45,20 @@ impl LivroFalso {
         self.inicial - self.firmes
     }
 
-    pub fn firmar(&mut self, vendas: &[Venda], rede: &RefCell<Rede>) -> Result<(), NaoFirmou> {
+    /// Firma, ou não, e diz a hora a que acabou.
+    pub fn firmar(
+        &mut self,
+        vendas: &[Venda],
+        agora: Instant,
+        rede: &RefCell<Rede>,
+    ) -> Result<Instant, NaoFirmou> {
         let sorte = std::mem::replace(&mut self.sorte, Sorte::Firma);
+        let demora = std::mem::take(&mut self.demora);
         let firmou = sorte == Sorte::Firma;
-        rede.borrow_mut().anotar(Gesto::Firmou { vendas: vendas.to_vec(), firmou });
+        rede.borrow_mut().anotar(Gesto::Firmou { vendas: vendas.to_vec(), firmou, demora });
         if sorte != Sorte::Perde {
             self.firmes += vendas.len() as u64;
         }
-        if firmou { Ok(()) } else { Err(NaoFirmou) }
+        if firmou { Ok(agora + Duration::from_millis(demora)) } else { Err(NaoFirmou) }
     }
 }

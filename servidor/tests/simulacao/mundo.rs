@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use servidor::balcao::{Balcao, Limites};
+use servidor::balcao::{Balcao, Limites, Venda};
 use servidor::loja::Loja;
 use servidor::registro::Registro;
 
@@ -127,6 +127,7 @@ impl<'a> Mundo<'a> {
             Evento::Passa(ms) => self.passa(*ms),
             Evento::Encerra => return self.encerra(),
             Evento::Livro(sorte) => self.livro.sorte = *sorte,
+            Evento::DiscoDemora(ms) => self.livro.demora = *ms,
             Evento::FaltaLuz => self.religa(),
         }
         Ok(())
@@ -195,10 +196,11 @@ impl<'a> Mundo<'a> {
         self.oraculo.vai_girar();
         let agora = self.instante();
         let (livro, rede) = (&mut self.livro, &self.rede);
-        let firmou =
-            self.balcao.turno(agora, &mut self.registro, |vendas| livro.firmar(vendas, rede));
+        let firmar = |vendas: &[Venda]| livro.firmar(vendas, agora, rede);
+        let firmou = self.balcao.turno(agora, &mut self.registro, firmar);
         anotar(self.rastro, &self.rede.borrow());
-        self.oraculo.girou(&self.rede.borrow(), self.agora, firmou)?;
+        let demorou = self.oraculo.girou(&self.rede.borrow(), self.agora, firmou)?;
+        self.agora += demorou;
         if firmou.is_err() {
             self.religa();
             return Ok(());
@@ -313,7 +315,7 @@ fn anotar(rastro: &mut Rastro, rede: &Rede) {
     rastro.misturar(rede.gestos.len() as u64);
     for gesto in &rede.gestos {
         let (nome, verbo, quanto) = match gesto {
-            Gesto::Firmou { vendas, firmou } => (&vendas.len(), 6, u64::from(*firmou)),
+            Gesto::Firmou { vendas, firmou, .. } => (&vendas.len(), 6, u64::from(*firmou)),
             Gesto::Leu { nome, deu, .. } => (nome, 1, numero_da_leitura(*deu)),
             Gesto::Escreveu { nome, deu, .. } => (nome, 2, numero_da_escrita(*deu)),
             Gesto::FechouEscrita { nome } => (nome, 3, 0),
@@ -357,7 +359,9 @@ fn descrever(gesto: &Gesto, rede: &Rede) -> String {
             write!(linha, "diz a {nome}: {}: {deu:?}", Bytes(bytes))
         }
         Gesto::FechouEscrita { nome } => write!(linha, "fecha a escrita de {nome}"),
-        Gesto::Firmou { vendas, firmou: true } => write!(linha, "firma {} vendas", vendas.len()),
+        Gesto::Firmou { vendas, firmou: true, demora } => {
+            write!(linha, "firma {} vendas, em {demora} ms", vendas.len())
+        }
         Gesto::Firmou { vendas, .. } => write!(linha, "não firma {} vendas", vendas.len()),
         Gesto::Largou { nome } => write!(linha, "enterra {nome}"),
         Gesto::Abusou { nome, como } => write!(linha, "com {nome}: {como}"),

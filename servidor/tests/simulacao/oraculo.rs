@@ -96,6 +96,8 @@ pub struct Oraculo {
     por_firmar: Vec<Venda>,
     /// O livro falhou neste turno.
     falhou: bool,
+    /// Quanto o disco demorou neste turno, em milissegundos.
+    demorou: u64,
     pedidos_no_turno: usize,
     preteridas: bool,
 }
@@ -117,6 +119,7 @@ impl Oraculo {
             lote: Vec::new(),
             por_firmar: Vec::new(),
             falhou: false,
+            demorou: 0,
             pedidos_no_turno: 0,
             preteridas: false,
         }
@@ -244,25 +247,34 @@ impl Oraculo {
         }
     }
 
-    /// O turno acabou: refaz o que o balcão fez, na ordem em que fez, e confere.
-    pub fn girou(&mut self, rede: &Rede, agora: u64, firmou: Result<(), NaoFirmou>) -> Veredito {
+    /// O turno acabou: refaz o que o balcão fez, na ordem em que fez, e confere. Diz quanto o disco
+    /// demorou no meio dele.
+    pub fn girou(
+        &mut self,
+        rede: &Rede,
+        agora: u64,
+        firmou: Result<(), NaoFirmou>,
+    ) -> Result<u64, Box<Falha>> {
+        self.demorou = 0;
         for gesto in &rede.gestos {
             exigir(!self.falhou, "depois que o livro falha nada mais acontece", || {
                 format!("e fez-se {gesto:?}")
             })?;
             match gesto {
-                Gesto::Firmou { vendas, firmou } => {
+                Gesto::Firmou { vendas, firmou, demora } => {
                     self.chegar_a(Etapa::Firmar, agora)?;
                     self.firmou(vendas, *firmou)?;
+                    self.demorou = *demora;
                 }
                 Gesto::Leu { nome, espaco, deu } => self.leu(*nome, *espaco, *deu, rede, agora)?,
                 Gesto::Escreveu { nome, oferecidos, deu } => {
                     self.chegar_a(Etapa::Responder, agora)?;
-                    self.escreveu(*nome, &rede.oferecidos[oferecidos.clone()], *deu, agora)?;
+                    let ditos = &rede.oferecidos[oferecidos.clone()];
+                    self.escreveu(*nome, ditos, *deu, agora + self.demorou)?;
                 }
                 Gesto::FechouEscrita { nome } => {
                     self.chegar_a(Etapa::Responder, agora)?;
-                    self.fechou_a_escrita(*nome, rede, agora)?;
+                    self.fechou_a_escrita(*nome, rede, agora + self.demorou)?;
                 }
                 Gesto::Largou { nome } => {
                     self.chegar_a(Etapa::Enterrar, agora)?;
@@ -276,7 +288,10 @@ impl Oraculo {
         exigir(firmou.is_err() == self.falhou, "a falha do livro termina o turno", || {
             format!("o turno deu {firmou:?}")
         })?;
-        if self.falhou { Ok(()) } else { self.chegar_a(Etapa::Enterrar, agora) }
+        if !self.falhou {
+            self.chegar_a(Etapa::Enterrar, agora)?;
+        }
+        Ok(self.demorou)
     }
 
     /// O livro recebe, de uma vez, exatamente o que o turno vendeu.
