@@ -3,9 +3,13 @@
 //! Cada AVISO é impresso na saída padrão assim que chega (§7). O andamento, animado, vai à saída de
 //! erro, e só quando ela é um terminal. O painel não guarda história nenhuma: o resumo e o veredito
 //! vêm das sessões.
+//!
+//! O que só se conta vai ao [`Placar`], que se olha a cada quadro: um recado por venda acordaria o painel
+//! milhares de vezes por segundo para somar um.
 
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -21,24 +25,54 @@ use crate::usuario::Noticia;
 /// De quanto em quanto tempo o andamento se atualiza.
 const QUADRO: Duration = Duration::from_millis(100);
 
+/// As contas do andamento: as sessões somam, o painel olha. Cada uma vale por si, e um quadro pode ver a
+/// venda sem ver ainda o ciclo dela.
+#[derive(Debug, Default)]
+pub struct Placar {
+    ativos: AtomicI64,
+    ciclos: AtomicU64,
+    vendas: AtomicU64,
+    recusas: AtomicU64,
+    avisos: AtomicU64,
+    falhas: AtomicU64,
+}
+
+impl Placar {
+    /// Conta esta notícia.
+    pub fn anotar(&self, noticia: &Noticia) {
+        let somar = |conta: &AtomicU64| {
+            conta.fetch_add(1, Ordering::Relaxed);
+        };
+        match noticia {
+            Noticia::Entrou => {
+                self.ativos.fetch_add(1, Ordering::Relaxed);
+            }
+            Noticia::Saiu => {
+                self.ativos.fetch_sub(1, Ordering::Relaxed);
+            }
+            Noticia::Ciclo => somar(&self.ciclos),
+            Noticia::Comprou => somar(&self.vendas),
+            Noticia::Recusado => somar(&self.recusas),
+            Noticia::Aviso(_) => somar(&self.avisos),
+            Noticia::Falhou(_) => somar(&self.falhas),
+            Noticia::Troca(..) => {}
+        }
+    }
+}
+
 /// O andamento da simulação.
 #[derive(Debug)]
-pub struct Painel {
+pub struct Painel<'a> {
     barra: ProgressBar,
-    detalhado: bool,
+    placar: &'a Placar,
     avisou_espera: bool,
     servidor: String,
     espera: Duration,
-    ativos: i64,
-    vendas: u64,
-    recusas: u64,
-    avisos: u64,
-    falhas: u64,
 }
 
-impl Painel {
-    /// Um painel para uma simulação de `ciclos` ciclos ao todo.
-    pub fn novo(opcoes: &Opcoes, ciclos: u64) -> Self {
+impl<'a> Painel<'a> {
+    /// Um painel para uma simulação de `ciclos` ciclos ao todo, que se contam em `placar`.
+    pub fn novo(opcoes: &Opcoes, ciclos: u64, placar: &'a Placar) -> Self {
         // Fora de um terminal, a barra do indicatif não desenha nada.
         let barra = ProgressBar::new(ciclos);
         if let Ok(estilo) = ProgressStyle::with_template("{spinner} {pos}/{len} ciclos · {msg}") {
@@ -46,15 +80,10 @@ impl Painel {
         }
         Painel {
             barra,
-            detalhado: opcoes.detalhado,
+            placar,
             avisou_espera: false,
             servidor: opcoes.servidor.clone(),
             espera: opcoes.espera,
-            ativos: 0,
-            vendas: 0,
-            recusas: 0,
-            avisos: 0,
-            falhas: 0,
         }
     }
 
@@ -77,28 +106,21 @@ impl Painel {
         }
     }
 
-    fn noticia(&mut self, numero: usize, quando: Duration, noticia: Noticia) {
+    fn noticia(&self, numero: usize, quando: Duration, noticia: Noticia) {
         match noticia {
-            Noticia::Entrou => self.ativos += 1,
-            Noticia::Saiu => self.ativos -= 1,
-            Noticia::Comprou => self.vendas += 1,
-            Noticia::Recusado => self.recusas += 1,
-            Noticia::Ciclo => self.barra.inc(1),
-            Noticia::Aviso(texto) => {
-                self.avisos += 1;
-                self.imprimir(numero, quando, visivel(&texto));
-            }
+            Noticia::Aviso(texto) => self.imprimir(numero, quando, visivel(&texto)),
             Noticia::Troca(comando, mensagem, demora) => {
                 let comando = comando.nome().escape_ascii();
                 let troca = format!("{comando} -> {mensagem} ({})", formatar(demora));
                 self.imprimir(numero, quando, troca);
             }
-            Noticia::Falhou(falha) => {
-                self.falhas += 1;
-                if self.detalhado {
-                    self.imprimir(numero, quando, format!("falha: {falha}"));
-                }
-            }
+            Noticia::Falhou(falha) => self.imprimir(numero, quando, format!("falha: {falha}")),
+            // Só se contam.
+            Noticia::Entrou
+            | Noticia::Saiu
+            | Noticia::Comprou
+            | Noticia::Recusado
+            | Noticia::Ciclo => {}
         }
     }
 
@@ -123,8 +145,12 @@ impl Painel {
 
     /// Cabe em 80 colunas.
     fn atualizar(&self) {
-        let Painel { ativos, vendas, recusas, avisos, falhas, .. } = self;
-        let falhas = if *falhas > 0 { format!(" · {falhas} falhas") } else { String::new() };
+        let Placar { ativos, ciclos, vendas, recusas, avisos, falhas } = self.placar;
+        let [ciclos, vendas, recusas, avisos, falhas] =
+            [ciclos, vendas, recusas, avisos, falhas].map(|conta| conta.load(Ordering::Relaxed));
+        let ativos = ativos.load(Ordering::Relaxed);
+        let falhas = if falhas > 0 { format!(" · {falhas} falhas") } else { String::new() };
+        self.barra.set_position(ciclos);
         self.barra.set_message(format!(
             "{ativos} ativos · {vendas} vendas · {recusas} recusas · {avisos} AVISOs{falhas}"
         ));

@@ -18,6 +18,7 @@ use crate::arquivo::{Arquivo, LOTE};
 use crate::historia::{Falha, Historia};
 use crate::opcoes::FimDeLinha;
 use crate::ouvido::Ouvido;
+use crate::painel::Placar;
 use crate::parada::Parada;
 use crate::usuario::{Noticia, Passo, Usuario};
 
@@ -42,8 +43,10 @@ pub struct Cena {
     pub espera: Duration,
     /// O que vai depois de cada comando.
     pub fim_de_linha: FimDeLinha,
-    /// Se cada troca de mensagens é notícia para o painel.
+    /// Se o painel mostra cada troca de mensagens e cada falha.
     pub detalhado: bool,
+    /// As contas que o painel mostra.
+    pub placar: Placar,
     /// O pedido de parada.
     pub parada: Arc<Parada>,
     /// Onde as histórias longas entregam o que já viveram.
@@ -61,7 +64,7 @@ impl Cena {
 pub enum Recado {
     /// O servidor ainda não aceita conexões; continua-se tentando.
     Esperando,
-    /// Uma notícia do usuário deste número.
+    /// Uma notícia do usuário deste número, das que se mostram uma a uma.
     Usuario(usize, Duration, Noticia),
 }
 
@@ -108,13 +111,17 @@ impl Sessao<'_> {
     }
 
     fn contar_as_novas(&mut self) {
-        let agora = self.cena.agora();
         for noticia in self.usuario.noticias() {
-            if matches!(noticia, Noticia::Troca(..)) && !self.cena.detalhado {
-                continue;
+            self.cena.placar.anotar(&noticia);
+            let mostra_se = match noticia {
+                Noticia::Aviso(_) => true,
+                Noticia::Troca(..) | Noticia::Falhou(_) => self.cena.detalhado,
+                _ => false,
+            };
+            if mostra_se {
+                // Se o painel já se foi, ninguém mais quer saber.
+                let _ = self.recados.send(Recado::Usuario(self.numero, self.cena.agora(), noticia));
             }
-            // Se o painel já se foi, ninguém mais quer saber.
-            let _ = self.recados.send(Recado::Usuario(self.numero, agora, noticia));
         }
     }
 
@@ -275,6 +282,7 @@ mod testes {
                 espera: Duration::ZERO,
                 fim_de_linha: FimDeLinha::Lf,
                 detalhado: false,
+                placar: Placar::default(),
                 parada: Arc::default(),
                 arquivo: Mutex::new(Arquivo::novo(1, LOTE, None)),
             };

@@ -11,7 +11,7 @@ use protocolo::terminal::{contar, dizer, explicar};
 use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
 use crate::historia::Simulacao;
 use crate::opcoes::Opcoes;
-use crate::painel::Painel;
+use crate::painel::{Painel, Placar};
 use crate::parada::Parada;
 use crate::piscina;
 use crate::roteiro::{Regras, Roteiro, acelerada};
@@ -48,7 +48,7 @@ pub fn simular(
     };
     let acompanhar = |threads| {
         anunciar(opcoes, semente, threads);
-        Painel::novo(opcoes, ciclos_previstos).acompanhar(&novidades);
+        Painel::novo(opcoes, ciclos_previstos, &cena.placar).acompanhar(&novidades);
     };
     let threads = opcoes.threads.unwrap_or(opcoes.usuarios);
     let mut historias = piscina::executar(threads, opcoes.usuarios, viver, acompanhar)
@@ -89,6 +89,7 @@ fn cena(
         espera: opcoes.espera,
         fim_de_linha: opcoes.fim_de_linha,
         detalhado: opcoes.detalhado,
+        placar: Placar::default(),
         parada,
         arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
     })
