@@ -3,18 +3,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::fs::{self, Permissions};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::AsFd;
-use std::process::Stdio;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::io::ioctl_fionread;
+use rustix::process::geteuid;
 use testes::{
-    Processo, Servidor, Signal, Termino, argumentos, ate, atender_sempre, comando, conta,
-    em_um_terminal, multidao, palavras_em_ingles, porta_fechada, quem_vende_sempre_a_mesma,
-    servidor_que, veredito,
+    Processo, Servidor, Signal, Termino, argumentos, ate, atender_sempre, binario, comando, conta,
+    em_um_terminal, multidao, palavras_em_ingles, por_meio_de, porta_fechada,
+    quem_vende_sempre_a_mesma, servidor_que, veredito,
 };
 
 fn avisos_impressos(termino: &Termino) -> usize {
@@ -93,6 +97,91 @@ fn menos_threads_que_usuarios_e_dito_e_ninguem_fica_de_fora() {
     assert!(fim.erro.contains("no máximo 3 ao mesmo tempo"), "{}", fim.erro);
     assert_eq!((fim.codigo, conta(&fim, "ciclos")), (Some(0), 12), "{fim:?}");
     assert!(fim.saida.contains("(pico de 3 ao mesmo tempo)"), "{}", fim.saida);
+}
+
+/// Este comando, depois de um `ulimit`; o que se aperta assim não volta.
+fn com_ulimit(limite: &str, comando: &Command) -> Command {
+    por_meio_de(&["sh", "-c", &format!(r#"ulimit {limite} && exec "$0" "$@""#)], comando)
+}
+
+#[test]
+fn sem_descritores_para_todos_vivem_todos_menos_ao_mesmo_tempo() {
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    let opcoes = argumentos(servidor.endereco(), "--usuarios 60 --ciclos 1 --escuta 1s");
+    let fim = Processo::iniciar(com_ulimit("-n 40", &comando("cliente", opcoes))).termino();
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert_eq!((conta(&fim, "ciclos"), conta(&fim, "falhas")), (60, 0), "{fim:?}");
+    assert!(fim.erro.contains("de 60 threads (aumente") && fim.erro.contains("'ulimit -n'"));
+    assert_eq!((fim.erro.lines().count(), palavras_em_ingles(&fim.erro)), (2, vec![]), "{fim:?}");
+}
+
+#[test]
+fn sem_descritores_para_ninguem_diz_por_que_e_sai_com_1() {
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    let opcoes = argumentos(servidor.endereco(), "--usuarios 60");
+    let fim = Processo::iniciar(com_ulimit("-n 10", &comando("cliente", opcoes))).termino();
+    assert_eq!((fim.codigo, fim.saida.as_str()), (Some(1), ""), "{fim:?}");
+    assert!(fim.erro.starts_with("cliente: não cabe nem um usuário: "), "{}", fim.erro);
+    assert!(fim.erro.contains("'ulimit -n'") && fim.erro.lines().count() == 1, "{}", fim.erro);
+}
+
+/// O cliente, como um usuário do sistema que ninguém mais é e que só pode ter tantas threads: o limite é
+/// por usuário, e o root não o tem.
+fn com_threads(quantas: u32, pasta: &Path, opcoes: &[String]) -> Option<Command> {
+    let usuario = 1_000_000 + std::process::id() * 8 + quantas % 8;
+    let (uid, gid) = (format!("--reuid={usuario}"), format!("--regid={usuario}"));
+    let ninguem = ["setpriv", &uid, &gid, "--clear-groups", "--"];
+    let pode = por_meio_de(&ninguem, &Command::new("true")).status();
+    if !geteuid().is_root() || !pode.is_ok_and(|estado| estado.success()) {
+        println!("pulado: só o root, com o setpriv, pode ser um usuário sem outros processos");
+        return None;
+    }
+    // Uma cópia: o de verdade pode estar onde só o root entra.
+    let copia = pasta.join("cliente");
+    let copiou = Command::new("cp").arg(binario("cliente")).arg(&copia).status();
+    assert!(copiou.is_ok_and(|estado| estado.success()));
+    fs::set_permissions(pasta, Permissions::from_mode(0o755)).unwrap();
+    let mut copiado = Command::new(copia);
+    copiado.args(opcoes);
+    let limitado = por_meio_de(&["prlimit", &format!("--nproc={quantas}")], &copiado);
+    Some(por_meio_de(&ninguem, &limitado))
+}
+
+#[test]
+fn sem_threads_para_todos_vivem_todos_menos_ao_mesmo_tempo() {
+    let pasta = tempfile::tempdir().unwrap();
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    let opcoes = argumentos(servidor.endereco(), "--usuarios 60 --ciclos 1 --escuta 1s");
+    let Some(limitado) = com_threads(20, pasta.path(), &opcoes) else { return };
+    // Com o servidor parado, ninguém termina, e nenhuma thread fica livre enquanto se pedem as outras.
+    let mut cliente = servidor.congelado(|| {
+        let cliente = Processo::iniciar(limitado);
+        cliente.erro.ate("o que faltou", |texto| texto.lines().count() == 2);
+        cliente
+    });
+    let fim = cliente.termino();
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert_eq!((conta(&fim, "ciclos"), conta(&fim, "falhas")), (60, 0), "{fim:?}");
+    // Das vinte, a principal e a que ouve o Ctrl-C não são de usuários.
+    assert!(fim.erro.contains("o sistema só deu 18 de 60 threads (aumente"), "{}", fim.erro);
+    assert!(fim.erro.contains("'ulimit -u'") && fim.erro.contains("no máximo 18"), "{}", fim.erro);
+    assert!(fim.saida.contains("(pico de 18 ao mesmo tempo)"), "{}", fim.saida);
+    assert_eq!(palavras_em_ingles(&fim.erro), [""; 0]);
+}
+
+#[test]
+fn sem_nenhuma_thread_diz_por_que_e_sai_com_1() {
+    let pasta = tempfile::tempdir().unwrap();
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    let opcoes = argumentos(servidor.endereco(), "--usuarios 60");
+    // Com uma, não há nem quem ouça o Ctrl-C; com duas, só falta quem viva.
+    for threads in [1, 2] {
+        let Some(limitado) = com_threads(threads, pasta.path(), &opcoes) else { return };
+        let fim = Processo::iniciar(limitado).termino();
+        assert_eq!((fim.codigo, fim.saida.as_str()), (Some(1), ""), "{fim:?}");
+        assert!(fim.erro.starts_with("cliente: o sistema não deu nenhuma thread: "), "{fim:?}");
+        assert!(fim.erro.contains("'ulimit -u'") && fim.erro.lines().count() == 1, "{fim:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 //!   main ─► opcoes, saida
 //!     │
 //!     ├──► simulacao            monta a multidão e recolhe as histórias
+//!     │       ├──► limites      quantas threads cabem no que o sistema dá
 //!     │       ├──► piscina      N threads da std, fixas
 //!     │       │      └──► sessao      leva um usuário por um socket de verdade
 //!     │       │             ├──► usuario ─► roteiro   o que ele faz e quando; puro
@@ -37,6 +38,7 @@ pub mod avaliacao;
 pub mod exigencia;
 pub mod graficos;
 pub mod historia;
+pub mod limites;
 pub mod medidas;
 pub mod opcoes;
 pub mod ouvido;

@@ -157,3 +157,21 @@ impl<'a> Painel<'a> {
         self.barra.tick();
     }
 }
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn cada_noticia_soma_na_sua_conta_e_quem_sai_deixa_de_estar() {
+        let placar = Placar::default();
+        let [entrou, saiu] = [Noticia::Entrou, Noticia::Saiu];
+        let outras = [Noticia::Ciclo, Noticia::Comprou, Noticia::Recusado, Noticia::Ciclo];
+        [entrou.clone(), entrou, saiu].iter().chain(&outras).for_each(|n| placar.anotar(n));
+        placar.anotar(&Noticia::Aviso("AVISO: acabou".into()));
+        let Placar { ativos, ciclos, vendas, recusas, avisos, falhas } = placar;
+        assert_eq!(ativos.into_inner(), 1);
+        let contas = [ciclos, vendas, recusas, avisos, falhas].map(AtomicU64::into_inner);
+        assert_eq!(contas, [2, 1, 1, 1, 0]);
+    }
+}

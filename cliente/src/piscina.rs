@@ -5,8 +5,9 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-/// A pilha de cada thread. Uma sessão usa poucos KiB; o padrão de 2 MiB da std só reservaria
-/// endereços à toa.
+/// A pilha de cada thread. Medido: a sessão mais funda toca 12 KiB dela, otimizada, e 56 KiB sem otimizar; o
+/// rastro de um pânico, outros 28 KiB. Cabem três do pior caso. Só o que se toca ocupa memória, mas os
+/// endereços de cinco mil pilhas de 2 MiB, o padrão da std, seriam 10 GiB.
 const PILHA: usize = 256 * 1024;
 
 /// Executa `tarefa(0)`, `tarefa(1)`... até `tarefas - 1`, em no máximo `threads` threads, cada uma
@@ -18,7 +19,8 @@ const PILHA: usize = 256 * 1024;
 ///
 /// # Errors
 ///
-/// O sistema não deu nenhuma thread. Se deu algumas, a piscina segue com elas.
+/// O sistema não deu nenhuma thread. Se deu algumas, a piscina segue com elas: cada tarefa ainda será feita,
+/// só que menos ao mesmo tempo.
 pub fn executar<T: Send>(
     threads: usize,
     tarefas: usize,

@@ -1,7 +1,7 @@
 //! Monta a multidão, deixa-a viver e recolhe as histórias.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, ErrorKind, Write};
 use std::net::ToSocketAddrs;
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use protocolo::terminal::{contar, dizer, explicar};
 
 use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
 use crate::historia::Simulacao;
+use crate::limites::{self, Limite};
 use crate::opcoes::Opcoes;
 use crate::painel::{Painel, Placar};
 use crate::parada::Parada;
@@ -46,13 +47,21 @@ pub fn simular(
             sessao::viver(numero, usuario, cena, recados.clone())
         }
     };
+    let pedidas = opcoes.threads.unwrap_or(opcoes.usuarios).min(opcoes.usuarios);
+    let (cabem, limite) = limites::cabem(pedidas);
+    if let (0, Some(limite)) = (cabem, limite) {
+        return Err(format!("não cabe nem um usuário: {}", limite.remedio()));
+    }
     let acompanhar = |threads| {
+        let limite = if threads < cabem { Some(Limite::Threads) } else { limite };
         anunciar(opcoes, semente, threads);
+        if let Some(aviso) = faltaram(opcoes.usuarios, pedidas, threads, limite) {
+            dizer(format_args!("cliente: {aviso}"));
+        }
         Painel::novo(opcoes, ciclos_previstos, &cena.placar).acompanhar(&novidades);
     };
-    let threads = opcoes.threads.unwrap_or(opcoes.usuarios);
-    let mut historias = piscina::executar(threads, opcoes.usuarios, viver, acompanhar)
-        .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
+    let mut historias =
+        piscina::executar(cabem, opcoes.usuarios, viver, acompanhar).map_err(|_| sem_threads())?;
     historias.sort_unstable_by_key(|historia| historia.usuario);
     let duracao = cena.inicio.elapsed();
     let arquivo = cena.arquivo.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -80,8 +89,7 @@ fn cena(
     })?;
     // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let parada = Parada::ao_sinal(|| ())
-        .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
+    let parada = Parada::ao_sinal(|| ()).map_err(|erro| sem_ctrl_c(&erro))?;
     let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
     Ok(Cena {
         inicio: Instant::now(),
@@ -115,14 +123,37 @@ fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
         contar(threads, "thread", "threads"),
         opcoes.servidor
     ));
-    if threads < opcoes.threads.unwrap_or(usuarios).min(usuarios) {
-        dizer("cliente: o sistema não deu mais threads; a simulação segue com essas");
+}
+
+/// O que dizer de haver menos threads que usuários, se há: por escolha, ou porque algo faltou. Uma só basta
+/// para seguir: todos viverão, e o veredito vale sobre o que viverem; o que se perde é a multidão.
+fn faltaram(
+    usuarios: usize,
+    pedidas: usize,
+    threads: usize,
+    limite: Option<Limite>,
+) -> Option<String> {
+    let espera = format!("no máximo {threads} ao mesmo tempo, e os outros esperam a vez");
+    match limite {
+        Some(limite) if threads < pedidas => Some(format!(
+            "o sistema só deu {threads} de {pedidas} threads ({}); a simulação segue: {espera}",
+            limite.remedio()
+        )),
+        _ if threads < usuarios => Some(format!("há menos threads que usuários: {espera}")),
+        _ => None,
     }
-    if threads < usuarios {
-        dizer(format_args!(
-            "cliente: há menos threads que usuários: no máximo {threads} ao mesmo tempo, e os outros \
-             esperam a vez"
-        ));
+}
+
+fn sem_threads() -> String {
+    format!("o sistema não deu nenhuma thread: {}", Limite::Threads.remedio())
+}
+
+/// Quem ouve o Ctrl-C é uma thread, a primeira que o programa pede: quando não há nenhuma, é aqui que se
+/// descobre, e o sistema o diz como "tente de novo" (EAGAIN).
+fn sem_ctrl_c(erro: &io::Error) -> String {
+    match erro.kind() {
+        ErrorKind::WouldBlock => sem_threads(),
+        _ => format!("não posso capturar o Ctrl-C: {}", explicar(erro)),
     }
 }
 
@@ -130,6 +161,20 @@ fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
 mod testes {
     use super::*;
     use clap::Parser;
+
+    #[test]
+    fn o_que_falta_e_dito_com_o_que_aumentar_e_o_que_se_escolheu_nao_e_falta() {
+        assert_eq!(faltaram(50, 50, 50, None), None);
+        let escolhido = faltaram(50, 3, 3, None).unwrap();
+        assert!(
+            escolhido.starts_with("há menos threads que usuários: no máximo 3 "),
+            "{escolhido}"
+        );
+        let faltou = faltaram(50, 20, 3, Some(Limite::Descritores)).unwrap();
+        assert!(faltou.starts_with("o sistema só deu 3 de 20 threads ("), "{faltou}");
+        assert!(faltou.contains("'ulimit -n'") && faltou.contains("no máximo 3 "), "{faltou}");
+        assert!(faltaram(50, 50, 3, Some(Limite::Threads)).unwrap().contains("'ulimit -u'"));
+    }
 
     #[test]
     fn a_rampa_espalha_as_chegadas_por_igual_e_tambem_e_acelerada() {

@@ -1,0 +1,96 @@
+//! Quantas threads cabem no que o sistema dá, sabido antes de abrir a primeira.
+//!
+//! Faltar algo no meio seria pior: um usuário sem descritor pareceria uma falha do servidor, e uma thread
+//! sem mapas para o que a std prepara antes de nós encerra o programa inteiro. Aqui só se contam os limites
+//! que se podem saber; o de threads (`ulimit -u`) só se descobre pedindo, e é a piscina quem o descobre. Do
+//! de memória (`ulimit -v`) não se cuida: sem ela, em Rust, não há o que fazer.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+
+/// Descritores que não são de usuários, além dos já abertos: os relatórios, o terminal, o rastro de um
+/// pânico.
+const DESCRITORES_DE_FOLGA: usize = 8;
+
+/// Os mapas de memória de cada thread: a pilha, a pilha dos sinais, e a guarda de cada uma.
+const MAPAS_POR_THREAD: usize = 4;
+
+/// Mapas que não são de threads: o programa, as bibliotecas, a memória das histórias.
+const MAPAS_DE_FOLGA: usize = 1000;
+
+/// O que faltou.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limite {
+    /// Descritores: um por usuário conectado.
+    Descritores,
+    /// Mapas de memória, que o Linux conta por processo.
+    Mapas,
+    /// As próprias threads.
+    Threads,
+}
+
+impl Limite {
+    /// O que aumentar para que caibam mais.
+    pub fn remedio(self) -> &'static str {
+        match self {
+            Limite::Descritores => "aumente o limite de descritores, 'ulimit -n'",
+            Limite::Mapas => "aumente o limite de mapas de memória, 'sysctl vm.max_map_count'",
+            Limite::Threads => "aumente o limite de threads, 'ulimit -u'",
+        }
+    }
+}
+
+/// Quantas das `pedidas` cabem, e o que as limita se não são todas.
+pub fn cabem(pedidas: usize) -> (usize, Option<Limite>) {
+    apertar(pedidas, descritores_livres(pedidas), mapas())
+}
+
+/// O menor dos limites que apertam; `mapas` é `None` onde não se contam.
+fn apertar(pedidas: usize, descritores: usize, mapas: Option<usize>) -> (usize, Option<Limite>) {
+    let por_mapas = mapas.map(|mapas| mapas.saturating_sub(MAPAS_DE_FOLGA) / MAPAS_POR_THREAD);
+    let limites = [
+        (descritores, Some(Limite::Descritores)),
+        (por_mapas.unwrap_or(usize::MAX), Some(Limite::Mapas)),
+    ];
+    limites
+        .into_iter()
+        .filter(|(cabem, _)| *cabem < pedidas)
+        .min_by_key(|(cabem, _)| *cabem)
+        .unwrap_or((pedidas, None))
+}
+
+/// Quantos descritores se podem ainda abrir, até `pedidos`, fora os da folga. Pergunta-se abrindo: o
+/// limite sozinho não diz quantos já estão em uso.
+fn descritores_livres(pedidos: usize) -> usize {
+    let erro = io::stderr();
+    let copias = (0..pedidos + DESCRITORES_DE_FOLGA).map(|_| erro.as_fd().try_clone_to_owned());
+    let abertos: Vec<_> = copias.map_while(Result::ok).collect();
+    abertos.len().saturating_sub(DESCRITORES_DE_FOLGA)
+}
+
+/// Quantos mapas de memória um processo pode ter, onde o sistema os conta.
+fn mapas() -> Option<usize> {
+    fs::read_to_string("/proc/sys/vm/max_map_count").ok()?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn vale_o_limite_que_mais_aperta() {
+        let mapas = |threads| Some(MAPAS_DE_FOLGA + MAPAS_POR_THREAD * threads);
+        assert_eq!(apertar(50, 50, mapas(50)), (50, None));
+        assert_eq!(apertar(50, 50, None), (50, None));
+        assert_eq!(apertar(50, 49, mapas(50)), (49, Some(Limite::Descritores)));
+        assert_eq!(apertar(50, 49, mapas(48)), (48, Some(Limite::Mapas)));
+        assert_eq!(apertar(50, 7, mapas(48)), (7, Some(Limite::Descritores)));
+        assert_eq!(apertar(50, 0, Some(3)), (0, Some(Limite::Descritores)));
+    }
+
+    #[test]
+    fn o_limite_comum_do_linux_da_para_dezesseis_mil() {
+        assert_eq!(apertar(20_000, 20_000, Some(65_530)), (16_132, Some(Limite::Mapas)));
+    }
+}
