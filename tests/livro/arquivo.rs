@@ -34,7 +34,14 @@ impl Arquivo {
 
     /// Um servidor com este livro, por iniciar.
     pub fn comando(&self, estoque: Option<u64>) -> Command {
-        let mut comando = comando("servidor", ["--silencioso", "--livro", &self.caminho]);
+        let mut comando = self.comando_que_registra(estoque);
+        comando.arg("--silencioso");
+        comando
+    }
+
+    /// O mesmo, com o registro na saída padrão.
+    pub fn comando_que_registra(&self, estoque: Option<u64>) -> Command {
+        let mut comando = comando("servidor", ["--livro", &self.caminho]);
         if let Some(estoque) = estoque {
             comando.args(["--estoque", &estoque.to_string()]);
         }

@@ -42,6 +42,9 @@ fn viver(livro: &Arquivo, comando: Command, compras: u64) -> Fim {
                 // A linha de abertura, a do livro, e a que diz por que parou.
                 let termino = servidor.termino();
                 let ultima = uma_linha(&termino, 2);
+                // O registro também é um anúncio: a venda que não se firmou não está nele.
+                let registradas = termino.saida.matches("COMPRAR -> Compra realizada").count();
+                assert!(registradas as u64 <= ouvido.confirmadas(), "{}", termino.saida);
                 assert!(
                     ultima.contains("parou de vender") && ultima.contains(livro.caminho()),
                     "{ultima}"
@@ -87,7 +90,7 @@ fn uma_linha(termino: &Termino, antes: usize) -> &str {
 fn com_pouco_disco(livro: &Arquivo, blocos: u32) -> Command {
     // Sem o sinal, que mataria, a escrita só falha; o que se ignora continua ignorado depois do exec.
     let roteiro = format!("trap '' XFSZ; ulimit -f {blocos}; exec \"$@\"");
-    por_meio_de(&["sh", "-c", &roteiro, "sh"], &livro.comando(Some(ESTOQUE)))
+    por_meio_de(&["sh", "-c", &roteiro, "sh"], &livro.comando_que_registra(Some(ESTOQUE)))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A ordem das chamadas de sistema: nenhuma resposta que dependa de uma venda sai antes do fdatasync dela.
 //!
 //! A regra, sobre o rastro do strace: depois de o servidor ler um COMPRAR que vai valer, nenhum socket
-//! leva "Compra realizada", "Estoque atual" ou AVISO até que algo se escreva no WAL *e* um fdatasync
+//! leva "Compra realizada", "Estoque atual", "Produto esgotado" ou AVISO até que algo se escreva no WAL *e* um fdatasync
 //! dele volte com sucesso; e enquanto houver no WAL o que não está firme, também não. A primeira metade
 //! pega quem responde antes de escrever; a segunda, quem responde antes de firmar.
 
@@ -15,7 +15,7 @@ use crate::rastro::{
 };
 use testes::{Cliente, Servidor};
 
-const ANUNCIOS: [&str; 3] = ["Compra realizada", "Estoque atual", "AVISO"];
+const ANUNCIOS: [&str; 4] = ["Compra realizada", "Estoque atual", "AVISO", "Produto esgotado"];
 
 /// O que um rastro em ordem contou.
 #[derive(Debug, Default, PartialEq, Eq)]
