@@ -89,8 +89,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "os mortos são enterrados antes das respostas",
-        "        self.responder(agora);\n        self.vigiar(agora);",
-        "        self.enterrar(registro);\n        self.responder(agora);\n        self.vigiar(agora);",
+        "        self.responder(firmes);\n",
+        "        self.enterrar(registro);\n        self.responder(firmes);\n",
     ),
     em(
         BALCAO,
