@@ -82,7 +82,10 @@ fn repor_reacende_o_aviso() {
 
     let termino = livro.repor(2);
     assert_eq!(termino.codigo, Some(0));
-    assert_eq!(termino.erro, "livro: 1 de 3 vendidas, com mais 2 agora; 2 à venda\n");
+    assert_eq!(
+        termino.erro,
+        "livro: 1 de 3 vendidas, 2 à venda: 2 repostas agora (o servidor não foi aberto)\n"
+    );
 
     let servidor = livro.abrir(None);
     let mut todos = [servidor.cliente(), servidor.cliente(), servidor.cliente()];

@@ -28,6 +28,8 @@
 //! Não há `Arc`, `Mutex` nem thread entre o socket e o estoque: `&mut Loja` é a exclusão mútua. Não
 //! há trait de rede inventado: [`balcao::Balcao`] é genérico sobre `Read + Write`, e por isso o
 //! mesmo código roda em um teste sem socket. E o servidor não sabe que o cliente existe.
+//!
+#![doc = include_str!("../PROMESSAS.md")]
 
 pub mod balcao;
 pub mod conexao;

@@ -16,7 +16,7 @@ use servidor::extrato::{Falha, Forma, Veredito, extrair};
 use servidor::livro::Livro;
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
-use servidor::reator::{Encerramento, Pane, Reator};
+use servidor::reator::{Encerramento, Pane, Reator, escutar};
 use servidor::registro::Registro;
 
 fn main() -> ExitCode {
@@ -58,7 +58,9 @@ fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), String> {
 fn repor(livro: &Path, unidades: u64) -> Result<(), String> {
     let contas = Livro::repor(livro, unidades).map_err(|erro| erro.to_string())?;
     let restantes = contas.restantes();
-    dizer(format_args!("livro: {contas}, com mais {unidades} agora; {restantes} à venda"));
+    dizer(format_args!(
+        "livro: {contas}, {restantes} à venda: {unidades} repostas agora (o servidor não foi aberto)"
+    ));
     Ok(())
 }
 
@@ -70,6 +72,8 @@ fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
     };
     let registro = abrir_registro(opcoes)?;
     let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
+    let escuta = escutar(endereco).map_err(|erro| explicar_abertura(endereco, &erro))?;
+    // Só depois da porta: se não se pode vender, não se cria um livro.
     let abrir = |caminho| Livro::abrir(caminho, opcoes.estoque).map_err(|erro| erro.to_string());
     let livro = opcoes.livro.as_deref().map(abrir).transpose()?;
     let no_livro = livro.as_ref().map(Livro::contas);
@@ -77,7 +81,7 @@ fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
         Some(contas) => contas.restantes(),
         None => opcoes.estoque.unwrap_or(ESTOQUE_PADRAO),
     };
-    let reator = Reator::abrir(endereco, Loja::nova(estoque), limites, registro, livro)
+    let reator = Reator::abrir(escuta, Loja::nova(estoque), limites, registro, livro)
         .map_err(|erro| explicar_abertura(endereco, &erro))?;
     dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
     if let Some(contas) = no_livro {

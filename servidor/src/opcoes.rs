@@ -55,7 +55,7 @@ pub struct Opcoes {
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(0..=u16::MAX))]
     pub porta: u16,
 
-    /// Unidades à venda; em um livro que já existe, não se diz: ele sabe [padrão: 10]
+    /// Unidades à venda; não a informe com um livro que já existe: ele tem a dele [padrão: 10]
     #[arg(long, value_name = "UNIDADES", value_parser = inteiro(0..=u64::MAX))]
     pub estoque: Option<u64>,
 

@@ -111,21 +111,20 @@ pub enum Pane {
 }
 
 impl Reator {
-    /// Escuta em `endereco` e prepara o laço.
+    /// Prepara o laço de quem já escuta (veja [`escutar`]).
     ///
     /// # Errors
     ///
-    /// O endereço está em uso, não é desta máquina ou não é permitido, ou o sistema não deu os
-    /// descritores que o laço pede.
+    /// O sistema não deu os descritores que o laço pede.
     pub fn abrir(
-        endereco: SocketAddr,
+        escuta: std::net::TcpListener,
         loja: Loja,
         limites: Limites,
         registro: Registro,
         livro: Option<Livro>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut escuta = escutar(endereco)?;
+        let mut escuta = TcpListener::from_std(escuta);
         let endereco = escuta.local_addr()?;
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
         let campainha = Arc::new(Waker::new(poll.registry(), PARADA)?);
@@ -292,12 +291,17 @@ fn prontidao(evento: &Event) -> Prontidao {
     }
 }
 
-fn escutar(endereco: SocketAddr) -> io::Result<TcpListener> {
+/// Passa a escutar em `endereco`. Quem conectar espera, até que alguém o aceite.
+///
+/// # Errors
+///
+/// O endereço está em uso, não é desta máquina ou não é permitido.
+pub fn escutar(endereco: SocketAddr) -> io::Result<std::net::TcpListener> {
     let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
     // Reabrir logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&endereco.into())?;
     socket.listen(FILA_DE_ESPERA)?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket.into())
 }

@@ -230,6 +230,7 @@ fn um_livro_vazio_nao_apaga_o_wal_de_ninguem() {
     let antes = fs::read(&wal).unwrap();
     assert!(nao_abre(&caminho, None).contains("há vendas em"));
     assert_eq!(fs::read(&wal).unwrap(), antes);
+    assert!(!caminho.exists());
 }
 
 #[test]

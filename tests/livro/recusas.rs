@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use testes::{executar, nao_abre, recusa, sem_privilegios};
 
@@ -90,6 +91,16 @@ fn o_livro_de_outro_servidor_e_recusado() {
     drop(cliente);
     super::derrubar(servidor);
     assert_eq!(livro.extrato().vendidas(), 3);
+}
+
+#[test]
+fn quem_nao_pode_escutar_nao_cria_um_livro() {
+    let ocupante = testes::Servidor::abrir(&[]);
+    let porta = ocupante.endereco().port().to_string();
+    let livro = Arquivo::novo();
+    let opcoes = ["--endereco", "127.0.0.1", "--porta", &porta, "--livro", livro.caminho()];
+    assert!(nao_abre(&opcoes).contains("já está em uso"));
+    assert!(!Path::new(livro.caminho()).exists());
 }
 
 #[test]

@@ -71,6 +71,9 @@ const CONFERENCIAS: [(&str, &str); 5] = [
 /// A tranca é a do sistema (flock(2)): vale em um disco local, e no Linux não se mistura com as travas
 /// que o SQLite põe no mesmo arquivo.
 pub(super) fn trancar(caminho: &Path) -> Result<(File, PathBuf), Problema> {
+    if !caminho.exists() && tem_bytes(&ao_lado(caminho, "-wal")) {
+        return Err(Problema::WalOrfao);
+    }
     let aberto = File::options().read(true).write(true).create(true).truncate(false).open(caminho);
     let arquivo = aberto.map_err(|erro| match erro.kind() {
         ErrorKind::NotFound => Problema::SemPasta,

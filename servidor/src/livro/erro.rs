@@ -113,8 +113,7 @@ impl fmt::Display for Erro {
             }
             Problema::Ocupado => write!(
                 f,
-                "outro servidor (ou um extrato em curso) está com o livro {nome}; feche-o ou escolha \
-                 outro arquivo"
+                "outro servidor (ou um extrato em curso) está com o livro {nome}; feche-o e abra de novo"
             ),
             Problema::OutroEstoque { pedido, inicial } => write!(
                 f,
@@ -127,6 +126,11 @@ impl fmt::Display for Erro {
                     "o livro {nome} não conta mais de {UNIDADES_MAXIMAS} unidades; peça menos"
                 )
             }
+            Problema::Sistema(erro) if erro.kind() == io::ErrorKind::PermissionDenied => write!(
+                f,
+                "não posso abrir o livro {nome}: sem permissão; para vender é preciso poder escrever nele \
+                 e na pasta dele"
+            ),
             Problema::Sistema(erro) => {
                 write!(f, "não posso abrir o livro {nome}: {}", explicar(erro))
             }
@@ -155,7 +159,7 @@ fn explicar_banco(erro: &rusqlite::Error) -> &'static str {
             "é só de leitura; mude as permissões dele, ou escolha outro arquivo"
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            "está danificado; veja-o com 'servidor extrato', e volte a uma cópia de segurança"
+            "está danificado; volte a uma cópia de segurança"
         }
         Some(ErrorCode::OutOfMemory) => "não cabe na memória",
         _ => {
