@@ -228,7 +228,7 @@ fn um_livro_vazio_nao_apaga_o_wal_de_ninguem() {
     fs::rename(&caminho, &ontem).unwrap();
     let wal = pasta.path().join("vendas.db-wal");
     let antes = fs::read(&wal).unwrap();
-    assert!(nao_abre(&caminho, None).contains("há vendas em"));
+    assert!(nao_abre(&caminho, None).contains("há vendas em um -wal"));
     assert_eq!(fs::read(&wal).unwrap(), antes);
     assert!(!caminho.exists());
 }

@@ -1,5 +1,6 @@
 //! Por que um livro não serve, em uma linha que diz o que fazer.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,78 +66,68 @@ impl From<rusqlite::Error> for Problema {
 
 impl fmt::Display for Erro {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nome = self.caminho.display();
-        match &self.problema {
-            Problema::NaoExiste => write!(f, "o livro {nome} não existe; confira o caminho"),
-            Problema::SemPasta => {
-                write!(f, "a pasta do livro {nome} não existe; crie-a, ou escolha outra")
+        let sujeito = match self.problema {
+            Problema::NaoELivro => "o arquivo",
+            Problema::SemPasta => "a pasta do livro",
+            _ => "o livro",
+        };
+        write!(f, "{sujeito} {} {}", self.caminho.display(), self.problema.predicado())
+    }
+}
+
+impl Problema {
+    /// O que se diz do livro, e o que fazer.
+    fn predicado(&self) -> Cow<'static, str> {
+        match self {
+            Problema::NaoExiste => "não existe; confira o caminho".into(),
+            Problema::SemPasta => "não existe; crie-a, ou escolha outra".into(),
+            Problema::NaoELivro => "não é um livro de vendas; escolha outro".into(),
+            Problema::PelaMetade => {
+                "não acabou de ser criado, e não tem vendas; abra o servidor com ele".into()
             }
-            Problema::PelaMetade => write!(
-                f,
-                "o livro {nome} não acabou de ser criado, e não tem vendas; abra o servidor com ele"
-            ),
-            Problema::WalOrfao => write!(
-                f,
-                "o livro {nome} está vazio, e há vendas em {nome}-wal; traga de volta o arquivo que \
-                 falta, ou escolha outro"
-            ),
-            Problema::Lido => write!(
-                f,
-                "o livro {nome} está sendo lido por outro programa, e depois de uma queda precisa ser \
-                 aberto sozinho; feche o outro e abra de novo"
-            ),
+            Problema::WalOrfao => "está vazio, e há vendas em um -wal ao lado dele; traga de volta o \
+                                   arquivo que falta, ou escolha outro"
+                .into(),
+            Problema::Ocupado => {
+                "está com outro servidor (ou com um extrato em curso); feche-o e abra de novo".into()
+            }
+            Problema::Lido => "está sendo lido por outro programa, e depois de uma queda precisa ser \
+                               aberto sozinho; feche o outro e abra de novo"
+                .into(),
             Problema::SemWal => {
-                write!(
-                    f,
-                    "o livro {nome} está em um sistema de arquivos que não serve; use um disco local"
-                )
+                "está em um sistema de arquivos que não serve; use um disco local".into()
             }
-            Problema::MudadoPorFora => write!(
-                f,
-                "o livro {nome} foi mudado por outro programa enquanto se vendia; veja-o com 'servidor \
-                 extrato' antes de abrir de novo"
-            ),
-            Problema::NaoELivro => {
-                write!(f, "{nome} não é um livro de vendas; escolha outro arquivo")
-            }
-            Problema::MaisNovo(formato) => write!(
-                f,
-                "o livro {nome} é do formato {formato}, e este programa só conhece até o {FORMATO}; \
-                 use o servidor que o escreveu"
-            ),
-            Problema::Danificado(dano) => {
-                write!(
-                    f,
-                    "o livro {nome} está danificado ({dano}); veja-o com 'servidor extrato', e volte a \
-                     uma cópia de segurança"
-                )
-            }
-            Problema::Ocupado => write!(
-                f,
-                "outro servidor (ou um extrato em curso) está com o livro {nome}; feche-o e abra de novo"
-            ),
-            Problema::OutroEstoque { pedido, inicial } => write!(
-                f,
-                "o livro {nome} começou com {inicial}, e não com {pedido}; abra-o sem --estoque, \
-                 acrescente com --repor, ou comece outro livro"
-            ),
+            Problema::MudadoPorFora => "foi mudado por outro programa enquanto se vendia; veja-o com \
+                                        'servidor extrato' antes de abrir de novo"
+                .into(),
+            Problema::MaisNovo(formato) => format!(
+                "é do formato {formato}, e este programa só conhece até o {FORMATO}; use o que o escreveu"
+            )
+            .into(),
+            Problema::Danificado(dano) => format!(
+                "está danificado ({dano}); veja-o com 'servidor extrato', e volte a uma cópia de segurança"
+            )
+            .into(),
+            Problema::OutroEstoque { pedido, inicial } => format!(
+                "começou com {inicial}, e não com {pedido}; abra-o sem --estoque, acrescente com \
+                 --repor, ou comece outro livro"
+            )
+            .into(),
             Problema::NaoCabe => {
-                write!(
-                    f,
-                    "o livro {nome} não conta mais de {UNIDADES_MAXIMAS} unidades; peça menos"
-                )
+                format!("não conta mais de {UNIDADES_MAXIMAS} unidades; peça menos").into()
             }
-            Problema::Sistema(erro) if erro.kind() == io::ErrorKind::PermissionDenied => write!(
-                f,
-                "não posso abrir o livro {nome}: sem permissão; para vender é preciso poder escrever nele \
-                 e na pasta dele"
-            ),
-            Problema::Sistema(erro) => {
-                write!(f, "não posso abrir o livro {nome}: {}", explicar(erro))
-            }
-            Problema::Banco(erro) => write!(f, "o livro {nome} {}", explicar_banco(erro)),
+            Problema::Sistema(erro) => explicar_sistema(erro).into(),
+            Problema::Banco(erro) => explicar_banco(erro).into(),
         }
     }
+}
+
+fn explicar_sistema(erro: &io::Error) -> String {
+    let conselho = match erro.kind() {
+        io::ErrorKind::PermissionDenied => "; para vender é preciso escrever nele e na pasta dele",
+        _ => "",
+    };
+    format!("não se deixa abrir: {}{conselho}", explicar(erro))
 }
 
 /// O SQLite precisa de dois arquivos ao lado do livro, enquanto se vende.
