@@ -287,10 +287,12 @@ fn quem_manda_o_texto_e_o_numero_em_dois_envios_tem_dez() {
 #[test]
 fn o_aviso_antes_da_hora_custa_so_o_extra() {
     let Some(python) = python() else { return };
-    let Some((_pasta, caminho)) = variante("por_linhas.py", "restante: 0\"", "restante: 3\"")
-    else {
-        return;
-    };
+    // Com a trava na mão: senão outra thread podia vender o resto antes de o AVISO sair desta.
+    let cedo = "estoque -= 1
+                if estoque == 3:
+                    avisar_todos()
+                    globals()['avisar_todos'] = lambda: None";
+    let Some((_pasta, caminho)) = variante("por_linhas.py", "estoque -= 1", cedo) else { return };
     let porta = porta_livre();
     // Dois compram muitas vezes cada um: há compras que começam depois do AVISO.
     let dois = "--rodadas 1 --compradores 2";
