@@ -109,7 +109,7 @@ impl Livro {
     /// Os de [`Livro::abrir`]; o livro não existe; ou a soma não cabe em um inteiro do SQLite.
     pub fn repor(caminho: &Path, unidades: u64) -> Result<Contas, Erro> {
         let com_o_caminho = |problema| Erro::novo(caminho, problema);
-        if caminho.metadata().is_ok_and(|arquivo| arquivo.len() == 0) || !caminho.exists() {
+        if !arquivo::tem_bytes(caminho) {
             return Err(com_o_caminho(Problema::NaoExiste));
         }
         let mut livro = Livro::abrir(caminho, None)?;

@@ -241,7 +241,7 @@ fn ao_lado(caminho: &Path, sufixo: &str) -> PathBuf {
     nome.into()
 }
 
-fn tem_bytes(arquivo: &Path) -> bool {
+pub(super) fn tem_bytes(arquivo: &Path) -> bool {
     arquivo.metadata().is_ok_and(|arquivo| arquivo.len() > 0)
 }
 
