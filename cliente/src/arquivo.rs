@@ -160,7 +160,7 @@ impl Csv {
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
             Some(Desfecho::Comprou(restante)) => ("comprou", restante.to_string()),
             Some(Desfecho::Recusado) => ("recusado", String::new()),
-            Some(Desfecho::Estranho(texto)) => ("estranho", texto.clone()),
+            Some(Desfecho::Estranho(texto)) => ("de-outro-modo", texto.clone()),
         };
         self.linha([
             usuario.to_string(),
@@ -191,7 +191,11 @@ impl Csv {
 
     fn concluir(mut self) -> io::Result<()> {
         match self.erro {
-            Some(erro) => Err(erro.into()),
+            // Como `io::Error`, o erro da `csv` perde a causa: a do sistema está dentro dele.
+            Some(erro) => Err(match erro.into_kind() {
+                csv::ErrorKind::Io(erro) => erro,
+                outro => io::Error::other(format!("{outro:?}")),
+            }),
             None => self.escritor.flush(),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Um estoque certo só desce, uma unidade por vez, e cada unidade tem um só comprador. Toda resposta
 //! é uma *leitura* desse contador em algum instante entre o envio do pedido e a chegada da resposta:
-//! CONSULTAR lê o que há, uma venda lê o que restou, "esgotado" e AVISO leem zero. Daí as regras:
+//! CONSULTAR lê o que há, uma venda lê o que restou, "esgotado" lê zero. Daí as regras:
 //!
 //! 1. nenhuma leitura é negativa;
 //! 2. duas vendas nunca leem o mesmo restante: seria a mesma unidade vendida duas vezes;
@@ -11,9 +11,14 @@
 //! 4. se só a multidão compra e se sabe com quanto o servidor abriu, ninguém lê mais que isso e
 //!    nenhuma unidade some: o que o contador desceu, alguém aqui comprou, ou pode ter comprado em um
 //!    pedido que ficou sem resposta. Recusar com uma unidade por vender é o mesmo que sumir com ela;
-//! 5. o AVISO chega uma vez, e só uma, a cada conexão que estava aberta no esgotamento (§7.3), e não
-//!    a quem conectou depois. A ordem entre ele e a resposta do comprador não é conferida: o
-//!    enunciado não a pede.
+//! 5. o AVISO chega uma vez, e só uma, a cada conexão que estava aberta no esgotamento (§7.3), logo
+//!    depois dele, e não antes nem a quem conectou depois. A ordem entre ele e a resposta do comprador
+//!    não é conferida: o enunciado não a pede.
+//!
+//! As quatro primeiras são sobre o estoque; a quinta, sobre o AVISO, que é um extra (§9). São dois
+//! vereditos: um AVISO errado, ou que faltou, não diz que o Lock está errado, e por isso o AVISO também
+//! não testemunha nas quatro primeiras. Sem nenhuma venda e nenhuma recusa que se entendam, do estoque
+//! só se acusa o que as consultas contradizem; que está certo, não se diz.
 //!
 //! As três primeiras são a linearizabilidade inteira, porque o contador só desce: o valor de cada
 //! leitura já diz o lugar dela na única ordem possível (a venda que deixou v, as leituras de v, a
@@ -30,12 +35,17 @@ use std::time::Duration;
 
 use protocolo::terminal::contar;
 
-use crate::historia::{Desfecho, Historia, Presenca};
+use crate::historia::{Desfecho, Falha, Historia, Presenca, Simulacao};
 use crate::parecer::{Leitura, Parecer, Que, Regra, Violacao};
+use crate::resumo::{citar, formatar};
 
-/// Quem continuou conectado por este tempo depois do esgotamento deveria ter ouvido o AVISO. É
-/// folgado de propósito: o AVISO leva milissegundos, e uma acusação falsa é pior que um atraso.
+/// Até quanto depois do esgotamento o AVISO chega "quase instantaneamente" (§7.3), para a multidão e
+/// para o avaliador. É folgado de propósito: ele leva milissegundos, e uma acusação falsa é pior que um
+/// atraso.
 pub const TOLERANCIA_DO_AVISO: Duration = Duration::from_secs(1);
+
+/// Quanto se fica à espera dele depois do esgotamento, para saber se faltou ou só atrasou.
+pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
 
 /// Confere as histórias de uma simulação. `estoque` é com quantas unidades o servidor abriu, se
 /// ninguém mais comprou delas; sem isso, a regra 4 não se afirma.
@@ -45,14 +55,56 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Parecer {
     negativas(&leituras, &mut violacoes);
     vendas_repetidas(&leituras, &mut violacoes);
     subidas(&leituras, &mut violacoes);
+    let mut com_os_avisos = leituras.clone();
+    com_os_avisos.extend(leituras_dos_avisos(historias));
     if let Some(inicial) = estoque.map(i128::from) {
         violacoes.extend(acima_do_inicial(&leituras, inicial));
-        violacoes.extend(sumidas(&leituras, sem_resposta(historias), inicial));
+        let partidas = em_duvida(historias);
+        let sumida = sumidas(&leituras, partidas.clone(), inicial);
+        if sumida.is_none() {
+            let pelo_aviso = sumidas(&com_os_avisos, partidas, inicial);
+            violacoes.extend(pelo_aviso.map(aviso_com_o_que_vender));
+        }
+        violacoes.extend(sumida);
     }
-    avisos(historias, &leituras, &mut violacoes);
+    let mut observacoes = observar(historias, &com_os_avisos, estoque.is_some());
+    let esgotamento = Esgotamento::de(&com_os_avisos);
+    avisos(historias, &leituras, esgotamento.as_ref(), &mut violacoes);
+    observacoes.extend(esgotamento.as_ref().and_then(|e| e.espalhou_devagar(historias)));
     // Estável: no mesmo instante, na ordem das regras.
     violacoes.sort_by_key(|violacao| violacao.quando);
-    Parecer { violacoes, observacoes: observar(historias, &leituras, estoque.is_some()) }
+    let ouviram = ouvintes(historias, &com_os_avisos, esgotamento.as_ref());
+    Parecer { violacoes, observacoes, vendas: ha_vendas(historias, &leituras), ouviram }
+}
+
+/// Viu-se por que julgar as vendas? Uma venda, ou uma recusa a que não falte uma venda: se alguém viu o que
+/// vender, ninguém viu vender, e há compras que não se sabe se valeram, o que houve de vendas não se viu.
+fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<(), String> {
+    let viu = |que| leituras.iter().any(|leitura| leitura.que == que);
+    let havia = leituras.iter().any(|leitura| leitura.valor > 0);
+    let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
+    let em_duvida = compras().filter(|compra| compra.em_duvida()).count();
+    if viu(Que::Venda) || viu(Que::Recusa) && (em_duvida == 0 || !havia) {
+        return Ok(());
+    }
+    let que = if viu(Que::Recusa) { "venda" } else { "resposta a COMPRAR" };
+    let estranhas = compras().filter_map(|compra| match &compra.resposta {
+        Some((quando, Desfecho::Estranho(texto))) => Some((quando, texto)),
+        _ => None,
+    });
+    if let Some((_, texto)) = estranhas.min_by_key(|(quando, _)| **quando) {
+        return Err(format!("nenhuma {que} foi entendida; a primeira foi {}", citar(texto)));
+    }
+    let mut falhas = historias.iter().flat_map(|h| &h.falhas);
+    Err(match em_duvida {
+        0 if falhas.any(|(_, falha)| *falha == Falha::Fechada) => {
+            "o servidor fechou a conexão antes de cada compra (a atividade a quer aberta, §5)"
+                .into()
+        }
+        0 => "nenhum COMPRAR chegou a ser enviado".into(),
+        1 => format!("nenhuma {que} chegou, e 1 COMPRAR ficou sem resposta"),
+        n => format!("nenhuma {que} chegou, e {n} COMPRAR ficaram sem resposta"),
+    })
 }
 
 fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
@@ -78,10 +130,15 @@ fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
             let inicio = operacao.enviada.min(desencontro(operacao.presenca));
             leituras.push(Leitura { usuario, inicio, fim: *fim, que, valor });
         }
-        let avisos = historia.presencas.iter().flat_map(|presenca| &presenca.avisos);
-        leituras.extend(avisos.map(|aviso| leitura_do_aviso(usuario, *aviso)));
     }
     leituras
+}
+
+fn leituras_dos_avisos(historias: &[Historia]) -> impl Iterator<Item = Leitura> {
+    historias.iter().flat_map(|historia| {
+        let avisos = historia.presencas.iter().flat_map(|presenca| &presenca.avisos);
+        avisos.map(|aviso| leitura_do_aviso(historia.usuario, *aviso))
+    })
 }
 
 /// Ninguém pediu o AVISO: só se sabe que o estoque era zero quando ele chegou, ou antes.
@@ -90,7 +147,7 @@ fn leitura_do_aviso(usuario: usize, aviso: Duration) -> Leitura {
 }
 
 /// Quando partiram as compras que podem ter valido ou não, em ordem.
-fn sem_resposta(historias: &[Historia]) -> Vec<Duration> {
+fn em_duvida(historias: &[Historia]) -> Vec<Duration> {
     let operacoes = historias.iter().flat_map(|historia| &historia.operacoes);
     let mut partidas: Vec<Duration> =
         operacoes.filter(|o| o.compra && o.em_duvida()).map(|o| o.enviada).collect();
@@ -221,35 +278,34 @@ impl<'a> Testemunhas<'a> {
     }
 }
 
+/// Regra 4, vista pelo AVISO: quem o ouviu com o que vender não diz que uma unidade sumiu, e sim que ele
+/// saiu antes da hora.
+fn aviso_com_o_que_vender(sumida: Violacao) -> Violacao {
+    let provas = sumida.provas.into_iter().take(1).collect();
+    Violacao { regra: Regra::AvisoAdiantado, provas, ..sumida }
+}
+
 /// Regra 5.
-fn avisos(historias: &[Historia], leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
-    let ate = ultima_venda(leituras).or_else(|| primeiro_zero(leituras));
-    let depois_de = ate.and_then(|ate| ainda_havia(leituras, ate));
+fn avisos(
+    historias: &[Historia],
+    leituras: &[Leitura],
+    esgotamento: Option<&Esgotamento>,
+    violacoes: &mut Vec<Violacao>,
+) {
+    // Quem viu, por último, que ainda havia: um AVISO que chegou antes de ele pedir mentiu.
+    let havia = leituras.iter().filter(|l| l.antes() > 0).max_by_key(|l| l.inicio);
+    let limite = esgotamento.map(|esgotamento| esgotamento.limite(historias));
     for historia in historias {
+        let usuario = historia.usuario;
         for presenca in &historia.presencas {
-            violacoes.extend(aviso_repetido(historia.usuario, presenca));
-            let Some(ate) = ate else { continue };
-            violacoes.extend(aviso_atrasado(historia.usuario, presenca, ate));
-            let Some(depois_de) = depois_de else { continue };
-            violacoes.extend(aviso_perdido(historia.usuario, presenca, depois_de, ate));
+            violacoes.extend(aviso_repetido(usuario, presenca));
+            violacoes.extend(havia.and_then(|havia| aviso_adiantado(usuario, presenca, havia)));
+            let Some((esgotamento, limite)) = esgotamento.zip(limite) else { continue };
+            violacoes.extend(esgotamento.a_quem_chegou_depois(usuario, presenca));
+            violacoes.extend(esgotamento.aviso_perdido(usuario, presenca, limite));
         }
     }
-}
-
-/// Se a multidão não viu a última venda (de outro comprador, ou de um pedido sem resposta), o
-/// esgotamento foi antes de terminar a primeira leitura de zero.
-fn primeiro_zero(leituras: &[Leitura]) -> Option<&Leitura> {
-    leituras.iter().filter(|l| l.valor == 0).min_by_key(|l| l.fim)
-}
-
-/// O esgotamento que `ate` testemunha foi depois deste instante. Sem ninguém que tenha visto uma
-/// unidade, pode nem ter havido: o estoque já estava vazio.
-fn ainda_havia(leituras: &[Leitura], ate: &Leitura) -> Option<Duration> {
-    if ate.que == Que::Venda {
-        return Some(ate.inicio);
-    }
-    let ultima = leituras.iter().filter(|l| l.valor > 0).map(|l| l.inicio).max()?;
-    Some(ultima.min(ate.fim))
+    violacoes.extend(esgotamento.and_then(|esgotamento| esgotamento.aviso_atrasado(historias)));
 }
 
 fn aviso_repetido(usuario: usize, presenca: &Presenca) -> Option<Violacao> {
@@ -261,43 +317,159 @@ fn aviso_repetido(usuario: usize, presenca: &Presenca) -> Option<Violacao> {
     })
 }
 
-/// Quem pediu a conexão enquanto o AVISO saía pode tê-lo pego; quem a pediu bem depois, não.
-fn aviso_atrasado(usuario: usize, presenca: &Presenca, ate: &Leitura) -> Option<Violacao> {
-    let aviso = presenca.avisos.first()?;
-    (presenca.pediu > ate.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
-        regra: Regra::AvisoAtrasado,
-        quando: *aviso,
-        provas: vec![leitura_do_aviso(usuario, *aviso), *ate],
+fn aviso_adiantado(usuario: usize, presenca: &Presenca, havia: &Leitura) -> Option<Violacao> {
+    let aviso = *presenca.avisos.first()?;
+    (aviso < havia.inicio).then(|| Violacao {
+        regra: Regra::AvisoAdiantado,
+        quando: havia.fim,
+        provas: vec![leitura_do_aviso(usuario, aviso), *havia],
     })
 }
 
-/// Quem certamente estava na lista do servidor (já tinha ouvido uma resposta) antes do esgotamento,
-/// e ficou conectado tempo de sobra depois dele, devia ter ouvido.
-fn aviso_perdido(
-    usuario: usize,
-    presenca: &Presenca,
-    depois_de: Duration,
-    ate: &Leitura,
-) -> Option<Violacao> {
-    let limite = ate.fim + TOLERANCIA_DO_AVISO;
-    let devia = presenca.respondida.is_some_and(|quando| quando < depois_de)
-        && presenca.fechou.is_none_or(|fechou| fechou > limite)
-        // Ouviu algo na hora certa, em palavras que não se reconhecem: na dúvida, vale.
-        && presenca.outros_avisos.iter().all(|aviso| *aviso < depois_de);
-    (devia && presenca.avisos.is_empty()).then(|| {
-        let (inicio, fim) = (presenca.conectou, presenca.fechou.unwrap_or(limite));
-        let calado = Leitura { usuario, inicio, fim, que: Que::Silencio, valor: 0 };
-        Violacao { regra: Regra::AvisoPerdido, quando: limite, provas: vec![calado, *ate] }
-    })
+/// Quando o estoque chegou a zero: depois de um instante, se se sabe, e antes do fim de uma leitura.
+struct Esgotamento {
+    /// A última venda; ou, se a multidão não a viu (de outro comprador, ou de um pedido sem resposta), a
+    /// primeira leitura de zero a terminar.
+    ate: Leitura,
+    /// Ainda havia o que vender. Sem ninguém que tenha visto uma unidade, pode nem ter havido
+    /// esgotamento: o estoque já estava vazio.
+    depois_de: Option<Duration>,
+}
+
+impl Esgotamento {
+    fn de(leituras: &[Leitura]) -> Option<Self> {
+        let primeiro_zero = || leituras.iter().filter(|l| l.valor == 0).min_by_key(|l| l.fim);
+        let ate = *ultima_venda(leituras).or_else(primeiro_zero)?;
+        let ultima = || leituras.iter().filter(|l| l.valor > 0).map(|l| l.inicio).max();
+        let depois_de = match ate.que {
+            Que::Venda => Some(ate.inicio),
+            _ => ultima().map(|ultima| ultima.min(ate.fim)),
+        };
+        Some(Esgotamento { ate, depois_de })
+    }
+
+    /// O servidor certamente conhecia esta conexão (ela já tinha ouvido uma resposta) antes do
+    /// esgotamento: o AVISO é devido a ela, se ela ficou para ouvi-lo.
+    fn deve_a(&self, presenca: &Presenca) -> bool {
+        let Some(depois_de) = self.depois_de else { return false };
+        presenca.respondida.is_some_and(|quando| quando < depois_de)
+    }
+
+    /// Quando cada conexão a que ele é devido o ouviu, se ouviu.
+    fn chegadas<'a>(
+        &'a self,
+        historias: &'a [Historia],
+    ) -> impl Iterator<Item = (usize, Duration)> {
+        historias.iter().flat_map(|historia| {
+            let devidas = historia.presencas.iter().filter(|presenca| self.deve_a(presenca));
+            devidas.filter_map(|p| Some((historia.usuario, *p.avisos.first()?)))
+        })
+    }
+
+    /// Quem ficou até depois deste instante, e nada ouviu, perdeu o AVISO. Se a alguém ele demorou a
+    /// chegar, o dos outros também podia estar a caminho; mas não para sempre.
+    fn limite(&self, historias: &[Historia]) -> Duration {
+        let demorou = |quando| quando > self.ate.fim + TOLERANCIA_DO_AVISO;
+        let demora = self.chegadas(historias).any(|(_, quando)| demorou(quando));
+        self.ate.fim + if demora { ESPERA_DO_AVISO } else { TOLERANCIA_DO_AVISO }
+    }
+
+    /// Se o primeiro a chegar já passou da tolerância, é o servidor que demorou. Se só outros passaram,
+    /// podem ser as milhares de threads da multidão a disputar o processador: isso só se observa, a não
+    /// ser que passem também da espera.
+    fn aviso_atrasado(&self, historias: &[Historia]) -> Option<Violacao> {
+        let depois = |(_, chegou): (usize, Duration)| chegou.saturating_sub(self.ate.fim);
+        let avisos = leituras_dos_avisos(historias).map(|aviso| (aviso.usuario, aviso.fim));
+        let primeira = avisos.min_by_key(|(_, quando)| *quando)?;
+        let ultima = self.chegadas(historias).max_by_key(|(_, quando)| *quando)?;
+        let (usuario, chegou) = match () {
+            () if depois(primeira) > TOLERANCIA_DO_AVISO => primeira,
+            () if depois(ultima) > ESPERA_DO_AVISO => ultima,
+            () => return None,
+        };
+        let depois = depois((usuario, chegou));
+        Some(Violacao {
+            regra: Regra::AvisoAtrasado { depois },
+            quando: chegou,
+            provas: vec![leitura_do_aviso(usuario, chegou), self.ate],
+        })
+    }
+
+    fn espalhou_devagar(&self, historias: &[Historia]) -> Option<String> {
+        let ultima = self.chegadas(historias).map(|(_, quando)| quando).max()?;
+        let demorou = ultima.saturating_sub(self.ate.fim);
+        (demorou > TOLERANCIA_DO_AVISO && self.aviso_atrasado(historias).is_none())
+            .then(|| format!("o AVISO levou {} para chegar a todos", formatar(demorou)))
+    }
+
+    /// Quem pediu a conexão enquanto o AVISO saía pode tê-lo pego; quem a pediu bem depois, não.
+    fn a_quem_chegou_depois(&self, usuario: usize, presenca: &Presenca) -> Option<Violacao> {
+        let aviso = presenca.avisos.first()?;
+        (presenca.pediu > self.ate.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
+            regra: Regra::AvisoAQuemChegouDepois,
+            quando: *aviso,
+            provas: vec![leitura_do_aviso(usuario, *aviso), self.ate],
+        })
+    }
+
+    /// Quem o merecia e ficou conectado tempo de sobra devia ter ouvido.
+    fn aviso_perdido(
+        &self,
+        usuario: usize,
+        presenca: &Presenca,
+        limite: Duration,
+    ) -> Option<Violacao> {
+        let ficou = presenca.fechou.is_none_or(|fechou| fechou > limite);
+        (self.deve_a(presenca) && ficou && presenca.avisos.is_empty() && !self.duvidoso(presenca))
+            .then(|| {
+                let (inicio, fim) = (presenca.conectou, presenca.fechou.unwrap_or(limite));
+                let calado = Leitura { usuario, inicio, fim, que: Que::Silencio, valor: 0 };
+                Violacao {
+                    regra: Regra::AvisoPerdido,
+                    quando: limite,
+                    provas: vec![calado, self.ate],
+                }
+            })
+    }
+
+    /// Ouviu algo na hora certa, em palavras que não se reconhecem: na dúvida, vale.
+    fn duvidoso(&self, presenca: &Presenca) -> bool {
+        let depois_de = self.depois_de.unwrap_or_default();
+        presenca.outros_avisos.iter().any(|aviso| *aviso >= depois_de)
+    }
+}
+
+/// Quantas conexões ouviram o AVISO; ou por que não se pode dizer nada dele, se ninguém o ouviu.
+fn ouvintes(
+    historias: &[Historia],
+    leituras: &[Leitura],
+    esgotamento: Option<&Esgotamento>,
+) -> Result<usize, String> {
+    let presencas = || historias.iter().flat_map(|historia| &historia.presencas);
+    let ouviram = presencas().filter(|presenca| !presenca.avisos.is_empty()).count();
+    if ouviram > 0 {
+        return Ok(ouviram);
+    }
+    let Some(esgotamento) = esgotamento else {
+        let leu = leituras.iter().any(|l| matches!(l.que, Que::Consulta | Que::Venda));
+        let porque = if leu { "o estoque não chegou a esgotar" } else { "não se viu o estoque" };
+        return Err(porque.into());
+    };
+    if presencas().any(|presenca| esgotamento.duvidoso(presenca)) {
+        return Err("chegou algo em outras palavras, que não se reconhecem".into());
+    }
+    if esgotamento.depois_de.is_none() {
+        return Err("o estoque já estava esgotado quando a multidão chegou".into());
+    }
+    Err(format!(
+        "ninguém que já conversava com o servidor ficou conectado por {} depois do esgotamento",
+        formatar(TOLERANCIA_DO_AVISO)
+    ))
 }
 
 fn observar(historias: &[Historia], leituras: &[Leitura], sozinha: bool) -> Vec<String> {
     let mut observacoes = Vec::new();
-    let sem_resposta = sem_resposta(historias).len();
-    if sem_resposta > 0 {
-        let compras = contar(sem_resposta, "compra sem resposta", "compras sem resposta");
-        observacoes.push(format!("{compras}: cada uma pode ter sido feita ou não"));
-    }
+    observacoes.extend(compras_em_duvida(historias));
     let vendas: BTreeSet<i128> =
         leituras.iter().filter(|l| l.que == Que::Venda).map(|l| l.valor).collect();
     let maior = leituras.iter().map(Leitura::antes).max().unwrap_or(0);
@@ -318,4 +490,43 @@ fn observar(historias: &[Historia], leituras: &[Leitura], sozinha: bool) -> Vec<
         observacoes.push("o estoque já estava esgotado quando a multidão chegou".into());
     }
     observacoes
+}
+
+/// As respostas que foram a quem não as pediu, ou que vieram mais de uma vez. Não contradizem o estoque, e
+/// por isso só se observam. Que uma chegou sem pedido não basta: pode ser uma saudação que atrasou as
+/// outras; mas se ao mesmo tempo quem pediu ficou sem, foram à conexão errada.
+pub fn extravios(simulacao: &Simulacao) -> Option<String> {
+    let Simulacao { historias, medidas, .. } = simulacao;
+    let somar = |conta: fn(&Historia) -> u64| historias.iter().map(conta).sum::<u64>() as usize;
+    let (repetidas, nao_pedidas) = (somar(|h| h.repetidas), somar(|h| h.nao_pedidas));
+    let de_outro = repetidas + nao_pedidas + medidas.trocadas as usize;
+    let falhas = historias.iter().flat_map(|historia| &historia.falhas);
+    let sem_resposta = falhas.filter(|(_, falha)| *falha == Falha::SemResposta).count();
+    if de_outro > 0 && sem_resposta > 0 {
+        return Some(format!(
+            "as respostas se extraviam: {} a quem não as pediu, e {} sem resposta",
+            contar(de_outro, "chegou", "chegaram"),
+            contar(sem_resposta, "pedido ficou", "pedidos ficaram")
+        ));
+    }
+    (repetidas > 0).then(|| {
+        let respostas = contar(repetidas, "resposta veio", "respostas vieram");
+        format!("{respostas} de novo, sem outro pedido: o servidor responde duas vezes ao mesmo")
+    })
+}
+
+fn compras_em_duvida(historias: &[Historia]) -> Option<String> {
+    let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
+    let caladas = compras().filter(|compra| compra.resposta.is_none()).count();
+    let estranhas = compras().filter(|compra| compra.em_duvida()).count() - caladas;
+    let compras = match (caladas, estranhas) {
+        (0, 0) => return None,
+        (_, 0) => contar(caladas, "compra sem resposta", "compras sem resposta"),
+        (0, _) => contar(estranhas, "compra respondida", "compras respondidas") + " de outro modo",
+        _ => format!(
+            "{} e {estranhas} de outro modo",
+            contar(caladas, "compra sem resposta", "compras sem resposta")
+        ),
+    };
+    Some(format!("{compras}: cada uma pode ter sido feita ou não"))
 }

@@ -11,6 +11,7 @@ use protocolo::Mensagem;
 use protocolo::mensagem::avisa_que_esgotou;
 
 use crate::medidas::Medidas;
+use crate::opcoes::FimDeLinha;
 
 /// Uma simulação vivida.
 #[derive(Debug)]
@@ -30,8 +31,12 @@ pub struct Simulacao {
     pub usuarios: usize,
     /// Ciclos que os roteiros previam, ao todo.
     pub ciclos_previstos: u64,
+    /// O que vai depois de cada comando: o que se pediu, ou o que se viu que o servidor entende.
+    pub fim_de_linha: FimDeLinha,
     /// Do começo ao fim.
     pub duracao: Duration,
+    /// Quanto disso foi só esperar pelo AVISO, quando já não havia mais o que fazer.
+    pub espera: Duration,
     /// Foi interrompida antes do fim?
     pub interrompida: bool,
 }
@@ -61,6 +66,14 @@ pub struct Historia {
     pub falhas: Vec<(Duration, Falha)>,
     /// Ciclos levados até o fim.
     pub ciclos: u32,
+    /// Quantas respostas do protocolo chegaram sem que ele tivesse pedido: de outro, talvez.
+    pub nao_pedidas: u64,
+    /// Quantas respostas vieram de novo, iguais, sem outro pedido.
+    pub repetidas: u64,
+    /// Quanto tempo, ao todo, ficou só à espera do AVISO.
+    pub espera: Duration,
+    /// Quando terminou, desde o começo da simulação.
+    pub terminou: Duration,
     /// Das operações do meio, só ficaram as que a auditoria precisa.
     pub resumida: bool,
 }
@@ -128,6 +141,15 @@ pub enum Desfecho {
 }
 
 impl Desfecho {
+    /// Mostra que não há mais o que vender?
+    pub fn esgotou(&self) -> bool {
+        match self {
+            Desfecho::Leu(valor) | Desfecho::Comprou(valor) => *valor <= 0,
+            Desfecho::Recusado => true,
+            Desfecho::Estranho(_) => false,
+        }
+    }
+
     /// O que esta mensagem diz a quem pediu COMPRAR (`compra`) ou CONSULTAR. De um texto estranho fica só o
     /// começo: bastam estas letras para reconhecê-lo.
     pub fn de(compra: bool, mensagem: &Mensagem) -> Self {

@@ -2,8 +2,8 @@
 //!
 //! Faltar algo no meio seria pior: um usuário sem descritor pareceria uma falha do servidor, e uma thread
 //! sem mapas para o que a std prepara antes de nós encerra o programa inteiro. Aqui só se contam os limites
-//! que se podem saber; o de threads (`ulimit -u`) só se descobre pedindo, e é a piscina quem o descobre. Do
-//! de memória (`ulimit -v`) não se cuida: sem ela, em Rust, não há o que fazer.
+//! que se podem saber; o de threads (`ulimit -u`) e o de memória (`ulimit -v`) só se descobrem pedindo, e é
+//! a piscina quem os descobre.
 
 use std::fs;
 use std::io;
@@ -19,6 +19,10 @@ const MAPAS_POR_THREAD: usize = 4;
 /// Mapas que não são de threads: o programa, as bibliotecas, a memória das histórias.
 const MAPAS_DE_FOLGA: usize = 1000;
 
+/// O que sobra de memória depois da última thread. Acima de 32 MiB a glibc a pede sempre ao sistema
+/// (mallopt(3), `M_MMAP_THRESHOLD`), e não a tira do que já tem guardado.
+const MEMORIA_DE_FOLGA: usize = 48 << 20;
+
 /// O que faltou.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limite {
@@ -28,6 +32,8 @@ pub enum Limite {
     Mapas,
     /// As próprias threads.
     Threads,
+    /// Os endereços de memória: as pilhas são quem mais os pede.
+    Memoria,
 }
 
 impl Limite {
@@ -37,8 +43,25 @@ impl Limite {
             Limite::Descritores => "aumente o limite de descritores, 'ulimit -n'",
             Limite::Mapas => "aumente o limite de mapas de memória, 'sysctl vm.max_map_count'",
             Limite::Threads => "aumente o limite de threads, 'ulimit -u'",
+            Limite::Memoria => "aumente o limite de memória, 'ulimit -v'",
         }
     }
+}
+
+/// Que limite não deixou abrir mais threads: se a memória tem um e já não há folga, é ele.
+pub fn das_threads() -> Limite {
+    let limitada = rlimit::Resource::AS.get_soft().is_ok_and(|limite| limite < rlimit::INFINITY);
+    if limitada && !ha_memoria() { Limite::Memoria } else { Limite::Threads }
+}
+
+/// Ainda há endereços de memória para mais uma thread? Pergunta-se pedindo, e devolvendo. Sem folga, a std
+/// encerraria o programa inteiro ao preparar a thread nova, ou uma sessão ao guardar o que viveu.
+pub fn ha_memoria() -> bool {
+    let mut folga: Vec<u8> = Vec::new();
+    let ha = folga.try_reserve_exact(MEMORIA_DE_FOLGA).is_ok();
+    // Sem isto o otimizador vê que ninguém a usa, e nem a pede.
+    std::hint::black_box(&folga);
+    ha
 }
 
 /// Quantas das `pedidas` cabem, e o que as limita se não são todas.

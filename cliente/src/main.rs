@@ -1,19 +1,28 @@
 //! O programa `cliente`: simula, resume, dá o veredito; ou avalia, e dá a nota. É o único lugar que
-//! decide o código de saída: 0 tudo certo, 1 não pôde simular ou escrever o que se pediu, 2 opções
-//! erradas, 3 servidor inconsistente, 4 exigência não cumprida, 130 interrompido.
+//! decide o código de saída. Da simulação, o primeiro destes que valer:
+//!
+//! | código | o que houve |
+//! |---|---|
+//! | 2 | opções erradas |
+//! | 3 | o estoque está inconsistente |
+//! | 130 | interrompida |
+//! | 1 | não pôde simular, não houve o que julgar das vendas, ou não pôde escrever o que se pediu |
+//! | 5 | do estoque, nada de errado; do AVISO (um extra, §9), sim |
+//! | 4 | exigência não cumprida |
+//! | 0 | tudo certo |
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use cliente::auditoria::auditar;
+use cliente::auditoria::{auditar, extravios};
 use cliente::avaliacao::avaliar;
 use cliente::exigencia::{Conferida, Exigencia};
 use cliente::graficos::Dados;
 use cliente::historia::Simulacao;
 use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
-use cliente::parecer::Parecer;
+use cliente::parecer::{Estoque, Parecer};
 use cliente::relatorio::Relatorio;
-use cliente::resumo::resumir;
+use cliente::resumo::{citar, resumir};
 use cliente::saida::{Saida, distintas};
 use cliente::simulacao::simular;
 use protocolo::terminal::{contar, dizer, ler_opcoes};
@@ -22,6 +31,7 @@ const TUDO_CERTO: u8 = 0;
 const NAO_SIMULOU: u8 = 1;
 const INCONSISTENTE: u8 = 3;
 const DESCUMPRIDA: u8 = 4;
+const SO_O_AVISO: u8 = 5;
 const INTERROMPIDO: u8 = 130;
 
 fn main() -> ExitCode {
@@ -78,9 +88,11 @@ fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
         entregue(html.map(|saida| saida.escrever(&relatorio.html()))),
     ];
     Ok(match () {
-        () if !parecer.consistente() => INCONSISTENTE,
+        () if parecer.estoque() == Estoque::Inconsistente => INCONSISTENTE,
         () if simulacao.interrompida => INTERROMPIDO,
+        () if parecer.estoque() == Estoque::SemVeredito => NAO_SIMULOU,
         () if escritos.contains(&false) => NAO_SIMULOU,
+        () if parecer.aviso().errado() => SO_O_AVISO,
         () if exigencias.iter().any(|exigencia| !exigencia.cumprida) => DESCUMPRIDA,
         () => TUDO_CERTO,
     })
@@ -110,8 +122,13 @@ fn nada_a_julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Option<String> {
         return None;
     }
     let porque = primeira.unwrap_or_else(|| "interrompido antes da primeira resposta".into());
+    let medidas = &simulacao.medidas;
+    let textos = [&medidas.consultar_sem, &medidas.comprar_sem];
+    let disse = textos.into_iter().find_map(|sem| sem.primeira.as_ref());
+    let disse = disse.map(|(_, texto)| format!("; a primeira foi {}", citar(texto)));
     Some(format!(
-        "{servidor} não deu nenhuma resposta do protocolo ({porque}); não há o que julgar"
+        "{servidor} não deu nenhuma resposta do protocolo ({porque}{}); não há o que julgar",
+        disse.unwrap_or_default()
     ))
 }
 
@@ -119,6 +136,7 @@ fn julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Parecer {
     // Sem a história inteira, uma unidade que falta pode estar na parte que não se guardou.
     let estoque = opcoes.estoque.filter(|_| simulacao.perdidas == 0);
     let mut parecer = auditar(&simulacao.historias, estoque);
+    parecer.observacoes.extend(extravios(simulacao));
     if simulacao.perdidas > 0 {
         let operacoes = contar(simulacao.perdidas as usize, "operação", "operações");
         parecer

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
+use protocolo::Mensagem;
 
 use crate::historia::{Desfecho, Operacao};
 
@@ -16,23 +17,51 @@ pub struct Medidas {
     pub vendas: u64,
     /// Compras recusadas por falta de estoque.
     pub recusas: u64,
-    /// Quanto demorou cada resposta a CONSULTAR.
+    /// Quanto demorou cada resposta a CONSULTAR, das que se entendem.
     pub consultar: Latencias,
-    /// Quanto demorou cada resposta a COMPRAR.
+    /// Quanto demorou cada resposta a COMPRAR, das que se entendem.
     pub comprar: Latencias,
-    /// As respostas ao longo do tempo.
+    /// As respostas que se entendem, ao longo do tempo.
     pub vazao: Vazao,
+    /// Os CONSULTAR que não tiveram uma resposta que se entenda.
+    pub consultar_sem: Sem,
+    /// Os COMPRAR que não tiveram uma resposta que se entenda.
+    pub comprar_sem: Sem,
+    /// Quantas respostas eram do outro comando.
+    pub trocadas: u64,
+}
+
+/// Os pedidos que não tiveram uma resposta que se entenda: são duas coisas.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sem {
+    /// Respondidos de outro modo: veio um texto, e não é a resposta do protocolo.
+    pub de_outro_modo: u64,
+    /// O primeiro desses textos a chegar, e quando.
+    pub primeira: Option<(Duration, String)>,
+    /// Sem resposta alguma.
+    pub sem_resposta: u64,
 }
 
 impl Medidas {
     /// Acrescenta uma operação.
     pub fn registrar(&mut self, operacao: &Operacao) {
-        let Some((chegou, desfecho)) = &operacao.resposta else { return };
+        let sem = if operacao.compra { &mut self.comprar_sem } else { &mut self.consultar_sem };
+        let Some((chegou, desfecho)) = &operacao.resposta else {
+            sem.sem_resposta += 1;
+            return;
+        };
         match desfecho {
             Desfecho::Leu(_) => self.consultas += 1,
             Desfecho::Comprou(_) => self.vendas += 1,
             Desfecho::Recusado => self.recusas += 1,
-            Desfecho::Estranho(_) => {}
+            Desfecho::Estranho(texto) => {
+                sem.de_outro_modo += 1;
+                if sem.primeira.as_ref().is_none_or(|(quando, _)| chegou < quando) {
+                    sem.primeira = Some((*chegou, texto.clone()));
+                }
+                self.trocadas += u64::from(Mensagem::interpretar(texto.as_bytes()).e_resposta());
+                return;
+            }
         }
         let latencias = if operacao.compra { &mut self.comprar } else { &mut self.consultar };
         latencias.registrar(chegou.saturating_sub(operacao.enviada));

@@ -77,9 +77,9 @@ pub struct Opcoes {
     #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao)]
     pub espera: Duration,
 
-    /// O que mandar depois de cada comando
-    #[arg(long, value_name = "FIM", default_value = "lf", value_enum, ignore_case = true)]
-    pub fim_de_linha: FimDeLinha,
+    /// O que mandar depois de cada comando [padrão: o que o servidor entender]
+    #[arg(long, value_name = "FIM", value_enum, ignore_case = true)]
+    pub fim_de_linha: Option<FimDeLinha>,
 
     /// Mostra cada troca de mensagens
     #[arg(long)]
@@ -160,6 +160,9 @@ pub enum FimDeLinha {
 }
 
 impl FimDeLinha {
+    /// Na ordem em que se tentam com um servidor que não se conhece: vale o primeiro que ele entende.
+    pub const TENTADOS: [FimDeLinha; 3] = [FimDeLinha::Lf, FimDeLinha::Nenhum, FimDeLinha::Crlf];
+
     /// O nome dele na linha de comando.
     pub fn nome(self) -> &'static str {
         match self {
@@ -182,7 +185,7 @@ impl FimDeLinha {
 const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (alguns minutos)
   cliente --usuarios 200 --acelerar 100  a mesma multidão, em segundos
   cliente --semente 42 --detalhado       decisões que se repetem, tudo à vista
-  cliente --fim-de-linha nenhum          como os clientes de sala de aula
+  cliente --fim-de-linha nenhum          sem descobrir o que o servidor entende
   cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
   cliente avaliar --iniciar 'python3 servidor.py'   dá nota a um servidor";
 

@@ -17,7 +17,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocolo::mensagem::visivel;
 use protocolo::terminal::dizer;
 
-use crate::opcoes::Opcoes;
+use crate::opcoes::{FimDeLinha, Opcoes};
 use crate::resumo::formatar;
 use crate::sessao::Recado;
 use crate::usuario::Noticia;
@@ -26,8 +26,8 @@ use crate::usuario::Noticia;
 const QUADRO: Duration = Duration::from_millis(100);
 
 /// As contas do andamento: as sessões somam, o painel olha. Cada uma vale por si, e um quadro pode ver a
-/// venda sem ver ainda o ciclo dela.
-#[derive(Debug, Default)]
+/// venda sem ver ainda o ciclo dela. Quando o estoque esgotou é o que um usuário precisa saber dos outros.
+#[derive(Debug)]
 pub struct Placar {
     ativos: AtomicI64,
     ciclos: AtomicU64,
@@ -35,9 +35,33 @@ pub struct Placar {
     recusas: AtomicU64,
     avisos: AtomicU64,
     falhas: AtomicU64,
+    /// Quando alguém viu o estoque vazio pela primeira vez, em nanossegundos; o máximo, se ninguém viu.
+    esgotou: AtomicU64,
+}
+
+impl Default for Placar {
+    fn default() -> Self {
+        let [ciclos, vendas, recusas, avisos, falhas] = [const { AtomicU64::new(0) }; 5];
+        let (ativos, esgotou) = (AtomicI64::new(0), AtomicU64::new(u64::MAX));
+        Placar { ativos, ciclos, vendas, recusas, avisos, falhas, esgotou }
+    }
 }
 
 impl Placar {
+    /// Alguém viu o estoque vazio neste instante.
+    pub fn viu_esgotar(&self, quando: Duration) {
+        let quando = u64::try_from(quando.as_nanos()).unwrap_or(u64::MAX);
+        if quando < self.esgotou.load(Ordering::Relaxed) {
+            self.esgotou.fetch_min(quando, Ordering::Relaxed);
+        }
+    }
+
+    /// Quando alguém viu o estoque vazio pela primeira vez.
+    pub fn esgotou(&self) -> Option<Duration> {
+        let quando = self.esgotou.load(Ordering::Relaxed);
+        (quando < u64::MAX).then(|| Duration::from_nanos(quando))
+    }
+
     /// Conta esta notícia.
     pub fn anotar(&self, noticia: &Noticia) {
         let somar = |conta: &AtomicU64| {
@@ -93,6 +117,7 @@ impl<'a> Painel<'a> {
         loop {
             match recados.recv_timeout(proximo_quadro.saturating_duration_since(Instant::now())) {
                 Ok(Recado::Esperando) => self.esperando(),
+                Ok(Recado::FimDeLinha(achado)) => self.fim_de_linha(achado),
                 Ok(Recado::Usuario(numero, quando, noticia)) => {
                     self.noticia(numero, quando, noticia);
                 }
@@ -143,9 +168,19 @@ impl<'a> Painel<'a> {
         }
     }
 
+    fn fim_de_linha(&self, achado: FimDeLinha) {
+        self.barra.suspend(|| {
+            dizer(format_args!(
+                "cliente: {} não entende comandos que terminam em LF; a multidão usa --fim-de-linha {}",
+                self.servidor,
+                achado.nome()
+            ));
+        });
+    }
+
     /// Cabe em 80 colunas.
     fn atualizar(&self) {
-        let Placar { ativos, ciclos, vendas, recusas, avisos, falhas } = self.placar;
+        let Placar { ativos, ciclos, vendas, recusas, avisos, falhas, .. } = self.placar;
         let [ciclos, vendas, recusas, avisos, falhas] =
             [ciclos, vendas, recusas, avisos, falhas].map(|conta| conta.load(Ordering::Relaxed));
         let ativos = ativos.load(Ordering::Relaxed);
@@ -169,7 +204,7 @@ mod testes {
         let outras = [Noticia::Ciclo, Noticia::Comprou, Noticia::Recusado, Noticia::Ciclo];
         [entrou.clone(), entrou, saiu].iter().chain(&outras).for_each(|n| placar.anotar(n));
         placar.anotar(&Noticia::Aviso("AVISO: acabou".into()));
-        let Placar { ativos, ciclos, vendas, recusas, avisos, falhas } = placar;
+        let Placar { ativos, ciclos, vendas, recusas, avisos, falhas, .. } = placar;
         assert_eq!(ativos.into_inner(), 1);
         let contas = [ciclos, vendas, recusas, avisos, falhas].map(AtomicU64::into_inner);
         assert_eq!(contas, [2, 1, 1, 1, 0]);

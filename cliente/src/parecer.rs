@@ -6,14 +6,91 @@ use std::time::Duration;
 
 use protocolo::terminal::contar;
 
-/// A conclusão da auditoria. `Display` dá as observações, a primeira contradição desenhada no tempo e,
-/// por último, a linha do veredito.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+use crate::resumo::formatar;
+
+/// A conclusão da auditoria: um veredito sobre o estoque (§7.2) e outro sobre o AVISO (§7.3), que é um
+/// extra (§9), e por isso não muda o primeiro. `Display` dá as observações, a primeira contradição
+/// desenhada no tempo e, por último, a linha de cada veredito, a do estoque no fim.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parecer {
     /// O que está errado, o primeiro a acontecer antes.
     pub violacoes: Vec<Violacao>,
     /// O que vale dizer e não é erro.
     pub observacoes: Vec<String>,
+    /// Houve por que julgar as vendas? Senão, por que não.
+    pub vendas: Result<(), String>,
+    /// Quantas conexões ouviram o AVISO, se houve por que julgá-lo. Senão, por que não.
+    pub ouviram: Result<usize, String>,
+}
+
+/// O veredito sobre o estoque (§7.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Estoque {
+    /// Nada que um servidor certo não faria.
+    Consistente,
+    /// Há uma contradição.
+    Inconsistente,
+    /// Nada se viu por que julgar.
+    SemVeredito,
+}
+
+impl Estoque {
+    /// O nome dele no JSON.
+    pub fn nome(self) -> &'static str {
+        match self {
+            Estoque::Consistente => "consistente",
+            Estoque::Inconsistente => "inconsistente",
+            Estoque::SemVeredito => "sem-veredito",
+        }
+    }
+}
+
+/// O veredito sobre o AVISO (§7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Aviso {
+    /// Chegou uma vez a cada um, na hora.
+    Certo,
+    /// Chegou com unidades por vender.
+    Adiantado,
+    /// Demorou a chegar.
+    Atrasado,
+    /// Chegou mais de uma vez à mesma conexão.
+    Repetido,
+    /// Chegou também a quem conectou depois do esgotamento.
+    AQuemChegouDepois,
+    /// Não chegou a quem devia.
+    Faltou,
+    /// Nada se viu por que julgar.
+    NaoJulgado,
+}
+
+impl Aviso {
+    /// Em palavras, para pessoas.
+    pub fn palavras(self) -> &'static str {
+        match self {
+            Aviso::Certo => "certo",
+            Aviso::Adiantado => "adiantado",
+            Aviso::Atrasado => "atrasado",
+            Aviso::Repetido => "repetido",
+            Aviso::AQuemChegouDepois => "também a quem chegou depois",
+            Aviso::Faltou => "faltou",
+            Aviso::NaoJulgado => "não julgado",
+        }
+    }
+
+    /// O nome dele no JSON.
+    pub fn nome(self) -> &'static str {
+        match self {
+            Aviso::AQuemChegouDepois => "a-quem-chegou-depois",
+            Aviso::NaoJulgado => "nao-julgado",
+            outro => outro.palavras(),
+        }
+    }
+
+    /// Há algo de errado com ele?
+    pub fn errado(self) -> bool {
+        !matches!(self, Aviso::Certo | Aviso::NaoJulgado)
+    }
 }
 
 /// Algo que nenhum servidor certo faria. `Display` é uma frase; [`Violacao::intercalacao`], o desenho.
@@ -57,8 +134,15 @@ pub enum Regra {
     },
     /// A mesma conexão recebeu dois AVISOs.
     AvisoRepetido,
+    /// O AVISO chegou com unidades por vender.
+    AvisoAdiantado,
+    /// O primeiro AVISO demorou a chegar.
+    AvisoAtrasado {
+        /// Quanto depois do esgotamento.
+        depois: Duration,
+    },
     /// Recebeu o AVISO quem só conectou depois do esgotamento.
-    AvisoAtrasado,
+    AvisoAQuemChegouDepois,
     /// Não recebeu o AVISO quem estava conectado no esgotamento.
     AvisoPerdido,
 }
@@ -74,14 +158,33 @@ impl Regra {
             Regra::UnidadeSumiu { .. } => "unidade-sumiu",
             Regra::RecusaIndevida { .. } => "recusa-indevida",
             Regra::AvisoRepetido => "aviso-repetido",
-            Regra::AvisoAtrasado => "aviso-atrasado",
+            Regra::AvisoAdiantado => "aviso-adiantado",
+            Regra::AvisoAtrasado { .. } => "aviso-atrasado",
+            Regra::AvisoAQuemChegouDepois => "aviso-a-quem-chegou-depois",
             Regra::AvisoPerdido => "aviso-perdido",
+        }
+    }
+
+    /// O que ela diz do AVISO; `None` se é sobre o estoque.
+    fn do_aviso(self) -> Option<Aviso> {
+        match self {
+            Regra::EstoqueNegativo
+            | Regra::VendaRepetida
+            | Regra::EstoqueSubiu
+            | Regra::AcimaDoInicial { .. }
+            | Regra::UnidadeSumiu { .. }
+            | Regra::RecusaIndevida { .. } => None,
+            Regra::AvisoRepetido => Some(Aviso::Repetido),
+            Regra::AvisoAdiantado => Some(Aviso::Adiantado),
+            Regra::AvisoAtrasado { .. } => Some(Aviso::Atrasado),
+            Regra::AvisoAQuemChegouDepois => Some(Aviso::AQuemChegouDepois),
+            Regra::AvisoPerdido => Some(Aviso::Faltou),
         }
     }
 
     /// É sobre o estoque (§7.2)? Senão, é sobre o AVISO (§7.3).
     pub fn do_estoque(self) -> bool {
-        !matches!(self, Regra::AvisoRepetido | Regra::AvisoAtrasado | Regra::AvisoPerdido)
+        self.do_aviso().is_none()
     }
 }
 
@@ -193,8 +296,19 @@ impl fmt::Display for Violacao {
             Regra::AvisoRepetido => {
                 write!(f, "AVISO repetido: {primeira}, e de novo, na mesma conexão: {outra}")
             }
-            Regra::AvisoAtrasado => {
-                write!(f, "AVISO atrasado: {primeira}, e só conectou depois que {outra}")
+            Regra::AvisoAdiantado => match resto.first() {
+                Some(outra) => write!(f, "AVISO antes da hora: {primeira}, e depois disso {outra}"),
+                None => write!(f, "AVISO antes da hora: {primeira}, e havia o que vender"),
+            },
+            Regra::AvisoAtrasado { depois } => {
+                let depois = formatar(depois);
+                write!(f, "AVISO atrasado, chegou {depois} depois: {primeira}, e {outra}")
+            }
+            Regra::AvisoAQuemChegouDepois => {
+                write!(
+                    f,
+                    "AVISO a quem chegou depois: {primeira}, e só conectou depois que {outra}"
+                )
             }
             Regra::AvisoPerdido => write!(f, "AVISO perdido: {primeira}, e {outra}"),
         }
@@ -255,20 +369,62 @@ fn barra(de: usize, ate: usize) -> String {
 }
 
 impl Parecer {
-    /// Nada de errado?
-    pub fn consistente(&self) -> bool {
-        self.violacoes.is_empty()
+    /// O que se conclui do estoque.
+    pub fn estoque(&self) -> Estoque {
+        match self.primeira(true) {
+            Some(_) => Estoque::Inconsistente,
+            None if self.vendas.is_err() => Estoque::SemVeredito,
+            None => Estoque::Consistente,
+        }
     }
 
-    /// O veredito em uma frase.
+    /// O que se conclui do AVISO: o primeiro erro que se viu, ou que não se viu nenhum.
+    pub fn aviso(&self) -> Aviso {
+        match self.primeira(false).and_then(|violacao| violacao.regra.do_aviso()) {
+            Some(erro) => erro,
+            None if self.ouviram.is_err() => Aviso::NaoJulgado,
+            None => Aviso::Certo,
+        }
+    }
+
+    /// A primeira contradição: do estoque ou do AVISO.
+    pub fn primeira(&self, do_estoque: bool) -> Option<&Violacao> {
+        self.violacoes.iter().find(|violacao| violacao.regra.do_estoque() == do_estoque)
+    }
+
+    /// A contradição mais grave: do estoque, ou, se não há, do AVISO.
+    pub fn mais_grave(&self) -> Option<&Violacao> {
+        self.primeira(true).or_else(|| self.primeira(false))
+    }
+
+    /// O veredito sobre o estoque, em uma frase.
     pub fn veredito(&self) -> String {
-        match self.violacoes.as_slice() {
-            [] => "CONSISTENTE".into(),
-            [unica] => format!("INCONSISTENTE: {unica}"),
-            [primeira, resto @ ..] => {
-                let mais = contar(resto.len(), "contradição", "contradições");
-                format!("INCONSISTENTE: {primeira} (e mais {mais})")
+        match (self.primeira(true), &self.vendas) {
+            (Some(primeira), _) => format!("INCONSISTENTE: {}", self.com_as_outras(primeira)),
+            (None, Err(porque)) => format!("SEM VEREDITO sobre as vendas: {porque}"),
+            (None, Ok(())) => "CONSISTENTE".into(),
+        }
+    }
+
+    /// O veredito sobre o AVISO, em uma frase.
+    pub fn veredito_do_aviso(&self) -> String {
+        let aviso = self.aviso().palavras();
+        match (self.primeira(false), &self.ouviram) {
+            (Some(primeira), _) => format!("{aviso}: {}", self.com_as_outras(primeira)),
+            (None, Err(porque)) => format!("{aviso}: {porque}"),
+            (None, Ok(ouviram)) => {
+                let conexoes = contar(*ouviram, "conexão o ouviu", "conexões o ouviram");
+                format!("{aviso} ({conexoes})")
             }
+        }
+    }
+
+    fn com_as_outras(&self, primeira: &Violacao) -> String {
+        let do_estoque = primeira.regra.do_estoque();
+        let outras = self.violacoes.iter().filter(|v| v.regra.do_estoque() == do_estoque).count();
+        match outras {
+            ..=1 => primeira.to_string(),
+            n => format!("{primeira} (e mais {})", contar(n - 1, "contradição", "contradições")),
         }
     }
 }
@@ -278,12 +434,13 @@ impl fmt::Display for Parecer {
         for observacao in &self.observacoes {
             writeln!(f, "Observação: {observacao}")?;
         }
-        if let Some(primeira) = self.violacoes.first() {
+        if let Some(primeira) = self.mais_grave() {
             if !self.observacoes.is_empty() {
                 writeln!(f)?;
             }
             write!(f, "A primeira contradição, no tempo:\n{}\n", primeira.intercalacao())?;
         }
+        writeln!(f, "Veredito do AVISO: {}", self.veredito_do_aviso())?;
         writeln!(f, "Veredito: {}", self.veredito())
     }
 }
@@ -324,7 +481,7 @@ mod testes {
         // Ninguém pediu o AVISO: o começo dele não se desenha.
         let provas = [leitura(2, 0, 123, Que::Aviso, 0), leitura(1, 100, 123, Que::Recusa, 0)];
         assert_eq!(
-            violacao(Regra::AvisoAtrasado, &provas).intercalacao(),
+            violacao(Regra::AvisoAQuemChegouDepois, &provas).intercalacao(),
             "  usuário 1     COMPRAR   ouviu que esgotou      ├──────────────────┤ 0,100000 s a 0,123000 s\n  \
              usuário 2               recebeu o AVISO                           │ 0,123000 s a 0,123000 s\n"
         );
@@ -367,7 +524,17 @@ mod testes {
                 "recusa com o que vender: ",
             ),
             (Regra::AvisoRepetido, "aviso-repetido", "AVISO repetido: "),
-            (Regra::AvisoAtrasado, "aviso-atrasado", "AVISO atrasado: "),
+            (Regra::AvisoAdiantado, "aviso-adiantado", "AVISO antes da hora: "),
+            (
+                Regra::AvisoAtrasado { depois: ms(1500) },
+                "aviso-atrasado",
+                "AVISO atrasado, chegou 1,50 s depois: ",
+            ),
+            (
+                Regra::AvisoAQuemChegouDepois,
+                "aviso-a-quem-chegou-depois",
+                "AVISO a quem chegou depois: ",
+            ),
             (Regra::AvisoPerdido, "aviso-perdido", "AVISO perdido: "),
         ];
         for (regra, nome, comeco) in ditas {

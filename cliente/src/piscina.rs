@@ -5,6 +5,8 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::limites::ha_memoria;
+
 /// A pilha de cada thread. Medido: a sessão mais funda toca 12 KiB dela, otimizada, e 56 KiB sem otimizar; o
 /// rastro de um pânico, outros 28 KiB. Cabem três do pior caso. Só o que se toca ocupa memória, mas os
 /// endereços de cinco mil pilhas de 2 MiB, o padrão da std, seriam 10 GiB.
@@ -32,6 +34,9 @@ pub fn executar<T: Send>(
     thread::scope(|escopo| {
         let mut trabalhadores = Vec::new();
         for _ in 0..threads.min(tarefas) {
+            if !ha_memoria() {
+                break;
+            }
             let tarefa = tarefa.clone();
             let trabalhar = || std::iter::from_fn(pegar).map(tarefa).collect::<Vec<T>>();
             match thread::Builder::new().stack_size(PILHA).spawn_scoped(escopo, trabalhar) {
@@ -39,6 +44,9 @@ pub fn executar<T: Send>(
                 Err(erro) if trabalhadores.is_empty() => return Err(erro),
                 Err(_) => break,
             }
+        }
+        if trabalhadores.is_empty() && tarefas > 0 {
+            return Err(io::ErrorKind::OutOfMemory.into());
         }
         drop(tarefa);
         enquanto(trabalhadores.len());

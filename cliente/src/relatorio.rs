@@ -9,12 +9,13 @@
 //!
 //! | chave | o que é |
 //! |---|---|
-//! | `formato` | a versão deste formato: 1 |
+//! | `formato` | a versão deste formato: 2 |
 //! | `comando` | o comando que repete as mesmas decisões |
 //! | `parametros` | `servidor`, `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente` |
-//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`) |
-//! | `consistente` | o veredito |
-//! | `contradicoes` | quantas são |
+//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `duracao_s` não conta a `espera_do_aviso_s` |
+//! | `vereditos` | `estoque` e `aviso`, cada um com `veredito` e `texto`. O do estoque é `consistente`, `inconsistente` ou `sem-veredito`; o do AVISO, `certo`, `adiantado`, `atrasado`, `repetido`, `a-quem-chegou-depois`, `faltou` ou `nao-julgado` |
+//! | `consistente` | o estoque: `true`, `false`, ou `null` se nada se viu por que julgá-lo (no formato 1, também o AVISO) |
+//! | `contradicoes` | quantas são, do estoque e do AVISO |
 //! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::parecer::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
 //! | `observacoes` | textos |
 //! | `exigencias` | `texto`, `medido` e `cumprida` de cada `--exigir` |
@@ -22,17 +23,17 @@
 //! | `avisos_s` | quando chegou cada AVISO, em ordem |
 //! | `vazao` | `largura_s` de cada fatia de tempo, e as `respostas` em cada uma |
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use askama::Template;
-use protocolo::terminal::contar;
+use protocolo::terminal::{contar, hora_do_relogio};
 use serde_json::{Value, json};
 
 use crate::exigencia::Conferida;
 use crate::graficos::{Dados, Tela, Venda};
 use crate::historia::Simulacao;
 use crate::opcoes::Opcoes;
-use crate::parecer::{Leitura, Parecer, Que, Violacao};
+use crate::parecer::{Aviso, Estoque, Leitura, Parecer, Que, Violacao};
 use crate::resumo::{NOMES_DOS_PERCENTIS, Percentis, Resumo, avisos, formatar};
 
 /// Quantas contradições vão no JSON, e quantas na página.
@@ -72,11 +73,19 @@ impl Relatorio<'_> {
         let exigencia = |conferida: &Conferida| json!({ "texto": conferida.texto, "medido": conferida.medido, "cumprida": conferida.cumprida });
         let vazao = &simulacao.medidas.vazao;
         json!({
-            "formato": 1,
+            "formato": 2,
             "comando": self.comando,
             "parametros": self.parametros_em_json(),
             "resumo": resumo_em_json(self.resumo),
-            "consistente": parecer.consistente(),
+            "vereditos": {
+                "estoque": { "veredito": parecer.estoque().nome(), "texto": parecer.veredito() },
+                "aviso": { "veredito": parecer.aviso().nome(), "texto": parecer.veredito_do_aviso() },
+            },
+            "consistente": match parecer.estoque() {
+                Estoque::Consistente => Some(true),
+                Estoque::Inconsistente => Some(false),
+                Estoque::SemVeredito => None,
+            },
             "contradicoes": parecer.violacoes.len(),
             "violacoes": parecer.violacoes.iter().take(VIOLACOES_NO_JSON).map(violacao_em_json).collect::<Vec<_>>(),
             "observacoes": parecer.observacoes,
@@ -99,7 +108,7 @@ impl Relatorio<'_> {
             "acelerar": self.opcoes.acelerar,
             "rampa_s": self.opcoes.rampa.as_secs_f64(),
             "reconectar": self.opcoes.reconectar,
-            "fim_de_linha": self.opcoes.fim_de_linha.nome(),
+            "fim_de_linha": self.simulacao.fim_de_linha.nome(),
             "estoque": self.opcoes.estoque,
             "semente": self.resumo.semente,
         })
@@ -119,8 +128,17 @@ impl Relatorio<'_> {
             usuarios: contar(resumo.usuarios, "usuário", "usuários"),
             quando: data_e_hora(),
             comando: self.comando,
-            consistente: parecer.consistente(),
+            selo: match parecer.estoque() {
+                Estoque::Consistente => ("bom", "CONSISTENTE"),
+                Estoque::Inconsistente => ("ruim", "INCONSISTENTE"),
+                Estoque::SemVeredito => ("ruim", "SEM VEREDITO"),
+            },
+            aviso: (
+                if parecer.aviso().errado() { "ruim" } else { "bom" },
+                parecer.aviso().palavras(),
+            ),
             frase: self.frase(),
+            frase_do_aviso: parecer.veredito_do_aviso(),
             resumo,
             parecer,
             descumpriu: self.exigencias.iter().any(|exigencia| !exigencia.cumprida),
@@ -143,8 +161,11 @@ impl Relatorio<'_> {
     }
 
     fn frase(&self) -> String {
-        if let Some(primeira) = self.parecer.violacoes.first() {
+        if let Some(primeira) = self.parecer.primeira(true) {
             return format!("O servidor se contradisse. A primeira vez: {primeira}.");
+        }
+        if let Err(porque) = &self.parecer.vendas {
+            return format!("Das vendas nada se pode dizer: {porque}.");
         }
         let Resumo { vendas, recusas, consultas, .. } = *self.resumo;
         format!(
@@ -158,23 +179,39 @@ impl Relatorio<'_> {
     /// O que o veredito diz, e o que não pode dizer.
     fn afirmacoes(&self) -> Vec<&'static str> {
         let sozinha = self.opcoes.estoque.is_some();
-        if !self.parecer.consistente() {
-            return vec![
+        let mut afirmacoes = Vec::new();
+        if !self.parecer.violacoes.is_empty() {
+            afirmacoes.push(
                 "Cada contradição acima é certa: nenhum servidor correto responde assim, seja qual for a \
                  demora da rede.",
-            ];
+            );
         }
-        let mut afirmacoes = vec![
+        match self.parecer.aviso() {
+            Aviso::Certo => afirmacoes.push(
+                "Quem estava conectado no esgotamento ouviu o AVISO uma vez, e ninguém o ouviu antes da \
+                 hora.",
+            ),
+            Aviso::NaoJulgado => afirmacoes.push("Do AVISO não se afirma nada: não houve como julgá-lo."),
+            _ => afirmacoes.push(
+                "O AVISO é um extra (§9): o que há de errado com ele não diz que o estoque está errado.",
+            ),
+        }
+        match self.parecer.estoque() {
+            Estoque::Consistente => {}
+            Estoque::Inconsistente => return afirmacoes,
+            Estoque::SemVeredito => {
+                afirmacoes.push(
+                    "Não é um \"está certo\": sem nenhuma venda e nenhuma recusa que se entendam, do estoque \
+                     não se afirma nada.",
+                );
+                return afirmacoes;
+            }
+        }
+        afirmacoes.extend([
             "Nenhuma unidade foi vendida duas vezes e o estoque nunca ficou negativo.",
             "Há uma ordem única de vendas, consultas e recusas que explica tudo o que os usuários ouviram, \
              cada operação entre o envio e a resposta dela.",
-        ];
-        if self.dados.esgotamento.is_some() {
-            afirmacoes.push(
-                "Quem estava conectado no esgotamento ouviu o AVISO uma vez, e ninguém o ouviu antes da \
-                 hora.",
-            );
-        }
+        ]);
         afirmacoes.push(if sozinha {
             "Só esta multidão comprou (--estoque): toda unidade que saiu teve comprador, e toda recusa era \
              devida."
@@ -200,7 +237,7 @@ impl Relatorio<'_> {
                 "conexões",
                 if self.opcoes.reconectar { "uma por ciclo" } else { "uma por usuário" }.into(),
             ),
-            ("fim de linha", self.opcoes.fim_de_linha.nome().into()),
+            ("fim de linha", self.simulacao.fim_de_linha.nome().into()),
             ("threads", self.opcoes.threads.unwrap_or(self.opcoes.usuarios).to_string()),
             ("semente", self.resumo.semente.to_string()),
         ];
@@ -284,7 +321,7 @@ const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
 
 /// A data e a hora, em UTC.
 pub fn data_e_hora() -> String {
-    let agora = humantime::format_rfc3339_seconds(SystemTime::now()).to_string();
+    let agora = humantime::format_rfc3339_seconds(hora_do_relogio()).to_string();
     agora.replace('T', " ").replace('Z', " UTC")
 }
 
@@ -303,6 +340,8 @@ fn resumo_em_json(resumo: &Resumo) -> Value {
             })
         })
     };
+    let Resumo { consultar_sem, comprar_sem, .. } = resumo;
+    let primeira = resumo.primeira_de_outro_modo();
     json!({
         "usuarios": resumo.usuarios,
         "pico": resumo.pico,
@@ -311,9 +350,19 @@ fn resumo_em_json(resumo: &Resumo) -> Value {
         "consultas": resumo.consultas,
         "vendas": resumo.vendas,
         "recusas": resumo.recusas,
+        "de_outro_modo": {
+            "consultar": consultar_sem.de_outro_modo,
+            "comprar": comprar_sem.de_outro_modo,
+            "primeira": primeira.map(|(_, texto)| texto),
+        },
+        "sem_resposta": {
+            "consultar": consultar_sem.sem_resposta,
+            "comprar": comprar_sem.sem_resposta,
+        },
         "avisos": resumo.avisos,
         "espalhamento_s": resumo.espalhamento.map(|tempo| tempo.as_secs_f64()),
         "duracao_s": resumo.duracao.as_secs_f64(),
+        "espera_do_aviso_s": resumo.espera_do_aviso.as_secs_f64(),
         "vazao": resumo.vazao,
         "interrompida": resumo.interrompida,
         "falhas": resumo.falhas,
@@ -353,12 +402,18 @@ fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
         resumo.ciclos.to_string()
     };
     let p99 = |percentis: &Option<Percentis>| percentis.map_or("-".into(), |p| formatar(p.p99));
+    let [consultar, comprar] = [&resumo.consultar_sem, &resumo.comprar_sem];
     vec![
         ("usuários ao mesmo tempo", resumo.pico.to_string()),
         ("ciclos", ciclos),
         ("vendas", resumo.vendas.to_string()),
         ("recusas", resumo.recusas.to_string()),
         ("consultas", resumo.consultas.to_string()),
+        (
+            "respondidos de outro modo",
+            (consultar.de_outro_modo + comprar.de_outro_modo).to_string(),
+        ),
+        ("sem resposta", (consultar.sem_resposta + comprar.sem_resposta).to_string()),
         ("AVISOs", resumo.avisos.to_string()),
         ("falhas", resumo.falhas.values().sum::<u64>().to_string()),
         ("p99 de CONSULTAR", p99(&resumo.consultar)),
@@ -385,8 +440,12 @@ struct Pagina<'a> {
     usuarios: String,
     quando: String,
     comando: &'a str,
-    consistente: bool,
+    /// A cor e as palavras do veredito sobre o estoque.
+    selo: (&'a str, &'a str),
+    /// O mesmo, do AVISO.
+    aviso: (&'a str, &'a str),
     frase: String,
+    frase_do_aviso: String,
     resumo: &'a Resumo,
     parecer: &'a Parecer,
     exigencias: &'a [Conferida],

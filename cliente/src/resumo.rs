@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::historia::{Historia, Presenca, Simulacao};
-use crate::medidas::Latencias;
+use crate::medidas::{Latencias, Sem};
 
 /// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -28,9 +28,15 @@ pub struct Resumo {
     pub avisos: u64,
     /// Do primeiro AVISO ao último, se houve mais de um.
     pub espalhamento: Option<Duration>,
-    /// Do começo ao fim.
+    /// Os CONSULTAR respondidos de outro modo, ou sem resposta.
+    pub consultar_sem: Sem,
+    /// Os COMPRAR respondidos de outro modo, ou sem resposta.
+    pub comprar_sem: Sem,
+    /// Do começo ao fim, menos a espera pelo AVISO.
     pub duracao: Duration,
-    /// Respostas por segundo, em média.
+    /// Quanto a multidão ficou só à espera do AVISO, quando já tinha feito tudo.
+    pub espera_do_aviso: Duration,
+    /// Respostas por segundo, em média, das que se entendem.
     pub vazao: f64,
     /// A semente dos sorteios.
     pub semente: u64,
@@ -38,9 +44,9 @@ pub struct Resumo {
     pub interrompida: bool,
     /// Quantas vezes aconteceu cada falha.
     pub falhas: BTreeMap<String, u64>,
-    /// As latências de CONSULTAR, se alguém teve resposta.
+    /// As latências de CONSULTAR, se alguém teve resposta que se entenda.
     pub consultar: Option<Percentis>,
-    /// As latências de COMPRAR, se alguém teve resposta.
+    /// As latências de COMPRAR, se alguém teve resposta que se entenda.
     pub comprar: Option<Percentis>,
 }
 
@@ -81,7 +87,8 @@ impl Percentis {
 
 /// Resume uma simulação.
 pub fn resumir(simulacao: &Simulacao) -> Resumo {
-    let Simulacao { historias, medidas, duracao, .. } = simulacao;
+    let Simulacao { historias, medidas, espera, .. } = simulacao;
+    let duracao = simulacao.duracao.saturating_sub(*espera);
     let avisos = avisos(historias);
     let espalhamento = match (avisos.first(), avisos.last()) {
         (Some(primeiro), Some(ultimo)) if avisos.len() > 1 => Some(*ultimo - *primeiro),
@@ -98,7 +105,10 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
         recusas: medidas.recusas,
         avisos: avisos.len() as u64,
         espalhamento,
-        duracao: *duracao,
+        consultar_sem: medidas.consultar_sem.clone(),
+        comprar_sem: medidas.comprar_sem.clone(),
+        duracao,
+        espera_do_aviso: *espera,
         vazao: respostas as f64 / duracao.as_secs_f64().max(f64::EPSILON),
         semente: simulacao.semente,
         interrompida: simulacao.interrompida,
@@ -154,12 +164,22 @@ impl fmt::Display for Resumo {
         linha("consultas", self.consultas.to_string())?;
         linha("vendas", self.vendas.to_string())?;
         linha("recusas", self.recusas.to_string())?;
+        let [consultar, comprar] = [&self.consultar_sem, &self.comprar_sem];
+        let citada = self.primeira_de_outro_modo();
+        let citada = citada.map(|(_, texto)| format!("; a primeira: {}", citar(texto)));
+        let de_outro_modo = por_comando(consultar.de_outro_modo, comprar.de_outro_modo);
+        linha("de outro modo", de_outro_modo + &citada.unwrap_or_default())?;
+        linha("sem resposta", por_comando(consultar.sem_resposta, comprar.sem_resposta))?;
         let espalhamento = self
             .espalhamento
             .map(|tempo| format!(" ({} do primeiro ao último)", formatar(tempo)))
             .unwrap_or_default();
         linha("AVISOs", format!("{}{espalhamento}", self.avisos))?;
-        linha("duração", formatar(self.duracao))?;
+        let espera = match self.espera_do_aviso {
+            curta if curta < ESPERA_QUE_SE_DIZ => String::new(),
+            espera => format!(" (e mais {} à espera do AVISO)", formatar(espera)),
+        };
+        linha("duração", format!("{}{espera}", formatar(self.duracao)))?;
         linha("semente", self.semente.to_string())?;
         linha("falhas", self.falhas.values().sum::<u64>().to_string())?;
         for (falha, vezes) in &self.falhas {
@@ -176,6 +196,25 @@ impl fmt::Display for Resumo {
             writeln!(f)?;
         }
         Ok(())
+    }
+}
+
+/// A espera pelo AVISO que não se nota não se diz.
+const ESPERA_QUE_SE_DIZ: Duration = Duration::from_millis(100);
+
+/// Quantos pedidos, e de qual comando: `3 (CONSULTAR 1, COMPRAR 2)`.
+fn por_comando(consultar: u64, comprar: u64) -> String {
+    match consultar + comprar {
+        0 => "0".into(),
+        todos => format!("{todos} (CONSULTAR {consultar}, COMPRAR {comprar})"),
+    }
+}
+
+impl Resumo {
+    /// A primeira resposta que não se entendeu, e quando chegou.
+    pub fn primeira_de_outro_modo(&self) -> Option<&(Duration, String)> {
+        let sem = [&self.consultar_sem, &self.comprar_sem];
+        sem.into_iter().filter_map(|sem| sem.primeira.as_ref()).min_by_key(|(quando, _)| *quando)
     }
 }
 
@@ -196,6 +235,16 @@ pub fn formatar(duracao: Duration) -> String {
         _ => 2,
     };
     format!("{valor:.casas$} {unidade}").replace('.', ",")
+}
+
+/// O texto de um desconhecido entre aspas, cortado: o começo basta para reconhecê-lo. Já deve ser só o
+/// visível.
+pub fn citar(texto: &str) -> String {
+    const LETRAS: usize = 60;
+    match texto.char_indices().nth(LETRAS) {
+        Some((corte, _)) => format!("'{}...'", &texto[..corte]),
+        None => format!("'{texto}'"),
+    }
 }
 
 #[cfg(test)]

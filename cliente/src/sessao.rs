@@ -4,10 +4,12 @@
 //! conexão é uma leitura com prazo, nunca um sono cego. O que fazer é o usuário quem diz; aqui não se
 //! decide nada.
 
+mod sondagem;
+
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::mpsc::Sender;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocolo::terminal::explicar;
@@ -41,8 +43,9 @@ pub struct Cena {
     pub enderecos: Vec<SocketAddr>,
     /// Até quando, desde o início, um servidor que recusa conexões pode só estar abrindo.
     pub espera: Duration,
-    /// O que vai depois de cada comando.
-    pub fim_de_linha: FimDeLinha,
+    /// O que vai depois de cada comando, e quando se soube. Se não se pediu nenhum, a primeira sessão o
+    /// descobre, e as outras esperam por ela.
+    pub fim_de_linha: OnceLock<(FimDeLinha, Duration)>,
     /// Se o painel mostra cada troca de mensagens e cada falha.
     pub detalhado: bool,
     /// As contas que o painel mostra.
@@ -64,13 +67,36 @@ impl Cena {
 pub enum Recado {
     /// O servidor ainda não aceita conexões; continua-se tentando.
     Esperando,
+    /// O servidor não entende comandos que terminam em LF: a multidão os termina assim.
+    FimDeLinha(FimDeLinha),
     /// Uma notícia do usuário deste número, das que se mostram uma a uma.
     Usuario(usize, Duration, Noticia),
 }
 
-/// Vive a sessão de um usuário, do começo ao fim, e devolve a sua história.
-pub fn viver(numero: usize, usuario: Usuario, cena: &Cena, recados: Sender<Recado>) -> Historia {
-    Sessao { numero, usuario, cena, recados, conexao: None, atrasadas: 0 }.viver()
+/// Vive a sessão de um usuário, do começo ao fim, e devolve a sua história. `chegar` dá o usuário, que
+/// chega depois do instante que se lhe diz: o que a multidão gastou até saber como falar com o servidor.
+pub fn viver(
+    numero: usize,
+    chegar: impl Fn(Duration) -> Usuario,
+    cena: &Cena,
+    recados: Sender<Recado>,
+) -> Historia {
+    let nova = |usuario, fim_de_linha| {
+        let recados = recados.clone();
+        Sessao { numero, usuario, cena, recados, fim_de_linha, conexao: None, atrasadas: 0 }
+    };
+    let mut ja_conversa = None;
+    let descobrir = || {
+        // Quem descobre não espera a sua vez de chegar: os outros é que esperam por ele.
+        let (achado, sessao) = sondagem::descobrir(|fim| nova(chegar(Duration::ZERO), fim));
+        if achado != FimDeLinha::Lf {
+            let _ = recados.send(Recado::FimDeLinha(achado));
+        }
+        ja_conversa = Some(sessao);
+        (achado, cena.agora())
+    };
+    let (fim_de_linha, desde) = *cena.fim_de_linha.get_or_init(descobrir);
+    ja_conversa.unwrap_or_else(|| nova(chegar(desde), fim_de_linha)).viver()
 }
 
 struct Sessao<'a> {
@@ -78,6 +104,7 @@ struct Sessao<'a> {
     usuario: Usuario,
     cena: &'a Cena,
     recados: Sender<Recado>,
+    fim_de_linha: FimDeLinha,
     conexao: Option<(Arc<TcpStream>, Ouvido)>,
     /// Leituras seguidas que ainda trouxeram algo com o prazo já vencido.
     atrasadas: u32,
@@ -88,6 +115,9 @@ impl Sessao<'_> {
         loop {
             if self.cena.parada.pedida() {
                 self.usuario.interromper(self.cena.agora());
+            }
+            if let Some(quando) = self.cena.placar.esgotou() {
+                self.usuario.soube_que_esgotou(quando);
             }
             match self.usuario.avancar(self.cena.agora()) {
                 Passo::Ausentar(ate) => {
@@ -100,6 +130,9 @@ impl Sessao<'_> {
                 Passo::Terminar => break,
             }
             self.contar_as_novas();
+            if let Some(quando) = self.usuario.viu_esgotar() {
+                self.cena.placar.viu_esgotar(quando);
+            }
             if let Some(lote) = self.usuario.entregar(LOTE) {
                 let arquivo = self.cena.arquivo.lock();
                 arquivo.unwrap_or_else(PoisonError::into_inner).receber(self.numero, lote);
@@ -107,7 +140,7 @@ impl Sessao<'_> {
         }
         self.conexao = None;
         self.contar_as_novas();
-        self.usuario.contar()
+        self.usuario.contar(self.cena.agora())
     }
 
     fn contar_as_novas(&mut self) {
@@ -171,7 +204,7 @@ impl Sessao<'_> {
     fn enviar(&mut self, comando: &Comando) {
         let Some((socket, _)) = &self.conexao else { return };
         let mut bytes = comando.nome().to_vec();
-        bytes.extend_from_slice(self.cena.fim_de_linha.bytes());
+        bytes.extend_from_slice(self.fim_de_linha.bytes());
         self.usuario.vai_enviar(self.cena.agora());
         if let Err(erro) = (&**socket).write_all(&bytes) {
             self.caiu(&erro);
@@ -280,7 +313,7 @@ mod testes {
                 inicio: Instant::now(),
                 enderecos,
                 espera: Duration::ZERO,
-                fim_de_linha: FimDeLinha::Lf,
+                fim_de_linha: OnceLock::from((FimDeLinha::Lf, Duration::ZERO)),
                 detalhado: false,
                 placar: Placar::default(),
                 parada: Arc::default(),
@@ -294,7 +327,7 @@ mod testes {
                 escuta: fixa(Duration::ZERO),
                 acelerar: 1.0,
             };
-            let usuario = Usuario::novo(1, Roteiro::novo(regras, 1), Duration::ZERO, false);
+            let usuario = |chegada| Usuario::novo(1, Roteiro::novo(regras, 1), chegada, false);
             let historia = viver(1, usuario, &cena, mpsc::channel().0);
             let [(_, falha)] = &historia.falhas[..] else { panic!("{historia:?}") };
             assert_eq!(*falha, Falha::SemConexao("conexão recusada".into()));

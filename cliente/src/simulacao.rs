@@ -3,15 +3,15 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::ToSocketAddrs;
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use protocolo::terminal::{contar, dizer, explicar};
 
 use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
-use crate::historia::Simulacao;
+use crate::historia::{Historia, Simulacao};
 use crate::limites::{self, Limite};
-use crate::opcoes::Opcoes;
+use crate::opcoes::{FimDeLinha, Opcoes};
 use crate::painel::{Painel, Placar};
 use crate::parada::Parada;
 use crate::piscina;
@@ -41,10 +41,11 @@ pub fn simular(
         let cena = &cena;
         move |indice: usize| {
             let numero = indice + 1;
-            let chegada = chegada(indice, opcoes);
-            let usuario =
-                Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar);
-            sessao::viver(numero, usuario, cena, recados.clone())
+            let chegar = |depois| {
+                let chegada = chegada(indice, opcoes).saturating_add(depois);
+                Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar)
+            };
+            sessao::viver(numero, chegar, cena, recados.clone())
         }
     };
     let pedidas = opcoes.threads.unwrap_or(opcoes.usuarios).min(opcoes.usuarios);
@@ -53,17 +54,19 @@ pub fn simular(
         return Err(format!("não cabe nem um usuário: {}", limite.remedio()));
     }
     let acompanhar = |threads| {
-        let limite = if threads < cabem { Some(Limite::Threads) } else { limite };
+        let limite = if threads < cabem { Some(limites::das_threads()) } else { limite };
         anunciar(opcoes, semente, threads);
         if let Some(aviso) = faltaram(opcoes.usuarios, pedidas, threads, limite) {
             dizer(format_args!("cliente: {aviso}"));
         }
         Painel::novo(opcoes, ciclos_previstos, &cena.placar).acompanhar(&novidades);
     };
-    let mut historias =
-        piscina::executar(cabem, opcoes.usuarios, viver, acompanhar).map_err(|_| sem_threads())?;
+    let mut historias = piscina::executar(cabem, opcoes.usuarios, viver, acompanhar)
+        .map_err(|_| sem_threads(limites::das_threads()))?;
     historias.sort_unstable_by_key(|historia| historia.usuario);
     let duracao = cena.inicio.elapsed();
+    let espera = espera_do_aviso(&historias);
+    let fim_de_linha = cena.fim_de_linha.get().map_or(FimDeLinha::Lf, |(fim, _)| *fim);
     let arquivo = cena.arquivo.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Conteudo { historias, medidas, perdidas, csv } = arquivo.concluir(historias);
     Ok(Simulacao {
@@ -74,7 +77,9 @@ pub fn simular(
         semente,
         usuarios: opcoes.usuarios,
         ciclos_previstos,
+        fim_de_linha,
         duracao,
+        espera,
         interrompida: cena.parada.pedida(),
     })
 }
@@ -90,17 +95,27 @@ fn cena(
     // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let parada = Parada::ao_sinal(|| ()).map_err(|erro| sem_ctrl_c(&erro))?;
+    let fim_de_linha = opcoes.fim_de_linha.map(|pedido| (pedido, Duration::ZERO));
     let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
     Ok(Cena {
         inicio: Instant::now(),
         enderecos: enderecos.collect(),
         espera: opcoes.espera,
-        fim_de_linha: opcoes.fim_de_linha,
+        fim_de_linha: fim_de_linha.map_or_else(OnceLock::new, OnceLock::from),
         detalhado: opcoes.detalhado,
         placar: Placar::default(),
         parada,
         arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
     })
+}
+
+/// Quanto a simulação durou a mais porque alguém ficou à espera do AVISO: sem isso, cada um teria terminado
+/// antes o tanto que esperou.
+fn espera_do_aviso(historias: &[Historia]) -> Duration {
+    let ultimo = |fim: fn(&Historia) -> Duration| historias.iter().map(fim).max();
+    let com = ultimo(|historia| historia.terminou);
+    let sem = ultimo(|historia| historia.terminou.saturating_sub(historia.espera));
+    com.zip(sem).map(|(com, sem)| com.saturating_sub(sem)).unwrap_or_default()
 }
 
 fn regras(opcoes: &Opcoes, semente: u64) -> Regras {
@@ -144,15 +159,15 @@ fn faltaram(
     }
 }
 
-fn sem_threads() -> String {
-    format!("o sistema não deu nenhuma thread: {}", Limite::Threads.remedio())
+fn sem_threads(limite: Limite) -> String {
+    format!("o sistema não deu nenhuma thread: {}", limite.remedio())
 }
 
 /// Quem ouve o Ctrl-C é uma thread, a primeira que o programa pede: quando não há nenhuma, é aqui que se
 /// descobre, e o sistema o diz como "tente de novo" (EAGAIN).
 fn sem_ctrl_c(erro: &io::Error) -> String {
     match erro.kind() {
-        ErrorKind::WouldBlock => sem_threads(),
+        ErrorKind::WouldBlock => sem_threads(limites::das_threads()),
         _ => format!("não posso capturar o Ctrl-C: {}", explicar(erro)),
     }
 }

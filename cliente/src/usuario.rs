@@ -7,8 +7,14 @@
 //! ```text
 //!   Fora ──► Conectando ──► Pronto(CONSULTAR) ──► Esperando ──► Decidindo ──► Pronto(COMPRAR)
 //!    ▲                          ▲                                                  │
-//!    │ queda, --reconectar      └────────────── Escutando ◄───── Esperando ◄───────┘
+//!    │ queda                    └────────────── Escutando ◄───── Esperando ◄───────┘
+//!    └──────── Saindo ◄── último ciclo, --reconectar ─┘
 //! ```
+//!
+//! Quem sai de uma conexão em que o estoque se esgotou, e ainda não ouviu o AVISO, fica por
+//! [`ESPERA_DO_AVISO`] a contar do esgotamento: se fosse embora, ninguém saberia se ele veio. Que
+//! esgotou, pode ter sido outro usuário quem viu ([`Usuario::soube_que_esgotou`]). Todos os que ficam
+//! saem no mesmo instante, e por isso não adianta perguntar se já há quem fique.
 //!
 //! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
 //! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa.
@@ -17,6 +23,7 @@ use std::time::Duration;
 
 use protocolo::{Comando, Mensagem};
 
+use crate::auditoria::ESPERA_DO_AVISO;
 use crate::historia::{Desfecho, Falha, Historia, Operacao, Presenca};
 use crate::roteiro::{Ciclo, Roteiro};
 
@@ -77,6 +84,7 @@ enum Fase {
     Esperando { prazo: Duration },
     Decidindo { ate: Duration },
     Escutando { ate: Duration },
+    Saindo { desde: Duration },
     Fim,
 }
 
@@ -89,6 +97,10 @@ pub struct Usuario {
     conexoes: u32,
     reconectar: bool,
     fase: Fase,
+    /// Quando alguém viu o estoque vazio pela primeira vez.
+    esgotou: Option<Duration>,
+    /// Já leu o estoque, ainda que em uma resposta fora de hora.
+    entendeu: bool,
     historia: Historia,
     noticias: Vec<Noticia>,
 }
@@ -105,6 +117,8 @@ impl Usuario {
             conexoes: 0,
             reconectar,
             fase: Fase::Fora { ate: chegada },
+            esgotou: None,
+            entendeu: false,
             historia: Historia { usuario: numero, ..Historia::default() },
             noticias: Vec::new(),
         }
@@ -124,6 +138,13 @@ impl Usuario {
             Fase::Esperando { prazo: ate } | Fase::Decidindo { ate } | Fase::Escutando { ate } => {
                 Passo::Ouvir(ate)
             }
+            Fase::Saindo { .. } => match self.fica_ate() {
+                Some(ate) => Passo::Ouvir(ate),
+                None => {
+                    self.ir_embora(agora);
+                    self.avancar(agora)
+                }
+            },
             Fase::Fim => Passo::Terminar,
         }
     }
@@ -162,6 +183,9 @@ impl Usuario {
             Fase::Esperando { prazo } if agora >= prazo => self.caiu(agora, Falha::SemResposta),
             Fase::Decidindo { ate } if agora >= ate => self.fase = Fase::Pronto { compra: true },
             Fase::Escutando { ate } if agora >= ate => self.terminar_ciclo(agora),
+            Fase::Saindo { .. } if self.fica_ate().is_none_or(|ate| agora >= ate) => {
+                self.ir_embora(agora);
+            }
             _ => {}
         }
     }
@@ -183,10 +207,25 @@ impl Usuario {
             }
             (Mensagem::Lotado, _) => self.caiu(agora, Falha::Lotado),
             (resposta, Fase::Esperando { .. }) => self.respondido(agora, resposta),
-            _ => {
-                self.desencontrou(agora);
-                self.falhou(agora, Falha::ForaDeHora);
-            }
+            (outra, _) => self.nao_pedida(agora, &outra),
+        }
+    }
+
+    /// Chegou uma mensagem que não é AVISO nem resposta ao que se pediu: se é uma resposta, ou é a
+    /// anterior de novo, ou era de outro.
+    fn nao_pedida(&mut self, agora: Duration, mensagem: &Mensagem) {
+        self.desencontrou(agora);
+        self.falhou(agora, Falha::ForaDeHora);
+        self.entendeu |= matches!(mensagem, Mensagem::Estoque(_));
+        let desta = self.historia.operacoes.last().filter(|o| o.presenca == self.conexoes);
+        let igual_a_anterior = desta.is_some_and(|operacao| {
+            let resposta = operacao.resposta.as_ref();
+            resposta.is_some_and(|(_, d)| *d == Desfecho::de(operacao.compra, mensagem))
+        });
+        match igual_a_anterior {
+            true => self.historia.repetidas += 1,
+            _ if mensagem.e_resposta() => self.historia.nao_pedidas += 1,
+            _ => {}
         }
     }
 
@@ -203,7 +242,7 @@ impl Usuario {
         }
         self.noticias.push(Noticia::Troca(comando, mensagem, demora));
         match desfecho {
-            Desfecho::Leu(_) => {}
+            Desfecho::Leu(_) => self.entendeu = true,
             Desfecho::Comprou(_) => self.noticias.push(Noticia::Comprou),
             Desfecho::Recusado => self.noticias.push(Noticia::Recusado),
             Desfecho::Estranho(_) => {
@@ -228,8 +267,11 @@ impl Usuario {
     /// conexão perde o ciclo e volta depois do tempo de uma decisão. Quem já não tinha conexão não cai:
     /// é o eco de uma queda já contada.
     pub fn caiu(&mut self, agora: Duration, falha: Falha) {
-        if matches!(self.fase, Fase::Fora { .. } | Fase::Fim) {
-            return;
+        match self.fase {
+            Fase::Fora { .. } | Fase::Fim => return,
+            // Já tinha feito tudo: só esperava o AVISO.
+            Fase::Saindo { .. } => return self.ir_embora(agora),
+            _ => {}
         }
         let desiste = matches!(falha, Falha::SemConexao(_));
         self.falhou(agora, falha);
@@ -250,8 +292,49 @@ impl Usuario {
 
     /// A simulação foi interrompida: o que estiver em curso fica sem resposta.
     pub fn interromper(&mut self, agora: Duration) {
+        if let Fase::Saindo { .. } = self.fase {
+            self.ir_embora(agora);
+        }
         self.deixar_conexao(agora);
         self.fase = Fase::Fim;
+    }
+
+    /// O estoque já estava vazio neste instante: alguém o viu.
+    pub fn soube_que_esgotou(&mut self, quando: Duration) {
+        self.esgotou = Some(self.esgotou.map_or(quando, |antes| antes.min(quando)));
+    }
+
+    /// Quando a última resposta mostrou o estoque vazio, se mostrou.
+    pub fn viu_esgotar(&self) -> Option<Duration> {
+        let (quando, desfecho) = self.historia.operacoes.last()?.resposta.as_ref()?;
+        desfecho.esgotou().then_some(*quando)
+    }
+
+    /// Já leu o estoque: o servidor entende como ele fala.
+    pub fn entendeu(&self) -> bool {
+        self.entendeu
+    }
+
+    /// O último pedido já teve resposta, ainda que não se entenda?
+    pub fn ja_teve_resposta(&self) -> bool {
+        self.historia.operacoes.last().is_some_and(|operacao| operacao.resposta.is_some())
+    }
+
+    /// Até quando fica à espera do AVISO, se esta conexão o merece e ele ainda não veio.
+    fn fica_ate(&self) -> Option<Duration> {
+        let (esgotou, presenca) = (self.esgotou?, self.historia.presencas.last()?);
+        let conhecida = presenca.respondida.is_some_and(|quando| quando < esgotou);
+        let calada = presenca.avisos.is_empty() && presenca.outros_avisos.is_empty();
+        (conhecida && calada).then(|| esgotou.saturating_add(ESPERA_DO_AVISO))
+    }
+
+    /// Deixa a conexão em que já não tinha o que fazer.
+    fn ir_embora(&mut self, agora: Duration) {
+        let Fase::Saindo { desde } = self.fase else { return };
+        self.historia.espera += agora.saturating_sub(desde);
+        self.deixar_conexao(agora);
+        let acabou = self.ciclos_gastos >= self.roteiro.ciclos();
+        self.fase = if acabou { Fase::Fim } else { Fase::Fora { ate: agora } };
     }
 
     fn terminar_ciclo(&mut self, agora: Duration) {
@@ -259,14 +342,12 @@ impl Usuario {
         self.ciclos_gastos += 1;
         self.noticias.push(Noticia::Ciclo);
         if self.ciclos_gastos >= self.roteiro.ciclos() {
-            self.deixar_conexao(agora);
-            self.fase = Fase::Fim;
+            self.fase = Fase::Saindo { desde: agora };
             return;
         }
         self.ciclo = self.roteiro.proximo_ciclo();
         self.fase = if self.reconectar {
-            self.deixar_conexao(agora);
-            Fase::Fora { ate: agora }
+            Fase::Saindo { desde: agora }
         } else {
             Fase::Pronto { compra: false }
         };
@@ -299,9 +380,9 @@ impl Usuario {
         self.noticias.drain(..)
     }
 
-    /// A história, completa depois de [`Passo::Terminar`], menos o que já foi entregue.
-    pub fn contar(self) -> Historia {
-        self.historia
+    /// A história, completa depois de [`Passo::Terminar`], menos o que já foi entregue. Terminou `agora`.
+    pub fn contar(self, agora: Duration) -> Historia {
+        Historia { terminou: agora, ..self.historia }
     }
 }
 
@@ -359,7 +440,7 @@ mod testes {
         assert_eq!(ana.avancar(ms(1020)), Passo::Ouvir(ms(6020)));
         assert_eq!(silencio(&mut ana, ms(6020)), Passo::Terminar);
 
-        let historia = ana.contar();
+        let historia = ana.contar(ms(9000));
         assert_eq!(historia.ciclos, 1);
         assert_eq!(
             historia.operacoes,
@@ -530,7 +611,7 @@ mod testes {
         consultar(&mut ana, ms(0), 5);
         ana.interromper(ms(300));
         assert_eq!(ana.avancar(ms(300)), Passo::Terminar);
-        let historia = ana.contar();
+        let historia = ana.contar(ms(9000));
         assert_eq!(historia.presencas[0].fechou, Some(ms(300)));
         assert!(historia.falhas.is_empty());
     }

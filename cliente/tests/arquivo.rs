@@ -377,14 +377,14 @@ fn um_texto_estranho_cabe_em_uma_celula() {
     let lidos: Vec<csv::StringRecord> = leitor.records().map(Result::unwrap).collect();
     assert_eq!(lidos.len(), textos.len());
     for (lido, texto) in lidos.iter().zip(textos) {
-        assert_eq!(&lido[5], "estranho");
+        assert_eq!(&lido[5], "de-outro-modo");
         assert_eq!(&lido[6], texto);
     }
     // Uma linha do arquivo por operação, e as aspas dobradas como manda o formato.
     let escrito = String::from_utf8(escrito).unwrap();
     assert_eq!(escrito.lines().count(), 1 + textos.len());
-    assert!(escrito.contains(",estranho,\"a,b\"\n"), "{escrito}");
-    assert!(escrito.contains(",estranho,\"diz \"\"oi\"\"\"\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"a,b\"\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\"\n"), "{escrito}");
 }
 
 #[test]

@@ -125,6 +125,11 @@ pub enum Mensagem {
 }
 
 impl Mensagem {
+    /// É uma das respostas do enunciado a CONSULTAR ou a COMPRAR?
+    pub fn e_resposta(&self) -> bool {
+        matches!(self, Mensagem::Estoque(_) | Mensagem::Compra { .. } | Mensagem::Esgotado)
+    }
+
     /// Como começa cada mensagem do protocolo: onde um destes aparece no meio de um texto, duas
     /// mensagens vieram coladas.
     pub const COMECOS: [&str; 4] = [ESTOQUE, "Compra realizada", "ERRO:", COMECO_DO_AVISO];

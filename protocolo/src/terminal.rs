@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error as Erro, ErrorFormatter, ErrorKind};
@@ -290,9 +290,39 @@ where
 /// O texto não é uma duração.
 pub fn duracao(texto: &str) -> Result<Duration, String> {
     // "0" sozinho o humantime aceita; qualquer outro número pede unidade.
-    humantime::parse_duration(texto.trim())
-        .map_err(|_| "esperava uma duração, como 500ms, 30s ou 5min".into())
+    let texto = texto.trim();
+    let lida = humantime::parse_duration(texto).ok().or_else(|| duracao_com_fracao(texto));
+    lida.ok_or_else(|| "esperava uma duração, como 500ms, 30s ou 5min".into())
 }
+
+/// Uma duração como `0,5ms`, ou `0.5ms`: um número com fração, e uma unidade do humantime.
+fn duracao_com_fracao(texto: &str) -> Option<Duration> {
+    let (inteiro, resto) = texto.split_once([',', '.'])?;
+    let (fracao, unidade) = resto.split_at(resto.find(|letra: char| !letra.is_ascii_digit())?);
+    let digitos = |parte: &str| !parte.is_empty() && parte.bytes().all(|b| b.is_ascii_digit());
+    if !digitos(inteiro)
+        || !digitos(fracao)
+        || unidade.contains(|letra: char| letra.is_ascii_digit())
+    {
+        return None;
+    }
+    let vezes: f64 = format!("{inteiro}.{fracao}").parse().ok()?;
+    let unidade = humantime::parse_duration(&format!("1{unidade}")).ok()?;
+    Duration::try_from_secs_f64(unidade.as_secs_f64() * vezes).ok()
+}
+
+/// A hora do relógio da máquina, dentro do que se sabe escrever: um relógio sem pilha pode dizer uma de
+/// antes de 1970, e o humantime encerraria o programa.
+pub fn hora_do_relogio() -> SystemTime {
+    que_se_escreve(SystemTime::now())
+}
+
+fn que_se_escreve(hora: SystemTime) -> SystemTime {
+    hora.clamp(UNIX_EPOCH, UNIX_EPOCH + ULTIMA_HORA)
+}
+
+/// De 1970 ao fim do ano 9999.
+const ULTIMA_HORA: Duration = Duration::from_secs(253_402_300_799);
 
 /// Como [`duracao`], mas maior que zero.
 ///
@@ -320,6 +350,29 @@ mod testes {
         assert_eq!(duracao("1min 30s"), Ok(Duration::from_secs(90)));
         assert!(duracao("5").is_err() && duracao("-1s").is_err() && duracao("").is_err());
         assert!(duracao_positiva("0s").is_err());
+    }
+
+    #[test]
+    fn a_virgula_e_o_ponto_sao_decimais() {
+        for (texto, micros) in [("0,5ms", 500), ("0.5ms", 500), ("1,25 s", 1_250_000)] {
+            assert_eq!(duracao(texto), Ok(Duration::from_micros(micros)), "{texto}");
+        }
+        for errada in ["0,5", ",5ms", "5,ms", "1,2,3ms", "-0,5ms", "0,5x", "1e3,5s"] {
+            assert!(duracao(errada).is_err(), "{errada}");
+        }
+    }
+
+    #[test]
+    fn um_relogio_de_antes_de_1970_ou_de_depois_de_9999_tambem_se_escreve() {
+        let ano = Duration::from_secs(365 * 86_400);
+        for (hora, escrita) in [
+            (UNIX_EPOCH - 10 * ano, "1970-01-01T00:00:00Z"),
+            (UNIX_EPOCH + 9000 * ano, "9999-12-31T23:59:59Z"),
+            (UNIX_EPOCH + ano, "1971-01-01T00:00:00Z"),
+        ] {
+            let texto = humantime::format_rfc3339_seconds(que_se_escreve(hora)).to_string();
+            assert_eq!(texto, escrita);
+        }
     }
 
     #[test]

@@ -26,8 +26,8 @@ mod erro;
 use std::fmt::{self, Write};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
+use protocolo::terminal::hora_do_relogio;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::balcao::Venda;
@@ -179,5 +179,5 @@ fn versao(banco: &Connection) -> rusqlite::Result<i64> {
 
 /// A hora, como vai ao livro.
 fn agora() -> String {
-    humantime::format_rfc3339_millis(SystemTime::now()).to_string()
+    humantime::format_rfc3339_millis(hora_do_relogio()).to_string()
 }

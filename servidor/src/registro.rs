@@ -13,10 +13,10 @@ use std::io::{self, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use protocolo::mensagem::{AVISO, escrever_numero};
-use protocolo::terminal::contar;
+use protocolo::terminal::{contar, hora_do_relogio};
 use protocolo::{Comando, Resposta};
 
 use crate::conexao::{Fim, Pedido};
@@ -143,8 +143,7 @@ impl Registro {
             return;
         }
         if self.hora.is_empty() {
-            // O relógio de um servidor está depois de 1970.
-            self.hora = format!("{} ", humantime::format_rfc3339_millis(SystemTime::now()));
+            self.hora = format!("{} ", humantime::format_rfc3339_millis(hora_do_relogio()));
         }
         self.turno.extend_from_slice(self.hora.as_bytes());
         escrever(&mut self.turno);
@@ -224,7 +223,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: File) {
         drop(espera);
 
         if a_confessar > 0 {
-            let hora = humantime::format_rfc3339_millis(SystemTime::now());
+            let hora = humantime::format_rfc3339_millis(hora_do_relogio());
             let _ = writeln!(bytes, "{hora} registro: linhas perdidas: {a_confessar}");
         }
         if partida {

@@ -79,7 +79,7 @@ pub enum Provocacao {
 pub fn fim_de_linha(mundo: &Mundo) -> Result<FimDeLinha, String> {
     let (_banca, primeiro) = Banca::abrir(mundo, false)?;
     drop(primeiro);
-    for fim_de_linha in [FimDeLinha::Lf, FimDeLinha::Nenhum, FimDeLinha::Crlf] {
+    for fim_de_linha in FimDeLinha::TENTADOS {
         // A recusa de um fim de linha não ensina nada sobre os outros.
         let respostas_estranhas = Arc::default();
         let tentativa = Mundo { fim_de_linha, respostas_estranhas, ..mundo.clone() };
