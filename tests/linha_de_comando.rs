@@ -224,6 +224,7 @@ fn o_erro_de_uso_diz_o_que_estava_errado_e_o_que_seria_certo() {
         ("cliente", "--exigir vendas", ["comparação", "falhas=0"]),
         ("cliente", "--exigir p99(vender)<1s", ["'p99(vender)'", "p99(comprar)"]),
         ("cliente", "--exigir p99(comprar)<50", ["duração", "500ms"]),
+        ("cliente", "--exigir p99(comprar)<0,5", ["duração", "500ms"]),
         ("cliente", "--exigir falhas=muitas", ["'falhas=muitas'", "esperava um número"]),
         ("cliente", "--relatorio", ["falta", "--relatorio"]),
         ("cliente", "avalia", ["'avalia'", "'avaliar'"]),
@@ -335,6 +336,8 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "--relatorio <ARQUIVO>",
             "--json <ARQUIVO>",
             "--csv <ARQUIVO>",
+            "Códigos de saída: 2 opções erradas 3 o estoque está inconsistente",
+            "5 do estoque, nada de errado; do AVISO (um extra), sim",
         ],
     );
     ajuda_completa(

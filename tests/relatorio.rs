@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use testes::{
     PRAZO, Processo, Servidor, Signal, Termino, argumentos, binario, comando, conta, multidao,
     palavras_em_ingles, porta_fechada, quem_vende_sempre_a_mesma, servidor_que, veredito,
+    veredito_do_aviso,
 };
 
 /// Os três arquivos de uma multidão, e como ela terminou.
@@ -138,7 +139,7 @@ fn latencias_do_terminal(fim: &Termino, nome: &str) -> Vec<f64> {
 }
 
 #[test]
-fn o_json_tem_as_chaves_do_formato_1_e_os_numeros_do_terminal_e_do_servidor() {
+fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
     let mut servidor = Servidor::abrir(&[]);
     let relatos = Relatos::de(
         servidor.endereco(),
@@ -150,10 +151,16 @@ fn o_json_tem_as_chaves_do_formato_1_e_os_numeros_do_terminal_e_do_servidor() {
 
     tem_so(
         &json,
-        "formato comando parametros resumo consistente contradicoes violacoes observacoes exigencias \
+        "formato comando parametros resumo vereditos consistente contradicoes violacoes observacoes exigencias \
          vendas avisos_s vazao",
     );
-    assert_eq!((&json["formato"], &json["consistente"]), (&Value::from(1), &Value::from(true)));
+    assert_eq!((&json["formato"], &json["consistente"]), (&Value::from(2), &Value::from(true)));
+    tem_so(&json["vereditos"], "estoque aviso");
+    for (qual, nome) in [("estoque", "consistente"), ("aviso", "certo")] {
+        tem_so(&json["vereditos"][qual], "veredito texto");
+        assert_eq!(json["vereditos"][qual]["veredito"], nome);
+    }
+    assert_eq!(json["vereditos"]["aviso"]["texto"], veredito_do_aviso(fim));
     assert_eq!(json["contradicoes"], 0);
     assert_eq!((lista(&json["violacoes"]).len(), lista(&json["observacoes"]).len()), (0, 0));
     tem_so(&json["exigencias"][0], "texto medido cumprida");
@@ -186,11 +193,13 @@ fn o_json_tem_as_chaves_do_formato_1_e_os_numeros_do_terminal_e_do_servidor() {
     let resumo = &json["resumo"];
     tem_so(
         resumo,
-        "usuarios pico ciclos ciclos_previstos consultas vendas recusas avisos espalhamento_s duracao_s \
-         vazao interrompida falhas latencias",
+        "usuarios pico ciclos ciclos_previstos consultas vendas recusas de_outro_modo sem_resposta avisos \
+         espalhamento_s duracao_s espera_do_aviso_s vazao interrompida falhas latencias",
     );
     assert_eq!((&resumo["interrompida"], &resumo["usuarios"]), (&false.into(), &20.into()));
     tem_so(&resumo["falhas"], "");
+    tem_so(&resumo["de_outro_modo"], "consultar comprar primeira");
+    tem_so(&resumo["sem_resposta"], "consultar comprar");
     for (chave, nome) in [
         ("ciclos", "ciclos"),
         ("consultas", "consultas"),
@@ -340,9 +349,17 @@ fn o_aviso_nas_provas_nao_tem_envio() {
         }
     });
     let relatos = Relatos::de(endereco, "--usuarios 1 --ciclos 2");
-    assert_eq!(relatos.fim.codigo, Some(3), "{:?}", relatos.fim);
-    let violacao = &relatos.json()["violacoes"][0];
+    assert_eq!(relatos.fim.codigo, Some(5), "{:?}", relatos.fim);
+    let json = relatos.json();
+    let violacao = &json["violacoes"][0];
     assert_eq!(violacao["regra"], "aviso-repetido");
+    // Só o AVISO está errado, e a página o diz dos dois.
+    assert_eq!((&json["consistente"], &json["contradicoes"]), (&true.into(), &1.into()));
+    assert_eq!(json["vereditos"]["aviso"]["veredito"], "repetido");
+    let html = relatos.html();
+    for selo in [">CONSISTENTE<", ">AVISO repetido<"] {
+        assert!(html.contains(selo), "{selo}: {html}");
+    }
     for prova in lista(&violacao["provas"]) {
         assert_eq!((&prova["enviada_s"], &prova["pedido"]), (&Value::Null, &Value::Null));
         assert!(prova["chegou_s"].is_f64(), "{prova}");
@@ -420,7 +437,7 @@ fn uma_resposta_estranha_e_um_campo_so_do_csv() {
     let relatos = Relatos::de(quem_responde_estranho(), "--usuarios 2 --ciclos 2");
     assert_eq!(conta(&relatos.fim, "falhas"), 4, "{:?}", relatos.fim);
     let linhas = relatos.csv();
-    let estranhas: Vec<&Linha> = linhas.iter().filter(|l| l.resultado == "estranho").collect();
+    let estranhas: Vec<&Linha> = linhas.iter().filter(|l| l.resultado == "de-outro-modo").collect();
     assert_eq!((estranhas.len(), linhas.len()), (4, 8), "{linhas:?}");
     for linha in estranhas {
         assert_eq!(linha.pedido, "COMPRAR");
@@ -430,7 +447,18 @@ fn uma_resposta_estranha_e_um_campo_so_do_csv() {
         assert!(!linha.valor.contains(char::is_control), "{linha:?}");
     }
     assert_eq!(relatos.ler("csv.csv").lines().count(), 9, "uma linha é uma linha");
-    assert_eq!(relatos.json()["resumo"]["falhas"]["resposta fora do protocolo"], 4);
+    let json = relatos.json();
+    assert_eq!(json["resumo"]["falhas"]["resposta fora do protocolo"], 4);
+    let de_outro_modo = &json["resumo"]["de_outro_modo"];
+    assert_eq!((&de_outro_modo["consultar"], &de_outro_modo["comprar"]), (&0.into(), &4.into()));
+    assert!(de_outro_modo["primeira"].as_str().unwrap().starts_with("disse \"oi\""), "{json:#}");
+    assert_eq!(json["resumo"]["latencias"]["comprar"], Value::Null);
+    // Nenhuma compra se entendeu: não é um "está certo".
+    assert_eq!((relatos.fim.codigo, &json["consistente"]), (Some(1), &Value::Null));
+    assert_eq!(json["vereditos"]["estoque"]["veredito"], "sem-veredito");
+    let html = lida(&relatos.html());
+    assert!(html.contains(">SEM VEREDITO<") && !html.contains("CONSISTENTE<"), "{html}");
+    assert!(html.contains("A primeira resposta que não se entendeu: 'disse \"oi\""), "{html}");
 }
 
 #[test]
@@ -544,6 +572,17 @@ fn um_caminho_impossivel_e_dito_antes_de_chegar_ao_servidor() {
             assert_eq!(servidor.encerrar().conta("conexões atendidas"), 0, "{opcao}");
         }
     }
+}
+
+#[test]
+fn sem_espaco_no_disco_no_meio_da_escrita_a_causa_tambem_e_dita() {
+    // Mais do que cabe no que se junta antes de escrever: o erro vem no meio, e não só no fim.
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    let opcoes = "--usuarios 2 --ciclos 500 --decisao 0s --escuta 0s --csv /dev/full";
+    let fim = multidao(servidor.endereco(), opcoes);
+    assert_eq!(fim.codigo, Some(1), "{fim:?}");
+    let queixa = queixa(&fim, Path::new("/dev/full"), "--csv");
+    assert!(queixa.contains("não há espaço no disco"), "{queixa}");
 }
 
 #[test]
@@ -867,7 +906,8 @@ fn interrompida_a_multidao_ainda_escreve_o_que_viu() {
     assert_eq!((&resumo["interrompida"], &resumo["ciclos"]), (&true.into(), &0.into()));
     assert_eq!((&resumo["ciclos_previstos"], &resumo["consultas"]), (&28.into(), &4.into()));
     assert_eq!(resumo["latencias"]["comprar"], Value::Null);
-    assert_eq!((&resumo["espalhamento_s"], &json["consistente"]), (&Value::Null, &true.into()));
+    assert_eq!((&resumo["espalhamento_s"], &json["consistente"]), (&Value::Null, &Value::Null));
+    assert_eq!(resumo["sem_resposta"], serde_json::json!({ "consultar": 0, "comprar": 4 }));
     let linhas = relatos.csv();
     assert_eq!(quantas(&linhas, "CONSULTAR", "leu"), 4);
     assert_eq!(quantas(&linhas, "COMPRAR", "sem-resposta"), 4);
@@ -1053,7 +1093,7 @@ fn em_um_navegador_a_pagina_cabe_na_tela_e_as_cores_sao_as_do_tema() {
             assert_eq!(vistos, (&esperados.0.into(), &esperados.1.into()), "{medida}");
             assert!(numero("menor_grafico") > numero("largura") * 0.8, "{medida}");
             assert!(numero("letra_do_grafico") > 9.0, "{tema} {largura}: {medida}");
-            assert_eq!(numero("numeros"), 11.0, "{medida}");
+            assert_eq!(numero("numeros"), 13.0, "{medida}");
             // O mínimo das WCAG para texto comum.
             assert!(numero("contraste") >= 4.5, "{tema} {largura}: {medida}");
             let do_papel = lista(&medida["do_papel"]);

@@ -213,6 +213,10 @@ mod testes {
         assert_eq!(ler(" P99( comprar ) <= 1s "), Ok((p99, Comparacao::MenorOuIgual, 1.0)));
         let maximo = Metrica::Latencia { quantil: 1.0, compra: false };
         assert_eq!(ler("max(consultar)>1us"), Ok((maximo, Comparacao::Maior, 1e-6)));
+        for meio in ["max(consultar)<0,5ms", "max(consultar)<0.5ms"] {
+            let maximo = Metrica::Latencia { quantil: 1.0, compra: false };
+            assert_eq!(ler(meio), Ok((maximo, Comparacao::Menor, 0.0005)), "{meio}");
+        }
         assert_eq!(ler("falhas==0"), ler("falhas=0"));
         assert_eq!(ler("falhas=0"), Ok((Metrica::Falhas, Comparacao::Igual, 0.0)));
         assert_eq!(ler("vazao>=0,5"), Ok((Metrica::Vazao, Comparacao::MaiorOuIgual, 0.5)));

@@ -70,7 +70,7 @@ pub struct Historia {
     pub nao_pedidas: u64,
     /// Quantas respostas vieram de novo, iguais, sem outro pedido.
     pub repetidas: u64,
-    /// Quanto tempo, ao todo, ficou só à espera do AVISO.
+    /// Quanto tempo se ficou só à espera do AVISO, ele e os que viveram antes na mesma thread.
     pub espera: Duration,
     /// Quando terminou, desde o começo da simulação.
     pub terminou: Duration,

@@ -12,7 +12,8 @@ use crate::roteiro::Faixa;
 
 /// Multidão de usuários simulados contra um servidor de vendas
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cliente", version, before_help = EXEMPLOS, args_conflicts_with_subcommands = true)]
+#[command(name = "cliente", version, before_help = EXEMPLOS, after_help = CODIGOS)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Programa {
     /// O que fazer em vez de simular.
     #[command(subcommand)]
@@ -188,6 +189,15 @@ const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (
   cliente --fim-de-linha nenhum          sem descobrir o que o servidor entende
   cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
   cliente avaliar --iniciar 'python3 servidor.py'   dá nota a um servidor";
+
+/// O primeiro que valer, nesta ordem: quem decide é o `main`.
+const CODIGOS: &str = "  2    opções erradas
+  3    o estoque está inconsistente
+  130  interrompida
+  1    não pôde simular ou escrever, ou não houve o que julgar das vendas
+  5    do estoque, nada de errado; do AVISO (um extra), sim
+  4    uma exigência não se cumpriu
+  0    tudo certo";
 
 const EXEMPLOS_DA_AVALIACAO: &str =
     "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova

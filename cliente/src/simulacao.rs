@@ -1,5 +1,6 @@
 //! Monta a multidão, deixa-a viver e recolhe as histórias.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::ToSocketAddrs;
@@ -36,16 +37,20 @@ pub fn simular(
         (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
     let cena = cena(opcoes, csv)?;
     let (recados, novidades) = mpsc::channel();
-    // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha.
+    // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha. E cada thread tem a
+    // sua conta do que se esperou nela: quem vive depois começa mais tarde por causa dos de antes.
     let viver = {
-        let cena = &cena;
+        let (cena, esperado) = (&cena, Cell::new(Duration::ZERO));
         move |indice: usize| {
             let numero = indice + 1;
             let chegar = |depois| {
                 let chegada = chegada(indice, opcoes).saturating_add(depois);
                 Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar)
             };
-            sessao::viver(numero, chegar, cena, recados.clone())
+            let mut historia = sessao::viver(numero, chegar, cena, recados.clone());
+            esperado.set(esperado.get() + historia.espera);
+            historia.espera = esperado.get();
+            historia
         }
     };
     let pedidas = opcoes.threads.unwrap_or(opcoes.usuarios).min(opcoes.usuarios);

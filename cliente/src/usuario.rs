@@ -615,4 +615,107 @@ mod testes {
         assert_eq!(historia.presencas[0].fechou, Some(ms(300)));
         assert!(historia.falhas.is_empty());
     }
+
+    /// Leva o usuário, que já conhece o servidor, até o fim da última escuta.
+    fn ate_a_ultima_escuta(usuario: &mut Usuario, comprou: Mensagem) {
+        conectar(usuario, ms(0));
+        consultar(usuario, ms(10), 1);
+        assert_eq!(silencio(usuario, ms(1010)), Passo::Enviar(Comando::Comprar));
+        usuario.vai_enviar(ms(1010));
+        usuario.recebeu(ms(1020), comprou);
+        usuario.nada_chegou(ms(6020));
+    }
+
+    const AVISO: fn() -> Mensagem = || Mensagem::Aviso("AVISO: acabou".into());
+
+    #[test]
+    fn quem_ia_embora_fica_ate_o_aviso_vir() {
+        for reconectar in [false, true] {
+            let mut ana = usuario(if reconectar { 2 } else { 1 }, reconectar);
+            ate_a_ultima_escuta(&mut ana, Mensagem::Esgotado);
+            // Outro usuário viu o estoque acabar quase no fim da escuta desta.
+            ana.soube_que_esgotou(ms(5000));
+            assert_eq!(ana.avancar(ms(6020)), Passo::Ouvir(ms(5000) + ESPERA_DO_AVISO));
+            assert_eq!(silencio(&mut ana, ms(6500)), Passo::Ouvir(ms(8000)), "e continua");
+            ana.recebeu(ms(6600), AVISO());
+            // Com --reconectar, a próxima conexão vem em seguida.
+            let depois = if reconectar { Passo::Conectar } else { Passo::Terminar };
+            assert_eq!(ana.avancar(ms(6600)), depois);
+            let historia = ana.contar(ms(6600));
+            assert_eq!((historia.espera, historia.ciclos), (ms(580), 1));
+            assert_eq!(historia.presencas[0].fechou, Some(ms(6600)));
+        }
+    }
+
+    #[test]
+    fn quem_espera_o_aviso_desiste_e_so_depois_de_olhar_o_socket() {
+        let mut ana = usuario(1, false);
+        ate_a_ultima_escuta(&mut ana, Mensagem::Esgotado);
+        ana.soube_que_esgotou(ms(5000));
+        // A thread dormiu além da espera: o que já estava no socket conta antes do relógio.
+        assert_eq!(ana.avancar(ms(9500)), Passo::Ouvir(ms(8000)));
+        assert_eq!(silencio(&mut ana, ms(9500)), Passo::Terminar);
+        assert_eq!(ana.contar(ms(9500)).espera, ms(3480));
+    }
+
+    #[test]
+    fn nao_espera_quem_ja_ouviu_quem_chegou_depois_nem_quem_nao_sabe_de_esgotamento() {
+        let sem_saber = |_: &mut Usuario| {};
+        let ja_ouviu = |ana: &mut Usuario| ana.recebeu(ms(5001), AVISO());
+        let outras_palavras =
+            |ana: &mut Usuario| ana.recebeu(ms(5001), Mensagem::Aviso("AVISO: fim".into()));
+        let chegou_depois = |ana: &mut Usuario| ana.soube_que_esgotou(ms(10));
+        for antes in
+            [&sem_saber as &dyn Fn(&mut Usuario), &ja_ouviu, &outras_palavras, &chegou_depois]
+        {
+            let mut ana = usuario(1, false);
+            ate_a_ultima_escuta(&mut ana, Mensagem::Esgotado);
+            antes(&mut ana);
+            if ana.historia.presencas[0].avisos.len()
+                + ana.historia.presencas[0].outros_avisos.len()
+                > 0
+            {
+                ana.soube_que_esgotou(ms(5000));
+            }
+            assert_eq!(ana.avancar(ms(6020)), Passo::Terminar);
+            assert_eq!(ana.contar(ms(6020)).espera, ms(0));
+        }
+    }
+
+    #[test]
+    fn a_queda_de_quem_so_esperava_o_aviso_nao_e_falha_nem_custa_um_ciclo() {
+        let mut ana = usuario(1, false);
+        ate_a_ultima_escuta(&mut ana, Mensagem::Esgotado);
+        ana.soube_que_esgotou(ms(5000));
+        assert!(matches!(ana.avancar(ms(6020)), Passo::Ouvir(_)));
+        ana.caiu(ms(7000), Falha::Fechada);
+        assert_eq!(ana.avancar(ms(7000)), Passo::Terminar);
+        let historia = ana.contar(ms(7000));
+        assert_eq!((historia.ciclos, historia.falhas.len(), historia.espera), (1, 0, ms(980)));
+    }
+
+    #[test]
+    fn a_resposta_repetida_e_a_de_outro_se_contam_a_parte() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        consultar(&mut ana, ms(0), 5);
+        ana.recebeu(ms(1), Mensagem::Estoque(5));
+        ana.recebeu(ms(2), Mensagem::Esgotado);
+        ana.recebeu(ms(3), Mensagem::Outra("oi".into()));
+        assert_eq!((ana.historia.repetidas, ana.historia.nao_pedidas), (1, 1));
+        assert_eq!(ana.historia.falhas.len(), 3);
+    }
+
+    #[test]
+    fn quem_ve_o_estoque_vazio_pode_dizer_quando() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        consultar(&mut ana, ms(10), 1);
+        assert_eq!(ana.viu_esgotar(), None);
+        silencio(&mut ana, ms(1010));
+        ana.vai_enviar(ms(1010));
+        assert_eq!(ana.viu_esgotar(), None);
+        ana.recebeu(ms(1020), Mensagem::Esgotado);
+        assert_eq!(ana.viu_esgotar(), Some(ms(1020)));
+    }
 }

@@ -67,9 +67,14 @@ fn em_portugues(comando: Command, nome: &str) -> Command {
         .map(|sub| uso(sub, &format!("{nome} {}", sub.get_name())))
         .collect();
     let lista = if subcomandos.is_empty() { "".into() } else { secao("Comandos", "{subcommands}") };
+    let codigos = match comando.get_after_help() {
+        // Pelo modelo, viria depois de duas linhas em branco.
+        Some(codigos) => secao("Códigos de saída", &codigos.to_string()),
+        None => String::new(),
+    };
     let modelo = format!(
         "{{about}}\n\n{titulo}Exemplos:{titulo:#}\n{{before-help}}\
-         {titulo}Uso:{titulo:#} {{usage}}{lista}{}",
+         {titulo}Uso:{titulo:#} {{usage}}{lista}{}{codigos}",
         secao("Opções", "{options}")
     );
     let usos: Vec<String> = std::iter::once(uso(&comando, nome)).chain(subcomandos).collect();

@@ -5,6 +5,7 @@
 //! - [`Servidor`] é um `servidor` aberto em uma porta que o sistema escolheu;
 //! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria;
 //! - [`Honesto`] pergunta o tempo todo e mede quanto espera, e [`Exame`] diz quanto um processo gasta;
+//! - [`abrir_aluno`] abre um dos servidores de `alunos/`;
 //! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
@@ -15,6 +16,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alunos;
 mod captura;
 mod cliente;
 mod exame;
@@ -27,13 +29,14 @@ mod servidor;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use alunos::{abrir_aluno, python, script};
 pub use captura::Captura;
 pub use cliente::Cliente;
 pub use exame::{Exame, descritores_para};
 pub use honesto::{Honesto, Medida, duracao};
 pub use multidao::{
     argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,
-    quem_vende_sempre_a_mesma, servidor_que, veredito,
+    quem_vende_sempre_a_mesma, servidor_que, veredito, veredito_do_aviso,
 };
 pub use processo::{
     Processo, Termino, em_um_terminal, executar, nao_abre, palavras_em_ingles, recusa,

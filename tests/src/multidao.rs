@@ -38,6 +38,17 @@ pub fn veredito(termino: &Termino) -> &str {
     termino.saida.lines().last().unwrap_or_default()
 }
 
+/// O que o cliente disse do AVISO: a penúltima linha, sem o começo.
+///
+/// # Panics
+///
+/// Ele não disse nada.
+pub fn veredito_do_aviso(termino: &Termino) -> &str {
+    let linha = termino.saida.lines().rev().nth(1).unwrap_or_default();
+    let resto = linha.strip_prefix("Veredito do AVISO: ");
+    resto.unwrap_or_else(|| panic!("nada disse do AVISO: {termino:?}"))
+}
+
 /// Um endereço que recusa conexões até se chamar `listen`; ninguém mais pode tomá-lo.
 ///
 /// # Panics
