@@ -5,9 +5,12 @@
 //! que se podem saber; o de threads (`ulimit -u`) e o de memória (`ulimit -v`) só se descobrem pedindo, e é
 //! a piscina quem os descobre.
 
+use std::env;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// Descritores que não são de usuários, além dos já abertos: os relatórios, o terminal, o rastro de um
 /// pânico.
@@ -48,10 +51,27 @@ impl Limite {
     }
 }
 
+/// Com a memória limitada, executa este programa de novo, poupando endereços: senão a glibc reserva 64 MiB
+/// deles para cada uma das primeiras threads (mallopt(3), `M_ARENA_MAX`), e sobra pouco para as pilhas. A
+/// variável só se lê quando um programa começa. Sem limite, ou se não der, não faz nada.
+pub fn poupar_enderecos() {
+    const ARENAS: &str = "MALLOC_ARENA_MAX";
+    if !memoria_limitada() || env::var_os(ARENAS).is_some() {
+        return;
+    }
+    if let Ok(este) = env::current_exe() {
+        // Só volta se falhar; aí se segue com menos threads.
+        let _ = Command::new(este).args(env::args_os().skip(1)).env(ARENAS, "1").exec();
+    }
+}
+
+fn memoria_limitada() -> bool {
+    rlimit::Resource::AS.get_soft().is_ok_and(|limite| limite < rlimit::INFINITY)
+}
+
 /// Que limite não deixou abrir mais threads: se a memória tem um e já não há folga, é ele.
 pub fn das_threads() -> Limite {
-    let limitada = rlimit::Resource::AS.get_soft().is_ok_and(|limite| limite < rlimit::INFINITY);
-    if limitada && !ha_memoria() { Limite::Memoria } else { Limite::Threads }
+    if memoria_limitada() && !ha_memoria() { Limite::Memoria } else { Limite::Threads }
 }
 
 /// Ainda há endereços de memória para mais uma thread? Pergunta-se pedindo, e devolvendo. Sem folga, a std

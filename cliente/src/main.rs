@@ -19,6 +19,7 @@ use cliente::avaliacao::avaliar;
 use cliente::exigencia::{Conferida, Exigencia};
 use cliente::graficos::Dados;
 use cliente::historia::Simulacao;
+use cliente::limites::poupar_enderecos;
 use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
 use cliente::parecer::{Estoque, Parecer};
 use cliente::relatorio::Relatorio;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
 
 /// A simulação inteira: o código de saída, ou por que não houve o que concluir.
 fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
+    poupar_enderecos();
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     let mut csv = Saida::abrir("--csv", opcoes.csv.as_deref())?;

@@ -9,13 +9,10 @@ use protocolo::terminal::explicar;
 
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
-use crate::auditoria::auditar;
+use crate::auditoria::{ESPERA_DO_AVISO, auditar};
 use crate::historia::{Desfecho, Historia};
-use crate::parecer::{Que, Violacao};
+use crate::parecer::{Regra, Violacao};
 use crate::piscina;
-
-/// Quanto se espera o AVISO, que deveria chegar "quase instantaneamente" (§7.3).
-const PRAZO_DO_AVISO: Duration = Duration::from_secs(2);
 
 /// Quantos clientes que falham bastam para desistir de reunir os outros.
 const SEM_RESPOSTA_BASTAM: usize = 2;
@@ -42,7 +39,7 @@ pub struct Ouvintes {
     pub menos_o_comprador: bool,
     /// Só quem comprou a última unidade o recebeu.
     pub so_o_comprador: bool,
-    /// Alguém o recebeu mais de uma vez, ou antes da hora.
+    /// Alguém o recebeu mais de uma vez, ou fora de hora.
     pub desordem: Option<String>,
     /// As palavras, se não são as do enunciado.
     pub outras_palavras: Option<String>,
@@ -84,7 +81,7 @@ pub fn disputar<'a>(
         fregues.pede(Comando::Consultar);
     }
     if plano.ouvir {
-        let limite = mundo.inicio.elapsed() + PRAZO_DO_AVISO;
+        let limite = mundo.inicio.elapsed() + ESPERA_DO_AVISO;
         fregueses.iter_mut().for_each(|fregues| fregues.espera_aviso(limite));
     }
     let trocas = fregueses.iter().flat_map(|fregues| &fregues.trocas);
@@ -197,8 +194,13 @@ fn ouvintes(historias: &[Historia], outras_palavras: Option<String>) -> Ouvintes
         respostas.any(|(_, desfecho)| *desfecho == Desfecho::Comprou(0))
     };
     let parecer = auditar(historias, None);
-    let cedo = |violacao: &&Violacao| {
-        violacao.regra.do_estoque() && violacao.provas.iter().any(|p| p.que == Que::Aviso)
+    // O atraso só vale se ninguém faltou: são ouvidos um depois do outro, e quem espera em vão atrasa a
+    // hora em que se ouvem os seguintes.
+    let todos = ouviram.iter().all(|avisos| !avisos.is_empty());
+    let fora_de_hora = |violacao: &&Violacao| match violacao.regra {
+        Regra::AvisoAdiantado => true,
+        Regra::AvisoAtrasado { .. } => todos,
+        _ => false,
     };
     let repetido = ouviram.iter().any(|avisos| avisos.len() > 1);
     let primeiros = || ouviram.iter().filter_map(|avisos| avisos.first());
@@ -212,7 +214,7 @@ fn ouvintes(historias: &[Historia], outras_palavras: Option<String>) -> Ouvintes
         desordem: parecer
             .violacoes
             .iter()
-            .find(cedo)
+            .find(fora_de_hora)
             .map(|violacao| violacao.to_string())
             .or(repetido.then(|| "o mesmo cliente o recebeu mais de uma vez".into())),
         outras_palavras,
