@@ -45,7 +45,8 @@ fn a_atividade_inteira(usuarios: u64) {
 
     // Os dois lados contam a mesma história.
     let contas = servidor.encerrar();
-    assert_eq!(contas.conta("conexões atendidas"), usuarios);
+    // Mais uma: a visita, que só escuta, para ver se o AVISO também chega a quem vem depois.
+    assert_eq!(contas.conta("conexões atendidas"), usuarios + 1);
     assert_eq!(contas.conta("pico de conexões simultâneas"), usuarios);
     assert_eq!(contas.conta("comandos"), 2 * ciclos);
     assert_eq!(contas.conta("vendas"), vendas);
@@ -88,7 +89,7 @@ fn com_reconectar_cada_ciclo_tem_a_sua_conexao() {
     let mut servidor = Servidor::abrir(&[]);
     let fim = multidao(servidor.endereco(), "--usuarios 5 --ciclos 3 --reconectar");
     assert_eq!((fim.codigo, conta(&fim, "ciclos")), (Some(0), 15), "{fim:?}");
-    assert_eq!(servidor.encerrar().conta("conexões atendidas"), 15);
+    assert_eq!(servidor.encerrar().conta("conexões atendidas"), 15 + 1, "e a visita");
 }
 
 #[test]
@@ -487,6 +488,16 @@ fn o_aviso_que_demora_e_atraso_que_se_repete_e_repeticao() {
 }
 
 #[test]
+fn o_aviso_a_quem_chega_depois_e_visto_ate_em_uma_simulacao_curta() {
+    for opcoes in ["--ciclos 2", "--ciclos 3 --reconectar"] {
+        let Some(fim) = contra("avisa_quem_chega", opcoes) else { return };
+        assert_eq!((fim.codigo, veredito(&fim)), (Some(5), "Veredito: CONSISTENTE"), "{fim:?}");
+        let aviso = veredito_do_aviso(&fim);
+        assert!(aviso.starts_with("também a quem chegou depois: AVISO a quem chegou"), "{fim:?}");
+    }
+}
+
+#[test]
 fn sem_compra_que_se_entenda_nao_ha_veredito_sobre_as_vendas() {
     for (jeito, porque) in [
         (
@@ -543,10 +554,10 @@ fn o_fim_de_linha_que_se_pede_nao_se_procura() {
 #[test]
 fn descobrir_o_fim_de_linha_nao_deixa_rastro_em_quem_entende_lf() {
     let mut servidor = Servidor::abrir(&[]);
-    let fim = multidao(servidor.endereco(), "--usuarios 5 --ciclos 2");
+    let fim = multidao(servidor.endereco(), "--usuarios 4 --ciclos 2");
     assert_eq!(fim.codigo, Some(0), "{fim:?}");
     let contas = servidor.encerrar();
-    assert_eq!((contas.conta("conexões atendidas"), contas.conta("comandos")), (5, 20));
+    assert_eq!((contas.conta("conexões atendidas"), contas.conta("comandos")), (4, 16));
 }
 
 #[test]

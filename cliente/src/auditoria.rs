@@ -77,6 +77,21 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Parecer {
     Parecer { violacoes, observacoes, vendas: ha_vendas(historias, &leituras), ouviram }
 }
 
+/// Quando alguém teria de conectar para se ver se o AVISO também chega a quem vem depois; `None` se ninguém o
+/// ouviu, se não se sabe do esgotamento, ou se alguém já conectou depois dele.
+pub fn quando_visitar(historias: &[Historia]) -> Option<Duration> {
+    let presencas = || historias.iter().flat_map(|historia| &historia.presencas);
+    if presencas().all(|presenca| presenca.avisos.is_empty()) {
+        return None;
+    }
+    let esgotamento = Esgotamento::de(&reunir_leituras(historias))?;
+    esgotamento.depois_de?;
+    let depois = esgotamento.ate.fim + TOLERANCIA_DO_AVISO;
+    let ninguem = presencas().all(|presenca| presenca.pediu <= depois);
+    // Um instante a mais: a regra 5 só fala de quem pediu a conexão depois da tolerância.
+    ninguem.then_some(depois + Duration::from_millis(1))
+}
+
 /// Viu-se por que julgar as vendas? Uma venda, ou uma recusa a que não falte uma venda: se alguém viu o que
 /// vender, ninguém viu vender, e há compras que não se sabe se valeram, o que houve de vendas não se viu.
 fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<(), String> {

@@ -5,6 +5,7 @@
 //! decide nada.
 
 mod sondagem;
+mod visita;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -23,6 +24,8 @@ use crate::ouvido::Ouvido;
 use crate::painel::Placar;
 use crate::parada::Parada;
 use crate::usuario::{Noticia, Passo, Usuario};
+
+pub use visita::visitar;
 
 /// Quanto se espera uma conexão se completar, por endereço: tempo para o sistema repetir algumas vezes
 /// um pedido perdido (tcp(7), `tcp_syn_retries`).

@@ -10,14 +10,15 @@ use std::time::{Duration, Instant};
 use protocolo::terminal::{contar, dizer, explicar};
 
 use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
-use crate::historia::{Historia, Simulacao};
+use crate::auditoria::quando_visitar;
+use crate::historia::{Historia, Presenca, Simulacao};
 use crate::limites::{self, Limite};
 use crate::opcoes::{FimDeLinha, Opcoes};
 use crate::painel::{Painel, Placar};
 use crate::parada::Parada;
 use crate::piscina;
 use crate::roteiro::{Regras, Roteiro, acelerada};
-use crate::sessao::{self, Cena};
+use crate::sessao::{self, Cena, visitar};
 use crate::usuario::Usuario;
 
 /// Simula a multidão que as opções pedem, com esta semente. Cada operação vai ao arquivo que `csv` abre,
@@ -73,7 +74,14 @@ pub fn simular(
     let espera = espera_do_aviso(&historias);
     let fim_de_linha = cena.fim_de_linha.get().map_or(FimDeLinha::Lf, |(fim, _)| *fim);
     let arquivo = cena.arquivo.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let Conteudo { historias, medidas, perdidas, csv } = arquivo.concluir(historias);
+    let Conteudo { mut historias, medidas, perdidas, csv } = arquivo.concluir(historias);
+    let visita = quando_visitar(&historias).map(|quando| {
+        if let Some(presenca) = visitar(cena.inicio, quando, &cena.enderecos, &cena.parada) {
+            receber_visita(&mut historias, presenca);
+        }
+        cena.inicio.elapsed().saturating_sub(duracao)
+    });
+    let visita = visita.unwrap_or_default();
     Ok(Simulacao {
         historias,
         medidas,
@@ -83,8 +91,8 @@ pub fn simular(
         usuarios: opcoes.usuarios,
         ciclos_previstos,
         fim_de_linha,
-        duracao,
-        espera,
+        duracao: duracao + visita,
+        espera: espera + visita,
         interrompida: cena.parada.pedida(),
     })
 }
@@ -112,6 +120,13 @@ fn cena(
         parada,
         arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
     })
+}
+
+/// A visita é a última conexão do primeiro usuário: todos já se foram.
+fn receber_visita(historias: &mut [Historia], mut presenca: Presenca) {
+    let Some(primeira) = historias.first_mut() else { return };
+    presenca.numero = primeira.presencas.last().map_or(1, |ultima| ultima.numero + 1);
+    primeira.presencas.push(presenca);
 }
 
 /// Quanto a simulação durou a mais porque alguém ficou à espera do AVISO: sem isso, cada um teria terminado

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use cliente::auditoria::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, auditar};
+use cliente::auditoria::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, auditar, quando_visitar};
 use cliente::historia::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
 use cliente::historia::{Falha, Historia, Operacao, Presenca};
 use cliente::parecer::{Aviso, Estoque, Leitura, Que, Regra, Violacao};
@@ -697,6 +697,20 @@ fn o_aviso_que_demora_e_atraso_e_nao_perda() {
     let [comprador, outro] = ouviu_aos(3510, 3520);
     let regras = auditar(&[comprador, outro, cedo], None).violacoes;
     assert_eq!(regras.iter().map(|v| v.regra.nome()).collect::<Vec<_>>(), ["aviso-atrasado"]);
+}
+
+#[test]
+fn so_se_visita_depois_da_tolerancia_e_se_ninguem_ja_o_fez() {
+    let mut historias = vec![ultimo_comprador(), presente(&[2011])];
+    assert_eq!(quando_visitar(&historias), Some(ms(3011)));
+    let mut depois = historia(3, vec![operacao(4000, 4001, Leu(0))], &[]);
+    depois.presencas[0].pediu = ms(3011);
+    historias.push(depois);
+    assert_eq!(quando_visitar(&historias), None, "já houve quem chegasse depois");
+    let mut sem_aviso = [ultimo_comprador(), presente(&[])];
+    sem_aviso[0].presencas[0].avisos.clear();
+    assert_eq!(quando_visitar(&sem_aviso), None, "faltou: já se sabe");
+    assert_eq!(quando_visitar(&[so(1, 0, 1, Leu(5))]), None, "não esgotou");
 }
 
 #[test]
