@@ -7,7 +7,8 @@
 //!     ├──► simulacao            monta a multidão e recolhe as histórias
 //!     │       ├──► limites      quantas threads cabem no que o sistema dá
 //!     │       ├──► piscina      N threads da std, fixas
-//!     │       │      └──► sessao      leva um usuário por um socket de verdade
+//!     │       │      └──► sessao      leva um usuário por um socket de verdade; a primeira descobre o
+//!     │       │             │           fim de linha, e depois da última alguém visita
 //!     │       │             ├──► usuario ─► roteiro   o que ele faz e quando; puro
 //!     │       │             └──► ouvido               corta os bytes em mensagens
 //!     │       ├──► arquivo      o que fica das histórias longas, e o CSV
@@ -26,8 +27,9 @@
 //! - [`usuario`] e [`roteiro`] não olham o relógio nem conhecem sockets: o tempo é um argumento, e
 //!   vinte ciclos de dez segundos são testados em microssegundos.
 //! - As threads não compartilham quase nada enquanto simulam: cada uma *devolve* as suas histórias. Há
-//!   o pedido de parada, um canal de notícias, que o painel consome, e o [`arquivo`], a que um usuário
-//!   só vai a cada 256 operações.
+//!   o pedido de parada, um canal de notícias, que o painel consome, o fim de linha, que se descobre uma
+//!   vez, o instante em que alguém viu o estoque vazio, e o [`arquivo`], a que um usuário só vai a cada 256
+//!   operações.
 //! - O que o servidor diz não é confiável: números negativos, textos estranhos e mensagens coladas
 //!   são fatos a registrar, nunca motivo para parar.
 //! - O cliente não sabe como o servidor é feito: só o protocolo os une.
