@@ -274,7 +274,7 @@ fn o_aviso_antes_da_hora_custa_so_o_extra() {
     // Dois compram muitas vezes cada um: há compras que começam depois do AVISO.
     let dois = "--rodadas 1 --compradores 2";
     let laudo = avaliar_comando(&format!("exec '{python}' '{caminho}' {porta}"), porta, dois);
-    laudo.confere(TUDO, ["nao-cumprido", "em-parte"], &["o estoque subiu"]);
+    laudo.confere(TUDO, ["nao-cumprido", "em-parte"], &["AVISO antes da hora"]);
 }
 
 // Os que erram.
