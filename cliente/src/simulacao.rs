@@ -67,34 +67,47 @@ pub fn simular(
         }
         Painel::novo(opcoes, ciclos_previstos, &cena.placar).acompanhar(&novidades);
     };
-    let mut historias = piscina::executar(cabem, opcoes.usuarios, viver, acompanhar)
+    let historias = piscina::executar(cabem, opcoes.usuarios, viver, acompanhar)
         .map_err(|_| sem_threads(limites::das_threads()))?;
+    Ok(concluir(cena, historias, Previsto { semente, usuarios: opcoes.usuarios, ciclos_previstos }))
+}
+
+/// O que já se sabia da simulação antes de vivê-la.
+struct Previsto {
+    semente: u64,
+    usuarios: usize,
+    ciclos_previstos: u64,
+}
+
+/// Reúne o que se viveu, e faz a visita, se alguém tem de fazê-la.
+fn concluir(cena: Cena, mut historias: Vec<Historia>, previsto: Previsto) -> Simulacao {
     historias.sort_unstable_by_key(|historia| historia.usuario);
-    let duracao = cena.inicio.elapsed();
+    let Previsto { semente, usuarios, ciclos_previstos } = previsto;
+    let Cena { inicio, enderecos, parada, fim_de_linha, arquivo, .. } = cena;
+    let vivida = inicio.elapsed();
     let espera = espera_do_aviso(&historias);
-    let fim_de_linha = cena.fim_de_linha.get().map_or(FimDeLinha::Lf, |(fim, _)| *fim);
-    let arquivo = cena.arquivo.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let arquivo = arquivo.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Conteudo { mut historias, medidas, perdidas, csv } = arquivo.concluir(historias);
-    let visita = quando_visitar(&historias).map(|quando| {
-        if let Some(presenca) = visitar(cena.inicio, quando, &cena.enderecos, &cena.parada) {
+    let mut visita = Duration::ZERO;
+    if let Some(quando) = quando_visitar(&historias) {
+        if let Some(presenca) = visitar(inicio, quando, &enderecos, &parada) {
             receber_visita(&mut historias, presenca);
         }
-        cena.inicio.elapsed().saturating_sub(duracao)
-    });
-    let visita = visita.unwrap_or_default();
-    Ok(Simulacao {
+        visita = inicio.elapsed().saturating_sub(vivida);
+    }
+    Simulacao {
         historias,
         medidas,
         perdidas,
         csv,
         semente,
-        usuarios: opcoes.usuarios,
+        usuarios,
         ciclos_previstos,
-        fim_de_linha,
-        duracao: duracao + visita,
+        fim_de_linha: fim_de_linha.get().map_or(FimDeLinha::Lf, |(fim, _)| *fim),
+        duracao: vivida + visita,
         espera: espera + visita,
-        interrompida: cena.parada.pedida(),
-    })
+        interrompida: parada.pedida(),
+    }
 }
 
 /// O que todas as sessões têm em comum; o relógio da simulação começa aqui.
