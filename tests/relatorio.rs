@@ -821,6 +821,38 @@ fn a_pagina_de_um_servidor_errado_desenha_a_contradicao() {
 }
 
 #[test]
+fn a_curva_do_aviso_que_nao_chega_a_todos_diz_quem_sao_os_outros() {
+    // Vende uma unidade, e só avisa as duas conexões seguintes que a pedem.
+    let mut pedidas = 0;
+    let endereco = servidor_que(move |comando| {
+        if comando == "CONSULTAR" {
+            return format!("Estoque atual: {}\n", i32::from(pedidas == 0));
+        }
+        pedidas += 1;
+        match pedidas {
+            1 => "Compra realizada. Estoque restante: 0\n".into(),
+            2 | 3 => "ERRO: Produto esgotado\nAVISO: O estoque acabou de esgotar!\n".into(),
+            _ => "ERRO: Produto esgotado\n".into(),
+        }
+    });
+    // Todos consultam bem antes da venda, e ficam bem depois da tolerância.
+    let opcoes = "--usuarios 5 --ciclos 1 --decisao 100s --escuta 200s";
+    let relatos = Relatos::de(endereco, opcoes);
+    let html = relatos.html();
+    assert!(html.contains("3 não ouviram: estavam e nada chegou."), "{html}");
+    for tela in ["larga", "estreita"] {
+        let curva = linha(grafico(&html, "Como o AVISO se espalhou", tela), "#8250DF");
+        let (base, topo) = (curva[0].1, curva.last().unwrap().1);
+        // Dois de cinco: a altura de um gráfico que chega a 100% é de uns 200 pixels.
+        assert!((60..110).contains(&(base - topo)), "{tela}: {curva:?}");
+    }
+    // Se todos ouvem, não se fala em outros.
+    let servidor = Servidor::abrir(&[]);
+    let html = Relatos::de(servidor.endereco(), "--usuarios 5 --ciclos 3").html();
+    assert!(html.contains("Como o AVISO se espalhou") && !html.contains("não ouvi"), "{html}");
+}
+
+#[test]
 fn muitas_contradicoes_sao_contadas_e_so_as_primeiras_desenhadas() {
     let relatos = Relatos::de(quem_vende_sempre_a_mesma(), "--usuarios 60 --ciclos 3");
     let (html, json) = (relatos.html(), relatos.json());

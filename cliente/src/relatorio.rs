@@ -258,7 +258,11 @@ impl Relatorio<'_> {
         if surdos == 0 {
             return curva.into();
         }
-        let partes = contas.iter().map(|((um, muitos), quantos)| contar(*quantos, um, muitos));
+        let partes = contas.iter().map(|((um, muitos), quantos)| match quantos {
+            // Um motivo só é o de todos: o número já foi dito.
+            todos if *todos == surdos => (if surdos == 1 { *um } else { *muitos }).to_owned(),
+            alguns => contar(*alguns, um, muitos),
+        });
         let partes = partes.collect::<Vec<_>>().join(", ");
         format!("{curva} {}: {partes}.", contar(surdos, "não ouviu", "não ouviram"))
     }
