@@ -15,7 +15,7 @@
 //! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`) |
 //! | `consistente` | o veredito |
 //! | `contradicoes` | quantas são |
-//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::parecer::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
+//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`]), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
 //! | `observacoes` | textos |
 //! | `exigencias` | `texto`, `medido` e `cumprida` de cada `--exigir` |
 //! | `vendas` | cada uma, na ordem em que o estoque desceu: `instante_s` (o primeiro em que pode ter acontecido), `chegou_s` (a resposta) e `restante` |
