@@ -18,6 +18,7 @@ pub mod banca;
 mod disputa;
 pub mod fregues;
 pub mod laudo;
+mod pagina;
 mod pontos;
 mod provas;
 
