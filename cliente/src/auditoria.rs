@@ -10,7 +10,8 @@
 //!    (uma venda, nem o mesmo): o contador teria subido;
 //! 4. se só a multidão compra e se sabe com quanto o servidor abriu, ninguém lê mais que isso e
 //!    nenhuma unidade some: o que o contador desceu, alguém aqui comprou, ou pode ter comprado em um
-//!    pedido que ficou sem resposta. Recusar com uma unidade por vender é o mesmo que sumir com ela;
+//!    pedido que ficou sem resposta. Recusar com uma unidade por vender é o mesmo que sumir com ela. E não
+//!    há mais vendas do que unidades, ainda que nem todas digam quanto restou;
 //! 5. o AVISO chega uma vez, e só uma, a cada conexão que estava aberta no esgotamento (§7.3), logo
 //!    depois dele, e não antes nem a quem conectou depois. A ordem entre ele e a resposta do comprador
 //!    não é conferida: o enunciado não a pede.
@@ -35,7 +36,7 @@ use std::time::Duration;
 
 use protocolo::terminal::contar;
 
-use crate::historia::{Desfecho, Falha, Historia, Presenca, Simulacao};
+use crate::historia::{Desfecho, Falha, Historia, Operacao, Presenca, Simulacao};
 use crate::parecer::{Leitura, Parecer, Que, Regra, Violacao};
 use crate::resumo::{citar, formatar};
 
@@ -59,13 +60,14 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Parecer {
     com_os_avisos.extend(leituras_dos_avisos(historias));
     if let Some(inicial) = estoque.map(i128::from) {
         violacoes.extend(acima_do_inicial(&leituras, inicial));
-        let partidas = em_duvida(historias);
+        let partidas = sem_lugar(historias);
         let sumida = sumidas(&leituras, partidas.clone(), inicial);
         if sumida.is_none() {
             let pelo_aviso = sumidas(&com_os_avisos, partidas, inicial);
             violacoes.extend(pelo_aviso.map(aviso_com_o_que_vender));
         }
         violacoes.extend(sumida);
+        violacoes.extend(mais_que_havia(historias, inicial));
     }
     let mut observacoes = observar(historias, &com_os_avisos, estoque.is_some());
     let esgotamento = Esgotamento::de(&com_os_avisos);
@@ -99,7 +101,8 @@ fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<(), String>
     let havia = leituras.iter().any(|leitura| leitura.valor > 0);
     let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
     let em_duvida = compras().filter(|compra| compra.em_duvida()).count();
-    if viu(Que::Venda) || viu(Que::Recusa) && (em_duvida == 0 || !havia) {
+    let vendeu = compras().any(|o| o.resposta.as_ref().is_some_and(|(_, d)| d.vendeu()));
+    if vendeu || viu(Que::Recusa) && (em_duvida == 0 || !havia) {
         return Ok(());
     }
     let que = if viu(Que::Recusa) { "venda" } else { "resposta a COMPRAR" };
@@ -134,14 +137,24 @@ fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
             let achado = desencontros.iter().find(|(numero, _)| *numero == conexao);
             achado.map_or(Duration::MAX, |(_, desde)| *desde)
         };
+        let mut ditas = BTreeSet::new();
         for operacao in &historia.operacoes {
             let Some((fim, desfecho)) = &operacao.resposta else { continue };
             let (que, valor) = match desfecho {
                 Desfecho::Leu(valor) => (Que::Consulta, *valor),
                 Desfecho::Comprou(restante) => (Que::Venda, *restante),
                 Desfecho::Recusado => (Que::Recusa, 0),
+                // Sem um número que se leia com certeza, não diz onde o contador estava.
+                Desfecho::LeuSemNumero | Desfecho::ComprouSemNumero => continue,
                 Desfecho::Estranho(_) => continue,
             };
+            // Depois de um desencontro, o mesmo número na mesma conexão pode ser a mesma resposta, repetida.
+            let repetida = que == Que::Venda
+                && desencontro(operacao.presenca) < Duration::MAX
+                && !ditas.insert((operacao.presenca, valor));
+            if repetida {
+                continue;
+            }
             let inicio = operacao.enviada.min(desencontro(operacao.presenca));
             leituras.push(Leitura { usuario, inicio, fim: *fim, que, valor });
         }
@@ -161,11 +174,15 @@ fn leitura_do_aviso(usuario: usize, aviso: Duration) -> Leitura {
     Leitura { usuario, inicio: Duration::ZERO, fim: aviso, que: Que::Aviso, valor: 0 }
 }
 
-/// Quando partiram as compras que podem ter valido ou não, em ordem.
-fn em_duvida(historias: &[Historia]) -> Vec<Duration> {
+/// Quando partiram as compras que podem ter levado uma unidade sem que se saiba qual, em ordem: as que podem
+/// ter valido ou não, e as vendas sem número.
+fn sem_lugar(historias: &[Historia]) -> Vec<Duration> {
     let operacoes = historias.iter().flat_map(|historia| &historia.operacoes);
-    let mut partidas: Vec<Duration> =
-        operacoes.filter(|o| o.compra && o.em_duvida()).map(|o| o.enviada).collect();
+    let sem_numero = |o: &Operacao| matches!(o.resposta, Some((_, Desfecho::ComprouSemNumero)));
+    let mut partidas: Vec<Duration> = operacoes
+        .filter(|o| o.compra && (o.em_duvida() || sem_numero(o)))
+        .map(|o| o.enviada)
+        .collect();
     partidas.sort_unstable();
     partidas
 }
@@ -236,6 +253,29 @@ fn acima_do_inicial(leituras: &[Leitura], inicial: i128) -> Option<Violacao> {
     let acima = leituras.iter().filter(|l| l.antes() > inicial).min_by_key(|l| l.fim)?;
     let regra = Regra::AcimaDoInicial { inicial };
     Some(Violacao { regra, quando: acima.fim, provas: vec![*acima] })
+}
+
+/// Regra 4, quando há vendas sem número: as outras regras não as veem, mas contá-las se pode.
+fn mais_que_havia(historias: &[Historia], inicial: i128) -> Option<Violacao> {
+    let mut vendas = Vec::new();
+    let mut sem_numero = false;
+    for historia in historias {
+        for operacao in &historia.operacoes {
+            let Some((fim, desfecho)) = &operacao.resposta else { continue };
+            let (que, valor) = match desfecho {
+                Desfecho::Comprou(restante) => (Que::Venda, *restante),
+                Desfecho::ComprouSemNumero => (Que::VendaSemNumero, 0),
+                _ => continue,
+            };
+            sem_numero |= que == Que::VendaSemNumero;
+            let (usuario, inicio) = (historia.usuario, operacao.enviada);
+            vendas.push(Leitura { usuario, inicio, fim: *fim, que, valor });
+        }
+    }
+    vendas.sort_by_key(|venda| venda.fim);
+    let a_mais = usize::try_from(inicial).ok().and_then(|cabem| vendas.get(cabem))?;
+    let regra = Regra::VendeuDemais { inicial, vendas: vendas.len() as i128 };
+    sem_numero.then(|| Violacao { regra, quando: a_mais.fim, provas: vec![*a_mais] })
 }
 
 /// Regra 4, a parte de baixo. As unidades saem em ordem, e por isso a primeira sem dono é a que tem

@@ -18,6 +18,7 @@ pub mod banca;
 mod disputa;
 pub mod fregues;
 pub mod laudo;
+mod pagina;
 mod pontos;
 mod provas;
 
@@ -58,7 +59,7 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Lau
         espera: opcoes.espera,
         aberto,
         fim_de_linha: FimDeLinha::Lf,
-        respostas_estranhas: Arc::default(),
+        estilo: Arc::default(),
         inicio: Instant::now(),
         parada,
     };

@@ -10,14 +10,15 @@
 //!     │       │      └──► sessao      leva um usuário por um socket de verdade; a primeira descobre o
 //!     │       │             │           fim de linha, e depois da última alguém visita
 //!     │       │             ├──► usuario ─► roteiro   o que ele faz e quando; puro
-//!     │       │             └──► ouvido               corta os bytes em mensagens
+//!     │       │             └──► escuta ─► ouvido     os bytes viram respostas e AVISOs
 //!     │       ├──► arquivo      o que fica das histórias longas, e o CSV
 //!     │       ├──► parada       Ctrl-C acorda todos
 //!     │       └──► painel       o andamento e os AVISOs, ao vivo
 //!     │
 //!     ├──► historia, medidas    o que se viveu, e as contas
 //!     │       └──► auditoria ─► parecer;  resumo;  exigencia      funções puras sobre isso
-//!     │               └──► relatorio ─► graficos      JSON para programas, HTML para pessoas
+//!     │               ├──► relatorio ─► graficos      JSON para programas, HTML para pessoas
+//!     │               └──► desenho, cores             uma contradição no tempo; as cores do terminal
 //!     │
 //!     └──► avaliacao            dá nota a um servidor, com a mesma auditoria
 //! ```
@@ -37,6 +38,9 @@
 pub mod arquivo;
 pub mod auditoria;
 pub mod avaliacao;
+mod cores;
+mod desenho;
+pub mod escuta;
 pub mod exigencia;
 pub mod graficos;
 pub mod historia;

@@ -51,8 +51,8 @@ impl Medidas {
             return;
         };
         match desfecho {
-            Desfecho::Leu(_) => self.consultas += 1,
-            Desfecho::Comprou(_) => self.vendas += 1,
+            Desfecho::Leu(_) | Desfecho::LeuSemNumero => self.consultas += 1,
+            Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => self.vendas += 1,
             Desfecho::Recusado => self.recusas += 1,
             Desfecho::Estranho(texto) => {
                 sem.de_outro_modo += 1;

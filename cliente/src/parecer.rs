@@ -1,16 +1,18 @@
 //! O parecer: o que a auditoria concluiu, com as provas. Só guarda e mostra; quem julga é
-//! [`crate::auditoria`].
+//! [`crate::auditoria`], e o desenho de uma contradição está em `desenho`.
 
 use std::fmt;
 use std::time::Duration;
 
 use protocolo::terminal::contar;
 
+use crate::cores::{self, Tinta};
 use crate::resumo::formatar;
 
 /// A conclusão da auditoria: um veredito sobre o estoque (§7.2) e outro sobre o AVISO (§7.3), que é um
 /// extra (§9), e por isso não muda o primeiro. `Display` dá as observações, a primeira contradição
-/// desenhada no tempo e, por último, a linha de cada veredito, a do estoque no fim.
+/// desenhada no tempo e, por último, a linha de cada veredito, a do estoque no fim; `{:#}` dá o mesmo, em
+/// cores.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parecer {
     /// O que está errado, o primeiro a acontecer antes.
@@ -118,6 +120,13 @@ pub enum Regra {
         /// Com quanto o servidor abriu.
         inicial: i128,
     },
+    /// Houve mais vendas do que unidades; algumas não disseram quanto restou.
+    VendeuDemais {
+        /// Com quanto o servidor abriu.
+        inicial: i128,
+        /// Quantas vendas houve.
+        vendas: i128,
+    },
     /// O contador desceu sem que alguém comprasse.
     UnidadeSumiu {
         /// O que restaria depois da venda que não houve.
@@ -155,6 +164,7 @@ impl Regra {
             Regra::VendaRepetida => "venda-repetida",
             Regra::EstoqueSubiu => "estoque-subiu",
             Regra::AcimaDoInicial { .. } => "acima-do-inicial",
+            Regra::VendeuDemais { .. } => "vendeu-demais",
             Regra::UnidadeSumiu { .. } => "unidade-sumiu",
             Regra::RecusaIndevida { .. } => "recusa-indevida",
             Regra::AvisoRepetido => "aviso-repetido",
@@ -172,6 +182,7 @@ impl Regra {
             | Regra::VendaRepetida
             | Regra::EstoqueSubiu
             | Regra::AcimaDoInicial { .. }
+            | Regra::VendeuDemais { .. }
             | Regra::UnidadeSumiu { .. }
             | Regra::RecusaIndevida { .. } => None,
             Regra::AvisoRepetido => Some(Aviso::Repetido),
@@ -210,6 +221,9 @@ pub enum Que {
     Consulta,
     /// Por uma compra.
     Venda,
+    /// Por uma compra que não disse quanto restou, ou o disse de um jeito que admite mais de uma leitura. É
+    /// prova de que vendeu, e de mais nada.
+    VendaSemNumero,
     /// Por uma recusa: zero.
     Recusa,
     /// Pelo AVISO: zero. Ninguém o pediu, e só o `fim` diz algo.
@@ -228,7 +242,7 @@ impl Leitura {
     pub fn pedido(&self) -> &'static str {
         match self.que {
             Que::Consulta => "CONSULTAR",
-            Que::Venda | Que::Recusa => "COMPRAR",
+            Que::Venda | Que::VendaSemNumero | Que::Recusa => "COMPRAR",
             Que::Aviso | Que::Silencio => "",
         }
     }
@@ -238,6 +252,7 @@ impl Leitura {
         match self.que {
             Que::Consulta => format!("leu {}", self.valor),
             Que::Venda => format!("comprou, restaram {}", self.valor),
+            Que::VendaSemNumero => "comprou".into(),
             Que::Recusa => "ouviu que esgotou".into(),
             Que::Aviso => "recebeu o AVISO".into(),
             Que::Silencio => "não recebeu o AVISO".into(),
@@ -254,6 +269,7 @@ impl fmt::Display for Leitura {
             Que::Venda => {
                 write!(f, "o usuário {usuario} comprou e restaram {valor} aos {quando}")
             }
+            Que::VendaSemNumero => write!(f, "o usuário {usuario} comprou aos {quando}"),
             Que::Recusa => write!(f, "o usuário {usuario} ouviu que esgotou aos {quando}"),
             Que::Aviso => write!(f, "o usuário {usuario} recebeu o AVISO aos {quando}"),
             Que::Silencio => {
@@ -284,6 +300,9 @@ impl fmt::Display for Violacao {
             }
             Regra::AcimaDoInicial { inicial } => {
                 write!(f, "havia mais que as {inicial} unidades do começo: {primeira}")
+            }
+            Regra::VendeuDemais { inicial, vendas } => {
+                write!(f, "{vendas} vendas, e só havia {inicial} unidades: {primeira}, já a mais")
             }
             Regra::UnidadeSumiu { restaria, quantas } => {
                 write!(f, "uma unidade sumiu: {primeira}, e ")?;
@@ -322,50 +341,6 @@ fn ninguem_comprou(f: &mut fmt::Formatter<'_>, restaria: i128, quantas: i128) ->
         3.. => write!(f, " (nem outras {})", quantas - 1),
         _ => Ok(()),
     }
-}
-
-/// A largura do desenho de uma operação no tempo, em colunas.
-const COLUNAS: usize = 20;
-
-impl Violacao {
-    /// As provas no tempo, uma por linha, na ordem em que começaram: quem pediu o quê, de quando a
-    /// quando, e o que ouviu. Barras que se cruzam são operações que estavam em curso juntas.
-    pub fn intercalacao(&self) -> String {
-        let mut provas: Vec<Leitura> = self.provas.clone();
-        for aviso in provas.iter_mut().filter(|leitura| leitura.que == Que::Aviso) {
-            aviso.inicio = aviso.fim;
-        }
-        provas.sort_by_key(|leitura| leitura.inicio);
-        let comeco = provas.iter().map(|l| l.inicio).min().unwrap_or_default();
-        let fim = provas.iter().map(|l| l.fim).max().unwrap_or_default();
-        let coluna = |instante: Duration| {
-            let fracao = (instante - comeco).as_secs_f64() / (fim - comeco).as_secs_f64();
-            // Sem duração alguma a conta não é um número, e vira a coluna zero.
-            (fracao * (COLUNAS - 1) as f64).round() as usize
-        };
-        let linha = |leitura: &Leitura| {
-            let Leitura { usuario, inicio, fim, .. } = *leitura;
-            format!(
-                "  usuário {usuario:<5} {:<9} {:<22} {} {} a {}\n",
-                leitura.pedido(),
-                leitura.ouvido(),
-                barra(coluna(inicio), coluna(fim)),
-                segundos(inicio),
-                segundos(fim)
-            )
-        };
-        provas.iter().map(linha).collect()
-    }
-}
-
-fn barra(de: usize, ate: usize) -> String {
-    let mut barra = " ".repeat(de);
-    if de == ate {
-        barra.push('│');
-    } else {
-        barra += &format!("├{}┤", "─".repeat(ate - de - 1));
-    }
-    barra + &" ".repeat((COLUNAS - 1).saturating_sub(ate))
 }
 
 impl Parecer {
@@ -429,6 +404,15 @@ impl Parecer {
     }
 }
 
+/// Uma linha de veredito: a palavra em cores, e o porquê sem elas.
+fn em_cores(f: &mut fmt::Formatter<'_>, nome: &str, tinta: Tinta, frase: &str) -> fmt::Result {
+    let fim = frase.find(':').unwrap_or(frase.len());
+    let (palavra, porque) = frase.split_at(fim);
+    f.write_str(nome)?;
+    cores::pintar(f, tinta, palavra)?;
+    writeln!(f, "{porque}")
+}
+
 impl fmt::Display for Parecer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for observacao in &self.observacoes {
@@ -440,8 +424,18 @@ impl fmt::Display for Parecer {
             }
             write!(f, "A primeira contradição, no tempo:\n{}\n", primeira.intercalacao())?;
         }
-        writeln!(f, "Veredito do AVISO: {}", self.veredito_do_aviso())?;
-        writeln!(f, "Veredito: {}", self.veredito())
+        let tinta = match self.aviso() {
+            Aviso::Certo => Tinta::Boa,
+            Aviso::NaoJulgado => Tinta::Neutra,
+            _ => Tinta::Ruim,
+        };
+        em_cores(f, "Veredito do AVISO: ", tinta, &self.veredito_do_aviso())?;
+        let tinta = match self.estoque() {
+            Estoque::Consistente => Tinta::Boa,
+            Estoque::SemVeredito => Tinta::Neutra,
+            Estoque::Inconsistente => Tinta::Ruim,
+        };
+        em_cores(f, "Veredito: ", tinta, &self.veredito())
     }
 }
 
@@ -464,44 +458,6 @@ mod testes {
 
     fn violacao(regra: Regra, provas: &[Leitura]) -> Violacao {
         Violacao { regra, quando: ms(0), provas: provas.to_vec() }
-    }
-
-    #[test]
-    fn o_desenho_poe_as_provas_na_ordem_em_que_comecaram() {
-        let provas = [leitura(12345, 23, 46, Que::Consulta, 7), leitura(1, 0, 23, Que::Venda, 4)];
-        assert_eq!(
-            violacao(Regra::EstoqueSubiu, &provas).intercalacao(),
-            "  usuário 1     COMPRAR   comprou, restaram 4    ├─────────┤          0,000000 s a 0,023000 s\n  \
-             usuário 12345 CONSULTAR leu 7                            ├────────┤ 0,023000 s a 0,046000 s\n"
-        );
-    }
-
-    #[test]
-    fn o_aviso_e_um_instante_e_o_silencio_e_uma_espera() {
-        // Ninguém pediu o AVISO: o começo dele não se desenha.
-        let provas = [leitura(2, 0, 123, Que::Aviso, 0), leitura(1, 100, 123, Que::Recusa, 0)];
-        assert_eq!(
-            violacao(Regra::AvisoAQuemChegouDepois, &provas).intercalacao(),
-            "  usuário 1     COMPRAR   ouviu que esgotou      ├──────────────────┤ 0,100000 s a 0,123000 s\n  \
-             usuário 2               recebeu o AVISO                           │ 0,123000 s a 0,123000 s\n"
-        );
-        let provas = [leitura(2, 0, 23, Que::Silencio, 0), leitura(1, 9, 10, Que::Venda, 0)];
-        assert_eq!(
-            violacao(Regra::AvisoPerdido, &provas).intercalacao(),
-            "  usuário 2               não recebeu o AVISO    ├──────────────────┤ 0,000000 s a 0,023000 s\n  \
-             usuário 1     COMPRAR   comprou, restaram 0           ├┤            0,009000 s a 0,010000 s\n"
-        );
-    }
-
-    #[test]
-    fn provas_sem_duracao_ou_sem_provas_tambem_se_desenham() {
-        let uma = violacao(Regra::EstoqueNegativo, &[leitura(1, 5, 5, Que::Consulta, -1)]);
-        assert_eq!(
-            uma.intercalacao(),
-            "  usuário 1     CONSULTAR leu -1                 │                    0,005000 s a 0,005000 s\n"
-        );
-        let nenhuma = violacao(Regra::EstoqueNegativo, &[]);
-        assert_eq!((nenhuma.intercalacao(), nenhuma.to_string()), (String::new(), String::new()));
     }
 
     #[test]

@@ -11,10 +11,11 @@ use protocolo::terminal::{contar, dizer, explicar};
 
 use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
 use crate::auditoria::quando_visitar;
+use crate::escuta::Estilo;
 use crate::historia::{Historia, Presenca, Simulacao};
 use crate::limites::{self, Limite};
 use crate::opcoes::{FimDeLinha, Opcoes};
-use crate::painel::{Painel, Placar};
+use crate::painel::{Painel, Placar, Previsao};
 use crate::parada::Parada;
 use crate::piscina;
 use crate::roteiro::{Regras, Roteiro, acelerada};
@@ -34,8 +35,7 @@ pub fn simular(
     csv: impl FnOnce() -> Result<Option<File>, String>,
 ) -> Result<Simulacao, String> {
     let regras = regras(opcoes, semente);
-    let ciclos_previstos =
-        (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
+    let ciclos = || (1..=opcoes.usuarios).map(|numero| Roteiro::novo(regras, numero).ciclos());
     let cena = cena(opcoes, csv)?;
     let (recados, novidades) = mpsc::channel();
     // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha. E cada thread tem a
@@ -65,10 +65,12 @@ pub fn simular(
         if let Some(aviso) = faltaram(opcoes.usuarios, pedidas, threads, limite) {
             dizer(format_args!("cliente: {aviso}"));
         }
-        Painel::novo(opcoes, ciclos_previstos, &cena.placar).acompanhar(&novidades);
+        let previsao = Previsao::de(opcoes, ciclos(), threads);
+        Painel::novo(opcoes, previsao, &cena.placar).acompanhar(&novidades);
     };
     let historias = piscina::executar(cabem, opcoes.usuarios, viver, acompanhar)
         .map_err(|_| sem_threads(limites::das_threads()))?;
+    let ciclos_previstos = ciclos().map(u64::from).sum();
     Ok(concluir(cena, historias, Previsto { semente, usuarios: opcoes.usuarios, ciclos_previstos }))
 }
 
@@ -132,6 +134,7 @@ fn cena(
         placar: Placar::default(),
         parada,
         arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
+        estilo: Estilo::default(),
     })
 }
 

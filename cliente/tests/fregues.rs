@@ -31,7 +31,7 @@ fn mundo(atender: impl Fn(TcpStream) + Send + Clone + 'static) -> Mundo {
         espera: Duration::ZERO,
         fim_de_linha: FimDeLinha::Lf,
         aberto: Arc::default(),
-        respostas_estranhas: Arc::default(),
+        estilo: Arc::default(),
         inicio: Instant::now(),
         parada: Arc::default(),
     }

@@ -169,7 +169,7 @@ fn rodada(atendidos: usize, historias: Vec<Historia>, estoque: Option<u64>) -> R
     };
     Rodada {
         atendidos,
-        vendas: quantas(|desfecho| matches!(desfecho, Desfecho::Comprou(_))),
+        vendas: quantas(Desfecho::vendeu),
         recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
         sem_resposta: compras().filter(|o| o.resposta.is_none()).count() as u64,
         estranhas: quantas(|desfecho| matches!(desfecho, Desfecho::Estranho(_))),

@@ -81,8 +81,7 @@ pub fn fim_de_linha(mundo: &Mundo) -> Result<FimDeLinha, String> {
     drop(primeiro);
     for fim_de_linha in FimDeLinha::TENTADOS {
         // A recusa de um fim de linha não ensina nada sobre os outros.
-        let respostas_estranhas = Arc::default();
-        let tentativa = Mundo { fim_de_linha, respostas_estranhas, ..mundo.clone() };
+        let tentativa = Mundo { fim_de_linha, estilo: Arc::default(), ..mundo.clone() };
         let Ok(mut fregues) = Fregues::conectar(&tentativa) else { continue };
         if let Some(Mensagem::Estoque(_)) = fregues.pede(Comando::Consultar) {
             return Ok(fim_de_linha);
@@ -202,7 +201,7 @@ impl<'a> Sala<'a> {
             vistas.aviso = aviso;
         }
         if self.no_ar() {
-            let vendeu = |t: &Troca| matches!(t.mensagem(), Some(Mensagem::Compra { .. }));
+            let vendeu = |t: &Troca| matches!(t.entendida(), Some(Mensagem::Compra { .. }));
             (vistas.conversa.compras, vistas.conversa.recusas) =
                 compras.into_iter().partition(vendeu);
         }
