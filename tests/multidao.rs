@@ -444,7 +444,7 @@ fn dos_avisos_se_mostram_cinco_e_quantos_mais_e_com_detalhado_todos() {
         let fim = multidao(servidor.endereco(), &opcoes);
         assert_eq!(conta(&fim, "AVISOs"), usuarios, "{fim:?}");
         assert_eq!(avisos_impressos(&fim), mostrados, "{fim:?}");
-        let linha = fim.saida.lines().find(|linha| linha.contains("e mais "));
+        let linha = fim.saida.lines().find(|linha| linha.contains("até aqui"));
         assert_eq!(linha.is_some(), mais.is_some(), "{fim:?}");
         assert!(linha.unwrap_or_default().contains(mais.unwrap_or_default()), "{fim:?}");
         assert!(linha.is_none_or(|linha| linha.contains("--detalhado")), "{fim:?}");

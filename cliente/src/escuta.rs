@@ -92,6 +92,8 @@ pub struct Escuta {
     pedido: Option<bool>,
     /// Chegou e talvez seja a resposta.
     reserva: Option<(Duration, String)>,
+    /// Quando chegou o primeiro texto que talvez fosse a resposta a este pedido.
+    em_duvida_desde: Duration,
     /// Pedidos que ficaram sem resposta: a próxima que sobrar pode ser de um deles.
     devidas: u32,
     /// O último pedido e o texto que se tomou por resposta a ele, se não era do protocolo.
@@ -125,7 +127,7 @@ impl Escuta {
 
     /// Até quando o que já chegou pode mudar de sentido; `None` se nada espera.
     pub fn fim_do_silencio(&self) -> Option<Duration> {
-        let reserva = self.reserva.as_ref().map(|(quando, _)| *quando + OUTRA_CHANCE);
+        let reserva = self.reserva.as_ref().map(|_| self.em_duvida_desde + OUTRA_CHANCE);
         match (self.ouvido.fim_do_silencio(), reserva) {
             (Some(um), Some(outro)) => Some(um.min(outro)),
             (um, outro) => um.or(outro),
@@ -139,7 +141,7 @@ impl Escuta {
             self.ouvido.calou(|quando, texto| textos.push((quando, limpo(texto))));
         }
         let mut ouvidas = self.entender(textos, estilo);
-        let venceu = |(quando, _): &mut (Duration, String)| *quando + OUTRA_CHANCE <= agora;
+        let venceu = |_: &mut (Duration, String)| self.em_duvida_desde + OUTRA_CHANCE <= agora;
         ouvidas.extend(
             self.reserva.take_if(venceu).map(|reserva| self.era_a_resposta(reserva, estilo)),
         );
@@ -158,6 +160,10 @@ impl Escuta {
     fn entender(&mut self, textos: Vec<(Duration, String)>, estilo: &Estilo) -> Vec<Ouvida> {
         let mut ouvidas = Vec::new();
         for (quando, texto) in textos {
+            // Quem não para de falar também tem de responder em algum momento.
+            let venceu = |_: &mut (Duration, String)| self.em_duvida_desde + OUTRA_CHANCE <= quando;
+            let reserva = self.reserva.take_if(venceu);
+            ouvidas.extend(reserva.map(|reserva| self.era_a_resposta(reserva, estilo)));
             self.entender_um(quando, texto, estilo, &mut ouvidas);
         }
         ouvidas
@@ -182,11 +188,15 @@ impl Escuta {
                 let e_a_resposta = certa || estilo.conhece(compra, &texto);
                 // A que esperava não era: veio a resposta, ou outra candidata.
                 let anterior = self.reserva.take();
-                ouvidas.extend(anterior.map(nao_era_a_resposta));
                 if !e_a_resposta {
+                    if anterior.is_none() {
+                        self.em_duvida_desde = quando;
+                    }
+                    ouvidas.extend(anterior.map(nao_era_a_resposta));
                     self.reserva = Some((quando, texto));
                     return;
                 }
+                ouvidas.extend(anterior.map(nao_era_a_resposta));
                 self.pedido = None;
                 self.suposta = (!do_protocolo).then(|| (compra, texto.clone()));
                 Papel::Resposta(desfecho)
@@ -396,6 +406,18 @@ mod testes {
         let ouvida = conversa.escuta.desistiu(&conversa.estilo).unwrap();
         assert_eq!(ouvida.papel, Resposta(Desfecho::Estranho("Erro interno".into())));
         assert_eq!(conversa.escuta.fim_do_silencio(), None);
+    }
+
+    #[test]
+    fn quem_nao_para_de_falar_tambem_responde() {
+        let mut conversa = Conversa::default();
+        conversa.pede(false);
+        let mut respondeu = false;
+        for n in 0..400 {
+            let ouvidas = conversa.chega(&format!("oi {n}, tudo bem?\n"));
+            respondeu |= ouvidas.iter().any(|(_, papel)| matches!(papel, Resposta(_)));
+        }
+        assert!(respondeu);
     }
 
     #[test]

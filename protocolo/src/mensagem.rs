@@ -165,7 +165,11 @@ impl Mensagem {
         cortes.sort_unstable_by_key(|(onde, _)| *onde);
         let corte = cortes.into_iter().find_map(|(onde, comeco)| {
             let antes = Frase::achar(letras[..onde].trim_matches(e_margem));
-            antes.termina_antes_de(comeco).then(|| antes.fim_junto_a(&letras, onde))
+            // Um texto qualquer com o AVISO colado a ele, sem nem um espaço: são dois envios.
+            let grudado =
+                comeco == Comeco::Aviso && letras[..onde].ends_with(char::is_alphanumeric);
+            let corta = grudado || antes.termina_antes_de(comeco);
+            corta.then(|| antes.fim_junto_a(&letras, onde))
         });
         corte.or_else(|| {
             // O AVISO em outras palavras não tem começo conhecido: vem logo depois do número.
@@ -583,6 +587,7 @@ mod testes {
             ("Compra realizada. Estoque restante: 0", "2026-11-26 14:05:09 AVISO: acabou"),
             ("Estoque atual: 10", "Estoque atual: 10"),
             ("Comprado! Restam 9", "AVISO: acabou"),
+            ("Erro interno", "AVISO: acabou"),
             ("[AVISO] O estoque acabou!", "Estoque atual: 0"),
             ("*** ESTOQUE ESGOTADO ***", "ERRO: Produto esgotado"),
             ("ERRO: Produto esgotado", "AVISO: acabou"),
