@@ -4,16 +4,15 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::{AVISO, avisa_que_esgotou};
 use protocolo::{Comando, Mensagem};
-use rustix::process::Pid;
 use socket2::SockRef;
 
-use super::banca::Quem;
+use super::banca::{Aberto, Quem};
 use crate::historia::{Desfecho, Historia, Operacao, Presenca};
 use crate::opcoes::FimDeLinha;
 use crate::ouvido::{Ouvido, SILENCIO_DE_QUEM_SEPARA};
@@ -40,8 +39,8 @@ pub struct Mundo {
     pub espera: Duration,
     /// O que este servidor espera depois de um comando.
     pub fim_de_linha: FimDeLinha,
-    /// O grupo de processos do servidor aberto agora, se há um.
-    pub aberto: Arc<Mutex<Option<Pid>>>,
+    /// O servidor aberto agora, se há um.
+    pub aberto: Arc<Aberto>,
     /// Responde com outras palavras: não adianta esperar pelas do enunciado. Aprende-se uma vez.
     pub respostas_estranhas: Arc<AtomicBool>,
     /// O instante zero.
