@@ -8,16 +8,14 @@
 
 use std::fmt::Write;
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use testes::{
-    Cliente, Processo, Servidor, Signal, Termino, ate, binario, comando, palavras_em_ingles,
-    porta_livre,
+    Cliente, Processo, Servidor, Signal, Termino, abre, ate, binario, comando, ninguem_atende,
+    palavras_em_ingles, porta_livre, python, script,
 };
 
 /// Uma avaliação inteira abre o servidor muitas vezes, e um que bloqueia gasta todos os prazos dela.
@@ -28,32 +26,6 @@ const BREVE: &str = "--rodadas 1 --compradores 12";
 
 /// Para o que está errado quase sempre.
 const FOLGADA: &str = "--rodadas 1 --compradores 30";
-
-/// O interpretador de verdade (o `python3` do caminho pode ser um atalho lento); `None` se não há.
-fn python() -> Option<&'static str> {
-    static PYTHON: OnceLock<Option<String>> = OnceLock::new();
-    let procurar = || {
-        let achado =
-            Command::new("python3").args(["-c", "import sys; print(sys.executable)"]).output();
-        let achado = achado.ok().filter(|saida| saida.status.success());
-        achado.map(|saida| String::from_utf8(saida.stdout).unwrap().trim().to_owned())
-    };
-    let python = PYTHON.get_or_init(procurar).as_deref();
-    if python.is_none() {
-        println!("sem python3: teste pulado");
-    }
-    python
-}
-
-/// O servidor de um aluno.
-fn script(nome: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("alunos").join(nome)
-}
-
-/// O comando que abre o servidor de um aluno nesta porta; `None` sem Python.
-fn abre(nome: &str, porta: u16) -> Option<String> {
-    Some(format!("exec '{}' '{}' {porta}", python()?, script(nome).display()))
-}
 
 /// Põe o avaliador para trabalhar.
 fn iniciar(opcoes: &[&str]) -> Processo {
@@ -96,11 +68,6 @@ fn avaliar_comando(comando: &str, porta: u16, outras: &str) -> Laudo {
 fn aluno(nome: &str, outras: &str) -> Option<Laudo> {
     let porta = porta_livre();
     Some(avaliar_comando(&abre(nome, porta)?, porta, outras))
-}
-
-/// Espera a porta recusar conexões: um processo que levou SIGKILL ainda pode levar um instante.
-fn ninguem_atende(porta: u16) {
-    ate("a porta ficar livre", || TcpStream::connect(("127.0.0.1", porta)).is_err().then_some(()));
 }
 
 impl Laudo {

@@ -5,6 +5,7 @@
 //! - [`Servidor`] é um `servidor` aberto em uma porta que o sistema escolheu;
 //! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria;
 //! - [`Honesto`] pergunta o tempo todo e mede quanto espera, e [`Exame`] diz quanto um processo gasta;
+//! - [`abre`] diz o comando que abre o servidor de um aluno;
 //! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
@@ -15,6 +16,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod alunos;
 mod captura;
 mod cliente;
 mod exame;
@@ -27,6 +29,7 @@ mod servidor;
 use std::thread;
 use std::time::{Duration, Instant};
 
+pub use alunos::{abre, ninguem_atende, python, script};
 pub use captura::Captura;
 pub use cliente::Cliente;
 pub use exame::{Exame, descritores_para};

@@ -124,11 +124,15 @@ fn quadro_do_python(texto: &str) -> Option<Quadro> {
     })
 }
 
-/// `BrokenPipeError: [Errno 32] Broken pipe`, ou só o nome.
+/// `BrokenPipeError: [Errno 32] Broken pipe`, ou só o nome. Outra thread pode escrever no meio do rastro, e
+/// o que ela diz não é uma exceção: o nome acaba como os do Python, ou tem mais de uma palavra.
 fn e_uma_excecao(texto: &str) -> bool {
     let nome = texto.split_once(": ").map_or(texto, |(nome, _)| nome);
     let letras = |letra: char| letra.is_alphanumeric() || matches!(letra, '_' | '.');
-    nome.starts_with(char::is_alphabetic) && nome.chars().all(letras)
+    let acaba = ["Error", "Exception", "Interrupt", "Exit", "error", "timeout"];
+    let palavras = nome.chars().filter(|letra| letra.is_uppercase()).count();
+    let varias = palavras > 1 && nome.chars().any(char::is_lowercase);
+    nome.chars().all(letras) && (varias || acaba.iter().any(|fim| nome.ends_with(fim)))
 }
 
 /// ```text
@@ -356,4 +360,169 @@ pub fn explicar_sinal(numero: i32) -> String {
 pub fn sinal_de_um_codigo(codigo: i32) -> Option<i32> {
     let numero = codigo - 128;
     SINAIS.iter().any(|(sinal, ..)| sinal.as_raw() == numero).then_some(numero)
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    /// O que se diz do console.
+    fn dito(console: &str) -> String {
+        autopsiar(console).map(|causa| causa.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn de_um_rastro_do_python_fica_a_linha_do_aluno_mais_perto_do_erro() {
+        let console = r#"[14:05:09] 127.0.0.1:5000 COMPRAR
+Exception in thread Thread-21 (handle):
+Traceback (most recent call last):
+  File "/usr/lib/python3.11/threading.py", line 1045, in _bootstrap_inner
+    self.run()
+  File "/usr/lib/python3.11/threading.py", line 982, in run
+    self._target(*self._args, **self._kwargs)
+  File "/home/ana/servidor.py", line 31, in handle
+    broadcast()
+  File "/home/ana/servidor.py", line 12, in broadcast
+    c.sendall(AVISO.encode())
+    ^^^^^^^^^^^^^^^^^^^^^^^^^
+BrokenPipeError: [Errno 32] Broken pipe
+outra linha do servidor
+"#;
+        let esperada = "BrokenPipeError: [Errno 32] Broken pipe, em servidor.py, linha 12: \
+                        'c.sendall(AVISO.encode())'; o laço do AVISO escreveu a um cliente que já \
+                        tinha saído: ponha try/except em volta do envio e tire o cliente da lista";
+        assert_eq!(dito(console), esperada);
+        // O terminal acaba as linhas com \r\n.
+        assert_eq!(dito(&console.replace('\n', "\r\n")), esperada);
+    }
+
+    #[test]
+    fn de_um_erro_dentro_de_uma_biblioteca_fica_quem_a_chamou() {
+        let console = r#"Traceback (most recent call last):
+  File "/x/s.py", line 3, in <module>
+    texto = dados.decode()
+  File "/usr/lib/python3.11/codecs.py", line 322, in decode
+    (result, consumed) = self._buffer_decode(data, self.errors, final)
+UnicodeDecodeError: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"#;
+        let dito = dito(console);
+        assert!(dito.contains("em s.py, linha 3: 'texto = dados.decode()'"), "{dito}");
+        assert!(dito.contains("errors='replace'"), "{dito}");
+    }
+
+    #[test]
+    fn de_duas_excecoes_vale_a_que_ninguem_tratou() {
+        let console = r#"Traceback (most recent call last):
+  File "/x/s.py", line 3, in handle
+    dados = conn.recv(1024)
+ConnectionResetError: [Errno 104] Connection reset by peer
+
+During handling of the above exception, another exception occurred:
+
+Traceback (most recent call last):
+  File "/x/s.py", line 9, in handle
+    clientes.remove(conn)
+ValueError: list.remove(x): x not in list"#;
+        let dito = dito(console);
+        assert!(dito.starts_with("ValueError: list.remove(x): x not in list, em s.py, linha 9"));
+        assert!(dito.contains("já não estava nela"), "{dito}");
+    }
+
+    #[test]
+    fn o_que_outra_thread_escreve_no_meio_do_rastro_nao_e_a_excecao() {
+        let console = r#"Traceback (most recent call last):
+  File "/x/s.py", line 3, in handle
+    dados = conn.recv(1024)
+COMPRAR
+xxxxxxxxxx
+CONSULTAR: Estoque atual: 10
+EstoqueVazio: fim"#;
+        assert_eq!(dito(console), "EstoqueVazio: fim, em s.py, linha 3: 'dados = conn.recv(1024)'");
+        assert_eq!(dito(&console.replace("EstoqueVazio: fim", "")), "");
+    }
+
+    #[test]
+    fn um_erro_de_sintaxe_tem_arquivo_e_linha() {
+        let python =
+            "  File \"/x/s.py\", line 2\n    if x = 1:\n       ^^^^^\nSyntaxError: invalid syntax";
+        assert_eq!(dito(python), "SyntaxError: invalid syntax, em s.py, linha 2: 'if x = 1:'");
+        let node = "/x/s.js:2\nlet x = ;\n        ^\n\nSyntaxError: Unexpected token ';'\n    at wrapSafe (node:internal/modules/cjs/loader:1378:20)\n    at node:internal/main/run_main_module:28:49\n\nNode.js v20";
+        assert_eq!(dito(node), "SyntaxError: Unexpected token ';', em s.js, linha 2: 'let x = ;'");
+        for compilador in ["s.c:5:3: error: expected ';'", "S.java:5: erro: expected ';'"] {
+            let dito = dito(compilador);
+            assert!(dito.starts_with("não compila (expected ';'), em "), "{dito}");
+            assert!(dito.ends_with(", linha 5"), "{dito}");
+        }
+    }
+
+    #[test]
+    fn do_node_fica_a_linha_do_aluno_ou_o_que_falta() {
+        let lancada = "/x/s.js:12\n    throw new Error('fim');\n    ^\n\nError: fim\n    at Socket.<anonymous> (/x/s.js:12:11)\n    at Socket.emit (node:events:518:28)\n\nNode.js v20";
+        assert_eq!(dito(lancada), "Error: fim, em s.js, linha 12: 'throw new Error('fim');'");
+        let reset = "node:events:497\n      throw er; // Unhandled 'error' event\n      ^\n\nError: read ECONNRESET\n    at TCP.onStreamRead (node:internal/stream_base_commons:216:20)\nEmitted 'error' event on Socket instance at:\n    at emitErrorNT (node:internal/streams/destroy:170:8) {\n  errno: -104\n}\n";
+        let dito = dito(reset);
+        assert!(dito.starts_with("Error: read ECONNRESET; "), "{dito}");
+        assert!(dito.contains("socket.on('error', ...)"), "{dito}");
+    }
+
+    #[test]
+    fn do_java_fica_a_ultima_causa_e_a_linha_do_aluno() {
+        let console = "Exception in thread \"Thread-3\" java.lang.RuntimeException: x\n\tat Servidor.run(Servidor.java:40)\n\tat java.base/java.lang.Thread.run(Thread.java:840)\nCaused by: java.net.SocketException: Broken pipe\n\tat java.base/sun.nio.ch.NioSocketImpl.implWrite(NioSocketImpl.java:425)\n\tat Servidor.enviarAviso(Servidor.java:22)\n\t... 1 more\n";
+        let visto = dito(console);
+        assert!(
+            visto
+                .starts_with("java.net.SocketException: Broken pipe, em Servidor.java, linha 22; ")
+        );
+        assert!(visto.contains("o laço do AVISO") && visto.contains("try/catch"), "{visto}");
+        let simples =
+            "Exception in thread \"main\" java.lang.NullPointerException\n\tat S.main(S.java:3)";
+        assert_eq!(dito(simples), "java.lang.NullPointerException, em S.java, linha 3");
+    }
+
+    #[test]
+    fn de_um_console_comum_nao_se_diz_nada() {
+        for console in [
+            "",
+            "Servidor na porta 12346\n[14:05:09] 127.0.0.1:5000 COMPRAR: ok\n",
+            "erro: conexão quebrada\n  File x\n",
+            "  at casa\n",
+        ] {
+            assert_eq!(dito(console), "");
+        }
+    }
+
+    #[test]
+    fn a_pergunta_e_a_linha_sem_fim_ou_a_que_acaba_como_quem_espera() {
+        for (console, pergunta_dita) in [
+            ("Porta: ", Some("Porta:")),
+            ("1 - abrir\r\n2 - sair\r\nOpção: ", Some("Opção:")),
+            ("Digite a porta:\n", Some("Digite a porta:")),
+            ("Servidor aberto\n", None),
+            ("", None),
+        ] {
+            assert_eq!(pergunta(console).as_deref(), pergunta_dita, "{console}");
+        }
+    }
+
+    #[test]
+    fn a_ultima_linha_que_diz_algo_vem_sem_controle_e_curta() {
+        for (console, ultima) in [
+            ("um\n dois \n\n  ", Some("dois")),
+            ("a\x1b[31mb", Some(r"a\u{1b}[31mb")),
+            (" \n", None),
+        ] {
+            assert_eq!(ultima_linha(console).as_deref(), ultima);
+        }
+        assert_eq!(ultima_linha(&"x".repeat(5000)).unwrap().len(), LINHA_MAXIMA + 3);
+    }
+
+    #[test]
+    fn os_sinais_tem_nome_e_o_do_shell_se_reconhece() {
+        let segv = Signal::SEGV.as_raw();
+        assert!(explicar_sinal(segv).starts_with("SIGSEGV (falha de segmentação)"));
+        assert_eq!(explicar_sinal(60), "o sinal 60");
+        assert_eq!(sinal_de_um_codigo(128 + segv), Some(segv));
+        for codigo in [0, 1, 127, 128, 255] {
+            assert_eq!(sinal_de_um_codigo(codigo), None);
+        }
+    }
 }

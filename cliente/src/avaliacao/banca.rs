@@ -314,11 +314,12 @@ impl Banca {
             Fim::Sinal(numero) => Some(numero),
             Fim::Saiu(codigo) => sinal_de_um_codigo(codigo),
         });
-        let com_sinal = sinal.map(|numero| format!(" com {}", explicar_sinal(numero)));
-        match autopsiar(&self.console().unwrap_or_default()) {
-            Some(causa) => format!("{}: {causa}", com_sinal.unwrap_or_default()),
-            None => com_sinal.unwrap_or_else(|| self.ultimas_palavras()),
+        // Quem morre por um sinal não morre por uma exceção: a do console é de outra hora.
+        if let Some(numero) = sinal {
+            return format!(" com {}", explicar_sinal(numero));
         }
+        let causa = autopsiar(&self.console().unwrap_or_default());
+        causa.map_or_else(|| self.ultimas_palavras(), |causa| format!(": {causa}"))
     }
 
     /// A última linha do console, entre parênteses.
