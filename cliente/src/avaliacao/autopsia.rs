@@ -57,7 +57,19 @@ pub fn curta(texto: &str) -> String {
 
 /// A última exceção que o console mostra e ninguém tratou.
 pub fn autopsiar(console: &str) -> Option<Causa> {
-    do_python(console).or_else(|| de_uma_pilha(console)).or_else(|| do_compilador(console))
+    let console = sem_cores(console);
+    do_python(&console).or_else(|| de_uma_pilha(&console)).or_else(|| do_compilador(&console))
+}
+
+/// O console sem as sequências de cor, que o Node, o gcc e o Python novo põem no rastro diante de um terminal.
+fn sem_cores(console: &str) -> String {
+    let mut pedacos = console.split("\x1b[");
+    let mut limpo = pedacos.next().unwrap_or_default().to_owned();
+    for pedaco in pedacos {
+        let fim = pedaco.find(|letra: char| letra.is_ascii_alphabetic());
+        limpo += fim.map_or("", |fim| &pedaco[fim + 1..]);
+    }
+    limpo
 }
 
 /// A última linha que diz algo.
@@ -438,6 +450,15 @@ CONSULTAR: Estoque atual: 10
 EstoqueVazio: fim"#;
         assert_eq!(dito(console), "EstoqueVazio: fim, em s.py, linha 3: 'dados = conn.recv(1024)'");
         assert_eq!(dito(&console.replace("EstoqueVazio: fim", "")), "");
+    }
+
+    #[test]
+    fn as_cores_do_rastro_nao_o_escondem() {
+        let console = "Traceback (most recent call last):\r\n  File \x1b[35m\"/x/s.py\"\x1b[0m, line \x1b[35m3\x1b[0m, in \x1b[35mhandle\x1b[0m\r\n    d = \x1b[31mc.recv\x1b[0m\x1b[1;31m(9)\x1b[0m\r\n\x1b[1;35mValueError\x1b[0m: \x1b[35mx\x1b[0m\r\n";
+        assert_eq!(dito(console), "ValueError: x, em s.py, linha 3: 'd = c.recv(9)'");
+        let gcc =
+            "\x1b[01m\x1b[Ks.c:2:\x1b[m\x1b[K \x1b[01;31m\x1b[Kerror: \x1b[m\x1b[Kexpected ';'";
+        assert_eq!(dito(gcc), "não compila (expected ';'), em s.c, linha 2");
     }
 
     #[test]
