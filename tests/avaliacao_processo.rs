@@ -72,6 +72,8 @@ fn cada_barra_n_da_entrada_comeca_outra_linha_e_o_que_se_digita_nao_volta() {
     let comando = "read a; read b; echo \"$b depois de $a\"; exit 1";
     let erro = recusa(comando, porta_livre(), &["--entrada", r"um\ndois"]);
     assert_eq!(erro, "cliente: o servidor terminou antes de abrir (dois depois de um)\n");
+    let erro = recusa("read a; exit 1", porta_livre(), &["--entrada", "um"]);
+    assert_eq!(erro, "cliente: o servidor terminou antes de abrir\n");
 }
 
 #[test]
