@@ -14,8 +14,8 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use testes::{
-    Cliente, Processo, Servidor, Signal, Termino, ate, binario, comando, palavras_em_ingles,
-    porta_livre, python, script,
+    Cliente, Processo, Servidor, Signal, Termino, abre, ate, binario, comando, ninguem_atende,
+    palavras_em_ingles, porta_livre, python, script,
 };
 
 /// Uma avaliação inteira abre o servidor muitas vezes, e um que bloqueia gasta todos os prazos dela.
@@ -26,11 +26,6 @@ const BREVE: &str = "--rodadas 1 --compradores 12";
 
 /// Para o que está errado quase sempre.
 const FOLGADA: &str = "--rodadas 1 --compradores 30";
-
-/// O comando que abre o servidor de um aluno nesta porta; `None` sem Python.
-fn abre(nome: &str, porta: u16) -> Option<String> {
-    Some(format!("exec '{}' '{}' {porta}", python()?, script(nome).display()))
-}
 
 /// Põe o avaliador para trabalhar.
 fn iniciar(opcoes: &[&str]) -> Processo {
@@ -73,11 +68,6 @@ fn avaliar_comando(comando: &str, porta: u16, outras: &str) -> Laudo {
 fn aluno(nome: &str, outras: &str) -> Option<Laudo> {
     let porta = porta_livre();
     Some(avaliar_comando(&abre(nome, porta)?, porta, outras))
-}
-
-/// Espera a porta recusar conexões: um processo que levou SIGKILL ainda pode levar um instante.
-fn ninguem_atende(porta: u16) {
-    ate("a porta ficar livre", || TcpStream::connect(("127.0.0.1", porta)).is_err().then_some(()));
 }
 
 impl Laudo {

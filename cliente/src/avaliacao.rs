@@ -2,6 +2,9 @@
 //!
 //! ```text
 //!   avaliar ─► banca      abre o servidor de novo para cada prova, e guarda o console dele
+//!          │    ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
+//!          │    ├─► processos  o que o sistema sabe dele
+//!          │    └─► autopsia   por que caiu, pelo que disse no console
 //!          ├─► fregues    uma conexão que faz o que a prova manda
 //!          ├─► provas     o que se tenta, e entre elas a disputa: todos compram juntos
 //!          └─► pontos     quanto vale o que se viu ─► laudo
@@ -14,16 +17,20 @@
 //!
 //! Olha o servidor de fora. Se há um Lock no código, não sabe; sabe se a falta dele apareceu.
 
+mod autopsia;
 pub mod banca;
 mod disputa;
 pub mod fregues;
 pub mod laudo;
 mod pagina;
 mod pontos;
+mod processos;
 mod provas;
+mod trocas;
+pub mod zelador;
 
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -31,7 +38,7 @@ use protocolo::terminal::explicar;
 
 use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
 use crate::parada::Parada;
-use banca::Quem;
+use banca::{Aberto, Quem};
 use fregues::Mundo;
 use laudo::{Item, Laudo};
 use provas::{Evidencias, Sala};
@@ -44,17 +51,16 @@ use provas::{Evidencias, Sala};
 pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Laudo>, String> {
     // Cada comprador é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let aberto = Arc::new(Mutex::new(None));
-    // No Ctrl-C o servidor cai na hora: um segundo Ctrl-C já não o encontra para deixá-lo órfão.
+    let aberto: Arc<Aberto> = Arc::default();
+    // No Ctrl-C o servidor cai na hora, sem esperar que a prova termine.
     let do_sinal = Arc::clone(&aberto);
-    let derrubar = move || {
-        let grupo = do_sinal.lock().unwrap_or_else(PoisonError::into_inner);
-        grupo.into_iter().for_each(banca::derrubar);
-    };
-    let parada = Parada::ao_sinal(derrubar)
+    let parada = Parada::ao_sinal(move || do_sinal.derrubar())
         .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
     let mut mundo = Mundo {
-        quem: opcoes.iniciar.clone().map_or(Quem::NoAr, Quem::Comando),
+        quem: opcoes.iniciar.clone().map_or(Quem::NoAr, |comando| Quem::Comando {
+            comando,
+            entrada: opcoes.entrada.clone(),
+        }),
         endereco: endereco(opcoes)?,
         espera: opcoes.espera,
         aberto,
@@ -64,7 +70,7 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Lau
         parada,
     };
     let barra = barra(opcoes);
-    mundo.fim_de_linha = match provas::fim_de_linha(&mundo) {
+    mundo.fim_de_linha = match provas::inaugurar(&mut mundo) {
         Err(_) if mundo.parada.pedida() => return Ok(None),
         descoberto => descoberto?,
     };
@@ -74,7 +80,7 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Lau
         reunidas => reunidas?,
     };
     barra.finish_and_clear();
-    Ok((!mundo.parada.pedida()).then(|| laudo(opcoes, evidencias, comando)))
+    Ok((!mundo.parada.pedida()).then(|| laudo(opcoes, mundo.endereco, evidencias, comando)))
 }
 
 fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, String> {
@@ -102,7 +108,12 @@ fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
     barra
 }
 
-fn laudo(opcoes: &OpcoesDaAvaliacao, evidencias: Evidencias, comando: String) -> Laudo {
+fn laudo(
+    opcoes: &OpcoesDaAvaliacao,
+    endereco: SocketAddr,
+    evidencias: Evidencias,
+    comando: String,
+) -> Laudo {
     let item = |nome, conferencias| Item { nome, conferencias };
     let itens = vec![
         item("Multithreading", pontos::multithreading(&evidencias, opcoes.compradores)),
@@ -126,7 +137,9 @@ fn laudo(opcoes: &OpcoesDaAvaliacao, evidencias: Evidencias, comando: String) ->
                 .to_owned(),
         );
     }
+    observacoes.extend(do_processo(opcoes, endereco, &evidencias));
     Laudo {
+        nome: opcoes.nome.clone(),
         servidor: opcoes.iniciar.clone().or(opcoes.servidor.clone()).unwrap_or_default(),
         comando,
         itens,
@@ -134,4 +147,42 @@ fn laudo(opcoes: &OpcoesDaAvaliacao, evidencias: Evidencias, comando: String) ->
         rodadas: evidencias.rodadas,
         observacoes,
     }
+}
+
+/// O que se viu do processo do servidor, que não vale pontos.
+fn do_processo(
+    opcoes: &OpcoesDaAvaliacao,
+    endereco: SocketAddr,
+    vistas: &Evidencias,
+) -> Vec<String> {
+    let mut observacoes = Vec::new();
+    if opcoes.iniciar.is_some() && endereco.ip() != Ipv4Addr::LOCALHOST {
+        observacoes.push(format!(
+            "o servidor não atende em 127.0.0.1, e sim em {}: foi avaliado ali; com '0.0.0.0' no bind, \
+             como no enunciado, qualquer um chega a ele",
+            endereco.ip()
+        ));
+    }
+    if vistas.em_segundo_plano {
+        observacoes.push(
+            "o comando terminou e deixou o servidor em segundo plano: foi avaliado assim, e encerrado no \
+             fim"
+                .to_owned(),
+        );
+    }
+    if vistas.apressado {
+        observacoes.push(
+            "nas disputas, o Python do servidor teve troca de threads a cada 1 µs, e não a cada 5 ms: o \
+             programa é o mesmo, e a falta de um Lock aparece mais"
+                .to_owned(),
+        );
+    }
+    if let Some(gasto) = vistas.gasto_em_sossego {
+        observacoes.push(format!(
+            "sem ninguém conectado, o servidor gastou {:.0} % de um núcleo: uma thread em laço por \
+             cliente perdido? confira o recv que devolve vazio",
+            gasto * 100.0
+        ));
+    }
+    observacoes
 }

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use cliente::auditoria::{auditar, extravios};
 use cliente::avaliacao::avaliar;
+use cliente::avaliacao::zelador::zelar;
 use cliente::exigencia::{Conferida, Exigencia};
 use cliente::graficos::Dados;
 use cliente::historia::Simulacao;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let feito = match programa.acao {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
+        Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO),
     };
     let codigo = feito.unwrap_or_else(|motivo| {
         dizer(format_args!("cliente: {motivo}"));

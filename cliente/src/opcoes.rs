@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use protocolo::terminal::{duracao, duracao_positiva, inteiro};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 
+use crate::avaliacao::zelador::{SUBCOMANDO, Zelo};
 use crate::exigencia::Exigencia;
 use crate::roteiro::Faixa;
 
@@ -29,6 +30,9 @@ pub struct Programa {
 pub enum Acao {
     /// Dá nota a um servidor, pelos critérios da atividade (§10)
     Avaliar(OpcoesDaAvaliacao),
+    /// Cuida do servidor que o avaliador abriu; é ele quem o executa
+    #[command(name = SUBCOMANDO, hide = true)]
+    Zelar(Zelo),
 }
 
 /// As opções da simulação.
@@ -116,9 +120,21 @@ pub struct OpcoesDaAvaliacao {
     #[arg(long, value_name = "HOST:PORTA", value_parser = servidor, conflicts_with_all = ["iniciar", "porta", "rodadas"])]
     pub servidor: Option<String>,
 
+    /// O arquivo do servidor não se dá assim: o erro diz como.
+    #[arg(hide = true, value_name = "SERVIDOR", value_parser = sem_iniciar)]
+    pub solto: Option<String>,
+
+    /// De quem é o servidor: aparece no laudo
+    #[arg(long, value_name = "NOME", value_parser = nome)]
+    pub nome: Option<String>,
+
     /// Comando que abre o servidor; cada prova tem um recém-aberto
     #[arg(long, value_name = "COMANDO", required_unless_present = "servidor")]
     pub iniciar: Option<String>,
+
+    /// O que digitar no console do servidor assim que ele começa; '\n' começa outra linha
+    #[arg(long, value_name = "TEXTO", requires = "iniciar", value_parser = entrada)]
+    pub entrada: Option<String>,
 
     /// Porta em que o servidor de --iniciar escuta
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
@@ -202,6 +218,44 @@ const CODIGOS: &str = "  2    opções erradas
 const EXEMPLOS_DA_AVALIACAO: &str =
     "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova
   cliente avaliar --servidor localhost:12346       um que já está no ar";
+
+/// O que um console de verdade aceita de uma vez, com folga.
+const ENTRADA_MAXIMA: usize = 1000;
+
+fn entrada(texto: &str) -> Result<String, String> {
+    if texto.len() > ENTRADA_MAXIMA {
+        return Err(format!("esperava no máximo {ENTRADA_MAXIMA} letras"));
+    }
+    Ok(texto.replace("\\n", "\n"))
+}
+
+fn nome(texto: &str) -> Result<String, String> {
+    let nome = texto.trim();
+    if nome.is_empty() || nome.chars().any(char::is_control) {
+        return Err("esperava um nome, em uma linha".into());
+    }
+    Ok(nome.to_owned())
+}
+
+/// Quem dá só o arquivo, ou só o endereço, do servidor quer o que a opção faz.
+fn sem_iniciar(texto: &str) -> Result<String, String> {
+    let arquivo = shell_words::quote(texto);
+    let comando = match texto.rsplit_once('.').map(|(_, extensao)| extensao) {
+        Some("py") => format!("python3 {arquivo}"),
+        Some("js" | "mjs" | "cjs") => format!("node {arquivo}"),
+        Some("java") => format!("java {arquivo}"),
+        Some("jar") => format!("java -jar {arquivo}"),
+        Some("go") => format!("go run {arquivo}"),
+        Some("rb") => format!("ruby {arquivo}"),
+        Some("php") => format!("php {arquivo}"),
+        Some("sh") => format!("sh {arquivo}"),
+        _ if servidor(texto).is_ok() && texto.contains(':') => {
+            return Err(format!("para avaliar um que já está no ar, use --servidor {texto}"));
+        }
+        _ => "COMANDO".into(),
+    };
+    Err(format!("diga como abri-lo, com --iniciar {}", shell_words::quote(&comando)))
+}
 
 fn servidor(texto: &str) -> Result<String, String> {
     let ipv6_cru = !texto.starts_with('[') && texto.matches(':').count() > 1;

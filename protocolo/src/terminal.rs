@@ -64,6 +64,7 @@ fn em_portugues(comando: Command, nome: &str) -> Command {
     let secao = |nome: &str, texto: &str| format!("\n\n{titulo}{nome}:{titulo:#}\n{texto}");
     let subcomandos: Vec<String> = comando
         .get_subcommands()
+        .filter(|sub| !sub.is_hide_set())
         .map(|sub| uso(sub, &format!("{nome} {}", sub.get_name())))
         .collect();
     let lista = if subcomandos.is_empty() { "".into() } else { secao("Comandos", "{subcommands}") };
@@ -110,7 +111,8 @@ fn em_portugues(comando: Command, nome: &str) -> Command {
 
 /// Como se chama um comando: as opções, e o que não é opção.
 fn uso(comando: &Command, nome: &str) -> String {
-    let posicionais = comando.get_positionals().map(|argumento| format!(" {argumento}"));
+    let visiveis = comando.get_positionals().filter(|argumento| !argumento.is_hide_set());
+    let posicionais = visiveis.map(|argumento| format!(" {argumento}"));
     format!("{nome} [OPÇÕES]{}", posicionais.collect::<String>())
 }
 

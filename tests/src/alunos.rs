@@ -1,11 +1,11 @@
-//! Os servidores de alunos, em Python, que estão em `alunos/`.
+//! Os servidores dos alunos, em `alunos/`, e o Python que os executa.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-use crate::{Processo, porta_livre};
+use crate::{Processo, ate, porta_livre};
 
 /// O interpretador de verdade (o `python3` do caminho pode ser um atalho lento); `None` se não há.
 pub fn python() -> Option<&'static str> {
@@ -23,7 +23,7 @@ pub fn python() -> Option<&'static str> {
     python
 }
 
-/// O caminho de um servidor de aluno.
+/// O servidor de um aluno.
 pub fn script(nome: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("alunos").join(nome)
 }
@@ -36,4 +36,18 @@ pub fn abrir_aluno(nome: &str, argumentos: &[&str]) -> Option<(Processo, SocketA
     comando.arg(script(nome)).arg(porta.to_string()).args(argumentos).stdin(Stdio::null());
     comando.stdout(Stdio::piped()).stderr(Stdio::piped());
     Some((Processo::iniciar(comando), SocketAddr::from(([127, 0, 0, 1], porta))))
+}
+
+/// O comando que abre o servidor de um aluno nesta porta; `None` sem Python.
+pub fn abre(nome: &str, porta: u16) -> Option<String> {
+    Some(format!("exec '{}' '{}' {porta}", python()?, script(nome).display()))
+}
+
+/// Espera a porta recusar conexões: um processo que levou SIGKILL ainda pode levar um instante.
+///
+/// # Panics
+///
+/// Ela continuou aberta até o [`PRAZO`](crate::PRAZO).
+pub fn ninguem_atende(porta: u16) {
+    ate("a porta ficar livre", || TcpStream::connect(("127.0.0.1", porta)).is_err().then_some(()));
 }

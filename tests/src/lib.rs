@@ -5,7 +5,7 @@
 //! - [`Servidor`] é um `servidor` aberto em uma porta que o sistema escolheu;
 //! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria;
 //! - [`Honesto`] pergunta o tempo todo e mede quanto espera, e [`Exame`] diz quanto um processo gasta;
-//! - [`abrir_aluno`] abre um dos servidores de `alunos/`;
+//! - [`abre`] diz o comando que abre o servidor de um aluno de `alunos/`, e [`abrir_aluno`] o abre;
 //! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
@@ -29,7 +29,7 @@ mod servidor;
 use std::thread;
 use std::time::{Duration, Instant};
 
-pub use alunos::{abrir_aluno, python, script};
+pub use alunos::{abre, abrir_aluno, ninguem_atende, python, script};
 pub use captura::Captura;
 pub use cliente::Cliente;
 pub use exame::{Exame, descritores_para};

@@ -1,27 +1,32 @@
 //! A banca: o servidor avaliado, aberto de novo para cada prova, com o console dele guardado.
 //!
-//! O servidor roda em um terminal de mentira, porque é assim que os alunos o veem: o que ele imprime sai
-//! linha a linha, e não quando um buffer enche. Roda também em um grupo de processos só dele, para que
-//! parar o comando pare tudo o que ele tiver aberto.
+//! O servidor roda em um terminal de mentira, que é a entrada e as saídas dele, porque é assim que os
+//! alunos o veem: o que ele imprime sai linha a linha, e quem lê o teclado espera por ele. Entre este
+//! programa e o servidor há um [`zelador`](super::zelador), que o derruba, e a tudo o que ele tiver aberto.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use protocolo::mensagem::visivel;
 use protocolo::terminal::explicar;
 use rustix::fs::OFlags;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::Pid;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
-use super::fregues::{Fregues, Mundo};
+use super::autopsia::{autopsiar, explicar_sinal, pergunta, sinal_de_um_codigo, ultima_linha};
+use super::fregues::{Fregues, Mundo, PRAZO};
+use super::processos;
+use super::trocas::Trocas;
+use super::zelador::{Fim, SUBCOMANDO};
 
 /// Quanto o servidor tem para terminar com SIGTERM, antes do SIGKILL.
 const DESPEDIDA: Duration = Duration::from_secs(3);
@@ -32,11 +37,29 @@ const PORTA_PRESA: Duration = Duration::from_secs(65);
 
 const ENTRE_TENTATIVAS: Duration = Duration::from_millis(10);
 
+/// A cada quantas tentativas se pergunta ao sistema onde o servidor escuta, se não é onde se procura.
+const TENTATIVAS_ATE_PERGUNTAR: u32 = 20;
+
 /// Quanto se espera pelo que um servidor que já terminou ainda tem por ler no console.
 const ULTIMAS_PALAVRAS: Duration = Duration::from_secs(2);
 
+/// Quanto o que o comando deixou para trás tem para abrir a porta, depois de o comando terminar.
+const SEGUNDO_PLANO: Duration = Duration::from_secs(2);
+
 /// O que se guarda do console; o resto só se lê, para que o servidor não espere.
 const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
+
+/// O tamanho da janela de um terminal.
+const JANELA: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+
+/// Por quanto tempo se olha o processador de um servidor sem ninguém conectado.
+const SOSSEGO: Duration = Duration::from_millis(300);
+
+/// Quantas vezes seguidas: uma limpeza ou o compilador do Java também gastam, mas acabam.
+const VEZES_EM_SOSSEGO: u32 = 3;
+
+/// A fração de um núcleo acima da qual um servidor sem ninguém conectado não está parado.
+const PARADO: f64 = 0.5;
 
 /// Como chegar ao servidor.
 #[derive(Debug, Clone)]
@@ -44,7 +67,43 @@ pub enum Quem {
     /// Já está no ar, e ninguém aqui o abre ou fecha.
     NoAr,
     /// Este comando, dado ao `sh`, o abre.
-    Comando(String),
+    Comando {
+        /// O comando.
+        comando: String,
+        /// O que se digita no console dele assim que começa.
+        entrada: Option<String>,
+    },
+}
+
+/// De quanto em quanto tempo o Python do servidor troca de thread; o de outra linguagem, como sempre.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ritmo {
+    /// Como ele quiser.
+    Normal,
+    /// A cada microssegundo: assim se disputa mais.
+    Apressado,
+}
+
+/// O que mantém vivo o servidor aberto agora, se há um. Quem larga o cano o derruba.
+#[derive(Debug, Default)]
+pub struct Aberto(Mutex<Option<ChildStdin>>);
+
+impl Aberto {
+    /// Derruba o servidor, sem conversa.
+    pub fn derrubar(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn guardar(&self, cano: Option<ChildStdin>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = cano;
+    }
+
+    /// Pede ao servidor que termine.
+    fn despedir(&self) {
+        let mut cano = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Se o zelador já se foi, não há a quem pedir.
+        let _ = cano.as_mut().map(|cano| cano.write_all(b"."));
+    }
 }
 
 /// Um servidor aberto para uma prova. Deixar de tê-lo é fechá-lo.
@@ -55,37 +114,54 @@ pub struct Banca {
 
 #[derive(Debug)]
 struct Processo {
-    filho: Child,
+    /// O zelador: vive enquanto houver alguém do servidor.
+    zelador: Child,
     console: Arc<Mutex<Vec<u8>>>,
     /// Acaba quando o último processo larga o terminal.
     leitor: JoinHandle<()>,
-    /// Onde se sabe que grupo está aberto, para que um sinal o derrube.
-    aberto: Arc<Mutex<Option<Pid>>>,
+    /// Como o comando terminou, quando terminar.
+    fim: Arc<OnceLock<Fim>>,
+    /// Quando se viu que o comando terminou e deixou alguém.
+    sozinho_desde: Option<Instant>,
+    /// A pasta que apressa o Python, se é para apressá-lo.
+    trocas: Option<PathBuf>,
+    aberto: Arc<Aberto>,
 }
 
 impl Banca {
-    /// Abre o servidor e devolve, com ele, o primeiro freguês: a conexão que mostrou que ele abriu.
-    /// `de_novo` diz se este servidor já abriu antes nesta avaliação.
+    /// Abre o servidor pela primeira vez, e acha o endereço em que ele atende: é o do `mundo` daí em diante.
     ///
     /// # Errors
     ///
     /// O servidor não abriu, e por quê.
-    pub fn abrir(mundo: &Mundo, de_novo: bool) -> Result<(Self, Fregues<'_>), String> {
-        let Quem::Comando(comando) = &mundo.quem else {
-            let fregues = Fregues::conectar(mundo).map_err(|erro| {
-                format!("ninguém atende em {}: {}", mundo.endereco, explicar(&erro))
-            })?;
-            return Ok((Banca { processo: None }, fregues));
+    pub fn inaugurar(mundo: &mut Mundo) -> Result<Self, String> {
+        let Quem::Comando { .. } = mundo.quem else {
+            return ninguem_a_abrir(mundo).map(|_| Banca { processo: None });
+        };
+        esperar_a_porta(mundo, Duration::ZERO)?;
+        let mut banca = Banca { processo: Some(Processo::iniciar(mundo, Ritmo::Normal)?) };
+        let porta = mundo.endereco.port();
+        let achado = banca.esperar_abrir(mundo, |banca, vez| banca.onde_atende(porta, vez))?;
+        mundo.endereco = achado;
+        Ok(banca)
+    }
+
+    /// Abre o servidor de novo e devolve, com ele, o primeiro freguês: a conexão que mostrou que ele abriu.
+    ///
+    /// # Errors
+    ///
+    /// O servidor não abriu, e por quê.
+    pub fn abrir(mundo: &Mundo, ritmo: Ritmo) -> Result<(Self, Fregues<'_>), String> {
+        let Quem::Comando { .. } = mundo.quem else {
+            return ninguem_a_abrir(mundo).map(|fregues| (Banca { processo: None }, fregues));
         };
         let limite = Instant::now() + PORTA_PRESA;
         loop {
-            esperar_a_porta(mundo, if de_novo { DESPEDIDA } else { Duration::ZERO })?;
-            let processo = Processo::iniciar(comando, &mundo.aberto)
-                .map_err(|erro| format!("não posso executar '{comando}': {}", explicar(&erro)))?;
-            let mut banca = Banca { processo: Some(processo) };
-            match banca.esperar_abrir(mundo) {
+            esperar_a_porta(mundo, DESPEDIDA)?;
+            let mut banca = Banca { processo: Some(Processo::iniciar(mundo, ritmo)?) };
+            match banca.esperar_abrir(mundo, |_, _| Fregues::conectar(mundo).ok()) {
                 Ok(fregues) => return Ok((banca, fregues)),
-                Err(porque) if !de_novo || mundo.parada.pedida() || Instant::now() > limite => {
+                Err(porque) if mundo.parada.pedida() || Instant::now() > limite => {
                     return Err(porque);
                 }
                 // A porta ainda pode estar presa pela vez anterior.
@@ -94,38 +170,120 @@ impl Banca {
         }
     }
 
-    fn esperar_abrir<'a>(&mut self, mundo: &'a Mundo) -> Result<Fregues<'a>, String> {
+    /// Tenta até o servidor atender; a tentativa recebe quantas já houve.
+    fn esperar_abrir<T>(
+        &mut self,
+        mundo: &Mundo,
+        mut tentar: impl FnMut(&Self, u32) -> Option<T>,
+    ) -> Result<T, String> {
         let limite = Instant::now() + mundo.espera;
-        loop {
-            if let Ok(fregues) = Fregues::conectar(mundo) {
-                return Ok(fregues);
+        for vez in 0.. {
+            if let Some(atende) = tentar(self, vez) {
+                return Ok(atende);
             }
-            if !self.vivo() {
+            if self.terminou_sem_abrir() {
                 self.esperar_o_console();
-                return Err(format!(
-                    "o servidor terminou antes de abrir{}",
-                    self.ultimas_palavras()
-                ));
+                return Err(format!("o servidor terminou antes de abrir{}", self.causa()));
             }
             if mundo.parada.pedida() {
                 return Err("interrompido antes de o servidor abrir".into());
             }
             if Instant::now() > limite {
-                let espera = humantime::format_duration(mundo.espera);
-                return Err(format!(
-                    "o servidor não abriu {} em {espera}{}; confira --porta e --espera",
-                    mundo.endereco,
-                    self.ultimas_palavras()
-                ));
+                break;
             }
             mundo.parada.dormir(ENTRE_TENTATIVAS);
         }
+        Err(self.nao_abriu(mundo))
     }
 
-    /// O processo do servidor continua lá? De um que já estava no ar não se sabe, e se supõe que sim.
+    /// Em que endereço desta máquina o servidor atende nesta porta. Um que escuta em `localhost` pode ter
+    /// só o IPv6; um que escuta no nome da máquina, só outro.
+    fn onde_atende(&self, porta: u16, vez: u32) -> Option<SocketAddr> {
+        let atende = |endereco: &SocketAddr| TcpStream::connect_timeout(endereco, PRAZO).is_ok();
+        let local = desta_maquina(porta).into_iter().find(atende);
+        if local.is_some() || !vez.is_multiple_of(TENTATIVAS_ATE_PERGUNTAR) {
+            return local;
+        }
+        self.escutas().into_iter().find(|endereco| endereco.port() == porta && atende(endereco))
+    }
+
+    /// Onde o servidor escuta, se o sistema o diz.
+    fn escutas(&self) -> Vec<SocketAddr> {
+        let zelador = self.processo.as_ref().map(|processo| Pid::from_child(&processo.zelador));
+        zelador.map(processos::escutas).unwrap_or_default()
+    }
+
+    /// Ninguém mais vai abrir a porta? Quem o comando deixou em segundo plano tem um tempo para isso.
+    fn terminou_sem_abrir(&mut self) -> bool {
+        if !self.vivo() {
+            return true;
+        }
+        let Some(processo) = self.processo.as_mut().filter(|p| p.fim.get().is_some()) else {
+            return false;
+        };
+        processo.sozinho_desde.get_or_insert_with(Instant::now).elapsed() > SEGUNDO_PLANO
+    }
+
+    /// Está vivo, e não atende: o que se sabe disso.
+    fn nao_abriu(&self, mundo: &Mundo) -> String {
+        let espera = humantime::format_duration(mundo.espera);
+        let nao_abriu = format!("o servidor não abriu {} em {espera}", mundo.endereco);
+        let porta = self.escutas().iter().map(SocketAddr::port).min();
+        if let Some(outra) = porta.filter(|porta| *porta != mundo.endereco.port()) {
+            let dito = self.ultimas_palavras();
+            return format!(
+                "{nao_abriu}, e sim a porta {outra}{dito}; confira --porta e --espera (a do enunciado é a 12346)"
+            );
+        }
+        let digitou = matches!(mundo.quem, Quem::Comando { entrada: Some(_), .. });
+        let dica = if digitou {
+            r"cada '\n' de --entrada começa outra linha"
+        } else {
+            "dê-a com --entrada 'texto'"
+        };
+        if let Some(pergunta) = pergunta(&self.console().unwrap_or_default()) {
+            return format!(
+                "{nao_abriu}: o console parou em '{pergunta}', e parece esperar uma resposta; {dica}"
+            );
+        }
+        format!(
+            "{nao_abriu}{}; confira --porta e --espera; se ele espera uma resposta no console, {dica}",
+            self.ultimas_palavras()
+        )
+    }
+
+    /// Há ainda algum processo do servidor? De um que já estava no ar não se sabe, e se supõe que sim.
     pub fn vivo(&mut self) -> bool {
         let Some(processo) = &mut self.processo else { return true };
-        matches!(processo.filho.try_wait(), Ok(None))
+        matches!(processo.zelador.try_wait(), Ok(None))
+    }
+
+    /// O comando terminou, e deixou o servidor em segundo plano?
+    pub fn em_segundo_plano(&mut self) -> bool {
+        self.vivo() && self.processo.as_ref().is_some_and(|processo| processo.fim.get().is_some())
+    }
+
+    /// O Python deste servidor está mesmo apressado?
+    pub fn apressado(&self) -> bool {
+        let pasta = self.processo.as_ref().and_then(|processo| processo.trocas.as_ref());
+        pasta.is_some_and(|pasta| Trocas::houve(pasta))
+    }
+
+    /// Que fração de um núcleo o servidor gasta sem ninguém conectado, se não fica parado; `None` se fica,
+    /// ou se não se sabe. É a menor de várias medidas seguidas.
+    pub fn gasto_em_sossego(&self, mundo: &Mundo) -> Option<f64> {
+        let zelador = Pid::from_child(&self.processo.as_ref()?.zelador);
+        let mut menor = f64::INFINITY;
+        for _ in 0..VEZES_EM_SOSSEGO {
+            let (antes, desde) = (processos::processador(zelador)?, Instant::now());
+            mundo.parada.dormir(SOSSEGO);
+            let gastou = processos::processador(zelador)?.saturating_sub(antes);
+            menor = menor.min(gastou.as_secs_f64() / desde.elapsed().as_secs_f64());
+            if menor <= PARADO {
+                return None;
+            }
+        }
+        Some(menor)
     }
 
     /// O que o servidor escreveu no console até agora; `None` se ele não foi aberto aqui.
@@ -144,22 +302,61 @@ impl Banca {
         }
     }
 
-    /// A última linha do console, entre parênteses: costuma ser o erro que derrubou o servidor.
-    pub fn ultimas_palavras(&self) -> String {
-        let console = self.console().unwrap_or_default();
-        let ultima = console.lines().map(str::trim).rfind(|linha| !linha.is_empty());
-        ultima.map(|linha| format!(" ({})", visivel(linha))).unwrap_or_default()
+    /// Por que o servidor, ou uma thread dele, caiu, para pôr depois de uma frase: o sinal, a exceção com
+    /// a linha do aluno, ou a última linha do console.
+    pub fn causa(&mut self) -> String {
+        let terminou = !self.vivo();
+        if terminou {
+            self.esperar_o_console();
+        }
+        let fim = self.processo.as_ref().and_then(|processo| processo.fim.get()).copied();
+        let sinal = fim.filter(|_| terminou).and_then(|fim| match fim {
+            Fim::Sinal(numero) => Some(numero),
+            Fim::Saiu(codigo) => sinal_de_um_codigo(codigo),
+        });
+        // Quem morre por um sinal não morre por uma exceção: a do console é de outra hora.
+        if let Some(numero) = sinal {
+            return format!(" com {}", explicar_sinal(numero));
+        }
+        let causa = autopsiar(&self.console().unwrap_or_default());
+        causa.map_or_else(|| self.ultimas_palavras(), |causa| format!(": {causa}"))
     }
+
+    /// A última linha do console, entre parênteses.
+    fn ultimas_palavras(&self) -> String {
+        let ultima = ultima_linha(&self.console().unwrap_or_default());
+        ultima.map(|linha| format!(" ({linha})")).unwrap_or_default()
+    }
+}
+
+/// De um servidor que já estava no ar só se espera que atenda.
+fn ninguem_a_abrir(mundo: &Mundo) -> Result<Fregues<'_>, String> {
+    Fregues::conectar(mundo)
+        .map_err(|erro| format!("ninguém atende em {}: {}", mundo.endereco, explicar(&erro)))
+}
+
+/// Onde se procura, antes de perguntar ao sistema.
+fn desta_maquina(porta: u16) -> [SocketAddr; 2] {
+    [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)]
+        .map(|ip| SocketAddr::new(ip, porta))
 }
 
 /// Ninguém mais atende na porta? O servidor anterior pode levar um instante para largá-la.
 fn esperar_a_porta(mundo: &Mundo, tolerancia: Duration) -> Result<(), String> {
     let limite = Instant::now() + tolerancia;
-    while Fregues::conectar(mundo).is_ok() {
+    let porta = mundo.endereco.port();
+    let atende = |endereco: &SocketAddr| TcpStream::connect_timeout(endereco, PRAZO).is_ok();
+    while desta_maquina(porta).iter().any(atende) || atende(&mundo.endereco) {
         if Instant::now() >= limite {
-            let porta = mundo.endereco.port();
+            let como = match processos::dono(porta) {
+                Some(dono) => format!(
+                    ": '{}' (processo {}); encerre-o com kill {}",
+                    dono.comando, dono.pid, dono.pid
+                ),
+                None => "; feche-o".into(),
+            };
             return Err(format!(
-                "já há um servidor na porta {porta}; feche-o, ou avalie-o com --servidor"
+                "já há um servidor na porta {porta}{como}, ou avalie-o com --servidor"
             ));
         }
         mundo.parada.dormir(ENTRE_TENTATIVAS);
@@ -167,40 +364,66 @@ fn esperar_a_porta(mundo: &Mundo, tolerancia: Duration) -> Result<(), String> {
     Ok(())
 }
 
+/// Um terminal de mentira: a ponta deste programa, e a do servidor. O que se digita não volta no console,
+/// que é só o que o servidor diz.
+fn terminal() -> io::Result<(File, File)> {
+    let mestre = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
+    grantpt(&mestre)?;
+    unlockpt(&mestre)?;
+    let nome = ptsname(&mestre, Vec::new())?;
+    // Sem NOCTTY, o terminal seria o de controle deste programa, se ele não tem um, e fechá-lo o mataria.
+    let terminal = File::options()
+        .read(true)
+        .write(true)
+        .custom_flags(OFlags::NOCTTY.bits().cast_signed())
+        .open(OsStr::from_bytes(nome.as_bytes()))?;
+    let mut modos = tcgetattr(&terminal)?;
+    modos.local_modes.remove(LocalModes::ECHO);
+    tcsetattr(&terminal, OptionalActions::Now, &modos)?;
+    tcsetwinsize(&terminal, JANELA)?;
+    Ok((File::from(mestre), terminal))
+}
+
 impl Processo {
-    fn iniciar(comando: &str, aberto: &Arc<Mutex<Option<Pid>>>) -> io::Result<Self> {
-        let mestre = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-        grantpt(&mestre)?;
-        unlockpt(&mestre)?;
-        let nome = ptsname(&mestre, Vec::new())?;
-        // Sem NOCTTY, o terminal seria o de controle deste programa, se ele não tem um, e fechá-lo o mataria.
-        let terminal = File::options()
-            .read(true)
-            .write(true)
-            .custom_flags(OFlags::NOCTTY.bits().cast_signed())
-            .open(OsStr::from_bytes(nome.as_bytes()))?;
-        let filho = Command::new("sh")
-            .args(["-c", comando])
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(terminal.try_clone()?)
-            .stderr(terminal)
-            .spawn()?;
-        let console = Arc::new(Mutex::new(Vec::new()));
-        let copia = Arc::clone(&console);
-        let leitor = thread::Builder::new().spawn(move || guardar(File::from(mestre), &copia))?;
-        let grupo = Pid::from_child(&filho);
-        *aberto.lock().unwrap_or_else(PoisonError::into_inner) = Some(grupo);
-        Ok(Processo { filho, console, leitor, aberto: Arc::clone(aberto) })
+    fn iniciar(mundo: &Mundo, ritmo: Ritmo) -> Result<Self, String> {
+        let Quem::Comando { comando, entrada } = &mundo.quem else {
+            return Err("não há comando a executar".into());
+        };
+        let trocas = (ritmo == Ritmo::Apressado).then(Trocas::caminho_novo);
+        Self::com(comando, entrada.as_deref(), trocas, &mundo.aberto)
+            .map_err(|erro| format!("não posso executar '{comando}': {}", explicar(&erro)))
     }
 
-    fn sinal(&self, sinal: Signal) {
-        // Se o grupo já se foi, não há a quem mandar.
-        let _ = kill_process_group(Pid::from_child(&self.filho), sinal);
+    fn com(
+        comando: &str,
+        entrada: Option<&str>,
+        trocas: Option<PathBuf>,
+        aberto: &Arc<Aberto>,
+    ) -> io::Result<Self> {
+        let (mut mestre, terminal) = terminal()?;
+        let mut zelador = Command::new(std::env::current_exe()?);
+        zelador.arg(SUBCOMANDO);
+        if let Some(pasta) = &trocas {
+            zelador.arg("--trocas").arg(pasta);
+        }
+        zelador.arg("--").arg(comando);
+        zelador.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(terminal);
+        let mut zelador = zelador.spawn()?;
+        aberto.guardar(zelador.stdin.take());
+        if let Some(entrada) = entrada {
+            mestre.write_all(format!("{entrada}\n").as_bytes())?;
+        }
+        let (console, fim) = (Arc::new(Mutex::new(Vec::new())), Arc::new(OnceLock::new()));
+        let (copia, dito) = (Arc::clone(&console), Arc::clone(&fim));
+        let saida = zelador.stdout.take();
+        thread::Builder::new().spawn(move || ouvir(saida, &dito))?;
+        let leitor = thread::Builder::new().spawn(move || guardar(mestre, &copia))?;
+        let aberto = Arc::clone(aberto);
+        Ok(Processo { zelador, console, leitor, fim, sozinho_desde: None, trocas, aberto })
     }
 
     fn terminou_ate(&mut self, limite: Instant) -> bool {
-        while matches!(self.filho.try_wait(), Ok(None)) {
+        while matches!(self.zelador.try_wait(), Ok(None)) {
             if Instant::now() > limite {
                 return false;
             }
@@ -212,18 +435,20 @@ impl Processo {
 
 impl Drop for Processo {
     fn drop(&mut self) {
-        self.sinal(Signal::TERM);
+        self.aberto.despedir();
         let _ = self.terminou_ate(Instant::now() + DESPEDIDA);
         // Quem não quis sair, e o que ele tiver deixado para trás.
-        derrubar(Pid::from_child(&self.filho));
-        *self.aberto.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let _ = self.filho.wait();
+        self.aberto.derrubar();
+        let _ = self.zelador.wait();
     }
 }
 
-/// Derruba um grupo de processos, sem conversa. Se já se foi, não há a quem mandar o sinal.
-pub fn derrubar(grupo: Pid) {
-    let _ = kill_process_group(grupo, Signal::KILL);
+/// Ouve do zelador como o comando terminou.
+fn ouvir(saida: Option<ChildStdout>, fim: &OnceLock<Fim>) {
+    let linhas = saida.map(BufReader::new).into_iter().flat_map(BufRead::lines);
+    for dito in linhas.map_while(Result::ok).filter_map(|linha| linha.parse().ok()) {
+        fim.get_or_init(|| dito);
+    }
 }
 
 /// Lê o console até o último processo largar o terminal (o que o Linux diz com um erro).
@@ -233,60 +458,5 @@ fn guardar(mut terminal: File, console: &Mutex<Vec<u8>>) {
         let mut console = console.lock().unwrap_or_else(PoisonError::into_inner);
         let cabem = CONSOLE_MAXIMO.saturating_sub(console.len()).min(lidos);
         console.extend_from_slice(&bytes[..cabem]);
-    }
-}
-
-#[cfg(test)]
-mod testes {
-    use super::*;
-
-    fn banca(comando: &str) -> Banca {
-        Banca { processo: Some(Processo::iniciar(comando, &Arc::default()).unwrap()) }
-    }
-
-    /// O console inteiro de um comando que termina.
-    fn tudo(comando: &str) -> Banca {
-        let banca = banca(comando);
-        while !banca.processo.as_ref().unwrap().leitor.is_finished() {
-            thread::sleep(ENTRE_TENTATIVAS);
-        }
-        banca
-    }
-
-    #[test]
-    fn as_ultimas_palavras_sao_a_ultima_linha_que_diz_algo_sem_controle() {
-        for (comando, ultimas) in [
-            ("echo um; echo ' dois '; echo; echo '  '", " (dois)"),
-            ("echo um; echo dois >&2", " (dois)"),
-            (r"printf 'a\033[31mb'", r" (a\u{1b}[31mb)"),
-            ("exit 3", ""),
-            ("cat", ""),
-        ] {
-            assert_eq!(tudo(comando).ultimas_palavras(), ultimas, "{comando}");
-        }
-    }
-
-    #[test]
-    fn o_servidor_pensa_estar_em_um_terminal() {
-        let console = tudo("test -t 1 && test -t 2 && echo sim").console().unwrap();
-        assert_eq!(console.trim(), "sim");
-    }
-
-    #[test]
-    fn do_console_so_se_guarda_o_comeco_e_o_resto_nao_prende_o_servidor() {
-        let console = tudo("head -c 5000000 /dev/zero | tr '\\0' x").console().unwrap();
-        assert_eq!(console.len(), CONSOLE_MAXIMO);
-    }
-
-    #[test]
-    fn quem_terminou_nao_esta_vivo_e_o_que_ja_estava_no_ar_se_supoe_que_sim() {
-        assert!(banca("exec sleep 600").vivo());
-        let mut acabou = banca("exit 0");
-        while acabou.vivo() {
-            thread::sleep(ENTRE_TENTATIVAS);
-        }
-        let mut no_ar = Banca { processo: None };
-        assert!(no_ar.vivo());
-        assert_eq!((no_ar.console(), no_ar.ultimas_palavras()), (None, String::new()));
     }
 }

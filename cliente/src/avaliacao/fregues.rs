@@ -4,15 +4,14 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
 use protocolo::{Comando, Mensagem};
-use rustix::process::Pid;
 use socket2::SockRef;
 
-use super::banca::Quem;
+use super::banca::{Aberto, Quem};
 use crate::escuta::{Escuta, Estilo, Ouvida, Papel};
 use crate::historia::{AVISOS_MAXIMOS, Desfecho, Historia, Operacao, Presenca};
 use crate::opcoes::FimDeLinha;
@@ -34,8 +33,8 @@ pub struct Mundo {
     pub espera: Duration,
     /// O que este servidor espera depois de um comando.
     pub fim_de_linha: FimDeLinha,
-    /// O grupo de processos do servidor aberto agora, se há um.
-    pub aberto: Arc<Mutex<Option<Pid>>>,
+    /// O servidor aberto agora, se há um.
+    pub aberto: Arc<Aberto>,
     /// Com que palavras este servidor responde, se não são as do enunciado. Aprende-se uma vez.
     pub estilo: Arc<Estilo>,
     /// O instante zero.

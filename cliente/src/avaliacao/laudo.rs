@@ -3,7 +3,7 @@
 //!
 //! # O JSON
 //!
-//! Estável, como o da simulação: `formato` (1), `servidor`, `comando` (o que repete a avaliação), `nota` (de 0 a 10, sem os extras), `itens`
+//! Estável, como o da simulação: `formato` (1), `nome` (o de quem entregou, ou `null`), `servidor`, `comando` (o que repete a avaliação), `nota` (de 0 a 10, sem os extras), `itens`
 //! (cada um com `nome`, `pontos`, `de` e as `conferencias`: `tentou`, `viu`, `pontos`, `de`), `extras`
 //! (`nome`, `estado`, que é `cumprido`, `em-parte`, `nao-cumprido` ou `nao-avaliado`, `tentou`, `viu`),
 //! `rodadas` (`atendidos`, `vendas`, `recusas`, `sem_resposta`, `estranhas`, `contradicoes`, `primeira`, como as
@@ -20,6 +20,8 @@ use crate::relatorio::violacao_em_json;
 /// O resultado de uma avaliação. `Display` é o que se lê no terminal; `{:#}` é o mesmo, em cores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Laudo {
+    /// De quem é o que se avaliou, se o disseram.
+    pub nome: Option<String>,
     /// O comando que abriu o servidor, ou o endereço dele.
     pub servidor: String,
     /// O comando que repete esta avaliação.
@@ -178,6 +180,7 @@ impl Laudo {
     pub fn json(&self) -> Value {
         json!({
             "formato": 1,
+            "nome": self.nome,
             "servidor": self.servidor,
             "comando": self.comando,
             "nota": self.nota(),
@@ -218,7 +221,8 @@ fn item_em_json(item: &Item) -> Value {
 
 impl fmt::Display for Laudo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Avaliação de {} pelos critérios da atividade (§10)", self.servidor)?;
+        let de_quem = self.nome.as_ref().map(|nome| format!("{nome}: ")).unwrap_or_default();
+        writeln!(f, "{de_quem}Avaliação de {} pelos critérios da atividade (§10)", self.servidor)?;
         for item in &self.itens {
             writeln!(f, "\n{}: {} de {}", item.nome, nota(item.pontos()), nota(item.de()))?;
             for c in &item.conferencias {

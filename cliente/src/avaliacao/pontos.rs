@@ -380,6 +380,7 @@ mod testes {
             rodadas: vec![rodada(&[]); 4],
             aviso: Ouvintes { conectados: 50, ouviram: 50, ..Ouvintes::default() },
             robustez: provocacoes([true; 3]),
+            ..Evidencias::default()
         }
     }
 

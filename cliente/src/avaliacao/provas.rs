@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use protocolo::{Comando, Mensagem};
 
-use super::banca::{Banca, Quem};
+use super::banca::{Banca, Quem, Ritmo};
 use super::disputa::{Disputa, Ouvintes, Plano, contradicoes, disputar};
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
@@ -38,6 +38,12 @@ pub struct Evidencias {
     pub aviso: Ouvintes,
     /// As provocações, na ordem, e se o servidor continuou atendendo depois de cada uma.
     pub robustez: Vec<(Provocacao, Result<(), String>)>,
+    /// Nas disputas, o Python do servidor trocou de thread mais depressa.
+    pub apressado: bool,
+    /// O comando terminou, e deixou o servidor em segundo plano.
+    pub em_segundo_plano: bool,
+    /// A maior fração de um núcleo que o servidor gastou sem ninguém conectado, se não ficou parado.
+    pub gasto_em_sossego: Option<f64>,
 }
 
 /// Uma conversa calma: consultas, compras até acabar, e uma recusa.
@@ -70,15 +76,14 @@ pub enum Provocacao {
     Lixo,
 }
 
-/// O que este servidor espera depois de um comando: o primeiro fim de linha com que ele entende
-/// CONSULTAR; na dúvida, LF.
+/// Abre o servidor pela primeira vez: acha o endereço em que ele atende, e o que ele espera depois de um
+/// comando, que é o primeiro fim de linha com que ele entende CONSULTAR; na dúvida, LF.
 ///
 /// # Errors
 ///
 /// O servidor não abriu.
-pub fn fim_de_linha(mundo: &Mundo) -> Result<FimDeLinha, String> {
-    let (_banca, primeiro) = Banca::abrir(mundo, false)?;
-    drop(primeiro);
+pub fn inaugurar(mundo: &mut Mundo) -> Result<FimDeLinha, String> {
+    let _banca = Banca::inaugurar(mundo)?;
     for fim_de_linha in FimDeLinha::TENTADOS {
         // A recusa de um fim de linha não ensina nada sobre os outros.
         let tentativa = Mundo { fim_de_linha, estilo: Arc::default(), ..mundo.clone() };
@@ -125,7 +130,8 @@ impl<'a> Sala<'a> {
         }
         for provocacao in [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo] {
             self.anuncia("clientes que fazem o que não devem");
-            vistas.robustez.push((provocacao, self.provocar(provocacao)?));
+            let resultado = self.provocar(provocacao, &mut vistas.gasto_em_sossego)?;
+            vistas.robustez.push((provocacao, resultado));
         }
         Ok(vistas)
     }
@@ -140,16 +146,16 @@ impl<'a> Sala<'a> {
         matches!(self.mundo.quem, Quem::NoAr)
     }
 
-    fn abrir(self) -> Result<(Banca, Fregues<'a>), String> {
+    fn abrir(self, ritmo: Ritmo) -> Result<(Banca, Fregues<'a>), String> {
         if self.mundo.parada.pedida() {
             return Err("interrompida".into());
         }
-        Banca::abrir(self.mundo, true)
+        Banca::abrir(self.mundo, ritmo)
     }
 
     /// Um só cliente, um comando por vez. De um servidor que já estava no ar não se gasta o estoque.
     fn conversar(self) -> Result<Conversa, String> {
-        let (banca, mut fregues) = self.abrir()?;
+        let (banca, mut fregues) = self.abrir(Ritmo::Normal)?;
         let porta = fregues.porta();
         let consultada = fregues.pede(Comando::Consultar);
         let inicial = match consultada {
@@ -177,7 +183,7 @@ impl<'a> Sala<'a> {
 
     /// Um cliente manda `antes` e se cala; outro consulta.
     fn atras_de(self, antes: &[u8]) -> Result<Option<Troca>, String> {
-        let (_banca, calado) = self.abrir()?;
+        let (_banca, calado) = self.abrir(Ritmo::Normal)?;
         calado.manda(antes);
         let Ok(mut outro) = Fregues::conectar(self.mundo) else { return Ok(None) };
         outro.pede(Comando::Consultar);
@@ -186,7 +192,8 @@ impl<'a> Sala<'a> {
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
     fn disputar(self, primeira: bool, vistas: &mut Evidencias) -> Result<(), String> {
-        let (_banca, primeiro) = self.abrir()?;
+        let (mut banca, primeiro) = self.abrir(Ritmo::Apressado)?;
+        vistas.apressado |= banca.apressado();
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
         let lido = vistas.conversa.inicial.and_then(|n| u64::try_from(n).ok());
         let plano = Plano {
@@ -196,6 +203,7 @@ impl<'a> Sala<'a> {
             ouvir: primeira,
         };
         let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, plano)?;
+        vistas.em_segundo_plano |= banca.em_segundo_plano();
         vistas.rodadas.push(rodada);
         if primeira {
             vistas.aviso = aviso;
@@ -209,8 +217,13 @@ impl<'a> Sala<'a> {
     }
 
     /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos.
-    fn provocar(self, provocacao: Provocacao) -> Result<Result<(), String>, String> {
-        let (mut banca, mut testemunha) = match self.abrir() {
+    /// Depois, com todos fora, olha quanto o servidor gasta parado.
+    fn provocar(
+        self,
+        provocacao: Provocacao,
+        gasto: &mut Option<f64>,
+    ) -> Result<Result<(), String>, String> {
+        let (mut banca, mut testemunha) = match self.abrir(Ritmo::Normal) {
             Ok(aberta) => aberta,
             // No ar, ninguém o reabre: se caiu, foi na provocação anterior.
             Err(porque) if self.no_ar() => return Ok(Err(porque)),
@@ -224,24 +237,26 @@ impl<'a> Sala<'a> {
         }
         self.mundo.parada.dormir(TEMPO_DE_CAIR);
         if !banca.vivo() {
-            return Ok(Err(format!("o servidor terminou{}", banca.ultimas_palavras())));
+            return Ok(Err(format!("o servidor terminou{}", banca.causa())));
         }
         // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
         if !self.no_ar() {
             testemunha.compra_tudo(self.opcoes.estoque + 1);
         }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
-            let ultimas = banca.ultimas_palavras();
-            return Ok(Err(format!("quem já estava conectado deixou de ser atendido{ultimas}")));
+            let causa = banca.causa();
+            return Ok(Err(format!("quem já estava conectado deixou de ser atendido{causa}")));
         }
         drop(testemunha);
         let atendido = Fregues::conectar(self.mundo)
             .is_ok_and(|mut novo| novo.pede(Comando::Comprar).is_some());
-        Ok(if atendido && banca.vivo() {
-            Ok(())
-        } else {
-            Err("quem chegou depois não foi atendido".into())
-        })
+        if !atendido || !banca.vivo() {
+            let causa = banca.causa();
+            return Ok(Err(format!("quem chegou depois não foi atendido{causa}")));
+        }
+        let antes = gasto.take().into_iter();
+        *gasto = antes.chain(banca.gasto_em_sossego(self.mundo)).reduce(f64::max);
+        Ok(Ok(()))
     }
 }
 

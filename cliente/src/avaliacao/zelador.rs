@@ -1,0 +1,199 @@
+//! O zelador: um processo entre o avaliador e o servidor avaliado, para que o servidor acabe com o
+//! avaliador, acabe este como acabar.
+//!
+//! É este mesmo programa, executado com um subcomando que a ajuda não mostra. A entrada dele é um cano que
+//! só o avaliador segura: cada byte pede ao servidor que termine, e o fim do cano, que vem também de um
+//! SIGKILL no avaliador, derruba o servidor e tudo o que ele deixou. A saída de erro é o terminal do
+//! servidor. A saída padrão diz como o servidor terminou, em uma linha; fechá-la é dizer que não sobrou
+//! ninguém.
+//!
+//! Não sabe o que é uma prova, nem lê o console.
+
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use protocolo::terminal::explicar;
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, ioctl_tiocsctty, kill_process,
+    kill_process_group, setsid, wait,
+};
+use rustix::termios::tcsetpgrp;
+
+use super::processos::descendentes;
+use super::trocas::Trocas;
+
+/// Como se chama o subcomando, para quem o executa.
+pub const SUBCOMANDO: &str = "zelar";
+
+/// Entre uma passada e outra, quando se derruba quem sobrou: quem morre pode deixar filhos.
+const ENTRE_PASSADAS: Duration = Duration::from_millis(5);
+
+/// As opções do zelador; quem as dá é a [`banca`](super::banca).
+#[derive(Debug, Clone, Parser)]
+pub struct Zelo {
+    /// Onde pôr o que apressa as trocas de thread do Python, se é para apressá-las
+    #[arg(long)]
+    pub trocas: Option<std::path::PathBuf>,
+    /// O comando que abre o servidor
+    pub comando: String,
+}
+
+/// Como o comando do servidor terminou.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fim {
+    /// Por si, com este código.
+    Saiu(i32),
+    /// Por este sinal.
+    Sinal(i32),
+}
+
+impl std::fmt::Display for Fim {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Fim::Saiu(codigo) => write!(f, "saiu {codigo}"),
+            Fim::Sinal(sinal) => write!(f, "sinal {sinal}"),
+        }
+    }
+}
+
+impl FromStr for Fim {
+    type Err = ();
+
+    fn from_str(linha: &str) -> Result<Self, ()> {
+        let (como, numero) = linha.split_once(' ').ok_or(())?;
+        match (como, numero.parse()) {
+            ("saiu", Ok(codigo)) => Ok(Fim::Saiu(codigo)),
+            ("sinal", Ok(sinal)) => Ok(Fim::Sinal(sinal)),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Abre o servidor e fica até não sobrar ninguém.
+///
+/// # Errors
+///
+/// O sistema não deu o que ele precisa.
+pub fn zelar(zelo: &Zelo) -> Result<(), String> {
+    let recusado = |erro: io::Error| format!("não posso executar o comando: {}", explicar(&erro));
+    tomar_o_terminal().map_err(recusado)?;
+    recolher_os_orfaos();
+    // A pasta some com este valor, no fim da função.
+    let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
+    let servidor = abrir(&zelo.comando, trocas.as_ref()).map_err(recusado)?;
+    thread::Builder::new().spawn(move || obedecer(servidor)).map_err(recusado)?;
+    acompanhar(servidor);
+    Ok(())
+}
+
+/// O terminal passa a ser o de controle desta sessão: para o servidor, é um console como outro qualquer.
+fn tomar_o_terminal() -> io::Result<()> {
+    setsid()?;
+    // O terminal acaba com o avaliador, e o sistema o diz com um SIGHUP: é quando há o que fazer.
+    signal_hook::flag::register(signal_hook::consts::SIGHUP, Arc::default())?;
+    // Sem terminal de controle também se avalia.
+    let _ = ioctl_tiocsctty(io::stderr());
+    Ok(())
+}
+
+/// Quem perde o pai passa a ser filho deste processo, e não do primeiro da máquina: assim se acha também
+/// quem foi para o segundo plano. Fora do Linux não se pode.
+fn recolher_os_orfaos() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(getpid()));
+}
+
+/// Quem dorme 1 µs acorda em 1 µs, e não em 50, que é a folga que o Linux toma: sem isto, apressar o Python
+/// quase não o apressa. O servidor herda.
+fn apurar_os_relogios() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
+}
+
+fn abrir(comando: &str, trocas: Option<&Trocas>) -> io::Result<Pid> {
+    let terminal = || io::Result::Ok(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?));
+    let mut sh = Command::new("sh");
+    sh.args(["-c", comando]).process_group(0);
+    sh.stdin(terminal()?).stdout(terminal()?).stderr(terminal()?);
+    if let Some(trocas) = trocas {
+        apurar_os_relogios();
+        sh.env("PYTHONPATH", trocas.caminho_do_python());
+    }
+    let servidor = Pid::from_child(&sh.spawn()?);
+    // Só o grupo da frente lê o terminal; quem tentou antes de estar nele parou, e continua.
+    let _ = tcsetpgrp(io::stderr(), servidor);
+    let _ = kill_process_group(servidor, Signal::CONT);
+    Ok(servidor)
+}
+
+/// Faz o que o avaliador pede. Não volta: o processo acaba quando não sobra ninguém.
+fn obedecer(servidor: Pid) {
+    let mut entrada = io::stdin().lock();
+    loop {
+        match entrada.read(&mut [0]) {
+            Ok(1..) => mandar(servidor, Signal::TERM),
+            Err(erro) if erro.kind() == io::ErrorKind::Interrupted => {}
+            Ok(0) | Err(_) => break,
+        }
+    }
+    loop {
+        mandar(servidor, Signal::KILL);
+        thread::sleep(ENTRE_PASSADAS);
+    }
+}
+
+/// Manda um sinal a todos os que descendem deste processo; onde não se sabe quem são, ao grupo do servidor.
+fn mandar(servidor: Pid, sinal: Signal) {
+    let todos = descendentes(getpid());
+    // Quem já se foi não recebe, e tanto faz.
+    if todos.is_empty() {
+        let _ = kill_process_group(servidor, sinal);
+    }
+    for processo in todos {
+        let _ = kill_process(processo, sinal);
+    }
+}
+
+/// Enterra todos, e diz como o servidor terminou.
+fn acompanhar(servidor: Pid) {
+    loop {
+        match wait(WaitOptions::empty()) {
+            Ok(Some((quem, como))) if quem == servidor => {
+                // Se o avaliador já se foi, ninguém lê.
+                let _ = writeln!(io::stdout(), "{}", fim(como));
+            }
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn fim(como: WaitStatus) -> Fim {
+    match como.terminating_signal() {
+        Some(sinal) => Fim::Sinal(sinal),
+        None => Fim::Saiu(como.exit_status().unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn o_fim_se_le_como_se_escreve() {
+        for fim in [Fim::Saiu(0), Fim::Saiu(255), Fim::Sinal(11)] {
+            assert_eq!(fim.to_string().parse(), Ok(fim));
+        }
+        for outra in ["", "saiu", "saiu x", "caiu 1", "sinal "] {
+            assert_eq!(outra.parse::<Fim>(), Err(()));
+        }
+    }
+}
