@@ -1069,7 +1069,9 @@ function desalinhados(cartoes) {
 function medir(quadro) {
   const janela = quadro.contentWindow, doc = quadro.contentDocument, raiz = doc.documentElement;
   const todos = seletor => [...doc.querySelectorAll(seletor)];
-  const a_vista = seletor => todos(seletor).filter(e => e.getBoundingClientRect().width > 0);
+  // O que um <details> fechado esconde tem caixa, e não se vê.
+  const a_vista = seletor => todos(seletor).filter(e =>
+    e.getBoundingClientRect().width > 0 && e.checkVisibility({ contentVisibilityAuto: true }));
   const do_papel = new Set();
   for (const e of todos('svg *')) for (const que of ['fill', 'stroke']) {
     const escrita = e.getAttribute(que);
