@@ -32,6 +32,7 @@ fn mundo(atender: impl Fn(TcpStream) + Send + Clone + 'static) -> Mundo {
         fim_de_linha: FimDeLinha::Lf,
         aberto: Arc::default(),
         respostas_estranhas: Arc::default(),
+        costumes: Arc::default(),
         inicio: Instant::now(),
         parada: Arc::default(),
     }

@@ -1,6 +1,7 @@
 //! A disputa: todos compram ao mesmo tempo, de um servidor recém-aberto, e a auditoria confere. É aqui
 //! que a falta de um Lock aparece, se aparecer.
 
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,12 +11,15 @@ use protocolo::terminal::explicar;
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
 use crate::auditoria::auditar;
-use crate::historia::{Desfecho, Historia};
+use crate::historia::{Desfecho, Historia, Operacao};
 use crate::parecer::{Que, Violacao};
 use crate::piscina;
 
 /// Quanto se espera o AVISO, que deveria chegar "quase instantaneamente" (§7.3).
 const PRAZO_DO_AVISO: Duration = Duration::from_secs(2);
+
+/// Enquanto outros compram, de quanto em quanto tempo quem ouve pergunta se já acabaram.
+const ENTRE_OLHADAS: Duration = Duration::from_millis(100);
 
 /// Quantos clientes que falham bastam para desistir de reunir os outros.
 const SEM_RESPOSTA_BASTAM: usize = 2;
@@ -34,7 +38,7 @@ pub struct Disputa {
 /// Quem ouviu o AVISO.
 #[derive(Debug, Default)]
 pub struct Ouvintes {
-    /// Quantos estavam conectados.
+    /// Quantos ficaram conectados, ou o ouviram antes de o servidor fechar a conexão.
     pub conectados: usize,
     /// Quantos o receberam.
     pub ouviram: usize,
@@ -55,8 +59,12 @@ pub struct Ouvintes {
 pub struct Plano {
     /// Quantos compram.
     pub compradores: usize,
+    /// O servidor atende um enquanto outro, conectado, nada pede?
+    pub atende_varios: bool,
     /// Quanto se espera que haja à venda: ninguém tenta comprar mais que isso e mais uma.
     pub ha: u64,
+    /// Quanto havia à venda, se o servidor o disse.
+    pub lido: Option<u64>,
     /// Com quanto o servidor abriu, se ninguém mais compra dele.
     pub estoque: Option<u64>,
     /// Depois de comprar, ficam à espera do AVISO?
@@ -74,27 +82,34 @@ pub fn disputar<'a>(
     plano: Plano,
 ) -> Result<Disputa, String> {
     let fregueses = reunir(mundo, primeiro, plano.compradores);
-    let atendidos = fregueses.len();
-    if atendidos < 2 {
-        let rodada = Rodada { atendidos, ..Rodada::default() };
+    let atendidos = fregueses.iter().filter(|fregues| !fregues.fechada()).count();
+    // Quem fecha a cada resposta nunca tem dois conectados, mas pode atender dois ao mesmo tempo.
+    let voltam = mundo.costumes.fecha() && plano.atende_varios;
+    let compradores = if voltam { fregueses.len() } else { atendidos };
+    if compradores < 2 {
+        let rodada = Rodada { convidados: plano.compradores, atendidos, ..Rodada::default() };
         return Ok(Disputa { rodada, ..Disputa::default() });
     }
-    let mut fregueses = comprar_juntos(fregueses, plano.ha + 1)?;
+    let mut fregueses = comprar_juntos(mundo, fregueses, plano)?;
     if let Some(fregues) = fregueses.first_mut() {
         fregues.pede(Comando::Consultar);
     }
-    if plano.ouvir {
-        let limite = mundo.inicio.elapsed() + PRAZO_DO_AVISO;
-        fregueses.iter_mut().for_each(|fregues| fregues.espera_aviso(limite));
-    }
     let trocas = fregueses.iter().flat_map(|fregues| &fregues.trocas);
     let compras = trocas.filter(|troca| troca.comando == Comando::Comprar).cloned().collect();
-    let exatos = fregueses.iter().all(Fregues::aviso_exato);
-    let palavras = fregueses.iter().find_map(|fregues| fregues.avisos.first().cloned());
+    let palavras = fregueses.iter().find_map(Fregues::aviso_inexato);
+    let presentes = fregueses.iter().filter(|f| !(f.fechada() && f.avisos.is_empty())).count();
     let historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
-    let aviso = ouvintes(&historias, palavras.filter(|_| !exatos));
-    Ok(Disputa { rodada: rodada(atendidos, historias, plano.estoque), aviso, compras })
+    let aviso = Ouvintes { conectados: presentes, ..ouvintes(&historias, palavras) };
+    let contas = Rodada {
+        convidados: plano.compradores,
+        atendidos,
+        compradores,
+        havia: plano.lido,
+        ..contas(&historias)
+    };
+    let contradicoes = contradicoes(historias, plano.estoque);
+    Ok(Disputa { rodada: Rodada { contradicoes, ..contas }, aviso, compras })
 }
 
 /// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo
@@ -138,22 +153,79 @@ impl Largada {
     }
 }
 
-/// Todos compram ao mesmo tempo.
-fn comprar_juntos(fregueses: Vec<Fregues<'_>>, cada: u64) -> Result<Vec<Fregues<'_>>, String> {
+/// Quantos ainda compram, e quando o último acabou.
+#[derive(Default)]
+struct Saida {
+    faltam: AtomicIsize,
+    ultima: Mutex<Duration>,
+}
+
+impl Saida {
+    /// São estes a comprar. Quem só compra depois, por falta de threads, ninguém espera.
+    fn sao(&self, todos: usize) {
+        self.faltam.store(isize::try_from(todos).unwrap_or(isize::MAX), Ordering::Release);
+    }
+
+    fn acabou(&self, agora: Duration) {
+        let mut ultima = self.ultima.lock().unwrap_or_else(PoisonError::into_inner);
+        *ultima = agora.max(*ultima);
+        drop(ultima);
+        self.faltam.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Até quando se espera o AVISO; `None` enquanto alguém compra.
+    fn limite(&self) -> Option<Duration> {
+        let ultima = self.ultima.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.faltam.load(Ordering::Acquire) <= 0).then_some(*ultima + PRAZO_DO_AVISO)
+    }
+}
+
+/// Todos compram ao mesmo tempo, e quem acaba fica ouvindo, se é o caso. Cada um ouve na sua thread: assim
+/// o instante de um AVISO é o da chegada, e não o da vez de quem o leu.
+fn comprar_juntos<'a>(
+    mundo: &Mundo,
+    fregueses: Vec<Fregues<'a>>,
+    plano: Plano,
+) -> Result<Vec<Fregues<'a>>, String> {
     let quantos = fregueses.len();
     let fila = Mutex::new(fregueses);
     let largada = Largada::default();
+    let saida = Saida::default();
     let comprar = |_| {
         let mut fregues = fila.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(fregues) = &mut fregues {
+            fregues.volta = true;
+            fregues.volta_se_preciso();
+        }
         largada.esperar();
         if let Some(fregues) = &mut fregues {
-            fregues.compra_tudo(cada);
+            fregues.compra_tudo(plano.ha + 1);
+            saida.acabou(mundo.inicio.elapsed());
+            if plano.ouvir {
+                ouvir(mundo, fregues, &saida);
+            }
         }
         fregues
     };
-    let voltaram = piscina::executar(quantos, quantos, comprar, |threads| largada.sao(threads))
+    let contar = |threads| {
+        saida.sao(threads);
+        largada.sao(threads);
+    };
+    let voltaram = piscina::executar(quantos, quantos, comprar, contar)
         .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
     Ok(voltaram.into_iter().flatten().collect())
+}
+
+/// Ouve até o AVISO, ou até que ele já não possa chegar na hora.
+fn ouvir(mundo: &Mundo, fregues: &mut Fregues<'_>, saida: &Saida) {
+    while fregues.avisos.is_empty() && !fregues.fechada() && !mundo.parada.pedida() {
+        let agora = mundo.inicio.elapsed();
+        match saida.limite() {
+            Some(limite) if agora >= limite => return,
+            Some(limite) => fregues.espera_aviso(limite),
+            None => fregues.espera_aviso(agora + ENTRE_OLHADAS),
+        }
+    }
 }
 
 /// As contradições sobre o estoque. O AVISO é um extra: se é ele que se contradiz, aqui não conta.
@@ -165,18 +237,23 @@ pub fn contradicoes(mut historias: Vec<Historia>, estoque: Option<u64>) -> Vec<V
     violacoes.into_iter().filter(|violacao| violacao.regra.do_estoque()).collect()
 }
 
-fn rodada(atendidos: usize, historias: Vec<Historia>, estoque: Option<u64>) -> Rodada {
+/// Quantas compras, e como terminaram.
+fn contas(historias: &[Historia]) -> Rodada {
     let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
     let quantas = |certo: fn(&Desfecho) -> bool| {
         compras().filter(|o| o.resposta.as_ref().is_some_and(|(_, d)| certo(d))).count() as u64
     };
+    let estranha = |operacao: &Operacao| match &operacao.resposta {
+        Some((_, Desfecho::Estranho(texto))) => Some(texto.clone()),
+        _ => None,
+    };
     Rodada {
-        atendidos,
         vendas: quantas(|desfecho| matches!(desfecho, Desfecho::Comprou(_))),
         recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
         sem_resposta: compras().filter(|o| o.resposta.is_none()).count() as u64,
         estranhas: quantas(|desfecho| matches!(desfecho, Desfecho::Estranho(_))),
-        contradicoes: contradicoes(historias, estoque),
+        primeira_estranha: compras().find_map(estranha),
+        ..Rodada::default()
     }
 }
 

@@ -14,20 +14,21 @@ use rustix::process::Pid;
 use socket2::SockRef;
 
 use super::banca::Quem;
+use super::costumes::{Costumes, PRAZO};
 use crate::historia::{Desfecho, Historia, Operacao, Presenca};
 use crate::opcoes::FimDeLinha;
 use crate::ouvido::{Ouvido, SILENCIO_DE_QUEM_SEPARA};
 use crate::parada::Parada;
 use crate::sessao::{conectar, ler};
 
-/// Quanto um servidor tem para responder. Um que funciona leva milissegundos.
-pub const PRAZO: Duration = Duration::from_secs(3);
-
 /// Depois de um texto que não responde ao pedido, quanto se espera ainda pela resposta.
 const OUTRA_CHANCE: Duration = Duration::from_millis(300);
 
 /// Quantos AVISOs uma conexão guarda: um servidor que avisa sem parar não ocupa a memória.
 const AVISOS_MAXIMOS: usize = 1000;
+
+/// De quem fecha a conexão depois de responder, quanto se espera que feche.
+const ATE_FECHAR: Duration = Duration::from_millis(100);
 
 /// O que toda a avaliação tem em comum.
 #[derive(Debug, Clone)]
@@ -44,6 +45,8 @@ pub struct Mundo {
     pub aberto: Arc<Mutex<Option<Pid>>>,
     /// Responde com outras palavras: não adianta esperar pelas do enunciado. Aprende-se uma vez.
     pub respostas_estranhas: Arc<AtomicBool>,
+    /// Quanto demora, e se fecha a conexão depois de responder.
+    pub costumes: Arc<Costumes>,
     /// O instante zero.
     pub inicio: Instant,
     /// O pedido de parada.
@@ -67,11 +70,27 @@ impl Troca {
         self.resposta.as_ref().map(|texto| Mensagem::interpretar(texto.as_bytes()))
     }
 
+    /// A resposta responde ao que se pediu, e se entende?
+    pub fn se_entende(&self) -> bool {
+        let compra = self.comando == Comando::Comprar;
+        let desfecho = self.mensagem().map(|mensagem| Desfecho::de(compra, &mensagem));
+        desfecho.is_some_and(|desfecho| !matches!(desfecho, Desfecho::Estranho(_)))
+    }
+
     /// A resposta veio letra por letra como o enunciado a escreve (§3.2)?
     pub fn ao_pe_da_letra(&self) -> bool {
         let conhecida = self.mensagem().filter(|mensagem| !matches!(mensagem, Mensagem::Outra(_)));
         conhecida.is_some_and(|mensagem| Some(mensagem.to_string()) == self.resposta)
     }
+}
+
+/// Conecta, pela vez de número `numero` deste freguês.
+fn entrar(mundo: &Mundo, numero: u32) -> io::Result<(Arc<TcpStream>, Presenca)> {
+    let pediu = mundo.inicio.elapsed();
+    let socket = conectar(&mundo.parada, mundo.endereco, PRAZO)?;
+    socket.set_write_timeout(Some(PRAZO))?;
+    let conectou = mundo.inicio.elapsed();
+    Ok((socket, Presenca { numero, pediu, conectou, ..Presenca::default() }))
 }
 
 /// Uma conexão com o servidor avaliado.
@@ -83,10 +102,13 @@ pub struct Fregues<'a> {
     /// Chegou e ainda não se usou: quando, e o texto.
     chegadas: VecDeque<(Duration, String)>,
     historia: Historia,
+    /// Se o servidor fecha a conexão, conecta de novo para o pedido seguinte?
+    pub volta: bool,
     /// As palavras dos AVISOs.
     pub avisos: Vec<String>,
     /// O que pediu e ouviu.
     pub trocas: Vec<Troca>,
+    portas: Vec<u16>,
 }
 
 impl<'a> Fregues<'a> {
@@ -96,25 +118,64 @@ impl<'a> Fregues<'a> {
     ///
     /// Ninguém atende.
     pub fn conectar(mundo: &'a Mundo) -> io::Result<Self> {
-        let pediu = mundo.inicio.elapsed();
-        let socket = conectar(&mundo.parada, mundo.endereco, PRAZO)?;
-        socket.set_write_timeout(Some(PRAZO))?;
-        let conectou = mundo.inicio.elapsed();
-        let presenca = Presenca { numero: 1, pediu, conectou, ..Presenca::default() };
-        Ok(Fregues {
+        let (socket, presenca) = entrar(mundo, 1)?;
+        let mut fregues = Fregues {
             mundo,
             socket,
             ouvido: Ouvido::default(),
             chegadas: VecDeque::new(),
             historia: Historia { presencas: vec![presenca], ..Historia::default() },
+            volta: mundo.costumes.fecha(),
             avisos: Vec::new(),
             trocas: Vec::new(),
-        })
+            portas: Vec::new(),
+        };
+        fregues.anota_a_porta();
+        Ok(fregues)
     }
 
-    /// A porta desta ponta, como o servidor a vê.
-    pub fn porta(&self) -> Option<u16> {
-        Some(self.socket.local_addr().ok()?.port())
+    /// Conecta de novo, se o servidor fechou a conexão e é o caso de voltar. Se não se consegue, a conexão
+    /// continua fechada.
+    pub fn volta_se_preciso(&mut self) {
+        self.esvazia();
+        let numero = self.presenca().numero + 1;
+        if !(self.volta && self.fechada()) {
+            return;
+        }
+        if let Ok((socket, presenca)) = entrar(self.mundo, numero) {
+            self.socket = socket;
+            self.ouvido = Ouvido::default();
+            self.historia.presencas.push(presenca);
+            self.anota_a_porta();
+        }
+    }
+
+    /// O servidor fechou esta conexão?
+    pub fn fechada(&self) -> bool {
+        self.historia.presencas.last().is_some_and(|presenca| presenca.fechou.is_some())
+    }
+
+    /// Espera até `quanto` que o servidor feche a conexão, e diz se a fechou. O que chegar fica guardado.
+    pub fn espera_fechar(&mut self, quanto: Duration) -> bool {
+        let limite = self.mundo.inicio.elapsed() + quanto;
+        while self.escuta(limite) && self.mundo.inicio.elapsed() < limite {}
+        self.guarda_o_que_chegou();
+        self.fechada()
+    }
+
+    /// A conexão de agora. Há sempre uma.
+    fn presenca(&mut self) -> &mut Presenca {
+        let ultima = self.historia.presencas.len() - 1;
+        &mut self.historia.presencas[ultima]
+    }
+
+    /// As portas desta ponta, uma por conexão, como o servidor as viu.
+    pub fn portas(&self) -> &[u16] {
+        &self.portas
+    }
+
+    fn anota_a_porta(&mut self) {
+        self.portas.extend(self.socket.local_addr().map(|endereco| endereco.port()));
     }
 
     /// Manda bytes. Se o servidor não os recebe, é ele quem perde.
@@ -124,17 +185,17 @@ impl<'a> Fregues<'a> {
 
     /// Pede e espera a resposta; o que for AVISO fica guardado.
     pub fn pede(&mut self, comando: Comando) -> Option<Mensagem> {
-        self.esvazia();
+        self.volta_se_preciso();
         let bytes = [comando.nome(), self.mundo.fim_de_linha.bytes()].concat();
         let enviada = self.mundo.inicio.elapsed();
         self.manda(&bytes);
         let compra = comando == Comando::Comprar;
-        let chegada = self.espera_resposta(compra, enviada + PRAZO);
+        let chegada = self.espera_resposta(compra, enviada);
         // Um começo que já estava aqui pode terminar agora: passa pela resposta, e o tempo não volta.
         let chegada = chegada.map(|(quando, texto)| (quando.max(enviada), texto));
         let mensagem = chegada.as_ref().map(|(_, texto)| Mensagem::interpretar(texto.as_bytes()));
         let resposta = chegada.as_ref().zip(mensagem.as_ref()).map(|((quando, _), mensagem)| {
-            let presenca = &mut self.historia.presencas[0];
+            let presenca = self.presenca();
             presenca.respondida.get_or_insert(*quando);
             let desfecho = Desfecho::de(compra, mensagem);
             if matches!(desfecho, Desfecho::Estranho(_)) {
@@ -143,8 +204,15 @@ impl<'a> Fregues<'a> {
             (*quando, desfecho)
         });
         let fim = chegada.as_ref().map_or_else(|| self.mundo.inicio.elapsed(), |(fim, _)| *fim);
-        self.historia.operacoes.push(Operacao { presenca: 1, compra, enviada, resposta });
+        let presenca = self.presenca().numero;
+        self.historia.operacoes.push(Operacao { presenca, compra, enviada, resposta });
         let resposta = chegada.map(|(_, texto)| texto);
+        if resposta.is_some() {
+            self.mundo.costumes.respondeu(fim);
+            if self.mundo.costumes.fecha() {
+                self.espera_fechar(ATE_FECHAR);
+            }
+        }
         self.trocas.push(Troca { comando, resposta, demora: fim - enviada });
         mensagem
     }
@@ -161,12 +229,9 @@ impl<'a> Fregues<'a> {
 
     /// Espera o que responda ao pedido. Um texto que não responde pode ser algo que ninguém pediu (uma
     /// saudação, um aviso em outras palavras), e a resposta ainda vir: só vale se nada melhor vier.
-    fn espera_resposta(
-        &mut self,
-        compra: bool,
-        mut limite: Duration,
-    ) -> Option<(Duration, String)> {
+    fn espera_resposta(&mut self, compra: bool, enviada: Duration) -> Option<(Duration, String)> {
         let mut reserva = None;
+        let mut chance = Duration::MAX;
         let mut aberta = true;
         loop {
             while let Some((quando, texto)) = self.chegadas.pop_front() {
@@ -180,9 +245,10 @@ impl<'a> Fregues<'a> {
                 } else if let Some((quando, anterior)) = reserva.replace((quando, texto)) {
                     self.nao_pedida(quando, anterior);
                 } else {
-                    limite = limite.min(self.mundo.inicio.elapsed() + OUTRA_CHANCE);
+                    chance = self.mundo.inicio.elapsed() + OUTRA_CHANCE;
                 }
             }
+            let limite = self.mundo.costumes.limite(enviada).min(chance);
             // O tempo se olha sempre: um servidor que fala sem parar não prende ninguém.
             if !aberta || self.mundo.inicio.elapsed() >= limite {
                 break;
@@ -227,7 +293,7 @@ impl<'a> Fregues<'a> {
     }
 
     fn nao_pedida(&mut self, quando: Duration, texto: String) {
-        self.historia.presencas[0].desencontro.get_or_insert(quando);
+        self.presenca().desencontro.get_or_insert(quando);
         if avisa_que_esgotou(&texto) {
             self.anota_aviso(quando, texto);
         }
@@ -237,7 +303,7 @@ impl<'a> Fregues<'a> {
         if self.avisos.len() >= AVISOS_MAXIMOS {
             return;
         }
-        self.historia.presencas[0].anotados_como(&texto).push(quando);
+        self.presenca().anotados_como(&texto).push(quando);
         self.avisos.push(texto);
     }
 
@@ -252,7 +318,7 @@ impl<'a> Fregues<'a> {
         let mut guarda = |quando, texto: &[u8]| {
             chegadas.push_back((quando, String::from_utf8_lossy(texto.trim_ascii()).into_owned()));
         };
-        match lido {
+        let aberta = match lido {
             Ok(0) => {
                 self.ouvido.fim(guarda);
                 false
@@ -267,8 +333,17 @@ impl<'a> Fregues<'a> {
                 }
                 true
             }
-            Err(erro) => erro.kind() == ErrorKind::Interrupted,
+            Err(erro) if erro.kind() == ErrorKind::Interrupted => true,
+            // Quem fecha sem ler tudo o que se mandou quebra a conexão, mas o que disse antes vale.
+            Err(_) => {
+                self.ouvido.fim(guarda);
+                false
+            }
+        };
+        if !aberta {
+            self.presenca().fechou.get_or_insert(agora);
         }
+        aberta
     }
 
     /// Vai embora sem educação: o servidor recebe um reset.
@@ -284,12 +359,13 @@ impl<'a> Fregues<'a> {
     /// A história desta conexão, como a auditoria a lê, e a conexão acaba.
     pub fn conta(mut self, usuario: usize) -> Historia {
         self.historia.usuario = usuario;
-        self.historia.presencas[0].fechou = Some(self.mundo.inicio.elapsed());
+        let agora = self.mundo.inicio.elapsed();
+        self.presenca().fechou.get_or_insert(agora);
         self.historia
     }
 
-    /// Recebeu exatamente o AVISO do enunciado?
-    pub fn aviso_exato(&self) -> bool {
-        self.avisos.iter().all(|aviso| aviso == AVISO)
+    /// Um AVISO que recebeu em outras palavras que as do enunciado.
+    pub fn aviso_inexato(&self) -> Option<String> {
+        self.avisos.iter().find(|aviso| *aviso != AVISO).cloned()
     }
 }

@@ -7,10 +7,11 @@ use indicatif::ProgressBar;
 use protocolo::{Comando, Mensagem};
 
 use super::banca::{Banca, Quem};
+use super::costumes::Costumes;
 use super::disputa::{Disputa, Ouvintes, Plano, contradicoes, disputar};
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
-use super::pontos::linhas_da_porta;
+use super::pontos::linhas_das_portas;
 use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
 use crate::parecer::Violacao;
 
@@ -23,21 +24,42 @@ const ESTOQUE_MAXIMO: u64 = 1000;
 /// Quanto se espera, depois de uma provocação, que o servidor caia por causa dela.
 const TEMPO_DE_CAIR: Duration = Duration::from_millis(200);
 
+/// Depois da primeira resposta de cada tipo, quanto se espera para ver se o servidor fecha a conexão.
+const VER_FECHAR: Duration = Duration::from_millis(150);
+
+/// Quanto se gasta, no máximo, para reunir os compradores de uma disputa: de um servidor lento, são menos.
+const TEMPO_DE_REUNIR: Duration = Duration::from_secs(20);
+
+/// Depois deste tempo em disputas, não começa outra.
+const TEMPO_DAS_DISPUTAS: Duration = Duration::from_secs(180);
+
 /// Tudo o que as provas viram.
 #[derive(Debug, Default)]
 pub struct Evidencias {
     /// Uma conversa calma, um comando por vez.
     pub conversa: Conversa,
     /// Com um cliente calado na frente, outro teve resposta?
-    pub atras_do_calado: Option<Troca>,
+    pub atras_do_calado: Atras,
     /// Com um cliente no meio de um comando, outro teve resposta?
-    pub atras_da_metade: Option<Troca>,
+    pub atras_da_metade: Atras,
     /// As disputas.
     pub rodadas: Vec<Rodada>,
     /// Quem ouviu o AVISO na primeira disputa.
     pub aviso: Ouvintes,
     /// As provocações, na ordem, e se o servidor continuou atendendo depois de cada uma.
     pub robustez: Vec<(Provocacao, Result<(), String>)>,
+}
+
+/// O que houve com quem pediu atrás de outro cliente.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Atras {
+    /// Teve resposta.
+    Respondido(Troca),
+    /// Não teve.
+    #[default]
+    Bloqueado,
+    /// Teve, mas o servidor já tinha fechado a conexão de quem estava na frente, que nada pediu.
+    SemNinguemNaFrente,
 }
 
 /// Uma conversa calma: consultas, compras até acabar, e uma recusa.
@@ -53,10 +75,20 @@ pub struct Conversa {
     pub recusas: Vec<Troca>,
     /// A primeira contradição da conversa.
     pub contradicao: Option<Violacao>,
-    /// A porta do cliente, para achá-lo no console.
-    pub porta: Option<u16>,
+    /// Depois de responder a quais destes pedidos o servidor fechou a conexão.
+    pub fecha_depois_de: Vec<&'static str>,
+    /// As portas do cliente, para achá-lo no console: mais de uma, se o servidor fecha a conexão.
+    pub portas: Vec<u16>,
     /// O console do servidor.
     pub console: Option<String>,
+}
+
+/// Quanto estas trocas costumam demorar: a mediana das que tiveram resposta, que um soluço não muda.
+pub fn demora_tipica(trocas: &[Troca]) -> Option<Duration> {
+    let respondidas = trocas.iter().filter(|troca| troca.resposta.is_some());
+    let mut demoras: Vec<Duration> = respondidas.map(|troca| troca.demora).collect();
+    demoras.sort_unstable();
+    demoras.get(demoras.len().saturating_sub(1) / 2).copied()
 }
 
 /// Um jeito de um cliente fazer o que não devia.
@@ -79,16 +111,32 @@ pub enum Provocacao {
 pub fn fim_de_linha(mundo: &Mundo) -> Result<FimDeLinha, String> {
     let (_banca, primeiro) = Banca::abrir(mundo, false)?;
     drop(primeiro);
+    let mut mudo = true;
     for fim_de_linha in [FimDeLinha::Lf, FimDeLinha::Nenhum, FimDeLinha::Crlf] {
         // A recusa de um fim de linha não ensina nada sobre os outros.
         let respostas_estranhas = Arc::default();
         let tentativa = Mundo { fim_de_linha, respostas_estranhas, ..mundo.clone() };
         let Ok(mut fregues) = Fregues::conectar(&tentativa) else { continue };
-        if let Some(Mensagem::Estoque(_)) = fregues.pede(Comando::Consultar) {
-            return Ok(fim_de_linha);
+        match fregues.pede(Comando::Consultar) {
+            Some(Mensagem::Estoque(_)) => return Ok(fim_de_linha),
+            resposta => mudo &= resposta.is_none(),
         }
     }
+    if mudo {
+        esperar_o_lento(mundo);
+    }
     Ok(FimDeLinha::Lf)
+}
+
+/// Quem não disse nada pode ser só muito lento: pede-se mais uma vez, com toda a paciência, e se aprende
+/// quanto ele demora.
+fn esperar_o_lento(mundo: &Mundo) {
+    let costumes = Arc::new(Costumes::paciente());
+    let paciente = Mundo { costumes, ..mundo.clone() };
+    let Ok(mut fregues) = Fregues::conectar(&paciente) else { return };
+    if fregues.pede(Comando::Consultar).is_some() {
+        fregues.trocas.iter().for_each(|troca| mundo.costumes.levou(troca.demora));
+    }
 }
 
 /// Onde as provas acontecem.
@@ -116,11 +164,13 @@ impl<'a> Sala<'a> {
         vistas.atras_do_calado = self.atras_de(b"")?;
         vistas.atras_da_metade = self.atras_de(b"CONSU")?;
         let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
+        let limite = self.mundo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
         for rodada in 0..rodadas {
             self.anuncia("todos compram ao mesmo tempo");
             self.disputar(rodada == 0, &mut vistas)?;
-            if vistas.rodadas.iter().any(|rodada| rodada.atendidos < 2) {
-                // Quem atende um por vez nunca terá uma disputa.
+            // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
+            let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
+            if basta || self.mundo.inicio.elapsed() > limite {
                 break;
             }
         }
@@ -151,38 +201,65 @@ impl<'a> Sala<'a> {
     /// Um só cliente, um comando por vez. De um servidor que já estava no ar não se gasta o estoque.
     fn conversar(self) -> Result<Conversa, String> {
         let (banca, mut fregues) = self.abrir()?;
-        let porta = fregues.porta();
-        let consultada = fregues.pede(Comando::Consultar);
+        fregues.volta = true;
+        let mut fecha_depois_de = Vec::new();
+        let mut primeira_vez = |fregues: &mut Fregues<'_>, pedido, comando| {
+            let resposta = fregues.pede(comando);
+            if resposta.is_some() && fregues.espera_fechar(VER_FECHAR) {
+                self.mundo.costumes.viu_fechar();
+                fecha_depois_de.push(pedido);
+            }
+            resposta
+        };
+        let consultada = primeira_vez(&mut fregues, "CONSULTAR", Comando::Consultar);
         let inicial = match consultada {
             Some(Mensagem::Estoque(inicial)) => Some(inicial),
             _ => None,
         };
         let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.estoque);
         if !self.no_ar() && consultada.is_some() {
-            for _ in 0..ha.min(ESTOQUE_MAXIMO) {
+            if ha > 0 {
+                primeira_vez(&mut fregues, "COMPRAR", Comando::Comprar);
+            }
+            for _ in 1..ha.min(ESTOQUE_MAXIMO) {
                 fregues.pede(Comando::Comprar);
             }
-            fregues.pede(Comando::Comprar);
+            primeira_vez(&mut fregues, "COMPRAR sem estoque", Comando::Comprar);
             fregues.pede(Comando::Consultar);
         }
-        let (consultas, compras): (Vec<Troca>, Vec<Troca>) =
+        let (consultas, mut compras): (Vec<Troca>, Vec<Troca>) =
             fregues.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
-        let deviam = compras.len().saturating_sub(1);
-        let console = console_com(&banca, porta, fregues.trocas.len());
+        for demora in [demora_tipica(&consultas), demora_tipica(&compras)].into_iter().flatten() {
+            self.mundo.costumes.levou(demora);
+        }
+        let recusas = compras.split_off(compras.len().saturating_sub(1));
+        let portas = fregues.portas().to_vec();
+        let console = console_com(&banca, &portas, fregues.trocas.len());
         let estoque = inicial.and_then(|n| u64::try_from(n).ok());
         let contradicao = contradicoes(vec![fregues.conta(1)], estoque).into_iter().next();
-        let (compras, recusas) = compras.split_at(deviam);
-        let (compras, recusas) = (compras.to_vec(), recusas.to_vec());
-        Ok(Conversa { inicial, consultas, compras, recusas, contradicao, porta, console })
+        Ok(Conversa {
+            inicial,
+            consultas,
+            compras,
+            recusas,
+            contradicao,
+            fecha_depois_de,
+            portas,
+            console,
+        })
     }
 
     /// Um cliente manda `antes` e se cala; outro consulta.
-    fn atras_de(self, antes: &[u8]) -> Result<Option<Troca>, String> {
-        let (_banca, calado) = self.abrir()?;
+    fn atras_de(self, antes: &[u8]) -> Result<Atras, String> {
+        let (_banca, mut calado) = self.abrir()?;
         calado.manda(antes);
-        let Ok(mut outro) = Fregues::conectar(self.mundo) else { return Ok(None) };
+        let Ok(mut outro) = Fregues::conectar(self.mundo) else { return Ok(Atras::Bloqueado) };
         outro.pede(Comando::Consultar);
-        Ok(outro.trocas.pop().filter(|troca| troca.resposta.is_some()))
+        let troca = outro.trocas.pop().filter(|troca| troca.resposta.is_some());
+        let Some(troca) = troca else { return Ok(Atras::Bloqueado) };
+        // Quem mandou algo pode ter tido uma resposta e a conexão fechada; quem nada mandou, não.
+        let sozinho = antes.is_empty() && calado.espera_fechar(VER_FECHAR);
+        Ok(if sozinho { Atras::SemNinguemNaFrente } else { Atras::Respondido(troca) })
     }
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
@@ -191,8 +268,10 @@ impl<'a> Sala<'a> {
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
         let lido = vistas.conversa.inicial.and_then(|n| u64::try_from(n).ok());
         let plano = Plano {
-            compradores: self.opcoes.compradores,
+            compradores: self.quantos_cabem(),
+            atende_varios: matches!(vistas.atras_do_calado, Atras::Respondido(_)),
             ha: lido.unwrap_or(self.opcoes.estoque).min(ESTOQUE_MAXIMO),
+            lido,
             estoque: lido.filter(|_| !self.no_ar()),
             ouvir: primeira,
         };
@@ -207,6 +286,13 @@ impl<'a> Sala<'a> {
                 compras.into_iter().partition(vendeu);
         }
         Ok(())
+    }
+
+    /// Quantos compradores uma disputa reúne: de um servidor lento, os que cabem no tempo dela.
+    fn quantos_cabem(self) -> usize {
+        let demora = self.mundo.costumes.demora().as_secs_f64();
+        let cabem = (TEMPO_DE_REUNIR.as_secs_f64() / demora) as usize;
+        cabem.max(2).min(self.opcoes.compradores)
     }
 
     /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos.
@@ -268,11 +354,10 @@ impl Provocacao {
 }
 
 /// O console, depois que as linhas deste cliente chegaram a ele, ou que se cansou de esperar.
-fn console_com(banca: &Banca, porta: Option<u16>, linhas: usize) -> Option<String> {
-    let porta = porta?;
+fn console_com(banca: &Banca, portas: &[u16], linhas: usize) -> Option<String> {
     for _ in 0..50 {
         let console = banca.console()?;
-        if linhas_da_porta(&console, porta).count() >= linhas {
+        if linhas_das_portas(&console, portas).count() >= linhas {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
