@@ -160,7 +160,7 @@ pub fn observacoes(vistas: &Evidencias, compradores: usize, rodadas: usize) -> V
     let depois_de = &vistas.conversa.fecha_depois_de;
     // Se fecha já depois de CONSULTAR, disse-o o item que perdeu pontos por isso.
     if !depois_de.is_empty() && !depois_de.contains(&"CONSULTAR") {
-        let quais = depois_de.join(", ");
+        let quais = depois_de.join(" e a ");
         observacoes.push(format!(
             "o servidor fecha a conexão depois de responder a {quais}; o §5 a mantém aberta, para repetir os \
              comandos e ouvir o AVISO. As provas conectaram de novo a cada vez"
@@ -422,7 +422,7 @@ pub fn robustez(vistas: &Evidencias) -> Vec<Conferencia> {
             Provocacao::Lixo => ("20 clientes mandam bytes que não são comando nem texto", 0.25),
         };
         match resultado {
-            Ok(()) if outra_lingua.is_some() => {
+            _ if outra_lingua.is_some() => {
                 conferencia(tentou, de, 0.0, outra_lingua.clone().unwrap_or_default())
             }
             Ok(()) if caiu => conferencia(
