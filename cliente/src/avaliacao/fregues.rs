@@ -163,6 +163,12 @@ impl<'a> Fregues<'a> {
         self.fechada()
     }
 
+    /// Já ouviu, nesta conexão, algo que não pediu? Espera até `quanto` que termine de chegar.
+    pub fn desencontrou(&mut self, quanto: Duration) -> bool {
+        self.espera_fechar(quanto);
+        self.presenca().desencontro.is_some()
+    }
+
     /// A conexão de agora. Há sempre uma.
     fn presenca(&mut self) -> &mut Presenca {
         let ultima = self.historia.presencas.len() - 1;

@@ -133,6 +133,9 @@ pub fn exclusao_mutua(vistas: &Evidencias, compradores: usize) -> Vec<Conferenci
         Some(porque) => (0.0, format!("não se prova: {porque}")),
         None => julgar_disputas(vistas),
     };
+    if vistas.extravio {
+        viu.push_str("; as respostas foram para outros clientes (veja Protocolo)");
+    }
     if fracao > 0.0 {
         viu.push_str("; que há um Lock, só o código mostra");
         viu.push_str(&lentidao(&vistas.conversa));
@@ -356,6 +359,9 @@ pub fn protocolo(vistas: &Evidencias, estoque: u64) -> Vec<Conferencia> {
             let (fracao, viu) = texto(trocas, esperada, certa);
             conferencia(tentou, 0.6, fracao, viu)
         };
+    if vistas.extravio {
+        return extraviadas();
+    }
     let mut compra = forma("COMPRAR com estoque", compras, COMPRA, &e_compra);
     if let Some(contradicao) = contradicao {
         compra = conferencia(
@@ -378,6 +384,14 @@ pub fn protocolo(vistas: &Evidencias, estoque: u64) -> Vec<Conferencia> {
         compra,
         forma("COMPRAR sem estoque", recusas, "ERRO: Produto esgotado", &e_recusa),
     ]
+}
+
+/// Um cliente sozinho recebe as respostas; de dois, um recebe as do outro. Quem pede não é respondido, e não
+/// há comando que funcione.
+fn extraviadas() -> Vec<Conferencia> {
+    let tentou = "um cliente conectado antes de outro pede CONSULTAR";
+    let viu = "a resposta foi para o outro, que nada tinha pedido";
+    vec![conferencia(tentou, 2.0, 0.0, viu)]
 }
 
 /// Que fração vale o texto destas respostas: letra por letra, tudo; com o mesmo sentido, metade.
@@ -604,6 +618,7 @@ mod testes {
             conversa,
             atras_do_calado: respondido.clone(),
             atras_da_metade: respondido,
+            extravio: false,
             rodadas: vec![rodada(&[]); 4],
             aviso: Ouvintes { conectados: 50, ouviram: 50, ..Ouvintes::default() },
             robustez: provocacoes([true; 3]),

@@ -25,7 +25,7 @@ const ESTOQUE_MAXIMO: u64 = 1000;
 const TEMPO_DE_CAIR: Duration = Duration::from_millis(200);
 
 /// Depois da primeira resposta de cada tipo, quanto se espera para ver se o servidor fecha a conexão.
-const VER_FECHAR: Duration = Duration::from_millis(150);
+const VER_FECHAR: Duration = Duration::from_millis(100);
 
 /// Quanto se gasta, no máximo, para reunir os compradores de uma disputa: de um servidor lento, são menos.
 const TEMPO_DE_REUNIR: Duration = Duration::from_secs(20);
@@ -42,6 +42,8 @@ pub struct Evidencias {
     pub atras_do_calado: Atras,
     /// Com um cliente no meio de um comando, outro teve resposta?
     pub atras_da_metade: Atras,
+    /// A resposta a um cliente foi para outro.
+    pub extravio: bool,
     /// As disputas.
     pub rodadas: Vec<Rodada>,
     /// Quem ouviu o AVISO na primeira disputa.
@@ -161,8 +163,8 @@ impl<'a> Sala<'a> {
         self.anuncia("uma conversa calma");
         vistas.conversa = self.conversar()?;
         self.anuncia("um cliente calado");
-        vistas.atras_do_calado = self.atras_de(b"")?;
-        vistas.atras_da_metade = self.atras_de(b"CONSU")?;
+        (vistas.atras_do_calado, vistas.extravio) = self.atras_do_calado()?;
+        vistas.atras_da_metade = self.atras_da_metade()?;
         let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
         let limite = self.mundo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
         for rodada in 0..rodadas {
@@ -249,17 +251,29 @@ impl<'a> Sala<'a> {
         })
     }
 
-    /// Um cliente manda `antes` e se cala; outro consulta.
-    fn atras_de(self, antes: &[u8]) -> Result<Atras, String> {
+    /// Um cliente conecta e se cala; outro consulta. Depois consulta também o primeiro, e se vê se a resposta
+    /// dele não vai para o segundo.
+    fn atras_do_calado(self) -> Result<(Atras, bool), String> {
         let (_banca, mut calado) = self.abrir()?;
-        calado.manda(antes);
+        let Ok(mut outro) = Fregues::conectar(self.mundo) else {
+            return Ok((Atras::Bloqueado, false));
+        };
+        let Some(troca) = consulta(&mut outro) else { return Ok((Atras::Bloqueado, false)) };
+        if calado.espera_fechar(VER_FECHAR) {
+            return Ok((Atras::SemNinguemNaFrente, false));
+        }
+        let extravio =
+            !outro.fechada() && consulta(&mut calado).is_none() && outro.desencontrou(VER_FECHAR);
+        Ok((Atras::Respondido(troca), extravio))
+    }
+
+    /// Um cliente manda meio comando e para; outro consulta. O primeiro pode já ter tido resposta, e a
+    /// conexão fechada.
+    fn atras_da_metade(self) -> Result<Atras, String> {
+        let (_banca, metade) = self.abrir()?;
+        metade.manda(b"CONSU");
         let Ok(mut outro) = Fregues::conectar(self.mundo) else { return Ok(Atras::Bloqueado) };
-        outro.pede(Comando::Consultar);
-        let troca = outro.trocas.pop().filter(|troca| troca.resposta.is_some());
-        let Some(troca) = troca else { return Ok(Atras::Bloqueado) };
-        // Quem mandou algo pode ter tido uma resposta e a conexão fechada; quem nada mandou, não.
-        let sozinho = antes.is_empty() && calado.espera_fechar(VER_FECHAR);
-        Ok(if sozinho { Atras::SemNinguemNaFrente } else { Atras::Respondido(troca) })
+        Ok(consulta(&mut outro).map_or(Atras::Bloqueado, Atras::Respondido))
     }
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
@@ -351,6 +365,12 @@ impl Provocacao {
             }
         }
     }
+}
+
+/// Consulta; se não teve resposta, `None`.
+fn consulta(fregues: &mut Fregues<'_>) -> Option<Troca> {
+    fregues.pede(Comando::Consultar);
+    fregues.trocas.pop().filter(|troca| troca.resposta.is_some())
 }
 
 /// O console, depois que as linhas deste cliente chegaram a ele, ou que se cansou de esperar.
