@@ -574,6 +574,15 @@ fn sem_o_aviso_o_estoque_continua_certo_e_o_laudo_diz_os_dois() {
 }
 
 #[test]
+fn o_numero_trocado_sempre_do_mesmo_modo_se_cobra_uma_vez() {
+    for jeito in ["restante_antes", "diz_as_vendidas"] {
+        let Some(laudo) = quase_certo(jeito, BREVE) else { return };
+        let frases = ["os números não batem", "nenhuma contradição"];
+        laudo.confere([3.0, 4.0, 1.4, 1.0], SEM_LOG, &frases);
+    }
+}
+
+#[test]
 fn responder_a_outro_cliente_custa_o_protocolo_todo() {
     let Some(laudo) = quase_certo("erra_o_cliente", BREVE) else { return };
     let [threads, _, protocolo, robustez] = laudo.pontos();

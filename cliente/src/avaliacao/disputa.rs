@@ -1,6 +1,7 @@
 //! A disputa: todos compram ao mesmo tempo, de um servidor recém-aberto, e a auditoria confere. É aqui
 //! que a falta de um Lock aparece, se aparecer.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -56,7 +57,7 @@ pub struct Ouvintes {
 
 /// Como é uma disputa.
 #[derive(Debug, Clone, Copy)]
-pub struct Plano {
+pub struct Plano<'a> {
     /// Quantos compram.
     pub compradores: usize,
     /// O servidor atende um enquanto outro, conectado, nada pede?
@@ -69,6 +70,8 @@ pub struct Plano {
     pub estoque: Option<u64>,
     /// Depois de comprar, ficam à espera do AVISO?
     pub ouvir: bool,
+    /// O que querem dizer os números que o servidor troca; vazio, se não os troca.
+    pub numeros: &'a BTreeMap<i128, i128>,
 }
 
 /// Todos conectam e consultam, um de cada vez; depois compram juntos até ouvir que esgotou.
@@ -79,7 +82,7 @@ pub struct Plano {
 pub fn disputar<'a>(
     mundo: &'a Mundo,
     primeiro: Fregues<'a>,
-    plano: Plano,
+    plano: Plano<'_>,
 ) -> Result<Disputa, String> {
     let fregueses = reunir(mundo, primeiro, plano.compradores);
     let atendidos = fregueses.iter().filter(|fregues| !fregues.fechada()).count();
@@ -98,8 +101,9 @@ pub fn disputar<'a>(
     let compras = trocas.filter(|troca| troca.comando == Comando::Comprar).cloned().collect();
     let palavras = fregueses.iter().find_map(Fregues::aviso_inexato);
     let presentes = fregueses.iter().filter(|f| !(f.fechada() && f.avisos.is_empty())).count();
-    let historias: Vec<Historia> =
+    let mut historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
+    destrocar(&mut historias, plano.numeros);
     let aviso = Ouvintes { conectados: presentes, ..ouvintes(&historias, palavras) };
     let contas = Rodada {
         convidados: plano.compradores,
@@ -185,7 +189,7 @@ impl Saida {
 fn comprar_juntos<'a>(
     mundo: &Mundo,
     fregueses: Vec<Fregues<'a>>,
-    plano: Plano,
+    plano: Plano<'_>,
 ) -> Result<Vec<Fregues<'a>>, String> {
     let quantos = fregueses.len();
     let fila = Mutex::new(fregueses);
@@ -235,6 +239,16 @@ pub fn contradicoes(mut historias: Vec<Historia>, estoque: Option<u64>) -> Vec<V
     }
     let violacoes = auditar(&historias, estoque).violacoes;
     violacoes.into_iter().filter(|violacao| violacao.regra.do_estoque()).collect()
+}
+
+/// Troca cada número que o servidor diz errado pelo que queria dizer. O que ele nunca disse a um cliente
+/// sozinho fica como está.
+fn destrocar(historias: &mut [Historia], numeros: &BTreeMap<i128, i128>) {
+    for operacao in historias.iter_mut().flat_map(|historia| &mut historia.operacoes) {
+        if let Some((_, Desfecho::Comprou(dito))) = &mut operacao.resposta {
+            *dito = numeros.get(dito).copied().unwrap_or(*dito);
+        }
+    }
 }
 
 /// Quantas compras, e como terminaram.

@@ -133,6 +133,11 @@ pub fn exclusao_mutua(vistas: &Evidencias, compradores: usize) -> Vec<Conferenci
         Some(porque) => (0.0, format!("não se prova: {porque}")),
         None => julgar_disputas(vistas),
     };
+    if !vistas.conversa.numeros.is_empty() {
+        viu.push_str(
+            "; os números são sempre trocados do mesmo modo, e isso o Protocolo já cobrou",
+        );
+    }
     if vistas.extravio {
         viu.push_str("; as respostas foram para outros clientes (veja Protocolo)");
     }
@@ -558,6 +563,7 @@ mod testes {
     use super::*;
     use crate::parecer::{Leitura, Que, Regra, Violacao};
     use protocolo::Comando;
+    use std::collections::BTreeMap;
     use std::time::Duration;
 
     const DEMORA: Duration = Duration::from_millis(1);
@@ -609,6 +615,7 @@ mod testes {
             compras: (0..10).rev().map(compra).collect(),
             recusas: vec![troca(Comando::Comprar, "ERRO: Produto esgotado")],
             contradicao: None,
+            numeros: BTreeMap::new(),
             fecha_depois_de: Vec::new(),
             portas: vec![54321],
             console: Some("[14:05:09] 127.0.0.1:54321 comando\n".repeat(13)),

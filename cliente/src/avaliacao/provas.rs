@@ -1,5 +1,6 @@
 //! As provas: o que se tenta com o servidor, e o que se viu. Quantos pontos vale, não é daqui.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,12 +78,38 @@ pub struct Conversa {
     pub recusas: Vec<Troca>,
     /// A primeira contradição da conversa.
     pub contradicao: Option<Violacao>,
+    /// Se os números que diz a quem compra estão errados, mas são sempre os mesmos: o que cada um queria dizer.
+    pub numeros: BTreeMap<i128, i128>,
     /// Depois de responder a quais destes pedidos o servidor fechou a conexão.
     pub fecha_depois_de: Vec<&'static str>,
     /// As portas do cliente, para achá-lo no console: mais de uma, se o servidor fecha a conexão.
     pub portas: Vec<u16>,
     /// O console do servidor.
     pub console: Option<String>,
+}
+
+/// Há quem diga a quem compra um número errado e venda certo: o de antes da venda, ou quantas já vendeu. A um
+/// cliente sozinho, isso é um erro de texto, e não falta de um Lock; para ainda julgar as disputas, cada número
+/// se troca pelo que queria dizer. Só se a conversa toda o permite: tudo vendido, cada número uma vez, e nenhum
+/// abaixo de zero, que o §7.2 proíbe pelo nome.
+fn numeros_trocados(
+    inicial: i128,
+    consultas: &[Troca],
+    compras: &[Troca],
+    recusas: &[Troca],
+) -> BTreeMap<i128, i128> {
+    let vendida = |troca: &Troca| match troca.mensagem() {
+        Some(Mensagem::Compra { restante }) => Some(restante).filter(|dito| *dito >= 0),
+        _ => None,
+    };
+    let ditos: Option<Vec<i128>> = compras.iter().map(vendida).collect();
+    let acabou = recusas.iter().all(|troca| troca.mensagem() == Some(Mensagem::Esgotado))
+        && consultas.last().and_then(Troca::mensagem) == Some(Mensagem::Estoque(0));
+    let ditos = ditos.filter(|ditos| acabou && ditos.len() as i128 == inicial).unwrap_or_default();
+    let certos = (0..inicial).rev();
+    let trocados: BTreeMap<i128, i128> = ditos.into_iter().zip(certos).collect();
+    // Um número dito duas vezes não se sabe qual das duas queria dizer.
+    if trocados.len() as i128 == inicial { trocados } else { BTreeMap::new() }
 }
 
 /// Quanto estas trocas costumam demorar: a mediana das que tiveram resposta, que um soluço não muda.
@@ -239,7 +266,12 @@ impl<'a> Sala<'a> {
         let console = console_com(&banca, &portas, fregues.trocas.len());
         let estoque = inicial.and_then(|n| u64::try_from(n).ok());
         let contradicao = contradicoes(vec![fregues.conta(1)], estoque).into_iter().next();
+        let numeros = match (&contradicao, inicial) {
+            (Some(_), Some(inicial)) => numeros_trocados(inicial, &consultas, &compras, &recusas),
+            _ => BTreeMap::new(),
+        };
         Ok(Conversa {
+            numeros,
             inicial,
             consultas,
             compras,
@@ -288,6 +320,7 @@ impl<'a> Sala<'a> {
             lido,
             estoque: lido.filter(|_| !self.no_ar()),
             ouvir: primeira,
+            numeros: &vistas.conversa.numeros,
         };
         let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, plano)?;
         vistas.rodadas.push(rodada);
@@ -383,4 +416,49 @@ fn console_com(banca: &Banca, portas: &[u16], linhas: usize) -> Option<String> {
         std::thread::sleep(Duration::from_millis(10));
     }
     banca.console()
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    fn trocas(comando: &Comando, textos: &[&str]) -> Vec<Troca> {
+        let troca = |texto: &&str| Troca {
+            comando: comando.clone(),
+            resposta: Some((*texto).to_owned()),
+            demora: Duration::ZERO,
+        };
+        textos.iter().map(troca).collect()
+    }
+
+    fn trocados(ditos: &[i128], recusa: &str, fim: &str) -> Vec<(i128, i128)> {
+        let consultas = trocas(&Comando::Consultar, &["Estoque atual: 3", fim]);
+        let textos: Vec<String> =
+            ditos.iter().map(|n| format!("Compra realizada. Estoque restante: {n}")).collect();
+        let textos: Vec<&str> = textos.iter().map(String::as_str).collect();
+        let compras = trocas(&Comando::Comprar, &textos);
+        let recusas = trocas(&Comando::Comprar, &[recusa]);
+        numeros_trocados(3, &consultas, &compras, &recusas).into_iter().collect()
+    }
+
+    #[test]
+    fn o_numero_errado_e_sempre_o_mesmo_troca_se_pelo_que_queria_dizer() {
+        let (esgotado, zero) = ("ERRO: Produto esgotado", "Estoque atual: 0");
+        assert_eq!(trocados(&[3, 2, 1], esgotado, zero), [(1, 0), (2, 1), (3, 2)]);
+        assert_eq!(trocados(&[1, 2, 3], esgotado, zero), [(1, 2), (2, 1), (3, 0)]);
+        for ditos in [&[2, 2, 1][..], &[3, 2], &[1, 0, -1]] {
+            assert_eq!(trocados(ditos, esgotado, zero), [], "{ditos:?}");
+        }
+        assert_eq!(trocados(&[3, 2, 1], "Compra realizada. Estoque restante: 0", zero), []);
+        assert_eq!(trocados(&[3, 2, 1], esgotado, "Estoque atual: 1"), []);
+    }
+
+    #[test]
+    fn um_soluco_nao_muda_a_demora_tipica() {
+        let mut trocas = trocas(&Comando::Comprar, &["a", "b", "c"]);
+        trocas[1].demora = Duration::from_secs(2);
+        assert_eq!(demora_tipica(&trocas), Some(Duration::ZERO));
+        trocas.iter_mut().for_each(|troca| troca.resposta = None);
+        assert_eq!(demora_tipica(&trocas), None);
+    }
 }
