@@ -1,5 +1,5 @@
-//! O que se aprende de um servidor enquanto se fala com ele, e vale para todas as conexões: quanto demora e
-//! se fecha a conexão depois de responder. Não fala com ninguém e não dá nota.
+//! O que se aprende de um servidor enquanto se fala com ele, e vale para todas as conexões: quanto demora, se
+//! fecha a conexão depois de responder e se não responde a quem recusa. Não fala com ninguém e não dá nota.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -20,6 +20,7 @@ const FOLGA: u32 = 3;
 #[derive(Debug, Default)]
 pub struct Costumes {
     fecha: AtomicBool,
+    cala_na_recusa: AtomicBool,
     /// Quanto levou o mais demorado dos pedidos feitos a sós, em nanossegundos.
     demora: AtomicU64,
     /// Quando alguém teve a última resposta, em nanossegundos desde o começo da avaliação.
@@ -42,6 +43,16 @@ impl Costumes {
     /// Fecha a conexão depois de responder?
     pub fn fecha(&self) -> bool {
         self.fecha.load(Ordering::Relaxed)
+    }
+
+    /// A sós, quem compra sem estoque não teve resposta.
+    pub fn viu_calar_na_recusa(&self) {
+        self.cala_na_recusa.store(true, Ordering::Relaxed);
+    }
+
+    /// Não responde a quem compra sem estoque? Então esse pedido não diz se o servidor ainda atende.
+    pub fn cala_na_recusa(&self) -> bool {
+        self.cala_na_recusa.load(Ordering::Relaxed)
     }
 
     /// Um pedido feito a sós levou isto.

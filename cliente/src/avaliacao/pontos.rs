@@ -228,7 +228,7 @@ fn julgar_disputas(vistas: &Evidencias) -> (f64, String) {
     if caladas + estranhas > 0 {
         let entendidas = (vendas + recusas) as f64;
         let fracao = entendidas / (entendidas + (caladas + estranhas) as f64);
-        let falta = o_que_faltou(caladas, estranhas, rodadas);
+        let falta = o_que_faltou(caladas, estranhas, vistas);
         return (fracao, format!("{resumo} sem contradição, mas {falta}"));
     }
     (1.0, format!("{resumo}, nenhuma contradição"))
@@ -243,7 +243,13 @@ fn nada_vendido(vistas: &Evidencias) -> String {
 }
 
 /// As compras que não se podem julgar.
-fn o_que_faltou(caladas: u64, estranhas: u64, rodadas: &[Rodada]) -> String {
+fn o_que_faltou(caladas: u64, estranhas: u64, vistas: &Evidencias) -> String {
+    let rodadas = &vistas.rodadas;
+    let recusada = vistas.conversa.recusas.first();
+    let porque = match recusada.is_some_and(|troca| troca.resposta.is_none()) {
+        true => " (nem um cliente sozinho a tem, quando esgotou: veja Protocolo)",
+        false => ": um Lock que ninguém soltou?",
+    };
     let sem = |quantas: u64| {
         contar(quantas as usize, "compra ficou sem resposta", "compras ficaram sem resposta")
     };
@@ -253,7 +259,7 @@ fn o_que_faltou(caladas: u64, estranhas: u64, rodadas: &[Rodada]) -> String {
         "compras tiveram respostas que não se entendem",
     );
     match (caladas, estranhas) {
-        (_, 0) => format!("{}: um Lock que ninguém soltou?", sem(caladas)),
+        (_, 0) => format!("{}{porque}", sem(caladas)),
         (0, _) => format!("{outras}{}", a_estranha(rodadas)),
         _ => format!("{} e {outras}{}", sem(caladas), a_estranha(rodadas)),
     }

@@ -253,7 +253,9 @@ impl<'a> Sala<'a> {
             for _ in 1..ha.min(ESTOQUE_MAXIMO) {
                 fregues.pede(Comando::Comprar);
             }
-            primeira_vez(&mut fregues, "COMPRAR sem estoque", Comando::Comprar);
+            if primeira_vez(&mut fregues, "COMPRAR sem estoque", Comando::Comprar).is_none() {
+                self.mundo.costumes.viu_calar_na_recusa();
+            }
             fregues.pede(Comando::Consultar);
         }
         let (consultas, mut compras): (Vec<Troca>, Vec<Troca>) =
@@ -369,8 +371,10 @@ impl<'a> Sala<'a> {
             return Ok(Err(format!("quem já estava conectado deixou de ser atendido{ultimas}")));
         }
         drop(testemunha);
-        let atendido = Fregues::conectar(self.mundo)
-            .is_ok_and(|mut novo| novo.pede(Comando::Comprar).is_some());
+        let cala = self.mundo.costumes.cala_na_recusa();
+        let pedido = if cala { Comando::Consultar } else { Comando::Comprar };
+        let atendido =
+            Fregues::conectar(self.mundo).is_ok_and(|mut novo| novo.pede(pedido).is_some());
         Ok(if atendido && banca.vivo() {
             Ok(())
         } else {
