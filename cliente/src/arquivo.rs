@@ -64,8 +64,8 @@ impl Arquivo {
     pub fn receber(&mut self, usuario: usize, lote: Vec<Operacao>) {
         for operacao in lote {
             self.anotar(usuario, &operacao);
-            // Uma consulta sem resposta que se entenda não diz nada à auditoria.
-            if !operacao.compra && operacao.em_duvida() {
+            // Uma consulta sem um número que se entenda não diz nada à auditoria.
+            if !operacao.compra && !matches!(operacao.resposta, Some((_, Desfecho::Leu(_)))) {
                 continue;
             }
             let Some(guardadas) = self.guardadas.get_mut(usuario.wrapping_sub(1)) else { continue };
@@ -158,7 +158,9 @@ impl Csv {
         let (resultado, valor) = match resposta.as_ref().map(|(_, desfecho)| desfecho) {
             None => ("sem-resposta", String::new()),
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
+            Some(Desfecho::LeuSemNumero) => ("leu", String::new()),
             Some(Desfecho::Comprou(restante)) => ("comprou", restante.to_string()),
+            Some(Desfecho::ComprouSemNumero) => ("comprou", String::new()),
             Some(Desfecho::Recusado) => ("recusado", String::new()),
             Some(Desfecho::Estranho(texto)) => ("estranho", texto.clone()),
         };

@@ -10,7 +10,8 @@
 //!    (uma venda, nem o mesmo): o contador teria subido;
 //! 4. se só a multidão compra e se sabe com quanto o servidor abriu, ninguém lê mais que isso e
 //!    nenhuma unidade some: o que o contador desceu, alguém aqui comprou, ou pode ter comprado em um
-//!    pedido que ficou sem resposta. Recusar com uma unidade por vender é o mesmo que sumir com ela;
+//!    pedido que ficou sem resposta. Recusar com uma unidade por vender é o mesmo que sumir com ela. E não
+//!    há mais vendas do que unidades, ainda que nem todas digam quanto restou;
 //! 5. o AVISO chega uma vez, e só uma, a cada conexão que estava aberta no esgotamento (§7.3), e não
 //!    a quem conectou depois. A ordem entre ele e a resposta do comprador não é conferida: o
 //!    enunciado não a pede.
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 use protocolo::terminal::contar;
 
-use crate::historia::{Desfecho, Historia, Presenca};
+use crate::historia::{Desfecho, Historia, Operacao, Presenca};
 use crate::parecer::{Leitura, Parecer, Que, Regra, Violacao};
 
 /// Quem continuou conectado por este tempo depois do esgotamento deveria ter ouvido o AVISO. É
@@ -47,7 +48,8 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Parecer {
     subidas(&leituras, &mut violacoes);
     if let Some(inicial) = estoque.map(i128::from) {
         violacoes.extend(acima_do_inicial(&leituras, inicial));
-        violacoes.extend(sumidas(&leituras, sem_resposta(historias), inicial));
+        violacoes.extend(sumidas(&leituras, sem_lugar(historias), inicial));
+        violacoes.extend(mais_que_havia(historias, inicial));
     }
     avisos(historias, &leituras, &mut violacoes);
     // Estável: no mesmo instante, na ordem das regras.
@@ -67,14 +69,24 @@ fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
             let achado = desencontros.iter().find(|(numero, _)| *numero == conexao);
             achado.map_or(Duration::MAX, |(_, desde)| *desde)
         };
+        let mut ditas = BTreeSet::new();
         for operacao in &historia.operacoes {
             let Some((fim, desfecho)) = &operacao.resposta else { continue };
             let (que, valor) = match desfecho {
                 Desfecho::Leu(valor) => (Que::Consulta, *valor),
                 Desfecho::Comprou(restante) => (Que::Venda, *restante),
                 Desfecho::Recusado => (Que::Recusa, 0),
+                // Sem um número que se leia com certeza, não diz onde o contador estava.
+                Desfecho::LeuSemNumero | Desfecho::ComprouSemNumero => continue,
                 Desfecho::Estranho(_) => continue,
             };
+            // Depois de um desencontro, o mesmo número na mesma conexão pode ser a mesma resposta, repetida.
+            let repetida = que == Que::Venda
+                && desencontro(operacao.presenca) < Duration::MAX
+                && !ditas.insert((operacao.presenca, valor));
+            if repetida {
+                continue;
+            }
             let inicio = operacao.enviada.min(desencontro(operacao.presenca));
             leituras.push(Leitura { usuario, inicio, fim: *fim, que, valor });
         }
@@ -89,11 +101,15 @@ fn leitura_do_aviso(usuario: usize, aviso: Duration) -> Leitura {
     Leitura { usuario, inicio: Duration::ZERO, fim: aviso, que: Que::Aviso, valor: 0 }
 }
 
-/// Quando partiram as compras que podem ter valido ou não, em ordem.
-fn sem_resposta(historias: &[Historia]) -> Vec<Duration> {
+/// Quando partiram as compras que podem ter levado uma unidade sem que se saiba qual, em ordem: as que podem
+/// ter valido ou não, e as vendas sem número.
+fn sem_lugar(historias: &[Historia]) -> Vec<Duration> {
     let operacoes = historias.iter().flat_map(|historia| &historia.operacoes);
-    let mut partidas: Vec<Duration> =
-        operacoes.filter(|o| o.compra && o.em_duvida()).map(|o| o.enviada).collect();
+    let sem_numero = |o: &Operacao| matches!(o.resposta, Some((_, Desfecho::ComprouSemNumero)));
+    let mut partidas: Vec<Duration> = operacoes
+        .filter(|o| o.compra && (o.em_duvida() || sem_numero(o)))
+        .map(|o| o.enviada)
+        .collect();
     partidas.sort_unstable();
     partidas
 }
@@ -164,6 +180,29 @@ fn acima_do_inicial(leituras: &[Leitura], inicial: i128) -> Option<Violacao> {
     let acima = leituras.iter().filter(|l| l.antes() > inicial).min_by_key(|l| l.fim)?;
     let regra = Regra::AcimaDoInicial { inicial };
     Some(Violacao { regra, quando: acima.fim, provas: vec![*acima] })
+}
+
+/// Regra 4, quando há vendas sem número: as outras regras não as veem, mas contá-las se pode.
+fn mais_que_havia(historias: &[Historia], inicial: i128) -> Option<Violacao> {
+    let mut vendas = Vec::new();
+    let mut sem_numero = false;
+    for historia in historias {
+        for operacao in &historia.operacoes {
+            let Some((fim, desfecho)) = &operacao.resposta else { continue };
+            let (que, valor) = match desfecho {
+                Desfecho::Comprou(restante) => (Que::Venda, *restante),
+                Desfecho::ComprouSemNumero => (Que::VendaSemNumero, 0),
+                _ => continue,
+            };
+            sem_numero |= que == Que::VendaSemNumero;
+            let (usuario, inicio) = (historia.usuario, operacao.enviada);
+            vendas.push(Leitura { usuario, inicio, fim: *fim, que, valor });
+        }
+    }
+    vendas.sort_by_key(|venda| venda.fim);
+    let a_mais = usize::try_from(inicial).ok().and_then(|cabem| vendas.get(cabem))?;
+    let regra = Regra::VendeuDemais { inicial, vendas: vendas.len() as i128 };
+    sem_numero.then(|| Violacao { regra, quando: a_mais.fim, provas: vec![*a_mais] })
 }
 
 /// Regra 4, a parte de baixo. As unidades saem em ordem, e por isso a primeira sem dono é a que tem
@@ -293,7 +332,8 @@ fn aviso_perdido(
 
 fn observar(historias: &[Historia], leituras: &[Leitura], sozinha: bool) -> Vec<String> {
     let mut observacoes = Vec::new();
-    let sem_resposta = sem_resposta(historias).len();
+    let operacoes = historias.iter().flat_map(|historia| &historia.operacoes);
+    let sem_resposta = operacoes.filter(|o| o.compra && o.em_duvida()).count();
     if sem_resposta > 0 {
         let compras = contar(sem_resposta, "compra sem resposta", "compras sem resposta");
         observacoes.push(format!("{compras}: cada uma pode ter sido feita ou não"));

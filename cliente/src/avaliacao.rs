@@ -59,8 +59,8 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Lau
         espera: opcoes.espera,
         aberto,
         fim_de_linha: FimDeLinha::Lf,
-        respostas_estranhas: Arc::default(),
         costumes: Arc::default(),
+        estilo: Arc::default(),
         inicio: Instant::now(),
         parada,
     };

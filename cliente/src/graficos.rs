@@ -389,7 +389,7 @@ fn curva(latencias: &Latencias) -> Vec<(f64, f64)> {
 fn amostra(historias: &[Historia]) -> Vec<&Historia> {
     let comprou = |historia: &&Historia| {
         let mut respostas = historia.operacoes.iter().filter_map(|o| o.resposta.as_ref());
-        respostas.any(|(_, desfecho)| matches!(desfecho, Desfecho::Comprou(_)))
+        respostas.any(|(_, desfecho)| desfecho.vendeu())
     };
     let (mut escolhidos, outros): (Vec<&Historia>, Vec<&Historia>) =
         historias.iter().partition(comprou);
@@ -442,8 +442,8 @@ fn desenhar_usuario(
     let respostas = historia.operacoes.iter().filter_map(|o| o.resposta.as_ref());
     let ponto = |(quando, desfecho): &(Duration, Desfecho)| {
         let (tamanho, cor) = match desfecho {
-            Desfecho::Leu(_) => (2, CONSULTA),
-            Desfecho::Comprou(_) => (5, COMPRA),
+            Desfecho::Leu(_) | Desfecho::LeuSemNumero => (2, CONSULTA),
+            Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => (5, COMPRA),
             Desfecho::Recusado => (3, RECUSA),
             Desfecho::Estranho(_) => return None,
         };

@@ -8,7 +8,7 @@ use std::io;
 use std::time::Duration;
 
 use protocolo::Mensagem;
-use protocolo::mensagem::avisa_que_esgotou;
+use protocolo::mensagem::{avisa_que_esgotou, visivel};
 
 use crate::medidas::Medidas;
 
@@ -65,6 +65,15 @@ pub struct Historia {
     pub resumida: bool,
 }
 
+/// Quantos AVISOs se guardam por conexão: um servidor que fala sem parar não ocupa a memória do cliente.
+pub const AVISOS_MAXIMOS: usize = 1000;
+
+/// O começo de um texto estranho, só com o que é visível: bastam estas letras para reconhecê-lo.
+fn comeco(texto: &str) -> String {
+    const LETRAS: usize = 200;
+    visivel(texto).chars().take(LETRAS).collect()
+}
+
 /// Uma conexão, do pedido ao fechamento.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Presenca {
@@ -85,12 +94,29 @@ pub struct Presenca {
     pub avisos: Vec<Duration>,
     /// Quando chegou cada AVISO que diz outra coisa, ou o diz de um jeito que não se reconhece.
     pub outros_avisos: Vec<Duration>,
+    /// O primeiro texto que ninguém pediu e não se entendeu, já só com o que é visível.
+    pub nao_entendido: Option<String>,
 }
 
 impl Presenca {
     /// Onde se anota um AVISO com estas palavras: diz que o estoque acabou, ou não se sabe.
     pub fn anotados_como(&mut self, aviso: &str) -> &mut Vec<Duration> {
         if avisa_que_esgotou(aviso) { &mut self.avisos } else { &mut self.outros_avisos }
+    }
+
+    /// Chegou um texto que ninguém pediu e que não é do protocolo. Pode ser um aviso com palavras que não se
+    /// reconhecem, e por isso conta como um deles: na dúvida, ninguém é acusado de não avisar.
+    pub fn anotar_nao_entendido(&mut self, quando: Duration, texto: &str) {
+        self.nao_entendido.get_or_insert_with(|| comeco(texto));
+        if self.outros_avisos.len() < AVISOS_MAXIMOS {
+            self.outros_avisos.push(quando);
+        }
+    }
+
+    /// Desde este instante, uma resposta pode ser de um pedido anterior.
+    pub fn desencontrou(&mut self, quando: Duration) {
+        let desde = self.desencontro.get_or_insert(quando);
+        *desde = quando.min(*desde);
     }
 }
 
@@ -119,8 +145,12 @@ impl Operacao {
 pub enum Desfecho {
     /// CONSULTAR leu este estoque.
     Leu(i128),
+    /// CONSULTAR foi respondido, e o número admite mais de uma leitura.
+    LeuSemNumero,
     /// COMPRAR vendeu, e restou isto.
     Comprou(i128),
+    /// COMPRAR vendeu, e quanto restou não se sabe: o número falta, ou admite mais de uma leitura.
+    ComprouSemNumero,
     /// COMPRAR ouviu que o produto esgotou.
     Recusado,
     /// Outra coisa: não é resposta ao que se pediu. O texto já é só o visível.
@@ -128,16 +158,25 @@ pub enum Desfecho {
 }
 
 impl Desfecho {
-    /// O que esta mensagem diz a quem pediu COMPRAR (`compra`) ou CONSULTAR. De um texto estranho fica só o
-    /// começo: bastam estas letras para reconhecê-lo.
+    /// O que esta mensagem diz a quem pediu COMPRAR (`compra`) ou CONSULTAR, também em outras palavras.
     pub fn de(compra: bool, mensagem: &Mensagem) -> Self {
-        const LETRAS: usize = 200;
         match (compra, mensagem) {
             (false, Mensagem::Estoque(atual)) => Desfecho::Leu(*atual),
+            (false, Mensagem::EstoqueSemNumero(_)) => Desfecho::LeuSemNumero,
             (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
+            (true, Mensagem::CompraSemNumero(_)) => Desfecho::ComprouSemNumero,
             (true, Mensagem::Esgotado) => Desfecho::Recusado,
-            (_, outra) => Desfecho::Estranho(outra.to_string().chars().take(LETRAS).collect()),
+            (_, Mensagem::Outra(texto)) => match Mensagem::em_outras_palavras(compra, texto) {
+                Some(entendida) => Desfecho::de(compra, &entendida),
+                None => Desfecho::Estranho(comeco(texto)),
+            },
+            (_, outra) => Desfecho::Estranho(comeco(&outra.to_string())),
         }
+    }
+
+    /// É uma venda, ainda que não se saiba quanto restou?
+    pub fn vendeu(&self) -> bool {
+        matches!(self, Desfecho::Comprou(_) | Desfecho::ComprouSemNumero)
     }
 }
 

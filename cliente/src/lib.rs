@@ -9,7 +9,7 @@
 //!     │       ├──► piscina      N threads da std, fixas
 //!     │       │      └──► sessao      leva um usuário por um socket de verdade
 //!     │       │             ├──► usuario ─► roteiro   o que ele faz e quando; puro
-//!     │       │             └──► ouvido               corta os bytes em mensagens
+//!     │       │             └──► escuta ─► ouvido     os bytes viram respostas e AVISOs
 //!     │       ├──► arquivo      o que fica das histórias longas, e o CSV
 //!     │       ├──► parada       Ctrl-C acorda todos
 //!     │       └──► painel       o andamento e os AVISOs, ao vivo
@@ -35,6 +35,7 @@
 pub mod arquivo;
 pub mod auditoria;
 pub mod avaliacao;
+pub mod escuta;
 pub mod exigencia;
 pub mod graficos;
 pub mod historia;

@@ -29,8 +29,8 @@ impl Medidas {
     pub fn registrar(&mut self, operacao: &Operacao) {
         let Some((chegou, desfecho)) = &operacao.resposta else { return };
         match desfecho {
-            Desfecho::Leu(_) => self.consultas += 1,
-            Desfecho::Comprou(_) => self.vendas += 1,
+            Desfecho::Leu(_) | Desfecho::LeuSemNumero => self.consultas += 1,
+            Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => self.vendas += 1,
             Desfecho::Recusado => self.recusas += 1,
             Desfecho::Estranho(_) => {}
         }

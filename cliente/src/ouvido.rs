@@ -4,12 +4,14 @@
 //! `Estoque atual: 10` e mais nada, ou duas mensagens coladas
 //! (`...restante: 0AVISO: O estoque acabou de esgotar!`). Aqui se aceitam todos:
 //!
-//! - um LF termina a mensagem;
-//! - o começo de uma mensagem conhecida, no meio de um texto, termina a anterior;
+//! - um LF termina a mensagem, a não ser que seja uma compra sem o número: ele pode vir na linha seguinte;
+//! - o começo de uma mensagem conhecida, no meio de um texto, termina a anterior
+//!   ([`Mensagem::fim_da_primeira`]);
 //! - sem nenhum dos dois, a mensagem termina quando o servidor se cala por [`SILENCIO`]; por
 //!   [`SILENCIO_DA_METADE`], se ainda não diz nada que se entenda; ou por
-//!   [`SILENCIO_DE_QUEM_SEPARA`], se ele já mandou algum LF: é provável que o desta ainda venha, mas
-//!   há quem só termine com LF algumas das mensagens;
+//!   [`SILENCIO_DE_QUEM_SEPARA`], se ele já terminou com LF uma mensagem do protocolo: é provável que o desta
+//!   ainda venha, mas há quem só termine com LF algumas das mensagens. O LF de uma saudação não conta: quem
+//!   saúda com `print` muitas vezes responde com `send`;
 //! - no fim da conexão, o que sobrou de quem separa linhas pode ter sido cortado no meio: só vale se é
 //!   uma mensagem inteira sem número no fim ("restante: 1" pode ser o começo de "restante: 12").
 //!
@@ -42,7 +44,7 @@ pub struct Ouvido {
     bytes: Vec<u8>,
     /// Quando chegou o último byte.
     chegou: Duration,
-    /// O servidor já mandou um LF nesta conexão.
+    /// O servidor já terminou com LF uma mensagem do protocolo, nesta conexão.
     separa_linhas: bool,
 }
 
@@ -51,9 +53,10 @@ impl Ouvido {
     pub fn receber(&mut self, agora: Duration, bytes: &[u8], mut entregar: impl FnMut(&[u8])) {
         self.bytes.extend_from_slice(bytes);
         self.chegou = agora;
-        self.separa_linhas |= bytes.contains(&b'\n');
         while let Some(fim) = fim_da_primeira(&self.bytes) {
-            entregar_texto(&self.bytes[..fim], &mut entregar);
+            let texto = &self.bytes[..fim];
+            self.separa_linhas |= texto.ends_with(b"\n") && do_protocolo(texto);
+            entregar_texto(texto, &mut entregar);
             self.bytes.drain(..fim);
         }
     }
@@ -63,15 +66,14 @@ impl Ouvido {
         if self.bytes.trim_ascii().is_empty() {
             return None;
         }
-        let inteira = !matches!(Mensagem::interpretar(&self.bytes), Mensagem::Outra(_));
-        Some(
-            self.chegou
-                + match () {
-                    () if self.separa_linhas => SILENCIO_DE_QUEM_SEPARA,
-                    () if inteira => SILENCIO,
-                    () => SILENCIO_DA_METADE,
-                },
-        )
+        let espera = if self.separa_linhas {
+            SILENCIO_DE_QUEM_SEPARA
+        } else if do_protocolo(&self.bytes) {
+            SILENCIO
+        } else {
+            SILENCIO_DA_METADE
+        };
+        Some(self.chegou + espera)
     }
 
     /// O silêncio terminou: o que sobrou é uma mensagem, chegada no instante que a acompanha.
@@ -83,34 +85,46 @@ impl Ouvido {
     /// A conexão terminou.
     pub fn fim(&mut self, entregar: impl FnMut(Duration, &[u8])) {
         let numero = self.bytes.trim_ascii().last().is_some_and(u8::is_ascii_digit);
-        let desconhecida = matches!(Mensagem::interpretar(&self.bytes), Mensagem::Outra(_));
-        if !(self.separa_linhas && (numero || desconhecida)) {
+        if !(self.separa_linhas && (numero || !do_protocolo(&self.bytes))) {
             self.calou(entregar);
         }
     }
 }
 
+/// É uma mensagem inteira do protocolo?
+fn do_protocolo(texto: &[u8]) -> bool {
+    use Mensagem::{CompraSemNumero, EstoqueSemNumero, Outra};
+    !matches!(Mensagem::interpretar(texto), Outra(_) | CompraSemNumero(_) | EstoqueSemNumero(_))
+}
+
 /// Onde termina a primeira mensagem, se já se sabe: depois de um LF ou antes de outro começo.
 fn fim_da_primeira(bytes: &[u8]) -> Option<usize> {
-    let linha = bytes.iter().position(|b| *b == b'\n').map(|lf| lf + 1);
+    let fim_da_linha = |de: usize| Some(de + bytes[de..].iter().position(|b| *b == b'\n')? + 1);
+    let linha = fim_da_linha(0);
     let ate = linha.unwrap_or(bytes.len());
-    let outro_comeco = Mensagem::COMECOS
-        .iter()
-        .filter_map(|comeco| {
-            let janela = bytes.get(1..ate)?;
-            Some(
-                1 + janela
-                    .windows(comeco.len())
-                    .position(|j| j.eq_ignore_ascii_case(comeco.as_bytes()))?,
-            )
+    Mensagem::fim_da_primeira(&bytes[..ate])
+        .or_else(|| match linha {
+            Some(fim) if falta_o_numero(&bytes[..fim]) => {
+                let seguinte = fim_da_linha(fim)?;
+                let juntas = Mensagem::interpretar(&bytes[..seguinte]);
+                Some(if matches!(juntas, Mensagem::Compra { .. }) { seguinte } else { fim })
+            }
+            linha => linha,
         })
-        .min();
-    outro_comeco.or(linha).or((bytes.len() > MENSAGEM_MAXIMA).then_some(bytes.len()))
+        .or((bytes.len() > MENSAGEM_MAXIMA).then_some(bytes.len()))
+}
+
+/// `Compra realizada.` em uma linha, e o estoque, talvez, na seguinte.
+fn falta_o_numero(linha: &[u8]) -> bool {
+    !linha.iter().any(u8::is_ascii_digit)
+        && matches!(Mensagem::interpretar(linha), Mensagem::CompraSemNumero(_))
 }
 
 fn entregar_texto(bytes: &[u8], entregar: &mut impl FnMut(&[u8])) {
-    if !bytes.trim_ascii().is_empty() {
-        entregar(bytes);
+    // Quem manda o buffer inteiro deixa NUL antes da mensagem seguinte.
+    let comeco = bytes.iter().position(|byte| *byte != 0).unwrap_or(bytes.len());
+    if !bytes[comeco..].trim_ascii().is_empty() {
+        entregar(&bytes[comeco..]);
     }
 }
 
@@ -148,6 +162,36 @@ mod testes {
         let mut resto = Vec::new();
         ouvido.calou(|_, m| resto.push(Mensagem::interpretar(m)));
         assert_eq!(resto, [aviso()]);
+    }
+
+    #[test]
+    fn a_hora_antes_do_aviso_nao_entra_no_numero_de_quem_veio_antes() {
+        let (ouvidas, mut ouvido) =
+            ouvir(&[b"Compra realizada. Estoque restante: 3[14:05:09] AVISO: acabou"]);
+        assert_eq!(ouvidas, [Mensagem::Compra { restante: 3 }]);
+        let mut resto = Vec::new();
+        ouvido.calou(|_, m| resto.push(Mensagem::interpretar(m)));
+        assert_eq!(resto, [Mensagem::Aviso("[14:05:09] AVISO: acabou".into())]);
+    }
+
+    #[test]
+    fn o_numero_da_compra_pode_vir_na_linha_seguinte() {
+        let nove = [Mensagem::Compra { restante: 9 }];
+        let duas: &[u8] = b"Compra realizada.\nEstoque restante: 9\n";
+        assert_eq!(ouvir(&[duas]).0, nove);
+        assert_eq!(ouvir(&[&duas[..18], &duas[18..25], &duas[25..]]).0, nove);
+        let sem_numero = Mensagem::CompraSemNumero("Compra realizada.".into());
+        assert_eq!(ouvir(&[b"Compra realizada.\nVolte sempre\n"]).0[0], sem_numero);
+        assert_eq!(
+            ouvir(&[b"Compra realizada.\nAVISO: acabou\n"]).0,
+            [sem_numero, Mensagem::Aviso("AVISO: acabou".into())]
+        );
+    }
+
+    #[test]
+    fn o_fim_de_linha_de_uma_saudacao_nao_faz_esperar_o_das_respostas() {
+        let (_, ouvido) = ouvir(&[b"Bem-vindo!\nEstoque atual: 10"]);
+        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO));
     }
 
     #[test]

@@ -41,6 +41,13 @@ pub enum Regra {
         /// Com quanto o servidor abriu.
         inicial: i128,
     },
+    /// Houve mais vendas do que unidades; algumas não disseram quanto restou.
+    VendeuDemais {
+        /// Com quanto o servidor abriu.
+        inicial: i128,
+        /// Quantas vendas houve.
+        vendas: i128,
+    },
     /// O contador desceu sem que alguém comprasse.
     UnidadeSumiu {
         /// O que restaria depois da venda que não houve.
@@ -71,6 +78,7 @@ impl Regra {
             Regra::VendaRepetida => "venda-repetida",
             Regra::EstoqueSubiu => "estoque-subiu",
             Regra::AcimaDoInicial { .. } => "acima-do-inicial",
+            Regra::VendeuDemais { .. } => "vendeu-demais",
             Regra::UnidadeSumiu { .. } => "unidade-sumiu",
             Regra::RecusaIndevida { .. } => "recusa-indevida",
             Regra::AvisoRepetido => "aviso-repetido",
@@ -107,6 +115,9 @@ pub enum Que {
     Consulta,
     /// Por uma compra.
     Venda,
+    /// Por uma compra que não disse quanto restou, ou o disse de um jeito que admite mais de uma leitura. É
+    /// prova de que vendeu, e de mais nada.
+    VendaSemNumero,
     /// Por uma recusa: zero.
     Recusa,
     /// Pelo AVISO: zero. Ninguém o pediu, e só o `fim` diz algo.
@@ -125,7 +136,7 @@ impl Leitura {
     pub fn pedido(&self) -> &'static str {
         match self.que {
             Que::Consulta => "CONSULTAR",
-            Que::Venda | Que::Recusa => "COMPRAR",
+            Que::Venda | Que::VendaSemNumero | Que::Recusa => "COMPRAR",
             Que::Aviso | Que::Silencio => "",
         }
     }
@@ -135,6 +146,7 @@ impl Leitura {
         match self.que {
             Que::Consulta => format!("leu {}", self.valor),
             Que::Venda => format!("comprou, restaram {}", self.valor),
+            Que::VendaSemNumero => "comprou".into(),
             Que::Recusa => "ouviu que esgotou".into(),
             Que::Aviso => "recebeu o AVISO".into(),
             Que::Silencio => "não recebeu o AVISO".into(),
@@ -151,6 +163,7 @@ impl fmt::Display for Leitura {
             Que::Venda => {
                 write!(f, "o usuário {usuario} comprou e restaram {valor} aos {quando}")
             }
+            Que::VendaSemNumero => write!(f, "o usuário {usuario} comprou aos {quando}"),
             Que::Recusa => write!(f, "o usuário {usuario} ouviu que esgotou aos {quando}"),
             Que::Aviso => write!(f, "o usuário {usuario} recebeu o AVISO aos {quando}"),
             Que::Silencio => {
@@ -181,6 +194,9 @@ impl fmt::Display for Violacao {
             }
             Regra::AcimaDoInicial { inicial } => {
                 write!(f, "havia mais que as {inicial} unidades do começo: {primeira}")
+            }
+            Regra::VendeuDemais { inicial, vendas } => {
+                write!(f, "{vendas} vendas, e só havia {inicial} unidades: {primeira}, já a mais")
             }
             Regra::UnidadeSumiu { restaria, quantas } => {
                 write!(f, "uma unidade sumiu: {primeira}, e ")?;

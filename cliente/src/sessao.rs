@@ -10,14 +10,14 @@ use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use protocolo::Comando;
 use protocolo::terminal::explicar;
-use protocolo::{Comando, Mensagem};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::arquivo::{Arquivo, LOTE};
+use crate::escuta::{Escuta, Estilo};
 use crate::historia::{Falha, Historia};
 use crate::opcoes::FimDeLinha;
-use crate::ouvido::Ouvido;
 use crate::painel::Placar;
 use crate::parada::Parada;
 use crate::usuario::{Noticia, Passo, Usuario};
@@ -51,6 +51,8 @@ pub struct Cena {
     pub parada: Arc<Parada>,
     /// Onde as histórias longas entregam o que já viveram.
     pub arquivo: Mutex<Arquivo>,
+    /// Com que palavras este servidor responde, aprendido por todos.
+    pub estilo: Estilo,
 }
 
 impl Cena {
@@ -78,7 +80,7 @@ struct Sessao<'a> {
     usuario: Usuario,
     cena: &'a Cena,
     recados: Sender<Recado>,
-    conexao: Option<(Arc<TcpStream>, Ouvido)>,
+    conexao: Option<(Arc<TcpStream>, Escuta)>,
     /// Leituras seguidas que ainda trouxeram algo com o prazo já vencido.
     atrasadas: u32,
 }
@@ -135,7 +137,7 @@ impl Sessao<'_> {
             match tentativa {
                 Ok(socket) => {
                     self.usuario.conectou(self.cena.agora());
-                    self.conexao = Some((socket, Ouvido::default()));
+                    self.conexao = Some((socket, Escuta::default()));
                     return;
                 }
                 Err(erro)
@@ -169,10 +171,11 @@ impl Sessao<'_> {
     }
 
     fn enviar(&mut self, comando: &Comando) {
-        let Some((socket, _)) = &self.conexao else { return };
+        let Some((socket, escuta)) = &mut self.conexao else { return };
         let mut bytes = comando.nome().to_vec();
         bytes.extend_from_slice(self.cena.fim_de_linha.bytes());
         self.usuario.vai_enviar(self.cena.agora());
+        escuta.pediu(*comando == Comando::Comprar);
         if let Err(erro) = (&**socket).write_all(&bytes) {
             self.caiu(&erro);
         }
@@ -180,33 +183,34 @@ impl Sessao<'_> {
 
     /// Uma leitura, que dura no máximo até `ate`, e o que ela trouxe.
     fn ouvir(&mut self, ate: Duration) {
-        let Some((socket, ouvido)) = &mut self.conexao else { return };
+        let Some((socket, escuta)) = &mut self.conexao else { return };
         // Uma mensagem pela metade tem o direito de terminar, ainda que o prazo vença antes.
-        let limite = ouvido.fim_do_silencio().unwrap_or(ate);
+        let limite = escuta.fim_do_silencio().unwrap_or(ate);
         let antes = self.cena.agora();
         let mut bytes = [0; 1024];
         let lido = ler(socket, limite.saturating_sub(antes), &mut bytes);
         let agora = self.cena.agora();
         let usuario = &mut self.usuario;
+        let estilo = &self.cena.estilo;
         self.atrasadas = if antes >= ate && lido.is_ok() { self.atrasadas + 1 } else { 0 };
         match lido {
             Ok(0) => {
-                ouvido.fim(|quando, texto| usuario.recebeu(quando, Mensagem::interpretar(texto)));
+                escuta.fim(estilo).into_iter().for_each(|ouvida| usuario.ouviu(ouvida));
                 if !self.cena.parada.pedida() {
                     usuario.caiu(agora, Falha::Fechada);
                 }
             }
             Ok(n) => {
-                ouvido.receber(agora, &bytes[..n], |texto| {
-                    usuario.recebeu(agora, Mensagem::interpretar(texto));
-                });
+                let ouvidas = escuta.receber(agora, &bytes[..n], estilo);
+                ouvidas.into_iter().for_each(|ouvida| usuario.ouviu(ouvida));
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
             Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                if ouvido.fim_do_silencio().is_some() {
-                    ouvido.calou(|quando, texto| {
-                        usuario.recebeu(quando, Mensagem::interpretar(texto));
-                    });
+                if escuta.fim_do_silencio().is_some() {
+                    escuta
+                        .calou(agora, estilo)
+                        .into_iter()
+                        .for_each(|ouvida| usuario.ouviu(ouvida));
                 } else {
                     // O socket estava vazio em `ate`; do que veio depois, este não sabe.
                     usuario.nada_chegou(ate.max(antes));
@@ -285,6 +289,7 @@ mod testes {
                 placar: Placar::default(),
                 parada: Arc::default(),
                 arquivo: Mutex::new(Arquivo::novo(1, LOTE, None)),
+                estilo: Estilo::default(),
             };
             let fixa = |valor| Faixa { de: valor, ate: valor };
             let regras = Regras {

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use protocolo::terminal::{contar, dizer, explicar};
 
 use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
+use crate::escuta::Estilo;
 use crate::historia::Simulacao;
 use crate::limites::{self, Limite};
 use crate::opcoes::Opcoes;
@@ -100,6 +101,7 @@ fn cena(
         placar: Placar::default(),
         parada,
         arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
+        estilo: Estilo::default(),
     })
 }
 

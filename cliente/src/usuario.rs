@@ -1,7 +1,7 @@
 //! O usuário simulado (§5): conecta, consulta, decide, compra, escuta, repete.
 //!
 //! Uma máquina de estados pura. Quem tem o socket pergunta o próximo passo ([`Usuario::avancar`]) e
-//! conta o que aconteceu ([`Usuario::recebeu`], [`Usuario::nada_chegou`], [`Usuario::caiu`]...); o
+//! conta o que aconteceu ([`Usuario::ouviu`], [`Usuario::nada_chegou`], [`Usuario::caiu`]...); o
 //! tempo é um argumento.
 //!
 //! ```text
@@ -17,17 +17,16 @@ use std::time::Duration;
 
 use protocolo::{Comando, Mensagem};
 
-use crate::historia::{Desfecho, Falha, Historia, Operacao, Presenca};
+use crate::escuta::{Ouvida, Papel};
+use crate::historia::{AVISOS_MAXIMOS, Desfecho, Falha, Historia, Operacao, Presenca};
 use crate::roteiro::{Ciclo, Roteiro};
 
 /// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor. É o
 /// que uma pessoa espera antes de desistir, e muito mais do que um servidor que funciona leva.
 pub const PRAZO_DA_RESPOSTA: Duration = Duration::from_secs(10);
 
-/// Quantas falhas um usuário conta, e quantos AVISOs por conexão: um servidor que fala sem parar não
-/// ocupa a memória do cliente.
+/// Quantas falhas um usuário conta: um servidor que fala sem parar não ocupa a memória do cliente.
 const FALHAS_MAXIMAS: usize = 1000;
-const AVISOS_MAXIMOS: usize = 1000;
 
 /// Quantas conexões um usuário lembra. Quem reconecta por horas esquece as antigas que não ouviram
 /// AVISO algum: no máximo, deixa de acusar.
@@ -166,48 +165,82 @@ impl Usuario {
         }
     }
 
-    /// Chegou uma mensagem inteira.
-    pub fn recebeu(&mut self, agora: Duration, mensagem: Mensagem) {
-        match (mensagem, self.fase) {
+    /// Chegou uma mensagem inteira, e a escuta disse o que ela é.
+    pub fn ouviu(&mut self, ouvida: Ouvida) {
+        if matches!(self.fase, Fase::Fora { .. } | Fase::Conectando { .. } | Fase::Fim) {
             // Conversa de uma conexão que já acabou.
-            (_, Fase::Fora { .. } | Fase::Conectando { .. } | Fase::Fim) => {}
-            (Mensagem::Aviso(texto), _) => {
+            return;
+        }
+        let Ouvida { quando, texto, papel } = ouvida;
+        match papel {
+            Papel::Resposta(desfecho) => self.respondido(quando, desfecho, &texto),
+            Papel::RespostaDeVerdade(desfecho) => {
+                if let Some(operacao) = self.historia.operacoes.last_mut() {
+                    operacao.resposta = Some((quando.max(operacao.enviada), desfecho));
+                }
+            }
+            Papel::Aviso => {
                 if let Some(presenca) = self.historia.presencas.last_mut() {
                     let quais = presenca.anotados_como(&texto);
                     if quais.len() >= AVISOS_MAXIMOS {
                         return;
                     }
-                    quais.push(agora);
+                    quais.push(quando);
                 }
                 self.noticias.push(Noticia::Aviso(texto));
             }
-            (Mensagem::Lotado, _) => self.caiu(agora, Falha::Lotado),
-            (resposta, Fase::Esperando { .. }) => self.respondido(agora, resposta),
-            _ => {
-                self.desencontrou(agora);
-                self.falhou(agora, Falha::ForaDeHora);
-            }
+            Papel::Lotado => self.caiu(quando, Falha::Lotado),
+            Papel::NaoPedida { do_protocolo } => self.nao_pediu(quando, &texto, do_protocolo),
         }
     }
 
-    fn respondido(&mut self, agora: Duration, mensagem: Mensagem) {
+    /// O servidor disse algo que não responde a nada.
+    fn nao_pediu(&mut self, quando: Duration, texto: &str, do_protocolo: bool) {
+        let antes = self.antes_da_ultima();
+        if let Some(presenca) = self.historia.presencas.last_mut() {
+            if do_protocolo {
+                presenca.desencontrou(antes.min(quando));
+            } else {
+                presenca.desencontrou(quando);
+                presenca.anotar_nao_entendido(quando, texto);
+            }
+        }
+        self.falhou(quando, Falha::ForaDeHora);
+    }
+
+    /// Se sobra uma resposta, a que se tomou pela última pode ter vindo antes do pedido: depois do pedido
+    /// anterior, ou do começo da conexão.
+    fn antes_da_ultima(&self) -> Duration {
+        let daqui = |operacao: &&Operacao| operacao.presenca == self.conexoes;
+        let anterior = self.historia.operacoes.iter().rev().filter(daqui).nth(1);
+        let inicio = self.historia.presencas.last().map(|presenca| presenca.pediu);
+        anterior.map(|operacao| operacao.enviada).or(inicio).unwrap_or_default()
+    }
+
+    fn respondido(&mut self, agora: Duration, desfecho: Desfecho, texto: &str) {
+        let Fase::Esperando { .. } = self.fase else { return };
         let Some(operacao) = self.historia.operacoes.last_mut() else { return };
         let compra = operacao.compra;
-        let desfecho = Desfecho::de(compra, &mensagem);
         let comando = if compra { Comando::Comprar } else { Comando::Consultar };
         let enviada = operacao.enviada;
-        let demora = agora.saturating_sub(enviada);
+        // Um texto que já estava chegando quando o pedido partiu pode terminar agora: o tempo não volta.
+        let agora = agora.max(enviada);
         operacao.resposta = Some((agora, desfecho.clone()));
         if let Some(presenca) = self.historia.presencas.last_mut() {
             presenca.respondida.get_or_insert(agora);
         }
-        self.noticias.push(Noticia::Troca(comando, mensagem, demora));
+        let mensagem = Mensagem::interpretar(texto.as_bytes());
+        self.noticias.push(Noticia::Troca(comando, mensagem, agora - enviada));
         match desfecho {
-            Desfecho::Leu(_) => {}
-            Desfecho::Comprou(_) => self.noticias.push(Noticia::Comprou),
+            Desfecho::Leu(_) | Desfecho::LeuSemNumero => {}
+            Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => {
+                self.noticias.push(Noticia::Comprou);
+            }
             Desfecho::Recusado => self.noticias.push(Noticia::Recusado),
             Desfecho::Estranho(_) => {
-                self.desencontrou(enviada);
+                if let Some(presenca) = self.historia.presencas.last_mut() {
+                    presenca.desencontrou(enviada);
+                }
                 self.falhou(agora, Falha::RespostaEstranha);
             }
         }
@@ -216,12 +249,6 @@ impl Usuario {
         } else {
             Fase::Decidindo { ate: agora.saturating_add(self.ciclo.decisao) }
         };
-    }
-
-    fn desencontrou(&mut self, quando: Duration) {
-        if let Some(presenca) = self.historia.presencas.last_mut() {
-            presenca.desencontro.get_or_insert(quando);
-        }
     }
 
     /// A conexão não se fez ou se perdeu. Quem não consegue nem conectar desiste; quem perdeu a
@@ -308,10 +335,27 @@ impl Usuario {
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::escuta::{Escuta, Estilo};
     use crate::roteiro::{Faixa, Regras};
 
     const fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
+    }
+
+    impl Usuario {
+        /// Ouve esta mensagem pela escuta de verdade, sozinha em uma conexão nova.
+        fn recebeu(&mut self, agora: Duration, mensagem: Mensagem) {
+            let mut escuta = Escuta::default();
+            if let Fase::Esperando { .. } = self.fase {
+                escuta.pediu(self.historia.operacoes.last().is_some_and(|o| o.compra));
+            }
+            let estilo = Estilo::default();
+            let linha = format!("{mensagem}\n");
+            let ouvidas = escuta.receber(agora, linha.as_bytes(), &estilo);
+            for ouvida in ouvidas.into_iter().chain(escuta.fim(&estilo)) {
+                self.ouviu(ouvida);
+            }
+        }
     }
 
     /// Um usuário de decisões fixas: decide em 1 s, escuta por 5 s.

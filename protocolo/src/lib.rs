@@ -11,6 +11,7 @@
 pub mod comando;
 pub mod linhas;
 pub mod mensagem;
+pub mod numero;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::numero::{self, Numero};
+
 /// A mensagem que todos recebem quando a última unidade é vendida (§9), sem o fim de linha.
 pub const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 
@@ -17,7 +19,6 @@ const AJUDA: &str = "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade),
 const DESCONHECIDO: &str = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
 const OUTRO_PROTOCOLO: &str =
     "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
-const COMECO_DO_AVISO: &str = "AVISO:";
 
 /// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
 ///
@@ -109,11 +110,15 @@ impl fmt::Display for Resposta {
 pub enum Mensagem {
     /// `Estoque atual: X`
     Estoque(i128),
+    /// A frase é a do estoque, e o número admite mais de uma leitura. Guarda o texto.
+    EstoqueSemNumero(String),
     /// `Compra realizada. Estoque restante: X`
     Compra {
         /// O que o servidor diz que sobrou.
         restante: i128,
     },
+    /// A frase é a da compra, e o número falta ou admite mais de uma leitura. Guarda o texto.
+    CompraSemNumero(String),
     /// `ERRO: Produto esgotado`
     Esgotado,
     /// `ERRO: Servidor lotado`
@@ -125,56 +130,272 @@ pub enum Mensagem {
 }
 
 impl Mensagem {
-    /// Como começa cada mensagem do protocolo: onde um destes aparece no meio de um texto, duas
-    /// mensagens vieram coladas.
-    pub const COMECOS: [&str; 4] = [ESTOQUE, "Compra realizada", "ERRO:", COMECO_DO_AVISO];
-
     /// Interpreta o texto de uma mensagem, com ou sem fim de linha. Nunca falha: o que não se
     /// entende é [`Mensagem::Outra`].
     ///
-    /// Entende também quem muda as letras e não o sentido (`estoque atual: 10`, `Compra realizada!
-    /// Estoque restante: 9.`); para saber se o texto veio letra por letra, compare-o com o que
-    /// `Display` dá.
+    /// Entende também quem muda as letras e não o sentido (`estoque atual: 10`, `[14:05:09] Compra
+    /// realizada! Estoque restante: **9**`); para saber se o texto veio letra por letra, compare-o com o
+    /// que `Display` dá. O número é o que a frase põe ali ([`crate::numero`]); se há duas leituras
+    /// possíveis, nenhuma vale.
     pub fn interpretar(texto: &[u8]) -> Self {
-        // Quem escreve em C às vezes manda o buffer inteiro: depois do NUL não há texto.
-        let texto = texto.split(|byte| *byte == 0).next().unwrap_or_default();
-        let texto = String::from_utf8_lossy(texto.trim_ascii());
-        let minusculo = texto.to_lowercase();
-        let numero = numero(&minusculo);
-        if minusculo.starts_with("aviso") {
-            Mensagem::Aviso(texto.into_owned())
-        } else if texto == LOTADO {
-            Mensagem::Lotado
-        } else if minusculo.starts_with("erro") && minusculo.contains("esgotado") {
-            Mensagem::Esgotado
-        } else if let Some(atual) = numero.filter(|_| minusculo.starts_with("estoque")) {
-            Mensagem::Estoque(atual)
-        } else if let Some(restante) = numero.filter(|_| minusculo.starts_with("compra realizada"))
-        {
-            Mensagem::Compra { restante }
-        } else {
-            Mensagem::Outra(texto.into_owned())
+        Frase::achar(&texto_visto(texto)).mensagem
+    }
+
+    /// Onde terminam, em `texto`, os bytes da primeira mensagem, se outra vem colada a ela:
+    /// `...restante: 0AVISO: ...` são duas. `None` se é uma só, ou se ainda não se sabe.
+    ///
+    /// Corta onde começa uma frase conhecida, se o que vem antes diz algo sozinho: `CONSULTAR: Estoque
+    /// atual: 10` é uma mensagem só. A hora entre o número e o AVISO é do AVISO.
+    pub fn fim_da_primeira(texto: &[u8]) -> Option<usize> {
+        let letras = com_os_mesmos_indices(texto);
+        let minusculo = letras.to_ascii_lowercase();
+        let mut cortes: Vec<(usize, Comeco)> = Vec::new();
+        for (frase, comeco) in COMECOS {
+            let achadas = minusculo.match_indices(frase).map(|(onde, _)| onde);
+            let vale = |onde: &usize| {
+                *onde > 0 && (comeco != Comeco::Aviso || aviso_colado(&letras, *onde))
+            };
+            cortes.extend(achadas.filter(vale).map(|onde| (onde, comeco)));
         }
+        cortes.sort_unstable_by_key(|(onde, _)| *onde);
+        let corte = cortes.into_iter().find_map(|(onde, comeco)| {
+            let antes = Frase::achar(letras[..onde].trim_matches(e_margem));
+            antes.termina_antes_de(comeco).then(|| antes.fim_junto_a(&letras, onde))
+        });
+        corte.or_else(|| {
+            // O AVISO em outras palavras não tem começo conhecido: vem logo depois do número.
+            let frase = Frase::achar(letras.trim_start_matches(e_margem));
+            let fim =
+                letras.len() - letras.trim_start_matches(e_margem).len() + frase.fim_do_numero?;
+            avisa_que_esgotou(&letras[fim..]).then_some(fim)
+        })
+    }
+
+    /// O que um texto que não é das frases conhecidas quer dizer, como resposta a este pedido; `None` se
+    /// admite mais de um sentido. `Comprado! Restam 9` é uma compra; `Operação inválida`, não se sabe.
+    pub fn em_outras_palavras(compra: bool, texto: &str) -> Option<Self> {
+        let minusculo = texto.to_lowercase();
+        let tem = |palavras: &[&str]| palavras.iter().any(|palavra| minusculo.contains(palavra));
+        if !compra {
+            // Um número sozinho, ou com uma palavra que o explique: `Bem-vindo, cliente 7` não é o estoque.
+            let explica = tem(&ESTOQUE_E) || !minusculo.contains(char::is_alphabetic);
+            let numero = so_um_numero(&minusculo).filter(|_| explica && !tem(&NEGACOES))?;
+            return Some(Mensagem::Estoque(numero));
+        }
+        if tem(&ESGOTOU) || (tem(&NEGACOES) && tem(&FALTA)) {
+            return Some(Mensagem::Esgotado);
+        }
+        if tem(&NEGACOES) || !tem(&COMPROU) {
+            return None;
+        }
+        let restante = RESTAM.iter().find_map(|rotulo| minusculo.split_once(rotulo));
+        let restante = match restante.map(|(_, depois)| numero::ler(depois)) {
+            Some(Numero::Certo { valor, .. }) => valor,
+            Some(Numero::Incerto) => return None,
+            Some(Numero::Ausente) | None => so_um_numero(&minusculo)?,
+        };
+        Some(Mensagem::Compra { restante })
     }
 }
 
-/// O primeiro número inteiro depois dos últimos dois-pontos, ou do texto todo, se não os há.
-fn numero(texto: &str) -> Option<i128> {
-    let depois = texto.rsplit_once(':').map_or(texto, |(_, depois)| depois);
-    let inicio = depois.find(|letra: char| letra.is_ascii_digit())?;
-    let digitos = depois[inicio..].split(|letra: char| !letra.is_ascii_digit()).next()?;
-    let sinal = if depois[..inicio].ends_with('-') { "-" } else { "" };
-    format!("{sinal}{digitos}").parse().ok()
+/// As frases que começam uma mensagem, em minúsculas.
+const COMECOS: [(&str, Comeco); 4] = [
+    ("estoque atual", Comeco::Estoque),
+    ("compra realizada", Comeco::Compra),
+    ("erro:", Comeco::Erro),
+    ("aviso", Comeco::Aviso),
+];
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Comeco {
+    Estoque,
+    Compra,
+    Erro,
+    Aviso,
 }
 
-/// Este AVISO diz, com essas ou com outras palavras, que o estoque *acabou*? Há servidores que avisam
+/// Em minúsculas; uma delas basta para negar o que a frase parece dizer.
+const NEGACOES: [&str; 13] = [
+    "não",
+    "nao ",
+    "erro",
+    "falh",
+    "inválid",
+    "invalid",
+    "error",
+    "fail",
+    "negad",
+    "recusad",
+    "desconhecid",
+    "impossível",
+    "sem ",
+];
+const ESTOQUE_E: [&str; 9] =
+    ["estoque", "unidade", "produto", "ingresso", "quantidade", "rest", "disponív", "tenho", "há "];
+const COMPROU: [&str; 6] = ["compra", "compro", "vend", "adquir", "sucesso", "resta"];
+const ESGOTOU: [&str; 8] = [
+    "esgotad",
+    "esgotou",
+    "sem estoque",
+    "fora de estoque",
+    "indisponível",
+    "indisponivel",
+    "insuficiente",
+    "sold out",
+];
+const FALTA: [&str; 6] =
+    ["há mais", "ha mais", "há estoque", "ha estoque", "há produto", "disponível"];
+const RESTAM: [&str; 4] = ["rest", "sobr", "estoque", "agora"];
+
+/// O que se achou em um texto.
+struct Frase {
+    mensagem: Mensagem,
+    /// Onde termina o número, se há um e se sabe qual é.
+    fim_do_numero: Option<usize>,
+}
+
+impl Frase {
+    fn achar(texto: &str) -> Self {
+        // Um índice no texto em minúsculas é o mesmo no original: só as letras ASCII mudam.
+        let minusculo = texto.to_ascii_lowercase();
+        let sem_numero = |mensagem| Frase { mensagem, fim_do_numero: None };
+        let antes = |frase: &str| minusculo.split_once(frase).map(|(antes, _)| antes);
+        if texto == LOTADO {
+            return sem_numero(Mensagem::Lotado);
+        }
+        if comeca_pela_palavra(&minusculo, "aviso") {
+            return sem_numero(Mensagem::Aviso(texto.to_owned()));
+        }
+        let erro = comeca_pela_palavra(&minusculo, "erro") || minusculo.contains("erro: produto");
+        if erro && minusculo.contains("esgotado") {
+            return sem_numero(Mensagem::Esgotado);
+        }
+        let nega = |antes: &str| {
+            let ultimas = antes.split_whitespace().rev().take(2);
+            ultimas
+                .map(|p| p.trim_matches(|l: char| !l.is_alphabetic()))
+                .any(|palavra| ["não", "nao", "erro"].contains(&palavra))
+        };
+        let compra = antes("compra realizada").filter(|antes| !nega(antes));
+        let estoque = antes("estoque atual").filter(|antes| !nega(antes));
+        if let Some(antes) = compra {
+            Self::compra(texto, &minusculo, antes.len() + "compra realizada".len())
+        } else if let Some(antes) = estoque {
+            Self::estoque(texto, antes.len() + "estoque atual".len())
+        } else {
+            sem_numero(Mensagem::Outra(texto.to_owned()))
+        }
+    }
+
+    fn estoque(texto: &str, rotulo: usize) -> Self {
+        let (mensagem, fim) = match numero::ler(&texto[rotulo..]) {
+            Numero::Certo { valor, fim } => (Mensagem::Estoque(valor), Some(rotulo + fim)),
+            Numero::Incerto => (Mensagem::EstoqueSemNumero(texto.to_owned()), None),
+            Numero::Ausente => (Mensagem::Outra(texto.to_owned()), None),
+        };
+        Frase { mensagem, fim_do_numero: fim }
+    }
+
+    fn compra(texto: &str, minusculo: &str, frase: usize) -> Self {
+        let rotulo = |rotulo: &str| Some(frase + minusculo[frase..].find(rotulo)? + rotulo.len());
+        let onde = ["restante", "restam", "resta", "estoque"].iter().find_map(|r| rotulo(r));
+        let onde = onde.unwrap_or(frase);
+        let (mensagem, fim) = match numero::ler(&texto[onde..]) {
+            Numero::Certo { valor, fim } => {
+                (Mensagem::Compra { restante: valor }, Some(onde + fim))
+            }
+            Numero::Incerto | Numero::Ausente => {
+                (Mensagem::CompraSemNumero(texto.to_owned()), None)
+            }
+        };
+        Frase { mensagem, fim_do_numero: fim }
+    }
+
+    /// Isto já é uma mensagem, se o que vem depois é outra?
+    fn termina_antes_de(&self, outra: Comeco) -> bool {
+        match &self.mensagem {
+            Mensagem::Estoque(_) | Mensagem::Compra { .. } => true,
+            Mensagem::EstoqueSemNumero(_) | Mensagem::Esgotado | Mensagem::Lotado => true,
+            // O estoque que vem depois é o número que falta.
+            Mensagem::CompraSemNumero(_) => outra != Comeco::Estoque,
+            Mensagem::Aviso(texto) => texto.chars().filter(|l| l.is_alphabetic()).count() > 5,
+            Mensagem::Outra(texto) => {
+                let diz = |compra| Mensagem::em_outras_palavras(compra, texto).is_some();
+                avisa_que_esgotou(texto) || (outra == Comeco::Aviso && (diz(true) || diz(false)))
+            }
+        }
+    }
+
+    /// Onde ela termina, se a seguinte começa em `onde`: entre as duas, o que não tem letras é da
+    /// seguinte.
+    fn fim_junto_a(&self, texto: &str, onde: usize) -> usize {
+        let margem = texto.len() - texto.trim_start_matches(e_margem).len();
+        let fim = self.fim_do_numero.map(|fim| margem + fim).filter(|fim| *fim <= onde);
+        fim.filter(|fim| !texto[*fim..onde].contains(char::is_alphabetic)).unwrap_or(onde)
+    }
+}
+
+/// O que há para ler nos bytes de uma mensagem. Quem escreve em C às vezes manda o buffer inteiro:
+/// depois do NUL não há texto.
+fn texto_visto(bytes: &[u8]) -> String {
+    let texto = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(texto.trim_ascii()).into_owned()
+}
+
+fn e_margem(letra: char) -> bool {
+    letra == '\0' || letra.is_ascii_whitespace()
+}
+
+/// O texto destes bytes, com cada índice no lugar: o que não é UTF-8 vira `?`, byte a byte.
+fn com_os_mesmos_indices(bytes: &[u8]) -> String {
+    let ascii = |byte: &u8| if byte.is_ascii() { char::from(*byte) } else { '?' };
+    std::str::from_utf8(bytes).map_or_else(|_| bytes.iter().map(ascii).collect(), str::to_owned)
+}
+
+/// A palavra aparece, e antes dela há no máximo duas: `[14:05:09] Servidor: AVISO ...`.
+fn comeca_pela_palavra(minusculo: &str, palavra: &str) -> bool {
+    let onde = minusculo.match_indices(palavra).map(|(onde, _)| onde);
+    let antes =
+        onde.filter(|onde| palavra_inteira(minusculo, *onde, palavra)).map(|o| &minusculo[..o]);
+    antes.take(1).any(|antes| {
+        let palavras = antes.split(|letra: char| !letra.is_alphabetic()).filter(|p| p.len() > 1);
+        palavras.count() <= 2 && !["estoque", "compra"].iter().any(|frase| antes.contains(frase))
+    })
+}
+
+fn palavra_inteira(texto: &str, onde: usize, palavra: &str) -> bool {
+    let letra = |letra: char| letra.is_alphabetic();
+    !texto[..onde].ends_with(letra) && !texto[onde + palavra.len()..].starts_with(letra)
+}
+
+/// Este `aviso` é a palavra, e não o fim nem o meio de outra? Colado a uma letra, só com os dois-pontos ou as
+/// maiúsculas do enunciado.
+fn aviso_colado(texto: &str, onde: usize) -> bool {
+    let depois = &texto[onde + "aviso".len()..];
+    let do_enunciado = depois.starts_with(':') || texto[onde..].starts_with("AVISO");
+    !depois.starts_with(char::is_alphabetic)
+        && (do_enunciado || !texto[..onde].ends_with(char::is_alphabetic))
+}
+
+/// O número do texto, se há um só.
+fn so_um_numero(texto: &str) -> Option<i128> {
+    let sem_horas = numero::sem_horas(texto);
+    let Numero::Certo { valor, fim } = numero::ler(&sem_horas) else { return None };
+    let (ate_ele, depois) = sem_horas.split_at(fim);
+    let antes = ate_ele.trim_end_matches(|l: char| l.is_ascii_digit() || ".,".contains(l));
+    let outro = [antes, depois].iter().any(|t| t.contains(|l: char| l.is_ascii_digit()));
+    (!outro).then_some(valor)
+}
+
+/// Este texto diz, com essas ou com outras palavras, que o estoque *acabou*? Há servidores que avisam
 /// de outras coisas (`AVISO: está acabando, restam 2`), e tomá-las por testemunho seria injusto: na
-/// dúvida, a resposta é não.
-pub fn avisa_que_esgotou(aviso: &str) -> bool {
-    let aviso = aviso.to_lowercase();
-    let certeza = ["esgotou", "esgotado", "acabou"].iter().any(|palavra| aviso.contains(palavra));
-    let duvida = aviso.contains("quase") || aviso.contains(|letra: char| letra.is_ascii_digit());
-    certeza && !duvida
+/// dúvida, a resposta é não. A hora que acompanha o texto não é dúvida.
+pub fn avisa_que_esgotou(texto: &str) -> bool {
+    let texto = numero::sem_horas(&texto.to_lowercase());
+    let certeza = ["esgotou", "esgotado", "acabou"].iter().any(|palavra| texto.contains(palavra));
+    let numeros = texto.split(|letra: char| !letra.is_ascii_digit());
+    let quantidade = numeros.filter(|numero| !numero.is_empty()).any(|numero| numero != "0");
+    certeza && !quantidade && !texto.contains("quase")
 }
 
 /// O texto de um desconhecido, sem nada que comande o terminal de quem o lê: só o que é visível fica
@@ -196,7 +417,10 @@ impl fmt::Display for Mensagem {
             }
             Mensagem::Esgotado => f.write_str(ESGOTADO),
             Mensagem::Lotado => f.write_str(LOTADO),
-            Mensagem::Aviso(texto) | Mensagem::Outra(texto) => f.write_str(&visivel(texto)),
+            Mensagem::EstoqueSemNumero(texto)
+            | Mensagem::CompraSemNumero(texto)
+            | Mensagem::Aviso(texto)
+            | Mensagem::Outra(texto) => f.write_str(&visivel(texto)),
         }
     }
 }
@@ -244,9 +468,11 @@ mod testes {
     #[test]
     fn nenhuma_resposta_tem_o_comeco_de_outra_no_meio() {
         for texto in TODAS.iter().map(|r| r.to_string()).chain([AVISO.to_string()]) {
-            for comeco in Mensagem::COMECOS {
-                assert!(!texto[1..].contains(comeco), "{texto}");
+            for (comeco, _) in COMECOS {
+                let adiante = texto[1..].to_lowercase();
+                assert!(texto == AJUDA || !adiante.contains(comeco), "{texto}");
             }
+            assert_eq!(Mensagem::fim_da_primeira(texto.as_bytes()), None, "{texto}");
         }
     }
 
@@ -296,11 +522,128 @@ mod testes {
             "Vendido, sobraram 9",
             "ERRO: estoque insuficiente: 0",
             "Compra não realizada: 0",
-            "Compra realizada",
             "esgotado",
             "ERRO: Comando desconhecido",
         ] {
             assert_eq!(ouvir(outra), Mensagem::Outra(outra.into()));
+        }
+    }
+
+    #[test]
+    fn o_numero_e_o_da_frase_e_em_duvida_nao_se_escolhe() {
+        let ouvir = |texto: &str| Mensagem::interpretar(texto.as_bytes());
+        let compra = |restante| Mensagem::Compra { restante };
+        assert_eq!(ouvir("Compra realizada. Estoque restante: 3[14:05:09]"), compra(3));
+        assert_eq!(ouvir("[12] Compra realizada às 14:05. Restam 1.010 (lote 7)"), compra(1010));
+        assert_eq!(ouvir("CONSULTAR: Estoque atual: **10**"), Mensagem::Estoque(10));
+        assert_eq!(ouvir("Estoque atual: 10 (02:07)"), Mensagem::Estoque(10));
+        assert_eq!(ouvir("Compra realizada. Estoque atual: 9"), compra(9));
+        assert_eq!(ouvir("Servidor: ERRO: Produto esgotado"), Mensagem::Esgotado);
+        for incerta in ["Compra realizada. Estoque restante: 314:05:09", "Compra realizada"] {
+            assert_eq!(ouvir(incerta), Mensagem::CompraSemNumero(incerta.into()));
+        }
+        let incerto = "Estoque atual: 314:05:09";
+        assert_eq!(ouvir(incerto), Mensagem::EstoqueSemNumero(incerto.into()));
+        for outra in ["ERRO: estoque atual: 0", "Não há estoque atual: 3", "Estoque: 10"] {
+            assert!(matches!(ouvir(outra), Mensagem::Outra(_)), "{outra}");
+        }
+    }
+
+    #[test]
+    fn o_aviso_e_reconhecido_com_hora_ou_enfeite_antes() {
+        for aviso in [
+            "[14:05:09] AVISO: O estoque acabou de esgotar!",
+            "[AVISO] O estoque acabou de esgotar!",
+            "*** Aviso *** produto esgotado (14:05)",
+            "2026-11-26T14:05:09Z Servidor: AVISO: acabou",
+        ] {
+            assert_eq!(Mensagem::interpretar(aviso.as_bytes()), Mensagem::Aviso(aviso.into()));
+            assert!(avisa_que_esgotou(aviso), "{aviso}");
+        }
+        let saudacao = "Bem-vindo! Aqui você receberá um AVISO quando esgotar";
+        assert_eq!(Mensagem::interpretar(saudacao.as_bytes()), Mensagem::Outra(saudacao.into()));
+    }
+
+    #[test]
+    fn mensagens_coladas_se_cortam_onde_a_segunda_comeca() {
+        let compra = "Compra realizada. Estoque restante: 3";
+        for (primeira, segunda) in [
+            (compra, AVISO),
+            (compra, "[14:05:09] AVISO: O estoque acabou de esgotar!"),
+            (compra, "[AVISO] O estoque acabou de esgotar!"),
+            (compra, "\n\n*** aviso: acabou ***"),
+            (compra, ". Produto esgotado, obrigado!"),
+            (compra, "\0\0\0AVISO: acabou"),
+            (compra, "ERRO: Produto esgotado"),
+            ("Compra realizada. Estoque restante: 0", "2026-11-26 14:05:09 AVISO: acabou"),
+            ("Estoque atual: 10", "Estoque atual: 10"),
+            ("Comprado! Restam 9", "AVISO: acabou"),
+            ("[AVISO] O estoque acabou!", "Estoque atual: 0"),
+            ("*** ESTOQUE ESGOTADO ***", "ERRO: Produto esgotado"),
+            ("ERRO: Produto esgotado", "AVISO: acabou"),
+            ("\u{fffd}Estoque atual: 3", "AVISO: acabou"),
+        ] {
+            let coladas = format!("{primeira}{segunda}");
+            assert_eq!(
+                Mensagem::fim_da_primeira(coladas.as_bytes()),
+                Some(primeira.len()),
+                "{coladas}"
+            );
+        }
+        for uma_so in [
+            "CONSULTAR: Estoque atual: 10",
+            "Bem-vindo à loja!Estoque atual: 10",
+            "Servidor: AVISO: O estoque acabou de esgotar!",
+            "[14:05:09] AVISO: O estoque acabou de esgotar!",
+            "AVISO: estoque atual: 0",
+            "ERRO: estoque atual: 0",
+            "Compra realizada. Estoque atual: 9",
+            "Compra realizada. Estoque restante: 9 unidades. Volte sempre",
+        ] {
+            assert_eq!(Mensagem::fim_da_primeira(uma_so.as_bytes()), None, "{uma_so}");
+        }
+    }
+
+    #[test]
+    fn em_outras_palavras_so_o_que_tem_um_sentido() {
+        let ler = |compra, texto: &str| Mensagem::em_outras_palavras(compra, texto);
+        for (texto, restante) in [
+            ("Comprado! Restam 9", 9),
+            ("Venda efetuada, sobraram 1.010 (14:05)", 1010),
+            ("Estoque restante: 3", 3),
+            ("Sucesso: agora há 4", 4),
+        ] {
+            assert_eq!(ler(true, texto), Some(Mensagem::Compra { restante }), "{texto}");
+        }
+        for texto in [
+            "Produto esgotado",
+            "Sem estoque.",
+            "Não há mais unidades",
+            "ERRO: Estoque insuficiente",
+        ] {
+            assert_eq!(ler(true, texto), Some(Mensagem::Esgotado), "{texto}");
+        }
+        for texto in [
+            "Comprado!",
+            "Processando a compra...",
+            "Compra 17 feita, 3 itens",
+            "Erro interno",
+            "Comando inválido: COMPRAR",
+            "9",
+            "oi",
+            "Compra não realizada: 0",
+        ] {
+            assert_eq!(ler(true, texto), None, "{texto}");
+        }
+        for (texto, valor) in
+            [("Tenho 10", 10), ("10", 10), ("Estoque: -2", -2), ("Há 3 às 14:05", 3)]
+        {
+            assert_eq!(ler(false, texto), Some(Mensagem::Estoque(valor)), "{texto}");
+        }
+        for texto in
+            ["Erro 500", "Produto 7: 10", "oi", "Comando desconhecido: 1", "Olá, cliente 7"]
+        {
+            assert_eq!(ler(false, texto), None, "{texto}");
         }
     }
 

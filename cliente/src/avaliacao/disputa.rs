@@ -262,7 +262,7 @@ fn contas(historias: &[Historia]) -> Rodada {
         _ => None,
     };
     Rodada {
-        vendas: quantas(|desfecho| matches!(desfecho, Desfecho::Comprou(_))),
+        vendas: quantas(Desfecho::vendeu),
         recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
         sem_resposta: compras().filter(|o| o.resposta.is_none()).count() as u64,
         estranhas: quantas(|desfecho| matches!(desfecho, Desfecho::Estranho(_))),

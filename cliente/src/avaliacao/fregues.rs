@@ -4,28 +4,22 @@
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use protocolo::mensagem::{AVISO, avisa_que_esgotou};
+use protocolo::mensagem::AVISO;
 use protocolo::{Comando, Mensagem};
 use rustix::process::Pid;
 use socket2::SockRef;
 
 use super::banca::Quem;
 use super::costumes::{Costumes, PRAZO};
-use crate::historia::{Desfecho, Historia, Operacao, Presenca};
+use crate::escuta::{Escuta, Estilo, Ouvida, Papel};
+use crate::historia::{AVISOS_MAXIMOS, Desfecho, Historia, Operacao, Presenca};
 use crate::opcoes::FimDeLinha;
-use crate::ouvido::{Ouvido, SILENCIO_DE_QUEM_SEPARA};
+use crate::ouvido::SILENCIO_DE_QUEM_SEPARA;
 use crate::parada::Parada;
 use crate::sessao::{conectar, ler};
-
-/// Depois de um texto que não responde ao pedido, quanto se espera ainda pela resposta.
-const OUTRA_CHANCE: Duration = Duration::from_millis(300);
-
-/// Quantos AVISOs uma conexão guarda: um servidor que avisa sem parar não ocupa a memória.
-const AVISOS_MAXIMOS: usize = 1000;
 
 /// De quem fecha a conexão depois de responder, quanto se espera que feche.
 const ATE_FECHAR: Duration = Duration::from_millis(100);
@@ -43,8 +37,8 @@ pub struct Mundo {
     pub fim_de_linha: FimDeLinha,
     /// O grupo de processos do servidor aberto agora, se há um.
     pub aberto: Arc<Mutex<Option<Pid>>>,
-    /// Responde com outras palavras: não adianta esperar pelas do enunciado. Aprende-se uma vez.
-    pub respostas_estranhas: Arc<AtomicBool>,
+    /// Com que palavras este servidor responde, se não são as do enunciado. Aprende-se uma vez.
+    pub estilo: Arc<Estilo>,
     /// Quanto demora, e se fecha a conexão depois de responder.
     pub costumes: Arc<Costumes>,
     /// O instante zero.
@@ -65,21 +59,41 @@ pub struct Troca {
 }
 
 impl Troca {
-    /// O que a resposta quer dizer.
+    /// O que a resposta quer dizer, nas palavras do enunciado.
     pub fn mensagem(&self) -> Option<Mensagem> {
         self.resposta.as_ref().map(|texto| Mensagem::interpretar(texto.as_bytes()))
     }
 
+    /// O que a resposta diz a quem fez este pedido.
+    fn desfecho(&self) -> Option<Desfecho> {
+        let compra = self.comando == Comando::Comprar;
+        self.mensagem().map(|mensagem| Desfecho::de(compra, &mensagem))
+    }
+
     /// A resposta responde ao que se pediu, e se entende?
     pub fn se_entende(&self) -> bool {
+        self.desfecho().is_some_and(|desfecho| !matches!(desfecho, Desfecho::Estranho(_)))
+    }
+
+    /// Foi uma venda?
+    pub fn vendeu(&self) -> bool {
+        self.desfecho().is_some_and(|desfecho| desfecho.vendeu())
+    }
+
+    /// O que a resposta quer dizer, também em outras palavras, se este pedido as explica.
+    pub fn entendida(&self) -> Option<Mensagem> {
+        let mensagem = self.mensagem()?;
+        let Mensagem::Outra(texto) = &mensagem else { return Some(mensagem) };
         let compra = self.comando == Comando::Comprar;
-        let desfecho = self.mensagem().map(|mensagem| Desfecho::de(compra, &mensagem));
-        desfecho.is_some_and(|desfecho| !matches!(desfecho, Desfecho::Estranho(_)))
+        Some(Mensagem::em_outras_palavras(compra, texto).unwrap_or(mensagem))
     }
 
     /// A resposta veio letra por letra como o enunciado a escreve (§3.2)?
     pub fn ao_pe_da_letra(&self) -> bool {
-        let conhecida = self.mensagem().filter(|mensagem| !matches!(mensagem, Mensagem::Outra(_)));
+        use Mensagem::{CompraSemNumero, EstoqueSemNumero, Outra};
+        let conhecida = self.mensagem().filter(|mensagem| {
+            !matches!(mensagem, Outra(_) | CompraSemNumero(_) | EstoqueSemNumero(_))
+        });
         conhecida.is_some_and(|mensagem| Some(mensagem.to_string()) == self.resposta)
     }
 }
@@ -98,9 +112,9 @@ fn entrar(mundo: &Mundo, numero: u32) -> io::Result<(Arc<TcpStream>, Presenca)> 
 pub struct Fregues<'a> {
     mundo: &'a Mundo,
     socket: Arc<TcpStream>,
-    ouvido: Ouvido,
-    /// Chegou e ainda não se usou: quando, e o texto.
-    chegadas: VecDeque<(Duration, String)>,
+    escuta: Escuta,
+    /// Chegou e ainda não se usou.
+    chegadas: VecDeque<Ouvida>,
     historia: Historia,
     /// Se o servidor fecha a conexão, conecta de novo para o pedido seguinte?
     pub volta: bool,
@@ -122,7 +136,7 @@ impl<'a> Fregues<'a> {
         let mut fregues = Fregues {
             mundo,
             socket,
-            ouvido: Ouvido::default(),
+            escuta: Escuta::default(),
             chegadas: VecDeque::new(),
             historia: Historia { presencas: vec![presenca], ..Historia::default() },
             volta: mundo.costumes.fecha(),
@@ -144,7 +158,7 @@ impl<'a> Fregues<'a> {
         }
         if let Ok((socket, presenca)) = entrar(self.mundo, numero) {
             self.socket = socket;
-            self.ouvido = Ouvido::default();
+            self.escuta = Escuta::default();
             self.historia.presencas.push(presenca);
             self.anota_a_porta();
         }
@@ -194,32 +208,34 @@ impl<'a> Fregues<'a> {
         self.volta_se_preciso();
         let bytes = [comando.nome(), self.mundo.fim_de_linha.bytes()].concat();
         let enviada = self.mundo.inicio.elapsed();
-        self.manda(&bytes);
         let compra = comando == Comando::Comprar;
-        let chegada = self.espera_resposta(compra, enviada);
+        self.escuta.pediu(compra);
+        self.manda(&bytes);
+        let chegada = self.espera_resposta(enviada);
         // Um começo que já estava aqui pode terminar agora: passa pela resposta, e o tempo não volta.
-        let chegada = chegada.map(|(quando, texto)| (quando.max(enviada), texto));
-        let mensagem = chegada.as_ref().map(|(_, texto)| Mensagem::interpretar(texto.as_bytes()));
-        let resposta = chegada.as_ref().zip(mensagem.as_ref()).map(|((quando, _), mensagem)| {
+        let chegada =
+            chegada.map(|(quando, texto, desfecho)| (quando.max(enviada), texto, desfecho));
+        let resposta = chegada.as_ref().map(|(quando, _, desfecho)| {
             let presenca = self.presenca();
             presenca.respondida.get_or_insert(*quando);
-            let desfecho = Desfecho::de(compra, mensagem);
             if matches!(desfecho, Desfecho::Estranho(_)) {
-                presenca.desencontro.get_or_insert(enviada);
+                presenca.desencontrou(enviada);
             }
-            (*quando, desfecho)
+            (*quando, desfecho.clone())
         });
-        let fim = chegada.as_ref().map_or_else(|| self.mundo.inicio.elapsed(), |(fim, _)| *fim);
+        let fim = chegada.as_ref().map_or_else(|| self.mundo.inicio.elapsed(), |(fim, ..)| *fim);
         let presenca = self.presenca().numero;
         self.historia.operacoes.push(Operacao { presenca, compra, enviada, resposta });
-        let resposta = chegada.map(|(_, texto)| texto);
-        if resposta.is_some() {
+        let resposta = chegada.map(|(_, texto, _)| texto);
+        let troca = Troca { comando, resposta, demora: fim - enviada };
+        let mensagem = troca.entendida();
+        self.trocas.push(troca);
+        if mensagem.is_some() {
             self.mundo.costumes.respondeu(fim);
             if self.mundo.costumes.fecha() {
                 self.espera_fechar(ATE_FECHAR);
             }
         }
-        self.trocas.push(Troca { comando, resposta, demora: fim - enviada });
         mensagem
     }
 
@@ -227,44 +243,32 @@ impl<'a> Fregues<'a> {
     /// servidor pode nunca dizer que acabou.
     pub fn compra_tudo(&mut self, quantas: u64) {
         for _ in 0..quantas {
-            let Some(Mensagem::Compra { restante: 1.. }) = self.pede(Comando::Comprar) else {
-                return;
-            };
+            match self.pede(Comando::Comprar) {
+                Some(Mensagem::Compra { restante: 1.. } | Mensagem::CompraSemNumero(_)) => {}
+                _ => return,
+            }
         }
     }
 
-    /// Espera o que responda ao pedido. Um texto que não responde pode ser algo que ninguém pediu (uma
-    /// saudação, um aviso em outras palavras), e a resposta ainda vir: só vale se nada melhor vier.
-    fn espera_resposta(&mut self, compra: bool, enviada: Duration) -> Option<(Duration, String)> {
-        let mut reserva = None;
-        let mut chance = Duration::MAX;
+    /// Espera a resposta ao pedido em curso; o que vier antes dela se guarda.
+    fn espera_resposta(&mut self, enviada: Duration) -> Option<(Duration, String, Desfecho)> {
         let mut aberta = true;
         loop {
-            while let Some((quando, texto)) = self.chegadas.pop_front() {
-                let mensagem = Mensagem::interpretar(texto.as_bytes());
-                let responde = !matches!(Desfecho::de(compra, &mensagem), Desfecho::Estranho(_));
-                if matches!(mensagem, Mensagem::Aviso(_)) {
-                    self.anota_aviso(quando, texto);
-                } else if responde || self.mundo.respostas_estranhas.load(Ordering::Relaxed) {
-                    reserva.into_iter().for_each(|(quando, texto)| self.nao_pedida(quando, texto));
-                    return Some((quando, texto));
-                } else if let Some((quando, anterior)) = reserva.replace((quando, texto)) {
-                    self.nao_pedida(quando, anterior);
-                } else {
-                    chance = self.mundo.inicio.elapsed() + OUTRA_CHANCE;
+            while let Some(ouvida) = self.chegadas.pop_front() {
+                let resposta = self.guarda(ouvida);
+                if resposta.is_some() {
+                    return resposta;
                 }
             }
-            let limite = self.mundo.costumes.limite(enviada).min(chance);
+            let limite = self.mundo.costumes.limite(enviada);
             // O tempo se olha sempre: um servidor que fala sem parar não prende ninguém.
             if !aberta || self.mundo.inicio.elapsed() >= limite {
                 break;
             }
             aberta = self.escuta(limite);
         }
-        if reserva.is_some() {
-            self.mundo.respostas_estranhas.store(true, Ordering::Relaxed);
-        }
-        reserva
+        let ultima = self.escuta.desistiu(&self.mundo.estilo)?;
+        self.guarda(ultima)
     }
 
     /// Ouve até este instante, ou até receber um AVISO. O que já estava aqui vale, por mais tarde que seja,
@@ -274,7 +278,7 @@ impl<'a> Fregues<'a> {
         let mut aberta = self.escuta(Duration::ZERO);
         loop {
             self.guarda_o_que_chegou();
-            let no_meio = self.ouvido.fim_do_silencio().is_some();
+            let no_meio = self.escuta.fim_do_silencio().is_some();
             let ate = if no_meio { tarde } else { limite };
             if !aberta || !self.avisos.is_empty() || self.mundo.inicio.elapsed() >= ate {
                 return;
@@ -290,59 +294,78 @@ impl<'a> Fregues<'a> {
     }
 
     fn guarda_o_que_chegou(&mut self) {
-        while let Some((quando, texto)) = self.chegadas.pop_front() {
-            match Mensagem::interpretar(texto.as_bytes()) {
-                Mensagem::Aviso(_) => self.anota_aviso(quando, texto),
-                _ => self.nao_pedida(quando, texto),
+        while let Some(ouvida) = self.chegadas.pop_front() {
+            self.guarda(ouvida);
+        }
+    }
+
+    /// Anota o que chegou; se é a resposta, a devolve.
+    fn guarda(&mut self, ouvida: Ouvida) -> Option<(Duration, String, Desfecho)> {
+        let Ouvida { quando, texto, papel } = ouvida;
+        let antes = self.antes_da_ultima();
+        let cabe = self.avisos.len() < AVISOS_MAXIMOS;
+        let presenca = self.presenca();
+        match papel {
+            Papel::Resposta(desfecho) => return Some((quando, texto, desfecho)),
+            Papel::RespostaDeVerdade(desfecho) => {
+                if let Some(operacao) = self.historia.operacoes.last_mut() {
+                    operacao.resposta = Some((quando.max(operacao.enviada), desfecho));
+                }
+                if let Some(troca) = self.trocas.last_mut() {
+                    troca.resposta = Some(texto);
+                }
+            }
+            Papel::Aviso if cabe => {
+                presenca.anotados_como(&texto).push(quando);
+                self.avisos.push(texto);
+            }
+            Papel::Aviso => {}
+            // A recusa da casa cheia responde a qualquer pedido, e a nenhum dos que se conferem.
+            Papel::Lotado => return Some((quando, texto.clone(), Desfecho::Estranho(texto))),
+            Papel::NaoPedida { do_protocolo: true } => presenca.desencontrou(antes.min(quando)),
+            Papel::NaoPedida { do_protocolo: false } => {
+                presenca.desencontrou(quando);
+                presenca.anotar_nao_entendido(quando, &texto);
             }
         }
+        None
     }
 
-    fn nao_pedida(&mut self, quando: Duration, texto: String) {
-        self.presenca().desencontro.get_or_insert(quando);
-        if avisa_que_esgotou(&texto) {
-            self.anota_aviso(quando, texto);
-        }
-    }
-
-    fn anota_aviso(&mut self, quando: Duration, texto: String) {
-        if self.avisos.len() >= AVISOS_MAXIMOS {
-            return;
-        }
-        self.presenca().anotados_como(&texto).push(quando);
-        self.avisos.push(texto);
+    /// Se sobra uma resposta, a que se tomou pela última pode ter vindo antes do pedido: depois do pedido
+    /// anterior, ou do começo da conexão.
+    fn antes_da_ultima(&mut self) -> Duration {
+        let agora = self.presenca();
+        let (numero, pediu) = (agora.numero, agora.pediu);
+        let daqui = |operacao: &&Operacao| operacao.presenca == numero;
+        let anterior = self.historia.operacoes.iter().rev().filter(daqui).nth(1);
+        anterior.map_or(pediu, |operacao| operacao.enviada)
     }
 
     /// Uma leitura, até `limite`; `false` se a conexão se foi. Com o limite no passado, lê o que já houver.
     fn escuta(&mut self, limite: Duration) -> bool {
         let agora = self.mundo.inicio.elapsed();
-        let ate = self.ouvido.fim_do_silencio().unwrap_or(limite);
+        let ate = self.escuta.fim_do_silencio().unwrap_or(limite);
         let mut bytes = [0; 4096];
         let lido = ler(&self.socket, ate.saturating_sub(agora), &mut bytes);
         let agora = self.mundo.inicio.elapsed();
-        let chegadas = &mut self.chegadas;
-        let mut guarda = |quando, texto: &[u8]| {
-            chegadas.push_back((quando, String::from_utf8_lossy(texto.trim_ascii()).into_owned()));
-        };
+        let estilo = &self.mundo.estilo;
         let aberta = match lido {
             Ok(0) => {
-                self.ouvido.fim(guarda);
+                self.chegadas.extend(self.escuta.fim(estilo));
                 false
             }
             Ok(n) => {
-                self.ouvido.receber(agora, &bytes[..n], |texto| guarda(agora, texto));
+                self.chegadas.extend(self.escuta.receber(agora, &bytes[..n], estilo));
                 true
             }
             Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                if self.ouvido.fim_do_silencio().is_some_and(|fim| fim <= agora) {
-                    self.ouvido.calou(guarda);
-                }
+                self.chegadas.extend(self.escuta.calou(agora, estilo));
                 true
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => true,
             // Quem fecha sem ler tudo o que se mandou quebra a conexão, mas o que disse antes vale.
             Err(_) => {
-                self.ouvido.fim(guarda);
+                self.chegadas.extend(self.escuta.fim(estilo));
                 false
             }
         };

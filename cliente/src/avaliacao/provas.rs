@@ -98,13 +98,13 @@ fn numeros_trocados(
     compras: &[Troca],
     recusas: &[Troca],
 ) -> BTreeMap<i128, i128> {
-    let vendida = |troca: &Troca| match troca.mensagem() {
+    let vendida = |troca: &Troca| match troca.entendida() {
         Some(Mensagem::Compra { restante }) => Some(restante).filter(|dito| *dito >= 0),
         _ => None,
     };
     let ditos: Option<Vec<i128>> = compras.iter().map(vendida).collect();
-    let acabou = recusas.iter().all(|troca| troca.mensagem() == Some(Mensagem::Esgotado))
-        && consultas.last().and_then(Troca::mensagem) == Some(Mensagem::Estoque(0));
+    let acabou = recusas.iter().all(|troca| troca.entendida() == Some(Mensagem::Esgotado))
+        && consultas.last().and_then(Troca::entendida) == Some(Mensagem::Estoque(0));
     let ditos = ditos.filter(|ditos| acabou && ditos.len() as i128 == inicial).unwrap_or_default();
     let certos = (0..inicial).rev();
     let trocados: BTreeMap<i128, i128> = ditos.into_iter().zip(certos).collect();
@@ -143,8 +143,7 @@ pub fn fim_de_linha(mundo: &Mundo) -> Result<FimDeLinha, String> {
     let mut mudo = true;
     for fim_de_linha in [FimDeLinha::Lf, FimDeLinha::Nenhum, FimDeLinha::Crlf] {
         // A recusa de um fim de linha não ensina nada sobre os outros.
-        let respostas_estranhas = Arc::default();
-        let tentativa = Mundo { fim_de_linha, respostas_estranhas, ..mundo.clone() };
+        let tentativa = Mundo { fim_de_linha, estilo: Arc::default(), ..mundo.clone() };
         let Ok(mut fregues) = Fregues::conectar(&tentativa) else { continue };
         match fregues.pede(Comando::Consultar) {
             Some(Mensagem::Estoque(_)) => return Ok(fim_de_linha),
@@ -330,9 +329,8 @@ impl<'a> Sala<'a> {
             vistas.aviso = aviso;
         }
         if self.no_ar() {
-            let vendeu = |t: &Troca| matches!(t.mensagem(), Some(Mensagem::Compra { .. }));
             (vistas.conversa.compras, vistas.conversa.recusas) =
-                compras.into_iter().partition(vendeu);
+                compras.into_iter().partition(Troca::vendeu);
         }
         Ok(())
     }

@@ -49,6 +49,9 @@ fn comando(linha: &[u8]) {
 }
 
 fn mensagem(texto: &[u8]) {
+    if let Some(fim) = Mensagem::fim_da_primeira(texto) {
+        assert!((1..texto.len()).contains(&fim), "corta em duas, e nenhuma é vazia");
+    }
     let mensagem = Mensagem::interpretar(texto);
     for fim in [&b"\n"[..], b"\r\n", b"\0", b"\0Estoque atual: 7\n"] {
         let com_fim = Mensagem::interpretar(&[texto, fim].concat());
@@ -64,7 +67,10 @@ fn mensagem(texto: &[u8]) {
                 "{dita:?} volta a ser ela"
             );
         }
-        Mensagem::Aviso(texto) | Mensagem::Outra(texto) => {
+        Mensagem::EstoqueSemNumero(texto)
+        | Mensagem::CompraSemNumero(texto)
+        | Mensagem::Aviso(texto)
+        | Mensagem::Outra(texto) => {
             assert_eq!(texto.trim_ascii(), texto, "o texto vem aparado");
             assert!(!texto.contains('\0'), "depois do NUL não há texto");
         }
