@@ -326,10 +326,38 @@ fn as_palavras_em_minusculas_valem_metade() {
 }
 
 #[test]
-fn quem_diz_tudo_com_as_suas_palavras_nao_tem_o_protocolo_nem_prova_a_exclusao() {
+fn quem_diz_tudo_com_as_suas_palavras_perde_as_palavras_e_a_exclusao_se_julga() {
     let Some(laudo) = aluno("texto_errado.py", BREVE) else { return };
-    let frases = ["esperava 'Estoque atual: 10', e veio 'Temos 10 em estoque'", "não se prova"];
-    laudo.confere([3.0, 0.0, 0.0, 1.0], SEM_EXTRAS, &frases);
+    let frases = [
+        "esperava 'Estoque atual: 10', e veio 'Temos 10 em estoque'",
+        "10 vendas em 1 rodada, nenhuma contradição",
+    ];
+    laudo.confere([3.0, 4.0, 0.2, 1.0], SEM_EXTRAS, &frases);
+}
+
+#[test]
+fn a_compra_em_outras_palavras_tem_por_razao_o_que_veio_e_a_exclusao_se_julga() {
+    let Some(laudo) = quase_certo("outras_palavras", BREVE) else { return };
+    let frases = [
+        "esperava 'Compra realizada. Estoque restante: 9', e veio 'Comprado! Restam 9'",
+        "esperava 'ERRO: Produto esgotado', e veio 'Produto indisponivel'",
+        "10 vendas em 1 rodada, nenhuma contradição",
+    ];
+    laudo.confere([3.0, 4.0, 0.8, 1.0], SEM_LOG, &frases);
+}
+
+#[test]
+fn letra_por_letra_e_a_resposta_inteira() {
+    let Some(laudo) = quase_certo("eco", BREVE) else { return };
+    let frases = ["veio 'CONSULTAR: Estoque atual: 10'", "veio 'COMPRAR: ERRO: Produto esgotado'"];
+    laudo.confere([3.0, 4.0, 1.1, 1.0], SEM_LOG, &frases);
+    assert!(!laudo.viu().contains("em outras palavras"), "o AVISO é exato: {}", laudo.viu());
+}
+
+#[test]
+fn a_hora_antes_do_aviso_nao_e_o_numero_da_venda() {
+    let Some(laudo) = quase_certo("aviso_com_hora", BREVE) else { return };
+    laudo.confere(TUDO, SEM_LOG, &["em outras palavras: '[14:05:09] AVISO: "]);
 }
 
 #[test]
@@ -580,6 +608,24 @@ fn o_numero_trocado_sempre_do_mesmo_modo_se_cobra_uma_vez() {
         let frases = ["os números não batem", "nenhuma contradição"];
         laudo.confere([3.0, 4.0, 1.4, 1.0], SEM_LOG, &frases);
     }
+}
+
+#[test]
+fn a_recusa_atrasada_nunca_e_um_aviso() {
+    // Com a trava na mão e sem AVISO: as recusas dos últimos chegam muito depois das dos primeiros.
+    let Some(laudo) = quase_certo("demora_e_nao_avisa", "--rodadas 1 --compradores 35") else {
+        return;
+    };
+    laudo.confere(TUDO, SEM_EXTRAS, &["não chegou a ninguém"]);
+}
+
+#[test]
+fn responder_duas_vezes_a_compra_custa_o_protocolo_uma_vez_e_nao_e_um_aviso() {
+    let Some(laudo) = quase_certo("responde_duas_vezes", BREVE) else { return };
+    let [threads, exclusao, protocolo, robustez] = laudo.pontos();
+    assert_eq!((threads, exclusao, robustez), (3.0, 4.0, 1.0), "{}", laudo.fim.saida);
+    assert!((protocolo - 1.4).abs() < 1e-9, "{}", laudo.fim.saida);
+    assert!(laudo.viu().contains("mais respostas do que pedidos"), "{}", laudo.viu());
 }
 
 #[test]

@@ -42,7 +42,7 @@ def executar(comando):
     if jeito == "demora_fora":
         time.sleep(0.1)
     with lock:
-        if jeito == "demora_com_a_trava":
+        if jeito in ("demora_com_a_trava", "demora_e_nao_avisa"):
             time.sleep(0.1)
         if comando == "CONSULTAR":
             return f"Estoque atual: {estoque}", False
@@ -85,9 +85,9 @@ def handle_client(conn):
             # Quem erra o cliente responde ao último que conectou.
             destino = conexoes[-1] if jeito == "erra_o_cliente" else conn
             destino.sendall(resposta.encode())
-            if jeito == "responde_duas_vezes":
+            if jeito == "responde_duas_vezes" and comando == "COMPRAR":
                 destino.sendall(resposta.encode())
-            if acabou and jeito != "nao_avisa":
+            if acabou and jeito not in ("nao_avisa", "demora_e_nao_avisa"):
                 avisar_todos()
             if fecha_agora(comando, resposta):
                 break

@@ -51,6 +51,8 @@ pub struct Ouvintes {
     pub desordem: Option<String>,
     /// As palavras, se não são as do enunciado.
     pub outras_palavras: Option<String>,
+    /// O primeiro texto que veio sem ninguém pedir e não se reconheceu como AVISO.
+    pub nao_entendido: Option<String>,
     /// Do primeiro ao último.
     pub espalhamento: Duration,
 }
@@ -100,11 +102,13 @@ pub fn disputar<'a>(
     let trocas = fregueses.iter().flat_map(|fregues| &fregues.trocas);
     let compras = trocas.filter(|troca| troca.comando == Comando::Comprar).cloned().collect();
     let palavras = fregueses.iter().find_map(Fregues::aviso_inexato);
+    // Só o que se reconhece como AVISO: uma saudação também chega sem ninguém pedir.
+    let ouviram: Vec<Vec<Duration>> = fregueses.iter().map(|f| f.ouvidos.clone()).collect();
     let presentes = fregueses.iter().filter(|f| !(f.fechada() && f.avisos.is_empty())).count();
     let mut historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
     destrocar(&mut historias, plano.numeros);
-    let aviso = Ouvintes { conectados: presentes, ..ouvintes(&historias, palavras) };
+    let aviso = Ouvintes { conectados: presentes, ..ouvintes(&historias, &ouviram, palavras) };
     let contas = Rodada {
         convidados: plano.compradores,
         atendidos,
@@ -272,14 +276,13 @@ fn contas(historias: &[Historia]) -> Rodada {
 }
 
 /// Quem ouviu o AVISO na disputa; `outras_palavras`, se não foram as do enunciado.
-fn ouvintes(historias: &[Historia], outras_palavras: Option<String>) -> Ouvintes {
-    let instantes = |historia: &Historia| -> Vec<Duration> {
-        let presencas = historia.presencas.iter();
-        presencas.flat_map(|p| p.avisos.iter().chain(&p.outros_avisos)).copied().collect()
-    };
-    let ouviram: Vec<Vec<Duration>> = historias.iter().map(instantes).collect();
+fn ouvintes(
+    historias: &[Historia],
+    ouviram: &[Vec<Duration>],
+    outras_palavras: Option<String>,
+) -> Ouvintes {
     let quem_ouviu = |ouviu: bool| -> Vec<&Historia> {
-        let quem = historias.iter().zip(&ouviram).filter(|(_, avisos)| avisos.is_empty() != ouviu);
+        let quem = historias.iter().zip(ouviram).filter(|(_, avisos)| avisos.is_empty() != ouviu);
         quem.map(|(historia, _)| historia).collect()
     };
     let e_o_comprador = |quem: Vec<&Historia>| {
@@ -307,6 +310,10 @@ fn ouvintes(historias: &[Historia], outras_palavras: Option<String>) -> Ouvintes
             .map(|violacao| violacao.to_string())
             .or(repetido.then(|| "o mesmo cliente o recebeu mais de uma vez".into())),
         outras_palavras,
+        nao_entendido: historias
+            .iter()
+            .flat_map(|historia| &historia.presencas)
+            .find_map(|presenca| presenca.nao_entendido.clone()),
         espalhamento: espalhamento.unwrap_or_default(),
     }
 }

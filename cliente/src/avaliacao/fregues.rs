@@ -120,8 +120,12 @@ pub struct Fregues<'a> {
     pub volta: bool,
     /// As palavras dos AVISOs.
     pub avisos: Vec<String>,
+    /// Quando chegou cada AVISO.
+    pub ouvidos: Vec<Duration>,
     /// O que pediu e ouviu.
     pub trocas: Vec<Troca>,
+    /// Respostas do protocolo que chegaram sem pedido.
+    pub sobras: usize,
     portas: Vec<u16>,
 }
 
@@ -141,7 +145,9 @@ impl<'a> Fregues<'a> {
             historia: Historia { presencas: vec![presenca], ..Historia::default() },
             volta: mundo.costumes.fecha(),
             avisos: Vec::new(),
+            ouvidos: Vec::new(),
             trocas: Vec::new(),
+            sobras: 0,
             portas: Vec::new(),
         };
         fregues.anota_a_porta();
@@ -253,11 +259,20 @@ impl<'a> Fregues<'a> {
     /// Espera a resposta ao pedido em curso; o que vier antes dela se guarda.
     fn espera_resposta(&mut self, enviada: Duration) -> Option<(Duration, String, Desfecho)> {
         let mut aberta = true;
+        // Depois do primeiro pedido já não é uma saudação: um texto que chega junto com a resposta, antes
+        // dela, é parte dela. Letra por letra é a resposta inteira.
+        let conversava = self.trocas.iter().any(|troca| troca.resposta.is_some());
+        let mut junto: Option<(Duration, String)> = None;
         loop {
             while let Some(ouvida) = self.chegadas.pop_front() {
+                if conversava && ouvida.papel == (Papel::NaoPedida { do_protocolo: false }) {
+                    junto = Some((ouvida.quando, ouvida.texto.clone()));
+                }
                 let resposta = self.guarda(ouvida);
-                if resposta.is_some() {
-                    return resposta;
+                if let Some((quando, texto, desfecho)) = resposta {
+                    let antes = junto.filter(|(chegou, _)| *chegou == quando);
+                    let antes = antes.map(|(_, antes)| antes + " ").unwrap_or_default();
+                    return Some((quando, antes + &texto, desfecho));
                 }
             }
             let limite = self.mundo.costumes.limite(enviada);
@@ -317,12 +332,16 @@ impl<'a> Fregues<'a> {
             }
             Papel::Aviso if cabe => {
                 presenca.anotados_como(&texto).push(quando);
+                self.ouvidos.push(quando);
                 self.avisos.push(texto);
             }
             Papel::Aviso => {}
             // A recusa da casa cheia responde a qualquer pedido, e a nenhum dos que se conferem.
             Papel::Lotado => return Some((quando, texto.clone(), Desfecho::Estranho(texto))),
-            Papel::NaoPedida { do_protocolo: true } => presenca.desencontrou(antes.min(quando)),
+            Papel::NaoPedida { do_protocolo: true } => {
+                presenca.desencontrou(antes.min(quando));
+                self.sobras += 1;
+            }
             Papel::NaoPedida { do_protocolo: false } => {
                 presenca.desencontrou(quando);
                 presenca.anotar_nao_entendido(quando, &texto);
@@ -393,8 +412,9 @@ impl<'a> Fregues<'a> {
         self.historia
     }
 
-    /// Um AVISO que recebeu em outras palavras que as do enunciado.
+    /// Um AVISO que recebeu em outras palavras que as do enunciado. O que veio colado depois das certas não é
+    /// dele.
     pub fn aviso_inexato(&self) -> Option<String> {
-        self.avisos.iter().find(|aviso| *aviso != AVISO).cloned()
+        self.avisos.iter().find(|aviso| !aviso.starts_with(AVISO)).cloned()
     }
 }

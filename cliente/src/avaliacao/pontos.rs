@@ -382,6 +382,16 @@ pub fn protocolo(vistas: &Evidencias, estoque: u64) -> Vec<Conferencia> {
             format!("os números não batem: {contradicao}"),
         );
     }
+    let mut recusa = forma("COMPRAR sem estoque", recusas, "ERRO: Produto esgotado", &e_recusa);
+    if vistas.conversa.sobras {
+        let sobra = "mandou mais respostas do que pedidos: quem pede não sabe qual é a sua";
+        compra = conferencia(compra.tentou, compra.de, 0.0, sobra);
+        // A que sobrou pode ter vindo no lugar da recusa; se a recusa se viu nas disputas, não se cobra de novo.
+        if recusas.iter().any(Troca::vendeu) && vistas.rodadas.iter().any(|r| r.recusas > 0) {
+            let viu = "veio a resposta de uma venda, repetida; nas disputas, a recusa se viu";
+            recusa = conferencia(recusa.tentou, recusa.de, 1.0, viu);
+        }
+    }
     let leu = inicial.map_or("não se entendeu".into(), |inicial| format!("leu {inicial}"));
     let certo = *inicial == Some(i128::from(estoque));
     vec![
@@ -393,7 +403,7 @@ pub fn protocolo(vistas: &Evidencias, estoque: u64) -> Vec<Conferencia> {
         ),
         forma("CONSULTAR", consultas, "Estoque atual: 10", &e_estoque),
         compra,
-        forma("COMPRAR sem estoque", recusas, "ERRO: Produto esgotado", &e_recusa),
+        recusa,
     ]
 }
 
@@ -547,7 +557,11 @@ pub fn broadcast(vistas: &Evidencias) -> Extra {
         }
         // Chega a quem por acaso acabava de conectar.
         _ if fecha => (Estado::NaoCumprido, "não fica ninguém conectado para ouvi-lo".to_owned()),
-        _ if *ouviram == 0 => (Estado::NaoCumprido, "não chegou a ninguém".to_owned()),
+        _ if *ouviram == 0 => {
+            let veio = vistas.aviso.nao_entendido.as_deref().map(curto);
+            let veio = veio.map(|v| format!("; sem ninguém pedir, veio '{v}', que não se entende"));
+            (Estado::NaoCumprido, format!("não chegou a ninguém{}", veio.unwrap_or_default()))
+        }
         _ if vistas.aviso.so_o_comprador => {
             (Estado::NaoCumprido, "só chegou a quem comprou a última unidade".to_owned())
         }
@@ -621,6 +635,7 @@ mod testes {
             compras: (0..10).rev().map(compra).collect(),
             recusas: vec![troca(Comando::Comprar, "ERRO: Produto esgotado")],
             contradicao: None,
+            sobras: false,
             numeros: BTreeMap::new(),
             fecha_depois_de: Vec::new(),
             portas: vec![54321],

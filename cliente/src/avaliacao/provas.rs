@@ -78,6 +78,8 @@ pub struct Conversa {
     pub recusas: Vec<Troca>,
     /// A primeira contradição da conversa.
     pub contradicao: Option<Violacao>,
+    /// Mandou mais respostas do que pedidos.
+    pub sobras: bool,
     /// Se os números que diz a quem compra estão errados, mas são sempre os mesmos: o que cada um queria dizer.
     pub numeros: BTreeMap<i128, i128>,
     /// Depois de responder a quais destes pedidos o servidor fechou a conexão.
@@ -263,6 +265,7 @@ impl<'a> Sala<'a> {
             self.mundo.costumes.levou(demora);
         }
         let recusas = compras.split_off(compras.len().saturating_sub(1));
+        let sobras = fregues.sobras > 0;
         let portas = fregues.portas().to_vec();
         let console = console_com(&banca, &portas, fregues.trocas.len());
         let estoque = inicial.and_then(|n| u64::try_from(n).ok());
@@ -272,6 +275,7 @@ impl<'a> Sala<'a> {
             _ => BTreeMap::new(),
         };
         Ok(Conversa {
+            sobras,
             numeros,
             inicial,
             consultas,
