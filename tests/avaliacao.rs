@@ -563,8 +563,8 @@ fn o_que_nao_e_um_servidor_de_vendas_nao_tem_ponto_nenhum() {
     let comando =
         format!("cd '{}'; exec '{python}' -m http.server {porta}", pasta.path().display());
     let laudo = avaliar_comando(&comando, porta, BREVE);
-    let frases = ["não fala o protocolo: a CONSULTAR respondeu '", "HTML"];
-    laudo.confere([0.0; 4], SEM_EXTRAS, &frases);
+    // De uma página, qual das linhas se cita depende de como ela chega.
+    laudo.confere([0.0; 4], SEM_EXTRAS, &["não fala o protocolo: a CONSULTAR respondeu '"]);
     assert_eq!(laudo.json["vereditos"]["estoque"]["veredito"], "sem-veredito");
 }
 

@@ -14,6 +14,8 @@ AVISO = "AVISO: O estoque acabou de esgotar!"
 
 def avisar_todos():
     aviso = f"[14:05:09] {AVISO}" if jeito == "aviso_com_hora" else AVISO
+    if jeito == "outras_palavras":
+        aviso += "\n"
     for conn in list(conexoes):
         try:
             conn.sendall(aviso.encode())
@@ -80,6 +82,8 @@ def handle_client(conn):
         while dados := conn.recv(1024):
             comando = dados.decode(errors="replace").strip().upper()
             resposta, acabou = executar(comando)
+            if jeito == "outras_palavras":
+                resposta += "\n"
             if jeito == "eco":
                 resposta = f"{comando}: {resposta}\n"
             # Quem erra o cliente responde ao último que conectou.

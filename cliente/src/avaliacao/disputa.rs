@@ -7,6 +7,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocolo::Comando;
+use protocolo::mensagem::visivel;
 use protocolo::terminal::explicar;
 
 use super::fregues::{Fregues, Mundo, Troca};
@@ -74,6 +75,8 @@ pub struct Plano<'a> {
     pub ouvir: bool,
     /// O que querem dizer os números que o servidor troca; vazio, se não os troca.
     pub numeros: &'a BTreeMap<i128, i128>,
+    /// O que o servidor diz a quem recusa, se não se entende por si.
+    pub recusa: Option<&'a str>,
 }
 
 /// Todos conectam e consultam, um de cada vez; depois compram juntos até ouvir que esgotou.
@@ -107,7 +110,7 @@ pub fn disputar<'a>(
     let presentes = fregueses.iter().filter(|f| !(f.fechada() && f.avisos.is_empty())).count();
     let mut historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
-    destrocar(&mut historias, plano.numeros);
+    destrocar(&mut historias, plano);
     let aviso = Ouvintes { conectados: presentes, ..ouvintes(&historias, &ouviram, palavras) };
     let contas = Rodada {
         convidados: plano.compradores,
@@ -245,12 +248,19 @@ pub fn contradicoes(mut historias: Vec<Historia>, estoque: Option<u64>) -> Vec<V
     violacoes.into_iter().filter(|violacao| violacao.regra.do_estoque()).collect()
 }
 
-/// Troca cada número que o servidor diz errado pelo que queria dizer. O que ele nunca disse a um cliente
-/// sozinho fica como está.
-fn destrocar(historias: &mut [Historia], numeros: &BTreeMap<i128, i128>) {
+/// Troca o que o servidor diz a seu modo pelo que queria dizer a um cliente sozinho: os números errados e a
+/// recusa. O que nunca disse fica como está.
+fn destrocar(historias: &mut [Historia], plano: Plano<'_>) {
     for operacao in historias.iter_mut().flat_map(|historia| &mut historia.operacoes) {
-        if let Some((_, Desfecho::Comprou(dito))) = &mut operacao.resposta {
-            *dito = numeros.get(dito).copied().unwrap_or(*dito);
+        let Some((_, desfecho)) = &mut operacao.resposta else { continue };
+        match desfecho {
+            Desfecho::Comprou(dito) => *dito = plano.numeros.get(dito).copied().unwrap_or(*dito),
+            Desfecho::Estranho(dito)
+                if plano.recusa.is_some_and(|recusa| visivel(recusa) == *dito) =>
+            {
+                *desfecho = Desfecho::Recusado;
+            }
+            _ => {}
         }
     }
 }

@@ -178,7 +178,9 @@ impl<'a> Fregues<'a> {
     /// Espera até `quanto` que o servidor feche a conexão, e diz se a fechou. O que chegar fica guardado.
     pub fn espera_fechar(&mut self, quanto: Duration) -> bool {
         let limite = self.mundo.inicio.elapsed() + quanto;
-        while self.escuta(limite) && self.mundo.inicio.elapsed() < limite {}
+        // O que está pela metade tem o tempo de terminar.
+        let no_meio = |este: &Self| este.escuta.fim_do_silencio().is_some();
+        while self.escuta(limite) && (self.mundo.inicio.elapsed() < limite || no_meio(self)) {}
         self.guarda_o_que_chegou();
         self.fechada()
     }

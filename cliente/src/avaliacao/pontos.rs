@@ -635,6 +635,7 @@ mod testes {
             compras: (0..10).rev().map(compra).collect(),
             recusas: vec![troca(Comando::Comprar, "ERRO: Produto esgotado")],
             contradicao: None,
+            recusa: None,
             sobras: false,
             numeros: BTreeMap::new(),
             fecha_depois_de: Vec::new(),

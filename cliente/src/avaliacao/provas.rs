@@ -80,6 +80,8 @@ pub struct Conversa {
     pub contradicao: Option<Violacao>,
     /// Mandou mais respostas do que pedidos.
     pub sobras: bool,
+    /// A recusa, se não se entende e se distingue de uma venda: o mesmo texto, nas disputas, é recusa também.
+    pub recusa: Option<String>,
     /// Se os números que diz a quem compra estão errados, mas são sempre os mesmos: o que cada um queria dizer.
     pub numeros: BTreeMap<i128, i128>,
     /// Depois de responder a quais destes pedidos o servidor fechou a conexão.
@@ -88,6 +90,14 @@ pub struct Conversa {
     pub portas: Vec<u16>,
     /// O console do servidor.
     pub console: Option<String>,
+}
+
+/// O que o servidor diz a quem compra sem estoque, se não são palavras que se entendam. Só de quem antes vendeu
+/// tudo: de quem responde sempre o mesmo, nada se aprende.
+fn recusa_propria(compras: &[Troca], recusas: &[Troca]) -> Option<String> {
+    let [recusa] = recusas else { return None };
+    let vendeu_tudo = !compras.is_empty() && compras.iter().all(Troca::vendeu);
+    recusa.resposta.clone().filter(|_| vendeu_tudo && !recusa.se_entende())
 }
 
 /// Há quem diga a quem compra um número errado e venda certo: o de antes da venda, ou quantas já vendeu. A um
@@ -254,6 +264,8 @@ impl<'a> Sala<'a> {
             for _ in 1..ha.min(ESTOQUE_MAXIMO) {
                 fregues.pede(Comando::Comprar);
             }
+            // O AVISO acaba de chegar antes, para não se colar à recusa.
+            fregues.espera_fechar(VER_FECHAR);
             if primeira_vez(&mut fregues, "COMPRAR sem estoque", Comando::Comprar).is_none() {
                 self.mundo.costumes.viu_calar_na_recusa();
             }
@@ -275,6 +287,7 @@ impl<'a> Sala<'a> {
             _ => BTreeMap::new(),
         };
         Ok(Conversa {
+            recusa: recusa_propria(&compras, &recusas),
             sobras,
             numeros,
             inicial,
@@ -326,6 +339,7 @@ impl<'a> Sala<'a> {
             estoque: lido.filter(|_| !self.no_ar()),
             ouvir: primeira,
             numeros: &vistas.conversa.numeros,
+            recusa: vistas.conversa.recusa.as_deref(),
         };
         let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, plano)?;
         vistas.rodadas.push(rodada);
