@@ -1,7 +1,7 @@
 //! A disputa: todos compram ao mesmo tempo, de um servidor recém-aberto, e a auditoria confere. É aqui
 //! que a falta de um Lock aparece, se aparecer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +22,9 @@ const PRAZO_DO_AVISO: Duration = Duration::from_secs(2);
 
 /// Enquanto outros compram, de quanto em quanto tempo quem ouve pergunta se já acabaram.
 const ENTRE_OLHADAS: Duration = Duration::from_millis(100);
+
+/// Uma resposta repetida: não diz nada do pedido que a ouviu.
+const REPETICAO: Desfecho = Desfecho::Estranho(String::new());
 
 /// Quantos clientes que falham bastam para desistir de reunir os outros.
 const SEM_RESPOSTA_BASTAM: usize = 2;
@@ -75,6 +78,8 @@ pub struct Plano<'a> {
     pub ouvir: bool,
     /// O que querem dizer os números que o servidor troca; vazio, se não os troca.
     pub numeros: &'a BTreeMap<i128, i128>,
+    /// O servidor manda mais respostas do que pedidos?
+    pub sobras: bool,
     /// O que o servidor diz a quem recusa, se não se entende por si.
     pub recusa: Option<&'a str>,
 }
@@ -111,6 +116,9 @@ pub fn disputar<'a>(
     let mut historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
     destrocar(&mut historias, plano);
+    if plano.sobras {
+        historias.iter_mut().for_each(desfazer_repeticoes);
+    }
     let aviso = Ouvintes { conectados: presentes, ..ouvintes(&historias, &ouviram, palavras) };
     let contas = Rodada {
         convidados: plano.compradores,
@@ -265,6 +273,21 @@ fn destrocar(historias: &mut [Historia], plano: Plano<'_>) {
     }
 }
 
+/// De quem manda mais respostas do que pedidos, a mesma venda ouvida outra vez na mesma conexão é repetição: o
+/// que esse pedido fez não se sabe. E toda resposta pode ser de um pedido anterior.
+fn desfazer_repeticoes(historia: &mut Historia) {
+    for presenca in &mut historia.presencas {
+        presenca.desencontrou(presenca.pediu);
+    }
+    let mut ditas = BTreeSet::new();
+    for operacao in &mut historia.operacoes {
+        let Some((_, desfecho)) = &mut operacao.resposta else { continue };
+        if matches!(desfecho, Desfecho::Comprou(n) if !ditas.insert((operacao.presenca, *n))) {
+            *desfecho = REPETICAO;
+        }
+    }
+}
+
 /// Quantas compras, e como terminaram.
 fn contas(historias: &[Historia]) -> Rodada {
     let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
@@ -272,14 +295,14 @@ fn contas(historias: &[Historia]) -> Rodada {
         compras().filter(|o| o.resposta.as_ref().is_some_and(|(_, d)| certo(d))).count() as u64
     };
     let estranha = |operacao: &Operacao| match &operacao.resposta {
-        Some((_, Desfecho::Estranho(texto))) => Some(texto.clone()),
+        Some((_, outro @ Desfecho::Estranho(texto))) if *outro != REPETICAO => Some(texto.clone()),
         _ => None,
     };
     Rodada {
         vendas: quantas(Desfecho::vendeu),
         recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
         sem_resposta: compras().filter(|o| o.resposta.is_none()).count() as u64,
-        estranhas: quantas(|desfecho| matches!(desfecho, Desfecho::Estranho(_))),
+        estranhas: quantas(|d| matches!(d, Desfecho::Estranho(_)) && *d != REPETICAO),
         primeira_estranha: compras().find_map(estranha),
         ..Rodada::default()
     }

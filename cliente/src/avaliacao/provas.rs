@@ -340,6 +340,7 @@ impl<'a> Sala<'a> {
             ouvir: primeira,
             numeros: &vistas.conversa.numeros,
             recusa: vistas.conversa.recusa.as_deref(),
+            sobras: vistas.conversa.sobras,
         };
         let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, plano)?;
         vistas.rodadas.push(rodada);
