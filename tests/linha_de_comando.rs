@@ -7,8 +7,8 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt;
 
 use testes::{
-    Servidor, Termino, comando, em_um_terminal, executar, nao_abre, palavras_em_ingles, recusa,
-    sem_privilegios,
+    Processo, Servidor, Termino, argumentos, comando, em_um_terminal, executar, nao_abre,
+    palavras_em_ingles, quem_vende_sempre_a_mesma, recusa, sem_privilegios,
 };
 
 /// Os programas, e a primeira palavra da ajuda de cada um.
@@ -373,4 +373,41 @@ fn em_um_terminal_ha_cores_e_com_no_color_nao() {
             assert!(tela.contains("Uso:") && !tela.contains(ESC), "{tela:?}");
         }
     }
+}
+
+/// O que a multidão diz, em um terminal, de um servidor que vende certo e de um que vende sempre a mesma.
+fn na_tela(ambiente: &[(&str, &str)]) -> [String; 2] {
+    let certo = Servidor::abrir(&[]);
+    [certo.endereco(), quem_vende_sempre_a_mesma()].map(|servidor| {
+        let opcoes = "--usuarios 2 --ciclos 1";
+        let mut multidao = comando("cliente", argumentos(servidor, opcoes));
+        multidao.envs(ambiente.iter().copied());
+        em_um_terminal(multidao)
+    })
+}
+
+#[test]
+fn em_um_terminal_o_veredito_tem_cor_e_com_no_color_nao() {
+    let [certo, errado] = na_tela(&[]);
+    let pintado = |cor, palavra: &str| format!("Veredito: {ESC}[1m{ESC}[{cor}m{palavra}{ESC}[0m");
+    assert!(certo.contains(&pintado(32, "CONSISTENTE")), "{certo:?}");
+    assert!(errado.contains(&pintado(31, "INCONSISTENTE")), "{errado:?}");
+    // O andamento se move com outras sequências: só o que se conclui é que não tem nenhuma.
+    for tela in na_tela(&[("NO_COLOR", "1")]) {
+        let (_, conclusao) = tela.split_once("Resumo").unwrap();
+        assert!(conclusao.contains("CONSISTENTE") && !conclusao.contains(ESC), "{conclusao:?}");
+    }
+}
+
+#[test]
+fn em_um_terminal_os_sinais_da_nota_tem_cor_e_fora_dele_nao() {
+    let endereco = quem_vende_sempre_a_mesma().to_string();
+    let avaliar = || comando("cliente", ["avaliar", "--servidor", &endereco, "--compradores", "2"]);
+    let tela = em_um_terminal(avaliar());
+    for sinal in ["[1m\u{1b}[32m✓", "[1m\u{1b}[31m✗"] {
+        assert!(tela.contains(sinal), "falta {sinal:?} em {tela:?}");
+    }
+    let fim = Processo::iniciar(avaliar()).termino();
+    assert!(fim.saida.contains("  ✓ ") && fim.saida.contains("  ✗ "), "{fim:?}");
+    assert!(!fim.saida.contains(ESC), "{fim:?}");
 }

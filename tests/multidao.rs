@@ -38,7 +38,8 @@ fn a_atividade_inteira(usuarios: u64) {
     assert_eq!((vendas, conta(&fim, "consultas")), (estoque, ciclos));
     assert_eq!((conta(&fim, "recusas"), conta(&fim, "falhas")), (ciclos - estoque, 0));
     assert_eq!(conta(&fim, "AVISOs"), usuarios, "um para cada um");
-    assert_eq!(avisos_impressos(&fim) as u64, usuarios);
+    assert_eq!(avisos_impressos(&fim), 5, "os outros só se contam");
+    assert!(fim.saida.contains(&format!("  e mais {} AVISOs até", usuarios - 5)), "{}", fim.saida);
     assert!(fim.saida.contains(&format!("(pico de {usuarios} ao mesmo tempo)")), "{}", fim.saida);
 
     // Os dois lados contam a mesma história.
@@ -409,6 +410,24 @@ fn uma_saida_fechada_nao_muda_o_veredito() {
 }
 
 #[test]
+fn dos_avisos_se_mostram_cinco_e_quantos_mais_e_com_detalhado_todos() {
+    for (usuarios, opcoes, mostrados, mais) in
+        [(5, "", 5, None), (6, "", 5, Some("e mais 1 AVISO ")), (6, "--detalhado", 6, None)]
+    {
+        let servidor = Servidor::abrir(&["--silencioso"]);
+        // Todos chegam antes da primeira compra.
+        let opcoes = format!("--usuarios {usuarios} --ciclos 3 --decisao 50s {opcoes}");
+        let fim = multidao(servidor.endereco(), &opcoes);
+        assert_eq!(conta(&fim, "AVISOs"), usuarios, "{fim:?}");
+        assert_eq!(avisos_impressos(&fim), mostrados, "{fim:?}");
+        let linha = fim.saida.lines().find(|linha| linha.contains("e mais "));
+        assert_eq!(linha.is_some(), mais.is_some(), "{fim:?}");
+        assert!(linha.unwrap_or_default().contains(mais.unwrap_or_default()), "{fim:?}");
+        assert!(linha.is_none_or(|linha| linha.contains("--detalhado")), "{fim:?}");
+    }
+}
+
+#[test]
 fn o_andamento_so_se_mexe_em_um_terminal() {
     let servidor = Servidor::abrir(&["--silencioso"]);
     let opcoes = argumentos(servidor.endereco(), "--usuarios 5 --ciclos 3");
@@ -417,6 +436,7 @@ fn o_andamento_so_se_mexe_em_um_terminal() {
     assert!(!mudo.erro.contains(['\r', '\u{1b}']), "{:?}", mudo.erro);
     let vivo = em_um_terminal(comando("cliente", &opcoes));
     assert!(vivo.contains("15 ciclos") && vivo.contains("recusas"), "{vivo:?}");
+    assert!(vivo.contains("15 ciclos, falta"), "diz quanto falta: {vivo:?}");
 }
 
 /// O servidor clássico do enunciado, o exemplo que acompanha o nosso.

@@ -633,7 +633,7 @@ fn a_pagina_de_um_servidor_certo_diz_o_que_houve_em_um_arquivo_so() {
     for parte in [
         ">CONSISTENTE<",
         json["comando"].as_str().unwrap(),
-        &format!("<td>semente</td><td>{semente}</td>"),
+        &format!("<td class=\"nome\">semente</td><td>{semente}</td>"),
         &format!("Em 120 consultas, 10 vendas e {recusas} recusas, nada"),
         &format!("<dt>AVISOs</dt><dd>{}</dd>", conta(fim, "AVISOs")),
         "<dt>ciclos</dt><dd>120</dd>",
@@ -673,6 +673,14 @@ fn grafico<'a>(html: &'a str, titulo: &str, tela: &str) -> &'a str {
     let secao = secao.unwrap_or_else(|| panic!("não há {titulo}"));
     let depois = secao.split_once(&format!("class=\"{tela}\"")).unwrap().1;
     depois.split_once("</svg>").unwrap().0
+}
+
+/// Os desenhos das contradições para telas largas (ou `"estreita"`s).
+fn contradicoes<'a>(html: &'a str, tela: &str) -> impl Iterator<Item = &'a str> {
+    let (_, resto) = html.split_once("<h2>As contradições</h2>").unwrap();
+    let (secao, _) = resto.split_once("</section>").unwrap();
+    let inicio = format!("class=\"{tela}\"");
+    secao.split("<div ").filter(move |div| div.starts_with(&inicio))
 }
 
 /// Os valores do atributo `nome` nas etiquetas que começam por `inicio` e contêm `cor`.
@@ -778,23 +786,70 @@ fn cada_ponto_dos_graficos_e_algo_que_aconteceu() {
 fn a_pagina_de_um_servidor_errado_desenha_a_contradicao() {
     let relatos = Relatos::de(quem_vende_sempre_a_mesma(), "--usuarios 3 --ciclos 1 --estoque 10");
     let (html, json, fim) = (relatos.html(), relatos.json(), &relatos.fim);
-    pagina_inteira(&html, 4);
+    let violacoes = lista(&json["violacoes"]);
+    pagina_inteira(&html, 4 + violacoes.len());
     let texto = lida(&html);
     assert!(texto.contains(">INCONSISTENTE<") && !html.contains(">CONSISTENTE<"), "{html}");
-    let violacoes = lista(&json["violacoes"]);
     assert!(violacoes.len() >= 2, "{json:#}");
     assert!(texto.contains(&format!("São {}, na ordem", violacoes.len())), "{html}");
     for violacao in violacoes {
         let frase = violacao["texto"].as_str().unwrap();
         assert!(texto.contains(&format!("<strong>{frase}</strong>")), "{frase}");
     }
-    // O desenho é o do terminal, linha por linha.
+    // O desenho do terminal, e o da página: as mesmas provas, com os mesmos instantes.
     let (_, desenho) = fim.saida.split_once("A primeira contradição, no tempo:\n").unwrap();
     let (desenho, _) = desenho.split_once("\n\n").unwrap();
     assert_eq!(desenho.lines().count(), 2, "{desenho}");
-    assert!(texto.contains(&format!("<pre>{desenho}")), "{desenho}");
-    assert!(desenho.contains(['├', '│']) && desenho.contains("comprou, restaram 9"), "{desenho}");
+    assert!(desenho.lines().all(|linha| linha.chars().count() <= 80), "{desenho}");
+    for prova in lista(&violacoes[0]["provas"]) {
+        let usuario = format!("usuário {}", prova["usuario"]);
+        let ouvido = prova["ouvido"].as_str().unwrap();
+        let chegou = format!("{:.6} s", prova["chegou_s"].as_f64().unwrap()).replace('.', ",");
+        let linha = desenho.lines().find(|linha| linha.contains(&format!("{usuario} "))).unwrap();
+        assert!(linha.contains(ouvido) && linha.contains(['├', '│']), "{linha}");
+        assert!(linha.ends_with(&chegou), "{linha}: {chegou}");
+        assert!(texto.contains(&format!("{usuario} pediu COMPRAR: {ouvido}, ")), "{usuario}");
+        for tela in ["larga", "estreita"] {
+            let svg = contradicoes(&html, tela).next().unwrap();
+            for parte in [&usuario, ouvido, &chegou] {
+                assert!(svg.contains(parte), "{tela}: falta {parte} em {svg}");
+            }
+            assert_eq!(atributos(svg, "rect", "#1A7F37", "width").len(), 2, "uma barra por compra");
+        }
+    }
     assert!(texto.contains("Cada contradição acima é certa"), "{html}");
+}
+
+#[test]
+fn a_curva_do_aviso_que_nao_chega_a_todos_diz_quem_sao_os_outros() {
+    // Vende uma unidade, e só avisa as duas conexões seguintes que a pedem.
+    let mut pedidas = 0;
+    let endereco = servidor_que(move |comando| {
+        if comando == "CONSULTAR" {
+            return format!("Estoque atual: {}\n", i32::from(pedidas == 0));
+        }
+        pedidas += 1;
+        match pedidas {
+            1 => "Compra realizada. Estoque restante: 0\n".into(),
+            2 | 3 => "ERRO: Produto esgotado\nAVISO: O estoque acabou de esgotar!\n".into(),
+            _ => "ERRO: Produto esgotado\n".into(),
+        }
+    });
+    // Todos consultam bem antes da venda, e ficam bem depois da tolerância.
+    let opcoes = "--usuarios 5 --ciclos 1 --decisao 100s --escuta 200s";
+    let relatos = Relatos::de(endereco, opcoes);
+    let html = relatos.html();
+    assert!(html.contains("3 não ouviram: estavam e nada chegou."), "{html}");
+    for tela in ["larga", "estreita"] {
+        let curva = linha(grafico(&html, "Como o AVISO se espalhou", tela), "#8250DF");
+        let (base, topo) = (curva[0].1, curva.last().unwrap().1);
+        // Dois de cinco: a altura de um gráfico que chega a 100% é de uns 200 pixels.
+        assert!((60..110).contains(&(base - topo)), "{tela}: {curva:?}");
+    }
+    // Se todos ouvem, não se fala em outros.
+    let servidor = Servidor::abrir(&[]);
+    let html = Relatos::de(servidor.endereco(), "--usuarios 5 --ciclos 3").html();
+    assert!(html.contains("Como o AVISO se espalhou") && !html.contains("não ouvi"), "{html}");
 }
 
 #[test]
@@ -805,7 +860,7 @@ fn muitas_contradicoes_sao_contadas_e_so_as_primeiras_desenhadas() {
     assert!(total > 100, "{total}");
     assert_eq!(lista(&json["violacoes"]).len(), 100);
     assert!(html.contains(&format!("São {total}; aqui, as primeiras 20 a aparecer.")), "{html}");
-    assert_eq!(html.matches("<pre>").count(), 20);
+    assert_eq!(contradicoes(&html, "larga").count(), 20);
     let quando: Vec<f64> =
         lista(&json["violacoes"]).iter().map(|v| v["quando_s"].as_f64().unwrap()).collect();
     assert!(quando.is_sorted(), "a primeira a aparecer vem antes: {quando:?}");
@@ -835,7 +890,7 @@ fn um_numero_enorme_do_servidor_nao_quebra_os_arquivos() {
     assert_eq!(json["vendas"][0]["restante"], format!("-{enorme}"), "um texto, e não outro número");
     assert_eq!(quantas(&relatos.csv(), "COMPRAR", "comprou"), 4);
     let html = relatos.html();
-    pagina_inteira(&html, 4);
+    pagina_inteira(&html, 4 + lista(&json["violacoes"]).len());
     // As vendas abaixo de zero têm outra cor.
     let estoque = grafico(&html, "O estoque, venda a venda", "larga");
     assert_eq!(atributos(estoque, "circle", "#CF222E", "cx").len(), 4);
@@ -944,7 +999,7 @@ fn abrir(navegador: &Path, pagina: &Path, opcoes: &[&str]) -> Output {
     saida
 }
 
-/// O que um navegador mede do relatório, em um quadro de cada largura: nada disso se sabe só lendo o
+/// O que um navegador mede de uma página, em um quadro de cada largura: nada disso se sabe só lendo o
 /// HTML. O relatório não tem scripts; este está na página que o abriga.
 const SONDA: &str = r#"<!doctype html><meta charset="utf-8"><body><script>
 const larguras = [1000, 390];
@@ -958,6 +1013,17 @@ function fundo(janela, e) {
     if (c.length === 3 || c[3] > 0) return c;
   }
   return [255, 255, 255];
+}
+// Os cartões da mesma fileira têm a mesma altura, e os números deles o mesmo pé.
+function desalinhados(cartoes) {
+  const pe = e => Math.round(e.getBoundingClientRect().bottom);
+  const fileiras = new Map();
+  for (const e of cartoes) {
+    const topo = Math.round(e.getBoundingClientRect().top);
+    const pes = fileiras.get(topo) || fileiras.set(topo, new Set()).get(topo);
+    pes.add(pe(e) + '/' + pe(e.querySelector('dd')));
+  }
+  return [...fileiras.values()].filter(pes => pes.size > 1).length;
 }
 function medir(quadro) {
   const janela = quadro.contentWindow, doc = quadro.contentDocument, raiz = doc.documentElement;
@@ -987,6 +1053,11 @@ function medir(quadro) {
     menor_grafico: Math.min(...largas),
     letra_do_grafico: Math.min(...a_vista('svg text').map(e => e.getBoundingClientRect().height)),
     numeros: a_vista('dl.numeros dd').length,
+    desalinhados: desalinhados(a_vista('dl.numeros div')),
+    parte_do_titulo: todos('h2').filter(e => janela.getComputedStyle(e).breakAfter !== 'avoid').length,
+    parte_da_figura: todos('figure').filter(e => janela.getComputedStyle(e).breakInside !== 'avoid').length,
+    cores_dos_cartoes: a_vista('dl.numeros dd').map(e => janela.getComputedStyle(e).color),
+    letra_do_visto: Math.min(...a_vista('.viu').map(e => parseFloat(janela.getComputedStyle(e).fontSize))),
     do_papel: [...do_papel].sort(),
     contraste, pior,
   };
@@ -994,16 +1065,17 @@ function medir(quadro) {
 for (const largura of larguras) {
   const quadro = document.createElement('iframe');
   quadro.style = `width: ${largura}px; height: 800px; border: 0`;
-  quadro.src = 'relatorio.html';
+  quadro.src = 'PAGINA';
   quadro.onload = () => { medidas[largura] = medir(quadro); if (Object.keys(medidas).length === larguras.length) document.body.textContent = '[[' + JSON.stringify(medidas) + ']]'; };
   document.body.append(quadro);
 }
 </script></body>"#;
 
-/// O que a sonda mede, com estas opções do navegador.
-fn sondar(navegador: &Path, pasta: &Path, opcoes: &[&str]) -> Value {
-    let sonda = pasta.join("sonda.html");
-    fs::write(&sonda, SONDA).unwrap();
+/// O que a sonda mede desta página, com estas opções do navegador.
+fn sondar(navegador: &Path, pagina: &Path, opcoes: &[&str]) -> Value {
+    let sonda = pagina.with_file_name("sonda.html");
+    let nome = pagina.file_name().unwrap().to_str().unwrap();
+    fs::write(&sonda, SONDA.replace("PAGINA", nome)).unwrap();
     let opcoes = [&["--dump-dom", "--window-size=1200,1000"], opcoes].concat();
     let saida = abrir(navegador, &sonda, &opcoes);
     let dom = String::from_utf8(saida.stdout).unwrap();
@@ -1012,6 +1084,61 @@ fn sondar(navegador: &Path, pasta: &Path, opcoes: &[&str]) -> Value {
     // Um texto, escrito como HTML, ganha entidades.
     let medidas = medidas.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&");
     serde_json::from_str(&medidas).unwrap()
+}
+
+const TEMAS: [(&str, &[&str]); 2] =
+    [("claro", &[]), ("escuro", &["--blink-settings=preferredColorScheme=0"])];
+
+/// O que se pede de qualquer página, em qualquer largura e tema.
+#[track_caller]
+fn bem_composta(medida: &Value, tema: &str) {
+    assert_eq!(medida["rola_de_lado"], false, "{tema}: {medida}");
+    // O mínimo das WCAG para texto comum.
+    assert!(medida["contraste"].as_f64().unwrap() >= 4.5, "{tema}: {medida}");
+    assert_eq!(medida["desalinhados"], 0, "{tema}: {medida}");
+    let partidos = (&medida["parte_do_titulo"], &medida["parte_da_figura"]);
+    assert_eq!(partidos, (&0.into(), &0.into()), "no papel: {medida}");
+}
+
+#[test]
+fn em_um_navegador_a_pagina_da_nota_cabe_na_tela_e_diz_em_cores_o_que_se_ganhou() {
+    let Some(navegador) = navegador() else {
+        println!("sem navegador: teste pulado; instale o chromium");
+        return;
+    };
+    // Vende sempre a mesma, e diz palavras que não cabem em um telefone.
+    let comprida = "A".repeat(300);
+    let endereco = servidor_que(move |comando| match comando {
+        "CONSULTAR" => format!("{comprida}\n"),
+        _ => "Compra realizada. Estoque restante: 9\n".into(),
+    });
+    let pasta = tempfile::tempdir().unwrap();
+    let pagina = pasta.path().join("laudo.html");
+    let endereco = endereco.to_string();
+    let opcoes = ["avaliar", "--servidor", &endereco, "--compradores", "5", "--relatorio"];
+    let mut comando = comando("cliente", opcoes);
+    comando.arg(&pagina);
+    let fim = Processo::iniciar(comando).termino();
+    assert_eq!(fim.codigo, Some(0), "{fim:?}");
+    assert!(fim.saida.contains("A primeira contradição da pior rodada"), "{fim:?}");
+    etiquetas_fecham(&fs::read_to_string(&pagina).unwrap());
+    for (tema, opcoes) in TEMAS {
+        let medidas = sondar(&navegador, &pagina, opcoes);
+        for largura in ["1000", "390"] {
+            let medida = &medidas[largura];
+            assert_eq!(medida["largura"].to_string(), largura, "{medida}");
+            bem_composta(medida, tema);
+            let esperados = if largura == "1000" { (1, 0) } else { (0, 1) };
+            let vistos = (&medida["largas"], &medida["estreitas"]);
+            assert_eq!(vistos, (&esperados.0.into(), &esperados.1.into()), "{medida}");
+            // Quatro itens e dois extras, e mais de uma cor entre eles; o porquê, em letra maior.
+            let mut cores = lista(&medida["cores_dos_cartoes"]).to_vec();
+            assert_eq!(cores.len(), 6, "{medida}");
+            cores.dedup();
+            assert!(cores.len() > 1, "{medida}");
+            assert!(medida["letra_do_visto"].as_f64().unwrap() > 16.0, "{medida}");
+        }
+    }
 }
 
 #[test]
@@ -1032,30 +1159,31 @@ fn em_um_navegador_a_pagina_cabe_na_tela_e_as_cores_sao_as_do_tema() {
         }
     });
     let pasta = tempfile::tempdir().unwrap();
+    let pagina = pasta.path().join("relatorio.html");
     let opcoes = format!(
         "--usuarios 50 --ciclos 2 --exigir falhas=0 --exigir vendas=0 --relatorio {}",
-        pasta.path().join("relatorio.html").display()
+        pagina.display()
     );
     let fim = multidao(endereco, &opcoes);
     assert_eq!(fim.codigo, Some(3), "{fim:?}");
+    let html = fs::read_to_string(&pagina).unwrap();
+    // As primeiras contradições estão à vista; as outras, recolhidas.
+    let desenhos = 5 + contradicoes(&html, "larga").count().min(3);
+    assert!(desenhos > 5, "{html}");
 
-    for (tema, opcoes) in
-        [("claro", vec![]), ("escuro", vec!["--blink-settings=preferredColorScheme=0"])]
-    {
-        let medidas = sondar(&navegador, pasta.path(), &opcoes);
+    for (tema, opcoes) in TEMAS {
+        let medidas = sondar(&navegador, &pagina, opcoes);
         for largura in ["1000", "390"] {
             let medida = &medidas[largura];
             let numero = |nome: &str| medida[nome].as_f64().unwrap();
             assert_eq!(medida["largura"].to_string(), largura, "{medida}");
-            assert_eq!(medida["rola_de_lado"], false, "{tema} {largura}: {medida}");
-            let esperados = if largura == "1000" { (5, 0) } else { (0, 5) };
+            bem_composta(medida, tema);
+            let esperados = if largura == "1000" { (desenhos, 0) } else { (0, desenhos) };
             let vistos = (&medida["largas"], &medida["estreitas"]);
             assert_eq!(vistos, (&esperados.0.into(), &esperados.1.into()), "{medida}");
             assert!(numero("menor_grafico") > numero("largura") * 0.8, "{medida}");
             assert!(numero("letra_do_grafico") > 9.0, "{tema} {largura}: {medida}");
             assert_eq!(numero("numeros"), 11.0, "{medida}");
-            // O mínimo das WCAG para texto comum.
-            assert!(numero("contraste") >= 4.5, "{tema} {largura}: {medida}");
             let do_papel = lista(&medida["do_papel"]);
             match tema {
                 "claro" => assert_eq!(do_papel.len(), 10, "no claro, as do papel: {medida}"),
@@ -1077,8 +1205,7 @@ fn em_um_navegador_a_pagina_cabe_na_tela_e_as_cores_sao_as_do_tema() {
         bytes.len()
     };
     for tamanho in ["1000,3000", "390,3000"] {
-        let (cheia, vazia) =
-            (foto(&pasta.path().join("relatorio.html"), tamanho), foto(&vazia, tamanho));
+        let (cheia, vazia) = (foto(&pagina, tamanho), foto(&vazia, tamanho));
         assert!(cheia > 5 * vazia, "{tamanho}: {cheia} bytes, e uma página vazia tem {vazia}");
     }
 }

@@ -19,6 +19,7 @@ pub mod costumes;
 mod disputa;
 pub mod fregues;
 pub mod laudo;
+mod pagina;
 mod pontos;
 mod provas;
 

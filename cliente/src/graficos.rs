@@ -17,15 +17,15 @@ use crate::historia::{Desfecho, Historia, Operacao, Presenca, Simulacao};
 use crate::medidas::{Latencias, Medidas};
 
 const TEXTO: RGBColor = RGBColor(0x1f, 0x23, 0x28);
-const GRADE: RGBColor = RGBColor(0xe1, 0xe4, 0xe8);
-const PRESENCA: RGBColor = RGBColor(0xc4, 0xca, 0xd1);
+pub(crate) const GRADE: RGBColor = RGBColor(0xe1, 0xe4, 0xe8);
+pub(crate) const PRESENCA: RGBColor = RGBColor(0xc4, 0xca, 0xd1);
 const DECISAO: RGBColor = RGBColor(0xa5, 0xc8, 0xff);
 const ESCUTA: RGBColor = RGBColor(0xdd, 0xe1, 0xe6);
-const CONSULTA: RGBColor = RGBColor(0x09, 0x69, 0xda);
-const COMPRA: RGBColor = RGBColor(0x1a, 0x7f, 0x37);
-const RECUSA: RGBColor = RGBColor(0xbc, 0x4c, 0x00);
+pub(crate) const CONSULTA: RGBColor = RGBColor(0x09, 0x69, 0xda);
+pub(crate) const COMPRA: RGBColor = RGBColor(0x1a, 0x7f, 0x37);
+pub(crate) const RECUSA: RGBColor = RGBColor(0xbc, 0x4c, 0x00);
 const RUIM: RGBColor = RGBColor(0xcf, 0x22, 0x2e);
-const AVISO: RGBColor = RGBColor(0x82, 0x50, 0xdf);
+pub(crate) const AVISO: RGBColor = RGBColor(0x82, 0x50, 0xdf);
 
 /// Quantos usuários se desenham, e mais ou menos quantos ciclos de cada um.
 const USUARIOS_DESENHADOS: usize = 40;
@@ -41,14 +41,16 @@ pub enum Tela {
 }
 
 impl Tela {
-    fn largura(self) -> u32 {
+    /// A largura do desenho, em pixels.
+    pub fn largura(self) -> u32 {
         match self {
             Tela::Larga => 960,
             Tela::Estreita => 400,
         }
     }
 
-    fn marcas(self) -> usize {
+    /// Quantas marcas de tempo cabem.
+    pub fn marcas(self) -> usize {
         match self {
             Tela::Larga => 10,
             Tela::Estreita => 4,
@@ -56,12 +58,14 @@ impl Tela {
     }
 }
 
-type Quadro<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Erro = DrawingAreaErrorKind<std::io::Error>;
+/// Onde se pinta.
+pub(crate) type Quadro<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// O que impede de pintar; em uma String, nada.
+pub(crate) type Erro = DrawingAreaErrorKind<std::io::Error>;
 type Plano<'a, 'b, X> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<X, RangedCoordf64>>;
 
 /// Desenha em uma String, o que não falha; se falhar, fica sem o gráfico, e não sem o relatório.
-fn desenhar(
+pub(crate) fn desenhar(
     tela: Tela,
     altura: u32,
     pintar: impl FnOnce(&Quadro<'_>) -> Result<(), Erro>,
@@ -108,13 +112,18 @@ where
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRADE)
         .axis_style(PRESENCA)
-        .label_style(("sans-serif", 13).into_font().color(&TEXTO))
+        .label_style(letra(13))
         .x_labels(tela.marcas())
         .y_labels(eixo.marcas)
         .x_label_formatter(&rotulo_de_tempo)
         .y_label_formatter(eixo.rotulo)
         .draw()?;
     Ok(plano)
+}
+
+/// A letra dos textos.
+pub(crate) fn letra(tamanho: i32) -> TextStyle<'static> {
+    ("sans-serif", tamanho).into_font().color(&TEXTO)
 }
 
 fn segundos(instante: Duration) -> f64 {
@@ -127,7 +136,7 @@ fn desde_zero(fim: f64) -> Range<f64> {
 }
 
 /// Um tempo em poucos algarismos: `20 ms`, `1,5 s`, `200 s`.
-fn rotulo_de_tempo(segundos: &f64) -> String {
+pub(crate) fn rotulo_de_tempo(segundos: &f64) -> String {
     let (valor, unidade) = match *segundos {
         0.0 => return "0".into(),
         s if s < 1e-3 => (s * 1e6, "µs"),
@@ -242,18 +251,35 @@ impl Dados<'_> {
         })
     }
 
-    /// Que fração dos conectados no esgotamento já tinha ouvido o AVISO, a contar do primeiro sinal dele: a
-    /// resposta do comprador da última unidade ou o primeiro AVISO, o que se soube antes.
+    /// O primeiro sinal do esgotamento, se alguém ouviu o AVISO: a resposta do comprador da última unidade ou
+    /// o primeiro AVISO, o que se soube antes.
+    pub fn primeiro_sinal(&self) -> Option<Duration> {
+        let avisos = self.presencas().filter_map(|(_, presenca)| presenca.avisos.first());
+        let primeiro = *avisos.min()?;
+        Some(self.esgotamento.map_or(primeiro, |venda| venda.min(primeiro)))
+    }
+
+    /// As conexões abertas no instante `zero` que nunca ouviram o AVISO, cada uma com o seu usuário.
+    pub fn sem_aviso(&self, zero: Duration) -> impl Iterator<Item = (usize, &Presenca)> {
+        self.presencas().filter(move |(_, presenca)| {
+            let aberta = presenca.conectou <= zero && presenca.fechou.is_none_or(|fim| fim > zero);
+            aberta && presenca.avisos.is_empty()
+        })
+    }
+
+    fn presencas(&self) -> impl Iterator<Item = (usize, &Presenca)> {
+        self.historias.iter().flat_map(|h| h.presencas.iter().map(|presenca| (h.usuario, presenca)))
+    }
+
+    /// Que fração dos conectados no esgotamento já tinha ouvido o AVISO, a contar do primeiro sinal dele.
     pub fn espalhamento(&self, tela: Tela) -> String {
-        let presencas = || self.historias.iter().flat_map(|historia| &historia.presencas);
         let mut avisos: Vec<Duration> =
-            presencas().filter_map(|p| p.avisos.first().copied()).collect();
+            self.presencas().filter_map(|(_, p)| p.avisos.first().copied()).collect();
         avisos.sort_unstable();
-        let [primeiro, .., ultimo] = avisos[..] else { return String::new() };
-        let zero = self.esgotamento.map_or(primeiro, |venda| venda.min(primeiro));
-        let presente = |p: &&Presenca| p.conectou <= zero && p.fechou.is_none_or(|fim| fim > zero);
+        let [_, .., ultimo] = avisos[..] else { return String::new() };
+        let zero = self.primeiro_sinal().unwrap_or_default();
         // Quem conectou enquanto o AVISO saía também pode tê-lo ouvido.
-        let todos = presencas().filter(presente).count().max(avisos.len()) as f64;
+        let todos = (avisos.len() + self.sem_aviso(zero).count()) as f64;
         let ponto = |(indice, aviso): (usize, &Duration)| {
             (segundos(aviso.saturating_sub(zero)), (indice + 1) as f64 / todos)
         };

@@ -16,7 +16,8 @@
 //!     │
 //!     ├──► historia, medidas    o que se viveu, e as contas
 //!     │       └──► auditoria ─► parecer;  resumo;  exigencia      funções puras sobre isso
-//!     │               └──► relatorio ─► graficos      JSON para programas, HTML para pessoas
+//!     │               ├──► relatorio ─► graficos      JSON para programas, HTML para pessoas
+//!     │               └──► desenho, cores             uma contradição no tempo; as cores do terminal
 //!     │
 //!     └──► avaliacao            dá nota a um servidor, com a mesma auditoria
 //! ```
@@ -35,6 +36,8 @@
 pub mod arquivo;
 pub mod auditoria;
 pub mod avaliacao;
+mod cores;
+mod desenho;
 pub mod escuta;
 pub mod exigencia;
 pub mod graficos;

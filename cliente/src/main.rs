@@ -129,12 +129,12 @@ fn julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Parecer {
 }
 
 fn concluir(parecer: &Parecer, exigencias: &[Conferida]) {
-    let mut saida = io::stdout();
+    let mut saida = anstream::stdout();
     let _ = writeln!(saida);
     for exigencia in exigencias {
         let _ = writeln!(saida, "{exigencia}");
     }
-    let _ = write!(saida, "{parecer}");
+    let _ = write!(saida, "{parecer:#}");
 }
 
 /// Os argumentos deste programa, e a semente que eles não dizem.
@@ -154,7 +154,7 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, String> {
         dizer("cliente: avaliação interrompida, sem nota");
         return Ok(INTERROMPIDO);
     };
-    let _ = write!(io::stdout(), "{laudo}");
+    let _ = write!(anstream::stdout(), "{laudo:#}");
     let escritos = [
         entregue(json.map(|saida| saida.escrever(&format!("{:#}\n", laudo.json())))),
         entregue(html.map(|saida| saida.escrever(&laudo.html()))),

@@ -57,7 +57,7 @@ pub struct Opcoes {
     #[arg(long, value_name = "VEZES", default_value_t = 1.0, value_parser = aceleracao)]
     pub acelerar: f64,
 
-    /// Espalha as chegadas por este tempo
+    /// Espalha as chegadas por este tempo, que --acelerar também divide
     #[arg(long, value_name = "DURAÇÃO", default_value = "0s", value_parser = duracao)]
     pub rampa: Duration,
 

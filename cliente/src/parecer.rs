@@ -1,13 +1,15 @@
 //! O parecer: o que a auditoria concluiu, com as provas. Só guarda e mostra; quem julga é
-//! [`crate::auditoria`].
+//! [`crate::auditoria`], e o desenho de uma contradição está em `desenho`.
 
 use std::fmt;
 use std::time::Duration;
 
 use protocolo::terminal::contar;
 
+use crate::cores::{self, Tinta};
+
 /// A conclusão da auditoria. `Display` dá as observações, a primeira contradição desenhada no tempo e,
-/// por último, a linha do veredito.
+/// por último, a linha do veredito; `{:#}` dá o mesmo, em cores.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parecer {
     /// O que está errado, o primeiro a acontecer antes.
@@ -226,50 +228,6 @@ fn ninguem_comprou(f: &mut fmt::Formatter<'_>, restaria: i128, quantas: i128) ->
     }
 }
 
-/// A largura do desenho de uma operação no tempo, em colunas.
-const COLUNAS: usize = 20;
-
-impl Violacao {
-    /// As provas no tempo, uma por linha, na ordem em que começaram: quem pediu o quê, de quando a
-    /// quando, e o que ouviu. Barras que se cruzam são operações que estavam em curso juntas.
-    pub fn intercalacao(&self) -> String {
-        let mut provas: Vec<Leitura> = self.provas.clone();
-        for aviso in provas.iter_mut().filter(|leitura| leitura.que == Que::Aviso) {
-            aviso.inicio = aviso.fim;
-        }
-        provas.sort_by_key(|leitura| leitura.inicio);
-        let comeco = provas.iter().map(|l| l.inicio).min().unwrap_or_default();
-        let fim = provas.iter().map(|l| l.fim).max().unwrap_or_default();
-        let coluna = |instante: Duration| {
-            let fracao = (instante - comeco).as_secs_f64() / (fim - comeco).as_secs_f64();
-            // Sem duração alguma a conta não é um número, e vira a coluna zero.
-            (fracao * (COLUNAS - 1) as f64).round() as usize
-        };
-        let linha = |leitura: &Leitura| {
-            let Leitura { usuario, inicio, fim, .. } = *leitura;
-            format!(
-                "  usuário {usuario:<5} {:<9} {:<22} {} {} a {}\n",
-                leitura.pedido(),
-                leitura.ouvido(),
-                barra(coluna(inicio), coluna(fim)),
-                segundos(inicio),
-                segundos(fim)
-            )
-        };
-        provas.iter().map(linha).collect()
-    }
-}
-
-fn barra(de: usize, ate: usize) -> String {
-    let mut barra = " ".repeat(de);
-    if de == ate {
-        barra.push('│');
-    } else {
-        barra += &format!("├{}┤", "─".repeat(ate - de - 1));
-    }
-    barra + &" ".repeat((COLUNAS - 1).saturating_sub(ate))
-}
-
 impl Parecer {
     /// Nada de errado?
     pub fn consistente(&self) -> bool {
@@ -300,7 +258,13 @@ impl fmt::Display for Parecer {
             }
             write!(f, "A primeira contradição, no tempo:\n{}\n", primeira.intercalacao())?;
         }
-        writeln!(f, "Veredito: {}", self.veredito())
+        let veredito = self.veredito();
+        let fim = veredito.find(':').unwrap_or(veredito.len());
+        let (palavra, porque) = veredito.split_at(fim);
+        let tinta = if self.consistente() { Tinta::Boa } else { Tinta::Ruim };
+        f.write_str("Veredito: ")?;
+        cores::pintar(f, tinta, palavra)?;
+        writeln!(f, "{porque}")
     }
 }
 
@@ -323,44 +287,6 @@ mod testes {
 
     fn violacao(regra: Regra, provas: &[Leitura]) -> Violacao {
         Violacao { regra, quando: ms(0), provas: provas.to_vec() }
-    }
-
-    #[test]
-    fn o_desenho_poe_as_provas_na_ordem_em_que_comecaram() {
-        let provas = [leitura(12345, 23, 46, Que::Consulta, 7), leitura(1, 0, 23, Que::Venda, 4)];
-        assert_eq!(
-            violacao(Regra::EstoqueSubiu, &provas).intercalacao(),
-            "  usuário 1     COMPRAR   comprou, restaram 4    ├─────────┤          0,000000 s a 0,023000 s\n  \
-             usuário 12345 CONSULTAR leu 7                            ├────────┤ 0,023000 s a 0,046000 s\n"
-        );
-    }
-
-    #[test]
-    fn o_aviso_e_um_instante_e_o_silencio_e_uma_espera() {
-        // Ninguém pediu o AVISO: o começo dele não se desenha.
-        let provas = [leitura(2, 0, 123, Que::Aviso, 0), leitura(1, 100, 123, Que::Recusa, 0)];
-        assert_eq!(
-            violacao(Regra::AvisoAtrasado, &provas).intercalacao(),
-            "  usuário 1     COMPRAR   ouviu que esgotou      ├──────────────────┤ 0,100000 s a 0,123000 s\n  \
-             usuário 2               recebeu o AVISO                           │ 0,123000 s a 0,123000 s\n"
-        );
-        let provas = [leitura(2, 0, 23, Que::Silencio, 0), leitura(1, 9, 10, Que::Venda, 0)];
-        assert_eq!(
-            violacao(Regra::AvisoPerdido, &provas).intercalacao(),
-            "  usuário 2               não recebeu o AVISO    ├──────────────────┤ 0,000000 s a 0,023000 s\n  \
-             usuário 1     COMPRAR   comprou, restaram 0           ├┤            0,009000 s a 0,010000 s\n"
-        );
-    }
-
-    #[test]
-    fn provas_sem_duracao_ou_sem_provas_tambem_se_desenham() {
-        let uma = violacao(Regra::EstoqueNegativo, &[leitura(1, 5, 5, Que::Consulta, -1)]);
-        assert_eq!(
-            uma.intercalacao(),
-            "  usuário 1     CONSULTAR leu -1                 │                    0,005000 s a 0,005000 s\n"
-        );
-        let nenhuma = violacao(Regra::EstoqueNegativo, &[]);
-        assert_eq!((nenhuma.intercalacao(), nenhuma.to_string()), (String::new(), String::new()));
     }
 
     #[test]

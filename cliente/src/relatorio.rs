@@ -15,24 +15,27 @@
 //! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`) |
 //! | `consistente` | o veredito |
 //! | `contradicoes` | quantas são |
-//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::parecer::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
+//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`]), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
 //! | `observacoes` | textos |
 //! | `exigencias` | `texto`, `medido` e `cumprida` de cada `--exigir` |
 //! | `vendas` | cada uma, na ordem em que o estoque desceu: `instante_s` (o primeiro em que pode ter acontecido), `chegou_s` (a resposta) e `restante` |
 //! | `avisos_s` | quando chegou cada AVISO, em ordem |
 //! | `vazao` | `largura_s` de cada fatia de tempo, e as `respostas` em cada uma |
 
+use std::collections::{BTreeMap, HashSet};
 use std::time::{Duration, SystemTime};
 
 use askama::Template;
 use protocolo::terminal::contar;
 use serde_json::{Value, json};
 
+use crate::auditoria::TOLERANCIA_DO_AVISO;
+use crate::desenho::Contradicao;
 use crate::exigencia::Conferida;
 use crate::graficos::{Dados, Tela, Venda};
-use crate::historia::Simulacao;
+use crate::historia::{Presenca, Simulacao};
 use crate::opcoes::Opcoes;
-use crate::parecer::{Leitura, Parecer, Que, Violacao};
+use crate::parecer::{Leitura, Parecer, Que, Regra, Violacao};
 use crate::resumo::{NOMES_DOS_PERCENTIS, Percentis, Resumo, avisos, formatar};
 
 /// Quantas contradições vão no JSON, e quantas na página.
@@ -127,7 +130,7 @@ impl Relatorio<'_> {
             exigencias: self.exigencias,
             numeros: numeros(resumo),
             contradicoes: mostradas,
-            violacoes: violacoes.map(|v| (v.to_string(), v.intercalacao())).collect(),
+            violacoes: violacoes.map(Contradicao::de).collect(),
             figuras: self.figuras(),
             percentis: NOMES_DOS_PERCENTIS,
             latencias: [("CONSULTAR", &resumo.consultar), ("COMPRAR", &resumo.comprar)]
@@ -225,6 +228,45 @@ impl Relatorio<'_> {
         format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
     }
 
+    /// O que a curva do AVISO conta e, se ela não chega a 100%, quem são os outros.
+    fn legenda_do_aviso(&self) -> String {
+        let curva = "A fração dos conectados no esgotamento que já o tinha ouvido, a contar do primeiro sinal dele.";
+        let zero = self.dados.primeiro_sinal().unwrap_or_default();
+        let acusadas = self.parecer.violacoes.iter().filter(|v| v.regra == Regra::AvisoPerdido);
+        let acusadas: HashSet<(usize, Duration)> =
+            acusadas.filter_map(|v| v.provas.first()).map(|p| (p.usuario, p.inicio)).collect();
+        let motivo = |usuario, presenca: &Presenca| match presenca.fechou {
+            _ if acusadas.contains(&(usuario, presenca.conectou)) => {
+                ("estava e nada chegou", "estavam e nada chegou")
+            }
+            _ if presenca.outros_avisos.iter().any(|aviso| *aviso >= zero) => {
+                ("ouviu um AVISO em outras palavras", "ouviram um AVISO em outras palavras")
+            }
+            Some(fim) if fim <= zero + TOLERANCIA_DO_AVISO => {
+                ("saiu logo depois do esgotamento", "saíram logo depois do esgotamento")
+            }
+            _ => (
+                "pode ter sido atendido só depois do esgotamento",
+                "podem ter sido atendidos só depois do esgotamento",
+            ),
+        };
+        let mut contas: BTreeMap<_, usize> = BTreeMap::new();
+        for (usuario, presenca) in self.dados.sem_aviso(zero) {
+            *contas.entry(motivo(usuario, presenca)).or_default() += 1;
+        }
+        let surdos = contas.values().sum();
+        if surdos == 0 {
+            return curva.into();
+        }
+        let partes = contas.iter().map(|((um, muitos), quantos)| match quantos {
+            // Um motivo só é o de todos: o número já foi dito.
+            todos if *todos == surdos => (if surdos == 1 { *um } else { *muitos }).to_owned(),
+            alguns => contar(*alguns, um, muitos),
+        });
+        let partes = partes.collect::<Vec<_>>().join(", ");
+        format!("{curva} {}: {partes}.", contar(surdos, "não ouviu", "não ouviram"))
+    }
+
     fn figuras(&self) -> Vec<Figura> {
         let dados = self.dados;
         let figura = |titulo, legenda: String, chave, desenhar: &dyn Fn(Tela) -> String| {
@@ -248,7 +290,7 @@ impl Relatorio<'_> {
             ),
             figura(
                 "Como o AVISO se espalhou",
-                "A fração dos conectados no esgotamento que já o tinha ouvido, a contar do primeiro sinal dele.".into(),
+                self.legenda_do_aviso(),
                 vec![],
                 &|tela| dados.espalhamento(tela),
             ),
@@ -393,8 +435,7 @@ struct Pagina<'a> {
     descumpriu: bool,
     numeros: Vec<(&'static str, String)>,
     contradicoes: String,
-    /// A frase e o desenho de cada uma.
-    violacoes: Vec<(String, String)>,
+    violacoes: Vec<Contradicao>,
     figuras: Vec<Figura>,
     percentis: [&'static str; 5],
     latencias: Vec<(&'static str, u64, [String; 5])>,

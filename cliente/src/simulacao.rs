@@ -13,7 +13,7 @@ use crate::escuta::Estilo;
 use crate::historia::Simulacao;
 use crate::limites::{self, Limite};
 use crate::opcoes::Opcoes;
-use crate::painel::{Painel, Placar};
+use crate::painel::{Painel, Placar, Previsao};
 use crate::parada::Parada;
 use crate::piscina;
 use crate::roteiro::{Regras, Roteiro, acelerada};
@@ -33,8 +33,7 @@ pub fn simular(
     csv: impl FnOnce() -> Result<Option<File>, String>,
 ) -> Result<Simulacao, String> {
     let regras = regras(opcoes, semente);
-    let ciclos_previstos =
-        (1..=opcoes.usuarios).map(|n| u64::from(Roteiro::novo(regras, n).ciclos())).sum();
+    let ciclos = || (1..=opcoes.usuarios).map(|numero| Roteiro::novo(regras, numero).ciclos());
     let cena = cena(opcoes, csv)?;
     let (recados, novidades) = mpsc::channel();
     // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha.
@@ -59,7 +58,8 @@ pub fn simular(
         if let Some(aviso) = faltaram(opcoes.usuarios, pedidas, threads, limite) {
             dizer(format_args!("cliente: {aviso}"));
         }
-        Painel::novo(opcoes, ciclos_previstos, &cena.placar).acompanhar(&novidades);
+        let previsao = Previsao::de(opcoes, ciclos(), threads);
+        Painel::novo(opcoes, previsao, &cena.placar).acompanhar(&novidades);
     };
     let mut historias =
         piscina::executar(cabem, opcoes.usuarios, viver, acompanhar).map_err(|_| sem_threads())?;
@@ -74,7 +74,7 @@ pub fn simular(
         csv,
         semente,
         usuarios: opcoes.usuarios,
-        ciclos_previstos,
+        ciclos_previstos: ciclos().map(u64::from).sum(),
         duracao,
         interrompida: cena.parada.pedida(),
     })

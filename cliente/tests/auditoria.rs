@@ -140,8 +140,8 @@ fn o_parecer_inteiro_com_a_contradicao_desenhada_no_tempo() {
 Observação: 1 compra sem resposta: cada uma pode ter sido feita ou não
 
 A primeira contradição, no tempo:
-  usuário 3     COMPRAR   comprou, restaram 4    ├───────────────┤    0,000000 s a 0,005000 s
-  usuário 17    COMPRAR   comprou, restaram 4       ├───────────────┤ 0,001000 s a 0,006000 s
+  usuário 3  COMPRAR comprou, restaram 4 ├────────────┤    0,000000 a 0,005000 s
+  usuário 17 COMPRAR comprou, restaram 4    ├────────────┤ 0,001000 a 0,006000 s
 
 Veredito: INCONSISTENTE: a mesma unidade vendida duas vezes: o usuário 3 comprou e restaram 4 \
 aos 0,005000 s, e o usuário 17 comprou e restaram 4 aos 0,006000 s (e mais 2 contradições)

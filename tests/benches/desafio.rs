@@ -11,7 +11,7 @@
 use std::env;
 
 use serde_json::Value;
-use testes::{Processo, Termino, comando, executar};
+use testes::{Processo, Termino, binario, comando, executar};
 
 const MULTIDAO: &str = "--usuarios 200 --ciclos 1 --acelerar 100 --escuta 1s --estoque 10";
 
@@ -41,6 +41,9 @@ struct Rodada {
 
 fn main() {
     let rodadas = env::var("RODADAS").ok().and_then(|texto| texto.parse().ok()).unwrap_or(20);
+    // A primeira vez leva minutos, sem nada à vista.
+    eprintln!("compilando os programas...");
+    binario("cliente");
     println!(
         "{rodadas} rodadas por servidor; a multidão: cliente {MULTIDAO} --semente (a rodada)\n"
     );

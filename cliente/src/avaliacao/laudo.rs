@@ -1,4 +1,5 @@
-//! O laudo: a nota, item por item, com o que se tentou e o que se viu. Só guarda e mostra.
+//! O laudo: a nota, item por item, com o que se tentou e o que se viu. Só guarda e mostra; a página está em
+//! `pagina`.
 //!
 //! # O JSON
 //!
@@ -13,13 +14,13 @@
 
 use std::fmt;
 
-use askama::Template;
 use serde_json::{Value, json};
 
+use crate::cores::{self, Tinta};
 use crate::parecer::{Regra, Violacao};
-use crate::relatorio::{data_e_hora, violacao_em_json};
+use crate::relatorio::violacao_em_json;
 
-/// O resultado de uma avaliação. `Display` é o que se lê no terminal.
+/// O resultado de uma avaliação. `Display` é o que se lê no terminal; `{:#}` é o mesmo, em cores.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Laudo {
     /// O comando que abriu o servidor, ou o endereço dele.
@@ -155,16 +156,17 @@ impl Item {
     pub fn de(&self) -> f64 {
         self.conferencias.iter().map(|conferencia| conferencia.de).sum()
     }
+
+    /// Valeu tudo, uma parte ou nada.
+    pub(super) fn tinta(&self) -> Tinta {
+        Tinta::dos_pontos(self.pontos(), self.de())
+    }
 }
 
 impl Conferencia {
     /// Valeu tudo, uma parte ou nada.
-    fn sinal(&self) -> char {
-        match self.pontos {
-            p if p >= self.de => '✓',
-            p if p > 0.0 => '~',
-            _ => '✗',
-        }
+    pub(super) fn tinta(&self) -> Tinta {
+        Tinta::dos_pontos(self.pontos, self.de)
     }
 }
 
@@ -179,22 +181,13 @@ impl Estado {
         }
     }
 
-    /// A cor do sinal, na folha de estilo.
-    fn cor(self) -> &'static str {
+    /// A cor dele.
+    pub(super) fn tinta(self) -> Tinta {
         match self {
-            Estado::Cumprido => "bom",
-            Estado::EmParte => "meio",
-            Estado::NaoCumprido => "ruim",
-            Estado::NaoAvaliado => "fraco",
-        }
-    }
-
-    fn sinal(self) -> char {
-        match self {
-            Estado::Cumprido => '✓',
-            Estado::EmParte => '~',
-            Estado::NaoCumprido => '✗',
-            Estado::NaoAvaliado => '?',
+            Estado::Cumprido => Tinta::Boa,
+            Estado::EmParte => Tinta::Media,
+            Estado::NaoCumprido => Tinta::Ruim,
+            Estado::NaoAvaliado => Tinta::Neutra,
         }
     }
 }
@@ -264,19 +257,6 @@ impl Laudo {
             "observacoes": self.observacoes,
         })
     }
-
-    /// A página HTML: um arquivo só, sem rede e sem scripts.
-    pub fn html(&self) -> String {
-        let pior = self.pior_contradicao();
-        let pagina = Pagina {
-            laudo: self,
-            quando: data_e_hora(),
-            nota: nota(self.nota()),
-            pior: pior.map(|violacao| (violacao.to_string(), violacao.intercalacao())),
-        };
-        // O modelo foi conferido ao compilar, e escrever em uma String não falha.
-        pagina.render().unwrap_or_default()
-    }
 }
 
 fn item_em_json(item: &Item) -> Value {
@@ -299,13 +279,18 @@ impl fmt::Display for Laudo {
         for item in &self.itens {
             writeln!(f, "\n{}: {} de {}", item.nome, nota(item.pontos()), nota(item.de()))?;
             for c in &item.conferencias {
-                writeln!(f, "  {} {:>4}  {}", c.sinal(), nota(c.pontos), c.tentou)?;
+                f.write_str("  ")?;
+                cores::pintar(f, c.tinta(), c.tinta().sinal())?;
+                writeln!(f, " {:>4}  {}", nota(c.pontos), c.tentou)?;
                 writeln!(f, "          {}", c.viu)?;
             }
         }
         writeln!(f, "\nExtras (§9)")?;
         for extra in &self.extras {
-            writeln!(f, "  {} {}: {}", extra.estado.sinal(), extra.nome, extra.estado)?;
+            let tinta = extra.estado.tinta();
+            f.write_str("  ")?;
+            cores::pintar(f, tinta, tinta.sinal())?;
+            writeln!(f, " {}: {}", extra.nome, extra.estado)?;
             writeln!(f, "          {}", extra.viu)?;
         }
         if let Some(pior) = self.pior_contradicao() {
@@ -319,22 +304,4 @@ impl fmt::Display for Laudo {
         writeln!(f, "Veredito do AVISO, um extra que não muda a nota: {}", self.aviso.0)?;
         writeln!(f, "Nota: {} de 10,0, sem os extras", nota(self.nota()))
     }
-}
-
-/// A cor do sinal, na folha de estilo.
-fn cor(conferencia: &Conferencia) -> &'static str {
-    match conferencia.sinal() {
-        '✓' => "bom",
-        '~' => "meio",
-        _ => "ruim",
-    }
-}
-
-#[derive(Template)]
-#[template(path = "avaliacao.html")]
-struct Pagina<'a> {
-    laudo: &'a Laudo,
-    quando: String,
-    nota: String,
-    pior: Option<(String, String)>,
 }
