@@ -293,10 +293,38 @@ fn as_palavras_em_minusculas_valem_metade() {
 }
 
 #[test]
-fn quem_diz_tudo_com_as_suas_palavras_nao_tem_o_protocolo_nem_prova_a_exclusao() {
+fn quem_diz_tudo_com_as_suas_palavras_perde_as_palavras_e_a_exclusao_se_julga() {
     let Some(laudo) = aluno("texto_errado.py", BREVE) else { return };
-    let frases = ["esperava 'Estoque atual: 10', e veio 'Temos 10 em estoque'", "não se prova"];
-    laudo.confere([3.0, 0.0, 0.0, 1.0], SEM_EXTRAS, &frases);
+    let frases = [
+        "esperava 'Estoque atual: 10', e veio 'Temos 10 em estoque'",
+        "10 vendas em 1 rodada, nenhuma contradição",
+    ];
+    laudo.confere([3.0, 4.0, 0.2, 1.0], SEM_EXTRAS, &frases);
+}
+
+#[test]
+fn a_compra_em_outras_palavras_tem_por_razao_o_que_veio_e_a_exclusao_se_julga() {
+    let Some(laudo) = quase_certo("outras_palavras", BREVE) else { return };
+    let frases = [
+        "esperava 'Compra realizada. Estoque restante: 9', e veio 'Comprado! Restam 9'",
+        "esperava 'ERRO: Produto esgotado', e veio 'Produto indisponivel'",
+        "10 vendas em 1 rodada, nenhuma contradição",
+    ];
+    laudo.confere([3.0, 4.0, 0.8, 1.0], SEM_LOG, &frases);
+}
+
+#[test]
+fn letra_por_letra_e_a_resposta_inteira() {
+    let Some(laudo) = quase_certo("eco", BREVE) else { return };
+    let frases = ["veio 'CONSULTAR: Estoque atual: 10'", "veio 'COMPRAR: ERRO: Produto esgotado'"];
+    laudo.confere([3.0, 4.0, 1.1, 1.0], SEM_LOG, &frases);
+    assert!(!laudo.viu().contains("em outras palavras"), "o AVISO é exato: {}", laudo.viu());
+}
+
+#[test]
+fn a_hora_antes_do_aviso_nao_e_o_numero_da_venda() {
+    let Some(laudo) = quase_certo("aviso_com_hora", BREVE) else { return };
+    laudo.confere(TUDO, SEM_LOG, &["em outras palavras: '[14:05:09] AVISO: "]);
 }
 
 #[test]
@@ -328,7 +356,7 @@ fn quem_atende_um_por_vez_perde_as_threads_e_nao_prova_a_exclusao() {
 #[test]
 fn a_pausa_sem_trava_vende_a_mais_e_perde_toda_a_exclusao_mutua() {
     let Some(laudo) = aluno("pausa.py", FOLGADA) else { return };
-    laudo.confere([3.0, 0.0, 2.0, 1.0], SEM_EXTRAS, &["vendeu a mais", "em 1 de 1 rodadas"]);
+    laudo.confere([3.0, 0.0, 2.0, 1.0], SEM_EXTRAS, &["vendeu a mais na única rodada"]);
 }
 
 #[test]
@@ -339,7 +367,8 @@ fn sem_a_trava_e_com_sorte_nada_aparece_e_sem_sorte_perde_toda_a_exclusao() {
     let [threads, exclusao, protocolo, robustez] = laudo.pontos();
     assert_eq!((threads, protocolo, robustez), (3.0, 2.0, 1.0), "{}", laudo.fim.saida);
     let viu = laudo.viu();
-    assert_eq!(exclusao == 0.0, viu.contains("vendeu a mais"), "{viu}");
+    let defeitos = ["vendeu a mais", "mesmo número a duas compras", "estoque negativo"];
+    assert_eq!(exclusao == 0.0, defeitos.iter().any(|defeito| viu.contains(defeito)), "{viu}");
     assert_eq!(exclusao == 4.0, viu.contains("nenhuma contradição"), "{viu}");
     assert_eq!(laudo.extras(), SEM_EXTRAS);
 }
@@ -361,7 +390,7 @@ fn vender_a_mais_uma_vez_em_vinte_rodadas_custa_toda_a_exclusao_mutua() {
 #[test]
 fn recusar_com_estoque_contradiz_sem_vender_a_mais() {
     let Some(laudo) = aluno("recusa_cedo.py", FOLGADA) else { return };
-    laudo.confere([3.0, 0.0, 2.0, 1.0], SEM_LOG, &["em 1 de 1 rodadas, sem vender a mais"]);
+    laudo.confere([3.0, 0.0, 2.0, 1.0], SEM_LOG, &["na única rodada, sem vender a mais: "]);
 }
 
 #[test]
@@ -427,21 +456,157 @@ fn o_aviso_que_nem_comeca_por_aviso_tambem_vale() {
     laudo.confere(TUDO, SEM_LOG, &["em outras palavras: 'Pessoal, acabou!'"]);
 }
 
-// Fora da atividade: não valem pontos, e o avaliador nem para nem quebra.
+// Os que já foram mal julgados: certos menos em um jeito.
+
+/// Avalia o `quase_certo.py` deste jeito; `None` sem Python.
+fn quase_certo(jeito: &str, outras: &str) -> Option<Laudo> {
+    let porta = porta_livre();
+    let comando = format!("{} {jeito}", abre("quase_certo.py", porta)?);
+    Some(avaliar_comando(&comando, porta, outras))
+}
 
 #[test]
-fn um_servidor_que_sauda_ou_fecha_a_cada_resposta_tem_um_laudo() {
-    let Some(_) = python() else { return };
-    for (trecho, outro, exclusao) in [
-        ("print(f\"Conectado por {addr}\")", "conn.sendall(b'Bem-vindo!')", 4.0),
-        ("conn.sendall(resposta.encode())", "conn.sendall(resposta.encode()); break", 0.0),
-    ] {
-        let Some((_pasta, caminho)) = variante("basico.py", trecho, outro) else { return };
-        let porta = porta_livre();
-        let comando = format!("exec '{}' '{caminho}' {porta}", python().unwrap_or_default());
-        let laudo = avaliar_comando(&comando, porta, BREVE);
-        assert_eq!(laudo.pontos()[..2], [3.0, exclusao], "{}", laudo.fim.saida);
+fn demorar_com_a_trava_na_mao_nao_custa_nada_e_se_diz() {
+    // Com trinta na fila, o último espera mais que o prazo de um pedido sozinho.
+    let Some(laudo) = quase_certo("demora_com_a_trava", "--rodadas 1 --compradores 35") else {
+        return;
+    };
+    laudo.confere(TUDO, SEM_LOG, &["nenhuma contradição", "é lento: cada compra levou 10"]);
+}
+
+#[test]
+fn demorar_fora_da_trava_tambem_nao_custa_nada() {
+    let Some(laudo) = quase_certo("demora_fora", BREVE) else { return };
+    laudo.confere(TUDO, SEM_LOG, &["é lento: cada compra levou 10"]);
+}
+
+#[test]
+fn uma_trava_que_ninguem_solta_se_acha_depressa() {
+    let Some(laudo) = quase_certo("prende_a_trava", BREVE) else { return };
+    let [threads, exclusao, protocolo, _] = laudo.pontos();
+    assert_eq!((threads, protocolo), (3.0, 2.0), "{}", laudo.fim.saida);
+    assert!(exclusao > 0.0 && exclusao < 2.0, "{}", laudo.fim.saida);
+    assert!(laudo.viu().contains("um Lock que ninguém soltou?"), "{}", laudo.viu());
+}
+
+#[test]
+fn fechar_a_cada_resposta_se_diz_uma_vez_custa_uma_vez_e_a_disputa_se_faz() {
+    let Some(laudo) = quase_certo("fecha", BREVE) else { return };
+    let frases = ["10 vendas em 1 rodada, nenhuma contradição"];
+    laudo.confere([2.0, 4.0, 2.0, 1.0], SEM_EXTRAS, &frases);
+    assert_eq!(laudo.fim.saida.matches("o servidor fecha a conexão").count(), 1);
+}
+
+#[test]
+fn um_por_vez_que_fecha_perde_todas_as_threads() {
+    let Some(laudo) = quase_certo("um_por_vez_e_fecha", BREVE) else { return };
+    let frases = ["sem pontos, porque atende um cliente por vez", "não se prova"];
+    laudo.confere([0.0, 0.0, 2.0, 1.0], SEM_EXTRAS, &frases);
+}
+
+#[test]
+fn fechar_so_depois_de_comprar_se_diz_e_so_o_aviso_perde() {
+    for (jeito, depois_de) in
+        [("fecha_na_compra", "a COMPRAR e a"), ("fecha_na_recusa", "a COMPRAR sem estoque")]
+    {
+        let Some(laudo) = quase_certo(jeito, BREVE) else { return };
+        assert_eq!(laudo.pontos(), TUDO, "{}", laudo.fim.saida);
+        let dito = format!("fecha a conexão depois de responder {depois_de}");
+        assert!(laudo.fim.saida.contains(&dito), "{}", laudo.fim.saida);
     }
+}
+
+#[test]
+fn quem_fecha_sem_ler_nao_tem_ponto_nenhum() {
+    let Some(laudo) = quase_certo("fecha_sem_ler", BREVE) else { return };
+    laudo.confere([0.0; 4], SEM_EXTRAS, &["não fala o protocolo"]);
+}
+
+#[test]
+fn o_que_nao_e_um_servidor_de_vendas_nao_tem_ponto_nenhum() {
+    let Some(python) = python() else { return };
+    let pasta = tempfile::tempdir().unwrap();
+    let porta = porta_livre();
+    let comando =
+        format!("cd '{}'; exec '{python}' -m http.server {porta}", pasta.path().display());
+    let laudo = avaliar_comando(&comando, porta, BREVE);
+    // De uma página, qual das linhas se cita depende de como ela chega.
+    laudo.confere([0.0; 4], SEM_EXTRAS, &["não fala o protocolo: a CONSULTAR respondeu '"]);
+    assert_eq!(laudo.json["vereditos"]["estoque"]["veredito"], "sem-veredito");
+}
+
+#[test]
+fn o_mesmo_numero_a_dois_nao_se_chama_vender_a_mais() {
+    let Some(laudo) = quase_certo("formata_fora", FOLGADA) else { return };
+    let frase =
+        "disse o mesmo número a duas compras na única rodada, sem vender a mais (10 vendas)";
+    laudo.confere([3.0, 0.0, 2.0, 1.0], SEM_LOG, &[frase]);
+    let vereditos = &laudo.json["vereditos"];
+    assert_eq!(vereditos["estoque"]["veredito"], "inconsistente");
+    assert_eq!(vereditos["aviso"]["veredito"], "cumprido");
+}
+
+#[test]
+fn a_compra_que_sempre_da_erro_tem_por_razao_o_que_o_servidor_disse() {
+    let Some(laudo) = quase_certo("compra_da_erro", BREVE) else { return };
+    let veio =
+        r"esperava 'Compra realizada. Estoque restante: 9', e veio 'Erro\u{1b}[2J interno 500'";
+    laudo.confere([3.0, 0.0, 0.8, 1.0], SEM_EXTRAS, &[veio]);
+    assert_eq!(laudo.viu().matches(veio).count(), 2, "no Protocolo e na Exclusão: {}", laudo.viu());
+}
+
+#[test]
+fn sem_o_aviso_o_estoque_continua_certo_e_o_laudo_diz_os_dois() {
+    let Some(laudo) = quase_certo("nao_avisa", BREVE) else { return };
+    laudo.confere(TUDO, SEM_EXTRAS, &["que há um Lock, só o código mostra"]);
+    assert_eq!(laudo.json["vereditos"]["estoque"]["veredito"], "consistente");
+    assert_eq!(laudo.json["vereditos"]["aviso"]["veredito"], "nao-cumprido");
+    for frase in
+        ["Veredito do estoque: CONSISTENTE", "Veredito do AVISO, um extra que não muda a nota"]
+    {
+        assert!(laudo.fim.saida.contains(frase), "{}", laudo.fim.saida);
+    }
+}
+
+#[test]
+fn o_numero_trocado_sempre_do_mesmo_modo_se_cobra_uma_vez() {
+    for jeito in ["restante_antes", "diz_as_vendidas"] {
+        let Some(laudo) = quase_certo(jeito, BREVE) else { return };
+        let frases = ["os números não batem", "nenhuma contradição"];
+        laudo.confere([3.0, 4.0, 1.4, 1.0], SEM_LOG, &frases);
+    }
+}
+
+#[test]
+fn a_recusa_atrasada_nunca_e_um_aviso() {
+    // Com a trava na mão e sem AVISO: as recusas dos últimos chegam muito depois das dos primeiros.
+    let Some(laudo) = quase_certo("demora_e_nao_avisa", "--rodadas 1 --compradores 35") else {
+        return;
+    };
+    laudo.confere(TUDO, SEM_EXTRAS, &["não chegou a ninguém"]);
+}
+
+#[test]
+fn responder_duas_vezes_a_compra_custa_o_protocolo_uma_vez_e_nao_e_um_aviso() {
+    let Some(laudo) = quase_certo("responde_duas_vezes", BREVE) else { return };
+    let [threads, exclusao, protocolo, robustez] = laudo.pontos();
+    assert_eq!((threads, exclusao, robustez), (3.0, 4.0, 1.0), "{}", laudo.fim.saida);
+    assert!((protocolo - 1.4).abs() < 1e-9, "{}", laudo.fim.saida);
+    assert!(laudo.viu().contains("mais respostas do que pedidos"), "{}", laudo.viu());
+}
+
+#[test]
+fn responder_a_outro_cliente_custa_o_protocolo_todo() {
+    let Some(laudo) = quase_certo("erra_o_cliente", BREVE) else { return };
+    let [threads, _, protocolo, robustez] = laudo.pontos();
+    assert_eq!((threads, protocolo, robustez), (3.0, 0.0, 1.0), "{}", laudo.fim.saida);
+    assert!(laudo.viu().contains("a resposta foi para o outro"), "{}", laudo.viu());
+}
+
+#[test]
+fn quem_sauda_quem_chega_tem_dez() {
+    let Some(laudo) = quase_certo("sauda", BREVE) else { return };
+    laudo.confere(TUDO, SEM_LOG, &[]);
 }
 
 /// O servidor de um aluno com um trecho trocado, e a pasta em que está.

@@ -19,6 +19,7 @@
 
 mod autopsia;
 pub mod banca;
+pub mod costumes;
 mod disputa;
 pub mod fregues;
 pub mod laudo;
@@ -65,6 +66,7 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Lau
         espera: opcoes.espera,
         aberto,
         fim_de_linha: FimDeLinha::Lf,
+        costumes: Arc::default(),
         estilo: Arc::default(),
         inicio: Instant::now(),
         parada,
@@ -91,7 +93,7 @@ fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, String> {
         servidor.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
     // Um nome pode ter vários endereços (`localhost` costuma ter um IPv6): vale o que atende.
     let atende = |endereco: &&SocketAddr| {
-        std::net::TcpStream::connect_timeout(endereco, fregues::PRAZO).is_ok()
+        std::net::TcpStream::connect_timeout(endereco, costumes::PRAZO).is_ok()
     };
     let escolhido = enderecos.iter().find(atende).or(enderecos.first());
     escolhido
@@ -117,14 +119,12 @@ fn laudo(
     let item = |nome, conferencias| Item { nome, conferencias };
     let itens = vec![
         item("Multithreading", pontos::multithreading(&evidencias, opcoes.compradores)),
-        item("Exclusão Mútua", pontos::exclusao_mutua(&evidencias.rodadas, opcoes.compradores)),
+        item("Exclusão Mútua", pontos::exclusao_mutua(&evidencias, opcoes.compradores)),
         item("Protocolo", pontos::protocolo(&evidencias, opcoes.estoque)),
-        item("Robustez", pontos::robustez(&evidencias.robustez)),
+        item("Robustez", pontos::robustez(&evidencias)),
     ];
-    let mut observacoes = Vec::new();
-    if itens.iter().all(|item| item.pontos() >= item.de()) {
-        observacoes.push("que há um Lock, só o código mostra; aqui não fez falta".to_owned());
-    }
+    let pedidas = if opcoes.iniciar.is_some() { opcoes.rodadas as usize } else { 1 };
+    let mut observacoes = pontos::observacoes(&evidencias, opcoes.compradores, pedidas);
     if opcoes.iniciar.is_none() {
         observacoes.push(
             "uma rodada só, e sem ver o console: com --iniciar a avaliação é completa".to_owned(),
@@ -138,12 +138,15 @@ fn laudo(
         );
     }
     observacoes.extend(do_processo(opcoes, endereco, &evidencias));
+    let broadcast = pontos::broadcast(&evidencias);
     Laudo {
         nome: opcoes.nome.clone(),
         servidor: opcoes.iniciar.clone().or(opcoes.servidor.clone()).unwrap_or_default(),
         comando,
         itens,
-        extras: vec![pontos::log(&evidencias), pontos::broadcast(&evidencias)],
+        estoque: pontos::estoque(&evidencias),
+        aviso: (broadcast.estado, broadcast.viu.clone()),
+        extras: vec![pontos::log(&evidencias), broadcast],
         rodadas: evidencias.rodadas,
         observacoes,
     }

@@ -31,6 +31,7 @@ fn mundo(atender: impl Fn(TcpStream) + Send + Clone + 'static) -> Mundo {
         espera: Duration::ZERO,
         fim_de_linha: FimDeLinha::Lf,
         aberto: Arc::default(),
+        costumes: Arc::default(),
         estilo: Arc::default(),
         inicio: Instant::now(),
         parada: Arc::default(),

@@ -23,7 +23,8 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
 use super::autopsia::{autopsiar, explicar_sinal, pergunta, sinal_de_um_codigo, ultima_linha};
-use super::fregues::{Fregues, Mundo, PRAZO};
+use super::costumes::PRAZO;
+use super::fregues::{Fregues, Mundo};
 use super::processos;
 use super::trocas::Trocas;
 use super::zelador::{Fim, SUBCOMANDO};

@@ -1,18 +1,27 @@
 //! A disputa: todos compram ao mesmo tempo, de um servidor recém-aberto, e a auditoria confere. É aqui
 //! que a falta de um Lock aparece, se aparecer.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use protocolo::Comando;
+use protocolo::mensagem::visivel;
 use protocolo::terminal::explicar;
 
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
 use crate::auditoria::{ESPERA_DO_AVISO, auditar};
-use crate::historia::{Desfecho, Historia};
+use crate::historia::{Desfecho, Historia, Operacao};
 use crate::parecer::{Regra, Violacao};
 use crate::piscina;
+
+/// Enquanto outros compram, de quanto em quanto tempo quem ouve pergunta se já acabaram.
+const ENTRE_OLHADAS: Duration = Duration::from_millis(100);
+
+/// Uma resposta repetida: não diz nada do pedido que a ouviu.
+const REPETICAO: Desfecho = Desfecho::Estranho(String::new());
 
 /// Quantos clientes que falham bastam para desistir de reunir os outros.
 const SEM_RESPOSTA_BASTAM: usize = 2;
@@ -31,7 +40,7 @@ pub struct Disputa {
 /// Quem ouviu o AVISO.
 #[derive(Debug, Default)]
 pub struct Ouvintes {
-    /// Quantos estavam conectados.
+    /// Quantos ficaram conectados, ou o ouviram antes de o servidor fechar a conexão.
     pub conectados: usize,
     /// Quantos o receberam.
     pub ouviram: usize,
@@ -43,21 +52,33 @@ pub struct Ouvintes {
     pub desordem: Option<String>,
     /// As palavras, se não são as do enunciado.
     pub outras_palavras: Option<String>,
+    /// O primeiro texto que veio sem ninguém pedir e não se reconheceu como AVISO.
+    pub nao_entendido: Option<String>,
     /// Do primeiro ao último.
     pub espalhamento: Duration,
 }
 
 /// Como é uma disputa.
 #[derive(Debug, Clone, Copy)]
-pub struct Plano {
+pub struct Plano<'a> {
     /// Quantos compram.
     pub compradores: usize,
+    /// O servidor atende um enquanto outro, conectado, nada pede?
+    pub atende_varios: bool,
     /// Quanto se espera que haja à venda: ninguém tenta comprar mais que isso e mais uma.
     pub ha: u64,
+    /// Quanto havia à venda, se o servidor o disse.
+    pub lido: Option<u64>,
     /// Com quanto o servidor abriu, se ninguém mais compra dele.
     pub estoque: Option<u64>,
     /// Depois de comprar, ficam à espera do AVISO?
     pub ouvir: bool,
+    /// O que querem dizer os números que o servidor troca; vazio, se não os troca.
+    pub numeros: &'a BTreeMap<i128, i128>,
+    /// O servidor manda mais respostas do que pedidos?
+    pub sobras: bool,
+    /// O que o servidor diz a quem recusa, se não se entende por si.
+    pub recusa: Option<&'a str>,
 }
 
 /// Todos conectam e consultam, um de cada vez; depois compram juntos até ouvir que esgotou.
@@ -68,30 +89,43 @@ pub struct Plano {
 pub fn disputar<'a>(
     mundo: &'a Mundo,
     primeiro: Fregues<'a>,
-    plano: Plano,
+    plano: Plano<'_>,
 ) -> Result<Disputa, String> {
     let fregueses = reunir(mundo, primeiro, plano.compradores);
-    let atendidos = fregueses.len();
-    if atendidos < 2 {
-        let rodada = Rodada { atendidos, ..Rodada::default() };
+    let atendidos = fregueses.iter().filter(|fregues| !fregues.fechada()).count();
+    // Quem fecha a cada resposta nunca tem dois conectados, mas pode atender dois ao mesmo tempo.
+    let voltam = mundo.costumes.fecha() && plano.atende_varios;
+    let compradores = if voltam { fregueses.len() } else { atendidos };
+    if compradores < 2 {
+        let rodada = Rodada { convidados: plano.compradores, atendidos, ..Rodada::default() };
         return Ok(Disputa { rodada, ..Disputa::default() });
     }
-    let mut fregueses = comprar_juntos(fregueses, plano.ha + 1)?;
+    let mut fregueses = comprar_juntos(mundo, fregueses, plano)?;
     if let Some(fregues) = fregueses.first_mut() {
         fregues.pede(Comando::Consultar);
     }
-    if plano.ouvir {
-        let limite = mundo.inicio.elapsed() + ESPERA_DO_AVISO;
-        fregueses.iter_mut().for_each(|fregues| fregues.espera_aviso(limite));
-    }
     let trocas = fregueses.iter().flat_map(|fregues| &fregues.trocas);
     let compras = trocas.filter(|troca| troca.comando == Comando::Comprar).cloned().collect();
-    let exatos = fregueses.iter().all(Fregues::aviso_exato);
-    let palavras = fregueses.iter().find_map(|fregues| fregues.avisos.first().cloned());
-    let historias: Vec<Historia> =
+    let palavras = fregueses.iter().find_map(Fregues::aviso_inexato);
+    // Só o que se reconhece como AVISO: uma saudação também chega sem ninguém pedir.
+    let ouviram: Vec<Vec<Duration>> = fregueses.iter().map(|f| f.ouvidos.clone()).collect();
+    let presentes = fregueses.iter().filter(|f| !(f.fechada() && f.avisos.is_empty())).count();
+    let mut historias: Vec<Historia> =
         fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
-    let aviso = ouvintes(&historias, palavras.filter(|_| !exatos));
-    Ok(Disputa { rodada: rodada(atendidos, historias, plano.estoque), aviso, compras })
+    destrocar(&mut historias, plano);
+    if plano.sobras {
+        historias.iter_mut().for_each(desfazer_repeticoes);
+    }
+    let aviso = Ouvintes { conectados: presentes, ..ouvintes(&historias, &ouviram, palavras) };
+    let contas = Rodada {
+        convidados: plano.compradores,
+        atendidos,
+        compradores,
+        havia: plano.lido,
+        ..contas(&historias)
+    };
+    let contradicoes = contradicoes(historias, plano.estoque);
+    Ok(Disputa { rodada: Rodada { contradicoes, ..contas }, aviso, compras })
 }
 
 /// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo
@@ -135,22 +169,79 @@ impl Largada {
     }
 }
 
-/// Todos compram ao mesmo tempo.
-fn comprar_juntos(fregueses: Vec<Fregues<'_>>, cada: u64) -> Result<Vec<Fregues<'_>>, String> {
+/// Quantos ainda compram, e quando o último acabou.
+#[derive(Default)]
+struct Saida {
+    faltam: AtomicIsize,
+    ultima: Mutex<Duration>,
+}
+
+impl Saida {
+    /// São estes a comprar. Quem só compra depois, por falta de threads, ninguém espera.
+    fn sao(&self, todos: usize) {
+        self.faltam.store(isize::try_from(todos).unwrap_or(isize::MAX), Ordering::Release);
+    }
+
+    fn acabou(&self, agora: Duration) {
+        let mut ultima = self.ultima.lock().unwrap_or_else(PoisonError::into_inner);
+        *ultima = agora.max(*ultima);
+        drop(ultima);
+        self.faltam.fetch_sub(1, Ordering::Release);
+    }
+
+    /// Até quando se espera o AVISO; `None` enquanto alguém compra.
+    fn limite(&self) -> Option<Duration> {
+        let ultima = self.ultima.lock().unwrap_or_else(PoisonError::into_inner);
+        (self.faltam.load(Ordering::Acquire) <= 0).then_some(*ultima + ESPERA_DO_AVISO)
+    }
+}
+
+/// Todos compram ao mesmo tempo, e quem acaba fica ouvindo, se é o caso. Cada um ouve na sua thread: assim
+/// o instante de um AVISO é o da chegada, e não o da vez de quem o leu.
+fn comprar_juntos<'a>(
+    mundo: &Mundo,
+    fregueses: Vec<Fregues<'a>>,
+    plano: Plano<'_>,
+) -> Result<Vec<Fregues<'a>>, String> {
     let quantos = fregueses.len();
     let fila = Mutex::new(fregueses);
     let largada = Largada::default();
+    let saida = Saida::default();
     let comprar = |_| {
         let mut fregues = fila.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(fregues) = &mut fregues {
+            fregues.volta = true;
+            fregues.volta_se_preciso();
+        }
         largada.esperar();
         if let Some(fregues) = &mut fregues {
-            fregues.compra_tudo(cada);
+            fregues.compra_tudo(plano.ha + 1);
+            saida.acabou(mundo.inicio.elapsed());
+            if plano.ouvir {
+                ouvir(mundo, fregues, &saida);
+            }
         }
         fregues
     };
-    let voltaram = piscina::executar(quantos, quantos, comprar, |threads| largada.sao(threads))
+    let contar = |threads| {
+        saida.sao(threads);
+        largada.sao(threads);
+    };
+    let voltaram = piscina::executar(quantos, quantos, comprar, contar)
         .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
     Ok(voltaram.into_iter().flatten().collect())
+}
+
+/// Ouve até o AVISO, ou até que ele já não possa chegar na hora.
+fn ouvir(mundo: &Mundo, fregues: &mut Fregues<'_>, saida: &Saida) {
+    while fregues.avisos.is_empty() && !fregues.fechada() && !mundo.parada.pedida() {
+        let agora = mundo.inicio.elapsed();
+        match saida.limite() {
+            Some(limite) if agora >= limite => return,
+            Some(limite) => fregues.espera_aviso(limite),
+            None => fregues.espera_aviso(agora + ENTRE_OLHADAS),
+        }
+    }
 }
 
 /// As contradições sobre o estoque. O AVISO é um extra: se é ele que se contradiz, aqui não conta.
@@ -162,30 +253,66 @@ pub fn contradicoes(mut historias: Vec<Historia>, estoque: Option<u64>) -> Vec<V
     violacoes.into_iter().filter(|violacao| violacao.regra.do_estoque()).collect()
 }
 
-fn rodada(atendidos: usize, historias: Vec<Historia>, estoque: Option<u64>) -> Rodada {
+/// Troca o que o servidor diz a seu modo pelo que queria dizer a um cliente sozinho: os números errados e a
+/// recusa. O que nunca disse fica como está.
+fn destrocar(historias: &mut [Historia], plano: Plano<'_>) {
+    for operacao in historias.iter_mut().flat_map(|historia| &mut historia.operacoes) {
+        let Some((_, desfecho)) = &mut operacao.resposta else { continue };
+        match desfecho {
+            Desfecho::Comprou(dito) => *dito = plano.numeros.get(dito).copied().unwrap_or(*dito),
+            Desfecho::Estranho(dito)
+                if plano.recusa.is_some_and(|recusa| visivel(recusa) == *dito) =>
+            {
+                *desfecho = Desfecho::Recusado;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// De quem manda mais respostas do que pedidos, a mesma venda ouvida outra vez na mesma conexão é repetição: o
+/// que esse pedido fez não se sabe. E toda resposta pode ser de um pedido anterior.
+fn desfazer_repeticoes(historia: &mut Historia) {
+    for presenca in &mut historia.presencas {
+        presenca.desencontrou(presenca.pediu);
+    }
+    let mut ditas = BTreeSet::new();
+    for operacao in &mut historia.operacoes {
+        let Some((_, desfecho)) = &mut operacao.resposta else { continue };
+        if matches!(desfecho, Desfecho::Comprou(n) if !ditas.insert((operacao.presenca, *n))) {
+            *desfecho = REPETICAO;
+        }
+    }
+}
+
+/// Quantas compras, e como terminaram.
+fn contas(historias: &[Historia]) -> Rodada {
     let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
     let quantas = |certo: fn(&Desfecho) -> bool| {
         compras().filter(|o| o.resposta.as_ref().is_some_and(|(_, d)| certo(d))).count() as u64
     };
+    let estranha = |operacao: &Operacao| match &operacao.resposta {
+        Some((_, outro @ Desfecho::Estranho(texto))) if *outro != REPETICAO => Some(texto.clone()),
+        _ => None,
+    };
     Rodada {
-        atendidos,
         vendas: quantas(Desfecho::vendeu),
         recusas: quantas(|desfecho| matches!(desfecho, Desfecho::Recusado)),
         sem_resposta: compras().filter(|o| o.resposta.is_none()).count() as u64,
-        estranhas: quantas(|desfecho| matches!(desfecho, Desfecho::Estranho(_))),
-        contradicoes: contradicoes(historias, estoque),
+        estranhas: quantas(|d| matches!(d, Desfecho::Estranho(_)) && *d != REPETICAO),
+        primeira_estranha: compras().find_map(estranha),
+        ..Rodada::default()
     }
 }
 
 /// Quem ouviu o AVISO na disputa; `outras_palavras`, se não foram as do enunciado.
-fn ouvintes(historias: &[Historia], outras_palavras: Option<String>) -> Ouvintes {
-    let instantes = |historia: &Historia| -> Vec<Duration> {
-        let presencas = historia.presencas.iter();
-        presencas.flat_map(|p| p.avisos.iter().chain(&p.outros_avisos)).copied().collect()
-    };
-    let ouviram: Vec<Vec<Duration>> = historias.iter().map(instantes).collect();
+fn ouvintes(
+    historias: &[Historia],
+    ouviram: &[Vec<Duration>],
+    outras_palavras: Option<String>,
+) -> Ouvintes {
     let quem_ouviu = |ouviu: bool| -> Vec<&Historia> {
-        let quem = historias.iter().zip(&ouviram).filter(|(_, avisos)| avisos.is_empty() != ouviu);
+        let quem = historias.iter().zip(ouviram).filter(|(_, avisos)| avisos.is_empty() != ouviu);
         quem.map(|(historia, _)| historia).collect()
     };
     let e_o_comprador = |quem: Vec<&Historia>| {
@@ -218,6 +345,10 @@ fn ouvintes(historias: &[Historia], outras_palavras: Option<String>) -> Ouvintes
             .map(|violacao| violacao.to_string())
             .or(repetido.then(|| "o mesmo cliente o recebeu mais de uma vez".into())),
         outras_palavras,
+        nao_entendido: historias
+            .iter()
+            .flat_map(|historia| &historia.presencas)
+            .find_map(|presenca| presenca.nao_entendido.clone()),
         espalhamento: espalhamento.unwrap_or_default(),
     }
 }

@@ -12,6 +12,7 @@ use protocolo::{Comando, Mensagem};
 use socket2::SockRef;
 
 use super::banca::{Aberto, Quem};
+use super::costumes::{Costumes, PRAZO};
 use crate::escuta::{Escuta, Estilo, Ouvida, Papel};
 use crate::historia::{AVISOS_MAXIMOS, Desfecho, Historia, Operacao, Presenca};
 use crate::opcoes::FimDeLinha;
@@ -19,8 +20,8 @@ use crate::ouvido::SILENCIO_DE_QUEM_SEPARA;
 use crate::parada::Parada;
 use crate::sessao::{conectar, ler};
 
-/// Quanto um servidor tem para responder. Um que funciona leva milissegundos.
-pub const PRAZO: Duration = Duration::from_secs(3);
+/// De quem fecha a conexão depois de responder, quanto se espera que feche.
+const ATE_FECHAR: Duration = Duration::from_millis(100);
 
 /// O que toda a avaliação tem em comum.
 #[derive(Debug, Clone)]
@@ -37,6 +38,8 @@ pub struct Mundo {
     pub aberto: Arc<Aberto>,
     /// Com que palavras este servidor responde, se não são as do enunciado. Aprende-se uma vez.
     pub estilo: Arc<Estilo>,
+    /// Quanto demora, e se fecha a conexão depois de responder.
+    pub costumes: Arc<Costumes>,
     /// O instante zero.
     pub inicio: Instant,
     /// O pedido de parada.
@@ -60,6 +63,22 @@ impl Troca {
         self.resposta.as_ref().map(|texto| Mensagem::interpretar(texto.as_bytes()))
     }
 
+    /// O que a resposta diz a quem fez este pedido.
+    fn desfecho(&self) -> Option<Desfecho> {
+        let compra = self.comando == Comando::Comprar;
+        self.mensagem().map(|mensagem| Desfecho::de(compra, &mensagem))
+    }
+
+    /// A resposta responde ao que se pediu, e se entende?
+    pub fn se_entende(&self) -> bool {
+        self.desfecho().is_some_and(|desfecho| !matches!(desfecho, Desfecho::Estranho(_)))
+    }
+
+    /// Foi uma venda?
+    pub fn vendeu(&self) -> bool {
+        self.desfecho().is_some_and(|desfecho| desfecho.vendeu())
+    }
+
     /// O que a resposta quer dizer, também em outras palavras, se este pedido as explica.
     pub fn entendida(&self) -> Option<Mensagem> {
         let mensagem = self.mensagem()?;
@@ -78,6 +97,15 @@ impl Troca {
     }
 }
 
+/// Conecta, pela vez de número `numero` deste freguês.
+fn entrar(mundo: &Mundo, numero: u32) -> io::Result<(Arc<TcpStream>, Presenca)> {
+    let pediu = mundo.inicio.elapsed();
+    let socket = conectar(&mundo.parada, mundo.endereco, PRAZO)?;
+    socket.set_write_timeout(Some(PRAZO))?;
+    let conectou = mundo.inicio.elapsed();
+    Ok((socket, Presenca { numero, pediu, conectou, ..Presenca::default() }))
+}
+
 /// Uma conexão com o servidor avaliado.
 #[derive(Debug)]
 pub struct Fregues<'a> {
@@ -87,10 +115,17 @@ pub struct Fregues<'a> {
     /// Chegou e ainda não se usou.
     chegadas: VecDeque<Ouvida>,
     historia: Historia,
+    /// Se o servidor fecha a conexão, conecta de novo para o pedido seguinte?
+    pub volta: bool,
     /// As palavras dos AVISOs.
     pub avisos: Vec<String>,
+    /// Quando chegou cada AVISO.
+    pub ouvidos: Vec<Duration>,
     /// O que pediu e ouviu.
     pub trocas: Vec<Troca>,
+    /// Respostas do protocolo que chegaram sem pedido.
+    pub sobras: usize,
+    portas: Vec<u16>,
 }
 
 impl<'a> Fregues<'a> {
@@ -100,25 +135,74 @@ impl<'a> Fregues<'a> {
     ///
     /// Ninguém atende.
     pub fn conectar(mundo: &'a Mundo) -> io::Result<Self> {
-        let pediu = mundo.inicio.elapsed();
-        let socket = conectar(&mundo.parada, mundo.endereco, PRAZO)?;
-        socket.set_write_timeout(Some(PRAZO))?;
-        let conectou = mundo.inicio.elapsed();
-        let presenca = Presenca { numero: 1, pediu, conectou, ..Presenca::default() };
-        Ok(Fregues {
+        let (socket, presenca) = entrar(mundo, 1)?;
+        let mut fregues = Fregues {
             mundo,
             socket,
             escuta: Escuta::default(),
             chegadas: VecDeque::new(),
             historia: Historia { presencas: vec![presenca], ..Historia::default() },
+            volta: mundo.costumes.fecha(),
             avisos: Vec::new(),
+            ouvidos: Vec::new(),
             trocas: Vec::new(),
-        })
+            sobras: 0,
+            portas: Vec::new(),
+        };
+        fregues.anota_a_porta();
+        Ok(fregues)
     }
 
-    /// A porta desta ponta, como o servidor a vê.
-    pub fn porta(&self) -> Option<u16> {
-        Some(self.socket.local_addr().ok()?.port())
+    /// Conecta de novo, se o servidor fechou a conexão e é o caso de voltar. Se não se consegue, a conexão
+    /// continua fechada.
+    pub fn volta_se_preciso(&mut self) {
+        self.esvazia();
+        let numero = self.presenca().numero + 1;
+        if !(self.volta && self.fechada()) {
+            return;
+        }
+        if let Ok((socket, presenca)) = entrar(self.mundo, numero) {
+            self.socket = socket;
+            self.escuta = Escuta::default();
+            self.historia.presencas.push(presenca);
+            self.anota_a_porta();
+        }
+    }
+
+    /// O servidor fechou esta conexão?
+    pub fn fechada(&self) -> bool {
+        self.historia.presencas.last().is_some_and(|presenca| presenca.fechou.is_some())
+    }
+
+    /// Espera até `quanto` que o servidor feche a conexão, e diz se a fechou. O que chegar fica guardado.
+    pub fn espera_fechar(&mut self, quanto: Duration) -> bool {
+        let limite = self.mundo.inicio.elapsed() + quanto;
+        // O que está pela metade tem o tempo de terminar.
+        let no_meio = |este: &Self| este.escuta.fim_do_silencio().is_some();
+        while self.escuta(limite) && (self.mundo.inicio.elapsed() < limite || no_meio(self)) {}
+        self.guarda_o_que_chegou();
+        self.fechada()
+    }
+
+    /// Já ouviu, nesta conexão, algo que não pediu? Espera até `quanto` que termine de chegar.
+    pub fn desencontrou(&mut self, quanto: Duration) -> bool {
+        self.espera_fechar(quanto);
+        self.presenca().desencontro.is_some()
+    }
+
+    /// A conexão de agora. Há sempre uma.
+    fn presenca(&mut self) -> &mut Presenca {
+        let ultima = self.historia.presencas.len() - 1;
+        &mut self.historia.presencas[ultima]
+    }
+
+    /// As portas desta ponta, uma por conexão, como o servidor as viu.
+    pub fn portas(&self) -> &[u16] {
+        &self.portas
+    }
+
+    fn anota_a_porta(&mut self) {
+        self.portas.extend(self.socket.local_addr().map(|endereco| endereco.port()));
     }
 
     /// Manda bytes. Se o servidor não os recebe, é ele quem perde.
@@ -128,18 +212,18 @@ impl<'a> Fregues<'a> {
 
     /// Pede e espera a resposta; o que for AVISO fica guardado.
     pub fn pede(&mut self, comando: Comando) -> Option<Mensagem> {
-        self.esvazia();
+        self.volta_se_preciso();
         let bytes = [comando.nome(), self.mundo.fim_de_linha.bytes()].concat();
         let enviada = self.mundo.inicio.elapsed();
         let compra = comando == Comando::Comprar;
         self.escuta.pediu(compra);
         self.manda(&bytes);
-        let chegada = self.espera_resposta(enviada + PRAZO);
+        let chegada = self.espera_resposta(enviada);
         // Um começo que já estava aqui pode terminar agora: passa pela resposta, e o tempo não volta.
         let chegada =
             chegada.map(|(quando, texto, desfecho)| (quando.max(enviada), texto, desfecho));
         let resposta = chegada.as_ref().map(|(quando, _, desfecho)| {
-            let presenca = &mut self.historia.presencas[0];
+            let presenca = self.presenca();
             presenca.respondida.get_or_insert(*quando);
             if matches!(desfecho, Desfecho::Estranho(_)) {
                 presenca.desencontrou(enviada);
@@ -147,11 +231,18 @@ impl<'a> Fregues<'a> {
             (*quando, desfecho.clone())
         });
         let fim = chegada.as_ref().map_or_else(|| self.mundo.inicio.elapsed(), |(fim, ..)| *fim);
-        self.historia.operacoes.push(Operacao { presenca: 1, compra, enviada, resposta });
+        let presenca = self.presenca().numero;
+        self.historia.operacoes.push(Operacao { presenca, compra, enviada, resposta });
         let resposta = chegada.map(|(_, texto, _)| texto);
         let troca = Troca { comando, resposta, demora: fim - enviada };
         let mensagem = troca.entendida();
         self.trocas.push(troca);
+        if mensagem.is_some() {
+            self.mundo.costumes.respondeu(fim);
+            if self.mundo.costumes.fecha() {
+                self.espera_fechar(ATE_FECHAR);
+            }
+        }
         mensagem
     }
 
@@ -167,15 +258,25 @@ impl<'a> Fregues<'a> {
     }
 
     /// Espera a resposta ao pedido em curso; o que vier antes dela se guarda.
-    fn espera_resposta(&mut self, limite: Duration) -> Option<(Duration, String, Desfecho)> {
+    fn espera_resposta(&mut self, enviada: Duration) -> Option<(Duration, String, Desfecho)> {
         let mut aberta = true;
+        // Depois do primeiro pedido já não é uma saudação: um texto que chega junto com a resposta, antes
+        // dela, é parte dela. Letra por letra é a resposta inteira.
+        let conversava = self.trocas.iter().any(|troca| troca.resposta.is_some());
+        let mut junto: Option<(Duration, String)> = None;
         loop {
             while let Some(ouvida) = self.chegadas.pop_front() {
+                if conversava && ouvida.papel == (Papel::NaoPedida { do_protocolo: false }) {
+                    junto = Some((ouvida.quando, ouvida.texto.clone()));
+                }
                 let resposta = self.guarda(ouvida);
-                if resposta.is_some() {
-                    return resposta;
+                if let Some((quando, texto, desfecho)) = resposta {
+                    let antes = junto.filter(|(chegou, _)| *chegou == quando);
+                    let antes = antes.map(|(_, antes)| antes + " ").unwrap_or_default();
+                    return Some((quando, antes + &texto, desfecho));
                 }
             }
+            let limite = self.mundo.costumes.limite(enviada);
             // O tempo se olha sempre: um servidor que fala sem parar não prende ninguém.
             if !aberta || self.mundo.inicio.elapsed() >= limite {
                 break;
@@ -218,7 +319,8 @@ impl<'a> Fregues<'a> {
     fn guarda(&mut self, ouvida: Ouvida) -> Option<(Duration, String, Desfecho)> {
         let Ouvida { quando, texto, papel } = ouvida;
         let antes = self.antes_da_ultima();
-        let presenca = &mut self.historia.presencas[0];
+        let cabe = self.avisos.len() < AVISOS_MAXIMOS;
+        let presenca = self.presenca();
         match papel {
             Papel::Resposta(desfecho) => return Some((quando, texto, desfecho)),
             Papel::RespostaDeVerdade(desfecho) => {
@@ -229,14 +331,18 @@ impl<'a> Fregues<'a> {
                     troca.resposta = Some(texto);
                 }
             }
-            Papel::Aviso if self.avisos.len() < AVISOS_MAXIMOS => {
+            Papel::Aviso if cabe => {
                 presenca.anotados_como(&texto).push(quando);
+                self.ouvidos.push(quando);
                 self.avisos.push(texto);
             }
             Papel::Aviso => {}
             // A recusa da casa cheia responde a qualquer pedido, e a nenhum dos que se conferem.
             Papel::Lotado => return Some((quando, texto.clone(), Desfecho::Estranho(texto))),
-            Papel::NaoPedida { do_protocolo: true } => presenca.desencontrou(antes.min(quando)),
+            Papel::NaoPedida { do_protocolo: true } => {
+                presenca.desencontrou(antes.min(quando));
+                self.sobras += 1;
+            }
             Papel::NaoPedida { do_protocolo: false } => {
                 presenca.desencontrou(quando);
                 presenca.anotar_nao_entendido(quando, &texto);
@@ -247,9 +353,12 @@ impl<'a> Fregues<'a> {
 
     /// Se sobra uma resposta, a que se tomou pela última pode ter vindo antes do pedido: depois do pedido
     /// anterior, ou do começo da conexão.
-    fn antes_da_ultima(&self) -> Duration {
-        let anterior = self.historia.operacoes.iter().rev().nth(1);
-        anterior.map_or(self.historia.presencas[0].pediu, |operacao| operacao.enviada)
+    fn antes_da_ultima(&mut self) -> Duration {
+        let agora = self.presenca();
+        let (numero, pediu) = (agora.numero, agora.pediu);
+        let daqui = |operacao: &&Operacao| operacao.presenca == numero;
+        let anterior = self.historia.operacoes.iter().rev().filter(daqui).nth(1);
+        anterior.map_or(pediu, |operacao| operacao.enviada)
     }
 
     /// Uma leitura, até `limite`; `false` se a conexão se foi. Com o limite no passado, lê o que já houver.
@@ -260,7 +369,7 @@ impl<'a> Fregues<'a> {
         let lido = ler(&self.socket, ate.saturating_sub(agora), &mut bytes);
         let agora = self.mundo.inicio.elapsed();
         let estilo = &self.mundo.estilo;
-        match lido {
+        let aberta = match lido {
             Ok(0) => {
                 self.chegadas.extend(self.escuta.fim(estilo));
                 false
@@ -273,8 +382,17 @@ impl<'a> Fregues<'a> {
                 self.chegadas.extend(self.escuta.calou(agora, estilo));
                 true
             }
-            Err(erro) => erro.kind() == ErrorKind::Interrupted,
+            Err(erro) if erro.kind() == ErrorKind::Interrupted => true,
+            // Quem fecha sem ler tudo o que se mandou quebra a conexão, mas o que disse antes vale.
+            Err(_) => {
+                self.chegadas.extend(self.escuta.fim(estilo));
+                false
+            }
+        };
+        if !aberta {
+            self.presenca().fechou.get_or_insert(agora);
         }
+        aberta
     }
 
     /// Vai embora sem educação: o servidor recebe um reset.
@@ -290,12 +408,14 @@ impl<'a> Fregues<'a> {
     /// A história desta conexão, como a auditoria a lê, e a conexão acaba.
     pub fn conta(mut self, usuario: usize) -> Historia {
         self.historia.usuario = usuario;
-        self.historia.presencas[0].fechou = Some(self.mundo.inicio.elapsed());
+        let agora = self.mundo.inicio.elapsed();
+        self.presenca().fechou.get_or_insert(agora);
         self.historia
     }
 
-    /// Recebeu exatamente o AVISO do enunciado?
-    pub fn aviso_exato(&self) -> bool {
-        self.avisos.iter().all(|aviso| aviso == AVISO)
+    /// Um AVISO que recebeu em outras palavras que as do enunciado. O que veio colado depois das certas não é
+    /// dele.
+    pub fn aviso_inexato(&self) -> Option<String> {
+        self.avisos.iter().find(|aviso| !aviso.starts_with(AVISO)).cloned()
     }
 }

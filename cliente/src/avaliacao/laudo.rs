@@ -6,15 +6,18 @@
 //! Estável, como o da simulação: `formato` (1), `nome` (o de quem entregou, ou `null`), `servidor`, `comando` (o que repete a avaliação), `nota` (de 0 a 10, sem os extras), `itens`
 //! (cada um com `nome`, `pontos`, `de` e as `conferencias`: `tentou`, `viu`, `pontos`, `de`), `extras`
 //! (`nome`, `estado`, que é `cumprido`, `em-parte`, `nao-cumprido` ou `nao-avaliado`, `tentou`, `viu`),
-//! `rodadas` (`atendidos`, `vendas`, `recusas`, `sem_resposta`, `estranhas`, `contradicoes`, `primeira`, como as
-//! violações da simulação, ou `null`) e `observacoes`.
+//! `vereditos` (`estoque` e `aviso`, cada um com `veredito` e `texto`: o do estoque é `consistente`,
+//! `inconsistente` ou `sem-veredito`; o do AVISO, um extra, é o estado dele),
+//! `rodadas` (`atendidos`, `compradores`, `vendas`, `recusas`, `sem_resposta`, `estranhas`,
+//! `primeira_estranha`, ou `null`, `contradicoes`, `primeira`, como as violações da simulação, ou `null`) e
+//! `observacoes`.
 
 use std::fmt;
 
 use serde_json::{Value, json};
 
 use crate::cores::{self, Tinta};
-use crate::parecer::Violacao;
+use crate::parecer::{Regra, Violacao};
 use crate::relatorio::violacao_em_json;
 
 /// O resultado de uma avaliação. `Display` é o que se lê no terminal; `{:#}` é o mesmo, em cores.
@@ -30,6 +33,10 @@ pub struct Laudo {
     pub itens: Vec<Item>,
     /// Os extras do §9.
     pub extras: Vec<Extra>,
+    /// O que se conclui do estoque (§7.2), e por quê.
+    pub estoque: (Estoque, String),
+    /// O que se conclui do AVISO (§7.3), que é um extra e não muda o que se diz do estoque, e por quê.
+    pub aviso: (Estado, String),
     /// As disputas.
     pub rodadas: Vec<Rodada>,
     /// O que esta avaliação não pode ver.
@@ -84,11 +91,49 @@ pub enum Estado {
     NaoAvaliado,
 }
 
+/// O veredito sobre o estoque.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Estoque {
+    /// Nada que um servidor certo não faria.
+    Consistente,
+    /// Há uma contradição.
+    Inconsistente,
+    /// Nada se viu por que julgar.
+    SemVeredito,
+}
+
+impl Estoque {
+    /// O nome dele no JSON: estável.
+    pub fn nome(self) -> &'static str {
+        match self {
+            Estoque::Consistente => "consistente",
+            Estoque::Inconsistente => "inconsistente",
+            Estoque::SemVeredito => "sem-veredito",
+        }
+    }
+}
+
+impl fmt::Display for Estoque {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Estoque::Consistente => "CONSISTENTE",
+            Estoque::Inconsistente => "INCONSISTENTE",
+            Estoque::SemVeredito => "SEM VEREDITO",
+        })
+    }
+}
+
 /// Uma disputa: todos compram ao mesmo tempo, de um servidor recém-aberto.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rodada {
-    /// Compradores que o servidor atendia ao mesmo tempo quando a disputa começou.
+    /// Quantos compradores se quis reunir.
+    pub convidados: usize,
+    /// Quantos deles o servidor atendeu e continuavam conectados quando a disputa começou.
     pub atendidos: usize,
+    /// Quantos compraram juntos. Se o servidor fecha a conexão a cada resposta, conectam de novo a cada pedido.
+    pub compradores: usize,
+    /// Quanto havia à venda, se o servidor o disse.
+    pub havia: Option<u64>,
     /// Compras feitas.
     pub vendas: u64,
     /// Compras recusadas.
@@ -97,6 +142,8 @@ pub struct Rodada {
     pub sem_resposta: u64,
     /// Compras com uma resposta que não se entende.
     pub estranhas: u64,
+    /// A primeira dessas, já só com o que é visível.
+    pub primeira_estranha: Option<String>,
     /// Contradições sobre o estoque, a primeira a aparecer antes.
     pub contradicoes: Vec<Violacao>,
 }
@@ -170,10 +217,14 @@ impl Laudo {
         self.itens.iter().map(Item::pontos).sum()
     }
 
-    /// A primeira contradição da pior rodada: a que mais vendeu.
+    /// A primeira contradição da pior rodada, que é a que mais vendeu: das que custam o item inteiro, se há
+    /// uma.
     pub fn pior_contradicao(&self) -> Option<&Violacao> {
         let piores = self.rodadas.iter().filter(|rodada| !rodada.contradicoes.is_empty());
-        piores.max_by_key(|rodada| rodada.vendas)?.contradicoes.first()
+        let contradicoes = &piores.max_by_key(|rodada| rodada.vendas)?.contradicoes;
+        let grave =
+            |v: &&Violacao| matches!(v.regra, Regra::VendaRepetida | Regra::EstoqueNegativo);
+        contradicoes.iter().find(grave).or(contradicoes.first())
     }
 
     /// O documento JSON.
@@ -191,12 +242,18 @@ impl Laudo {
                 "tentou": extra.tentou,
                 "viu": extra.viu,
             })).collect::<Vec<_>>(),
+            "vereditos": {
+                "estoque": { "veredito": self.estoque.0.nome(), "texto": self.estoque.1 },
+                "aviso": { "veredito": self.aviso.0.nome(), "texto": self.aviso.1 },
+            },
             "rodadas": self.rodadas.iter().map(|rodada| json!({
                 "atendidos": rodada.atendidos,
+                "compradores": rodada.compradores,
                 "vendas": rodada.vendas,
                 "recusas": rodada.recusas,
                 "sem_resposta": rodada.sem_resposta,
                 "estranhas": rodada.estranhas,
+                "primeira_estranha": rodada.primeira_estranha,
                 "contradicoes": rodada.contradicoes.len(),
                 "primeira": rodada.contradicoes.first().map(violacao_em_json),
             })).collect::<Vec<_>>(),
@@ -247,6 +304,8 @@ impl fmt::Display for Laudo {
         for observacao in &self.observacoes {
             writeln!(f, "Observação: {observacao}")?;
         }
+        writeln!(f, "Veredito do estoque: {}", self.estoque.0)?;
+        writeln!(f, "Veredito do AVISO, um extra que não muda a nota: {}", self.aviso.0)?;
         writeln!(f, "Nota: {} de 10,0, sem os extras", nota(self.nota()))
     }
 }

@@ -67,11 +67,12 @@ impl Iguais<'_> {
 
     /// O que houve em cada uma, em uma frase.
     fn frase(&self) -> String {
-        let Rodada { atendidos, vendas, recusas, sem_resposta, estranhas, contradicoes } =
-            self.rodada;
+        let Rodada { atendidos, compradores, vendas, recusas, .. } = self.rodada;
+        let Rodada { sem_resposta, estranhas, contradicoes, .. } = self.rodada;
         let conta = |quantas: u64, uma, muitas| contar(quantas as usize, uma, muitas);
         let mut partes = vec![
-            contar(*atendidos, "comprador", "compradores"),
+            // De quem fecha a conexão a cada resposta, nenhum comprador continua conectado.
+            contar(*atendidos.max(compradores), "comprador", "compradores"),
             conta(*vendas, "venda", "vendas"),
             conta(*recusas, "recusa", "recusas"),
         ];
@@ -93,8 +94,10 @@ impl Iguais<'_> {
 /// Junta as rodadas em que se contou o mesmo, na ordem em que cada conta apareceu.
 fn agrupar(rodadas: &[Rodada]) -> Vec<Iguais<'_>> {
     let contas = |rodada: &Rodada| {
-        let Rodada { atendidos, vendas, recusas, sem_resposta, estranhas, contradicoes } = rodada;
-        (*atendidos, *vendas, *recusas, *sem_resposta, *estranhas, contradicoes.len())
+        let Rodada { atendidos, compradores, vendas, recusas, .. } = rodada;
+        let Rodada { sem_resposta, estranhas, contradicoes, .. } = rodada;
+        let pedidos = (*vendas, *recusas, *sem_resposta, *estranhas);
+        (*atendidos, *compradores, pedidos, contradicoes.len())
     };
     let mut grupos: Vec<Iguais<'_>> = Vec::new();
     for (numero, rodada) in (1..).zip(rodadas) {

@@ -1,5 +1,6 @@
 //! As provas: o que se tenta com o servidor, e o que se viu. Quantos pontos vale, não é daqui.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,11 @@ use indicatif::ProgressBar;
 use protocolo::{Comando, Mensagem};
 
 use super::banca::{Banca, Quem, Ritmo};
+use super::costumes::Costumes;
 use super::disputa::{Disputa, Ouvintes, Plano, contradicoes, disputar};
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
-use super::pontos::linhas_da_porta;
+use super::pontos::linhas_das_portas;
 use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
 use crate::parecer::Violacao;
 
@@ -23,15 +25,26 @@ const ESTOQUE_MAXIMO: u64 = 1000;
 /// Quanto se espera, depois de uma provocação, que o servidor caia por causa dela.
 const TEMPO_DE_CAIR: Duration = Duration::from_millis(200);
 
+/// Depois da primeira resposta de cada tipo, quanto se espera para ver se o servidor fecha a conexão.
+const VER_FECHAR: Duration = Duration::from_millis(100);
+
+/// Quanto se gasta, no máximo, para reunir os compradores de uma disputa: de um servidor lento, são menos.
+const TEMPO_DE_REUNIR: Duration = Duration::from_secs(20);
+
+/// Depois deste tempo em disputas, não começa outra.
+const TEMPO_DAS_DISPUTAS: Duration = Duration::from_secs(180);
+
 /// Tudo o que as provas viram.
 #[derive(Debug, Default)]
 pub struct Evidencias {
     /// Uma conversa calma, um comando por vez.
     pub conversa: Conversa,
     /// Com um cliente calado na frente, outro teve resposta?
-    pub atras_do_calado: Option<Troca>,
+    pub atras_do_calado: Atras,
     /// Com um cliente no meio de um comando, outro teve resposta?
-    pub atras_da_metade: Option<Troca>,
+    pub atras_da_metade: Atras,
+    /// A resposta a um cliente foi para outro.
+    pub extravio: bool,
     /// As disputas.
     pub rodadas: Vec<Rodada>,
     /// Quem ouviu o AVISO na primeira disputa.
@@ -44,6 +57,18 @@ pub struct Evidencias {
     pub em_segundo_plano: bool,
     /// A maior fração de um núcleo que o servidor gastou sem ninguém conectado, se não ficou parado.
     pub gasto_em_sossego: Option<f64>,
+}
+
+/// O que houve com quem pediu atrás de outro cliente.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Atras {
+    /// Teve resposta.
+    Respondido(Troca),
+    /// Não teve.
+    #[default]
+    Bloqueado,
+    /// Teve, mas o servidor já tinha fechado a conexão de quem estava na frente, que nada pediu.
+    SemNinguemNaFrente,
 }
 
 /// Uma conversa calma: consultas, compras até acabar, e uma recusa.
@@ -59,10 +84,58 @@ pub struct Conversa {
     pub recusas: Vec<Troca>,
     /// A primeira contradição da conversa.
     pub contradicao: Option<Violacao>,
-    /// A porta do cliente, para achá-lo no console.
-    pub porta: Option<u16>,
+    /// Mandou mais respostas do que pedidos.
+    pub sobras: bool,
+    /// A recusa, se não se entende e se distingue de uma venda: o mesmo texto, nas disputas, é recusa também.
+    pub recusa: Option<String>,
+    /// Se os números que diz a quem compra estão errados, mas são sempre os mesmos: o que cada um queria dizer.
+    pub numeros: BTreeMap<i128, i128>,
+    /// Depois de responder a quais destes pedidos o servidor fechou a conexão.
+    pub fecha_depois_de: Vec<&'static str>,
+    /// As portas do cliente, para achá-lo no console: mais de uma, se o servidor fecha a conexão.
+    pub portas: Vec<u16>,
     /// O console do servidor.
     pub console: Option<String>,
+}
+
+/// O que o servidor diz a quem compra sem estoque, se não são palavras que se entendam. Só de quem antes vendeu
+/// tudo: de quem responde sempre o mesmo, nada se aprende.
+fn recusa_propria(compras: &[Troca], recusas: &[Troca]) -> Option<String> {
+    let [recusa] = recusas else { return None };
+    let vendeu_tudo = !compras.is_empty() && compras.iter().all(Troca::vendeu);
+    recusa.resposta.clone().filter(|_| vendeu_tudo && !recusa.se_entende())
+}
+
+/// Há quem diga a quem compra um número errado e venda certo: o de antes da venda, ou quantas já vendeu. A um
+/// cliente sozinho, isso é um erro de texto, e não falta de um Lock; para ainda julgar as disputas, cada número
+/// se troca pelo que queria dizer. Só se a conversa toda o permite: tudo vendido, cada número uma vez, e nenhum
+/// abaixo de zero, que o §7.2 proíbe pelo nome.
+fn numeros_trocados(
+    inicial: i128,
+    consultas: &[Troca],
+    compras: &[Troca],
+    recusas: &[Troca],
+) -> BTreeMap<i128, i128> {
+    let vendida = |troca: &Troca| match troca.entendida() {
+        Some(Mensagem::Compra { restante }) => Some(restante).filter(|dito| *dito >= 0),
+        _ => None,
+    };
+    let ditos: Option<Vec<i128>> = compras.iter().map(vendida).collect();
+    let acabou = recusas.iter().all(|troca| troca.entendida() == Some(Mensagem::Esgotado))
+        && consultas.last().and_then(Troca::entendida) == Some(Mensagem::Estoque(0));
+    let ditos = ditos.filter(|ditos| acabou && ditos.len() as i128 == inicial).unwrap_or_default();
+    let certos = (0..inicial).rev();
+    let trocados: BTreeMap<i128, i128> = ditos.into_iter().zip(certos).collect();
+    // Um número dito duas vezes não se sabe qual das duas queria dizer.
+    if trocados.len() as i128 == inicial { trocados } else { BTreeMap::new() }
+}
+
+/// Quanto estas trocas costumam demorar: a mediana das que tiveram resposta, que um soluço não muda.
+pub fn demora_tipica(trocas: &[Troca]) -> Option<Duration> {
+    let respondidas = trocas.iter().filter(|troca| troca.resposta.is_some());
+    let mut demoras: Vec<Duration> = respondidas.map(|troca| troca.demora).collect();
+    demoras.sort_unstable();
+    demoras.get(demoras.len().saturating_sub(1) / 2).copied()
 }
 
 /// Um jeito de um cliente fazer o que não devia.
@@ -84,15 +157,31 @@ pub enum Provocacao {
 /// O servidor não abriu.
 pub fn inaugurar(mundo: &mut Mundo) -> Result<FimDeLinha, String> {
     let _banca = Banca::inaugurar(mundo)?;
+    let mut mudo = true;
     for fim_de_linha in FimDeLinha::TENTADOS {
         // A recusa de um fim de linha não ensina nada sobre os outros.
         let tentativa = Mundo { fim_de_linha, estilo: Arc::default(), ..mundo.clone() };
         let Ok(mut fregues) = Fregues::conectar(&tentativa) else { continue };
-        if let Some(Mensagem::Estoque(_)) = fregues.pede(Comando::Consultar) {
-            return Ok(fim_de_linha);
+        match fregues.pede(Comando::Consultar) {
+            Some(Mensagem::Estoque(_)) => return Ok(fim_de_linha),
+            resposta => mudo &= resposta.is_none(),
         }
     }
+    if mudo {
+        esperar_o_lento(mundo);
+    }
     Ok(FimDeLinha::Lf)
+}
+
+/// Quem não disse nada pode ser só muito lento: pede-se mais uma vez, com toda a paciência, e se aprende
+/// quanto ele demora.
+fn esperar_o_lento(mundo: &Mundo) {
+    let costumes = Arc::new(Costumes::paciente());
+    let paciente = Mundo { costumes, ..mundo.clone() };
+    let Ok(mut fregues) = Fregues::conectar(&paciente) else { return };
+    if fregues.pede(Comando::Consultar).is_some() {
+        fregues.trocas.iter().for_each(|troca| mundo.costumes.levou(troca.demora));
+    }
 }
 
 /// Onde as provas acontecem.
@@ -117,14 +206,16 @@ impl<'a> Sala<'a> {
         self.anuncia("uma conversa calma");
         vistas.conversa = self.conversar()?;
         self.anuncia("um cliente calado");
-        vistas.atras_do_calado = self.atras_de(b"")?;
-        vistas.atras_da_metade = self.atras_de(b"CONSU")?;
+        (vistas.atras_do_calado, vistas.extravio) = self.atras_do_calado()?;
+        vistas.atras_da_metade = self.atras_da_metade()?;
         let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
+        let limite = self.mundo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
         for rodada in 0..rodadas {
             self.anuncia("todos compram ao mesmo tempo");
             self.disputar(rodada == 0, &mut vistas)?;
-            if vistas.rodadas.iter().any(|rodada| rodada.atendidos < 2) {
-                // Quem atende um por vez nunca terá uma disputa.
+            // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
+            let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
+            if basta || self.mundo.inicio.elapsed() > limite {
                 break;
             }
         }
@@ -156,38 +247,89 @@ impl<'a> Sala<'a> {
     /// Um só cliente, um comando por vez. De um servidor que já estava no ar não se gasta o estoque.
     fn conversar(self) -> Result<Conversa, String> {
         let (banca, mut fregues) = self.abrir(Ritmo::Normal)?;
-        let porta = fregues.porta();
-        let consultada = fregues.pede(Comando::Consultar);
+        fregues.volta = true;
+        let mut fecha_depois_de = Vec::new();
+        let mut primeira_vez = |fregues: &mut Fregues<'_>, pedido, comando| {
+            let resposta = fregues.pede(comando);
+            if resposta.is_some() && fregues.espera_fechar(VER_FECHAR) {
+                self.mundo.costumes.viu_fechar();
+                fecha_depois_de.push(pedido);
+            }
+            resposta
+        };
+        let consultada = primeira_vez(&mut fregues, "CONSULTAR", Comando::Consultar);
         let inicial = match consultada {
             Some(Mensagem::Estoque(inicial)) => Some(inicial),
             _ => None,
         };
         let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.estoque);
         if !self.no_ar() && consultada.is_some() {
-            for _ in 0..ha.min(ESTOQUE_MAXIMO) {
+            if ha > 0 {
+                primeira_vez(&mut fregues, "COMPRAR", Comando::Comprar);
+            }
+            for _ in 1..ha.min(ESTOQUE_MAXIMO) {
                 fregues.pede(Comando::Comprar);
             }
-            fregues.pede(Comando::Comprar);
+            // O AVISO acaba de chegar antes, para não se colar à recusa.
+            fregues.espera_fechar(VER_FECHAR);
+            if primeira_vez(&mut fregues, "COMPRAR sem estoque", Comando::Comprar).is_none() {
+                self.mundo.costumes.viu_calar_na_recusa();
+            }
             fregues.pede(Comando::Consultar);
         }
-        let (consultas, compras): (Vec<Troca>, Vec<Troca>) =
+        let (consultas, mut compras): (Vec<Troca>, Vec<Troca>) =
             fregues.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
-        let deviam = compras.len().saturating_sub(1);
-        let console = console_com(&banca, porta, fregues.trocas.len());
+        for demora in [demora_tipica(&consultas), demora_tipica(&compras)].into_iter().flatten() {
+            self.mundo.costumes.levou(demora);
+        }
+        let recusas = compras.split_off(compras.len().saturating_sub(1));
+        let sobras = fregues.sobras > 0;
+        let portas = fregues.portas().to_vec();
+        let console = console_com(&banca, &portas, fregues.trocas.len());
         let estoque = inicial.and_then(|n| u64::try_from(n).ok());
         let contradicao = contradicoes(vec![fregues.conta(1)], estoque).into_iter().next();
-        let (compras, recusas) = compras.split_at(deviam);
-        let (compras, recusas) = (compras.to_vec(), recusas.to_vec());
-        Ok(Conversa { inicial, consultas, compras, recusas, contradicao, porta, console })
+        let numeros = match (&contradicao, inicial) {
+            (Some(_), Some(inicial)) => numeros_trocados(inicial, &consultas, &compras, &recusas),
+            _ => BTreeMap::new(),
+        };
+        Ok(Conversa {
+            recusa: recusa_propria(&compras, &recusas),
+            sobras,
+            numeros,
+            inicial,
+            consultas,
+            compras,
+            recusas,
+            contradicao,
+            fecha_depois_de,
+            portas,
+            console,
+        })
     }
 
-    /// Um cliente manda `antes` e se cala; outro consulta.
-    fn atras_de(self, antes: &[u8]) -> Result<Option<Troca>, String> {
-        let (_banca, calado) = self.abrir(Ritmo::Normal)?;
-        calado.manda(antes);
-        let Ok(mut outro) = Fregues::conectar(self.mundo) else { return Ok(None) };
-        outro.pede(Comando::Consultar);
-        Ok(outro.trocas.pop().filter(|troca| troca.resposta.is_some()))
+    /// Um cliente conecta e se cala; outro consulta. Depois consulta também o primeiro, e se vê se a resposta
+    /// dele não vai para o segundo.
+    fn atras_do_calado(self) -> Result<(Atras, bool), String> {
+        let (_banca, mut calado) = self.abrir(Ritmo::Normal)?;
+        let Ok(mut outro) = Fregues::conectar(self.mundo) else {
+            return Ok((Atras::Bloqueado, false));
+        };
+        let Some(troca) = consulta(&mut outro) else { return Ok((Atras::Bloqueado, false)) };
+        if calado.espera_fechar(VER_FECHAR) {
+            return Ok((Atras::SemNinguemNaFrente, false));
+        }
+        let extravio =
+            !outro.fechada() && consulta(&mut calado).is_none() && outro.desencontrou(VER_FECHAR);
+        Ok((Atras::Respondido(troca), extravio))
+    }
+
+    /// Um cliente manda meio comando e para; outro consulta. O primeiro pode já ter tido resposta, e a
+    /// conexão fechada.
+    fn atras_da_metade(self) -> Result<Atras, String> {
+        let (_banca, metade) = self.abrir(Ritmo::Normal)?;
+        metade.manda(b"CONSU");
+        let Ok(mut outro) = Fregues::conectar(self.mundo) else { return Ok(Atras::Bloqueado) };
+        Ok(consulta(&mut outro).map_or(Atras::Bloqueado, Atras::Respondido))
     }
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
@@ -197,10 +339,15 @@ impl<'a> Sala<'a> {
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
         let lido = vistas.conversa.inicial.and_then(|n| u64::try_from(n).ok());
         let plano = Plano {
-            compradores: self.opcoes.compradores,
+            compradores: self.quantos_cabem(),
+            atende_varios: matches!(vistas.atras_do_calado, Atras::Respondido(_)),
             ha: lido.unwrap_or(self.opcoes.estoque).min(ESTOQUE_MAXIMO),
+            lido,
             estoque: lido.filter(|_| !self.no_ar()),
             ouvir: primeira,
+            numeros: &vistas.conversa.numeros,
+            recusa: vistas.conversa.recusa.as_deref(),
+            sobras: vistas.conversa.sobras,
         };
         let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, plano)?;
         vistas.em_segundo_plano |= banca.em_segundo_plano();
@@ -209,11 +356,17 @@ impl<'a> Sala<'a> {
             vistas.aviso = aviso;
         }
         if self.no_ar() {
-            let vendeu = |t: &Troca| matches!(t.entendida(), Some(Mensagem::Compra { .. }));
             (vistas.conversa.compras, vistas.conversa.recusas) =
-                compras.into_iter().partition(vendeu);
+                compras.into_iter().partition(Troca::vendeu);
         }
         Ok(())
+    }
+
+    /// Quantos compradores uma disputa reúne: de um servidor lento, os que cabem no tempo dela.
+    fn quantos_cabem(self) -> usize {
+        let demora = self.mundo.costumes.demora().as_secs_f64();
+        let cabem = (TEMPO_DE_REUNIR.as_secs_f64() / demora) as usize;
+        cabem.max(2).min(self.opcoes.compradores)
     }
 
     /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos.
@@ -248,8 +401,10 @@ impl<'a> Sala<'a> {
             return Ok(Err(format!("quem já estava conectado deixou de ser atendido{causa}")));
         }
         drop(testemunha);
-        let atendido = Fregues::conectar(self.mundo)
-            .is_ok_and(|mut novo| novo.pede(Comando::Comprar).is_some());
+        let cala = self.mundo.costumes.cala_na_recusa();
+        let pedido = if cala { Comando::Consultar } else { Comando::Comprar };
+        let atendido =
+            Fregues::conectar(self.mundo).is_ok_and(|mut novo| novo.pede(pedido).is_some());
         if !atendido || !banca.vivo() {
             let causa = banca.causa();
             return Ok(Err(format!("quem chegou depois não foi atendido{causa}")));
@@ -281,15 +436,65 @@ impl Provocacao {
     }
 }
 
+/// Consulta; se não teve resposta, `None`.
+fn consulta(fregues: &mut Fregues<'_>) -> Option<Troca> {
+    fregues.pede(Comando::Consultar);
+    fregues.trocas.pop().filter(|troca| troca.resposta.is_some())
+}
+
 /// O console, depois que as linhas deste cliente chegaram a ele, ou que se cansou de esperar.
-fn console_com(banca: &Banca, porta: Option<u16>, linhas: usize) -> Option<String> {
-    let porta = porta?;
+fn console_com(banca: &Banca, portas: &[u16], linhas: usize) -> Option<String> {
     for _ in 0..50 {
         let console = banca.console()?;
-        if linhas_da_porta(&console, porta).count() >= linhas {
+        if linhas_das_portas(&console, portas).count() >= linhas {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
     banca.console()
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    fn trocas(comando: &Comando, textos: &[&str]) -> Vec<Troca> {
+        let troca = |texto: &&str| Troca {
+            comando: comando.clone(),
+            resposta: Some((*texto).to_owned()),
+            demora: Duration::ZERO,
+        };
+        textos.iter().map(troca).collect()
+    }
+
+    fn trocados(ditos: &[i128], recusa: &str, fim: &str) -> Vec<(i128, i128)> {
+        let consultas = trocas(&Comando::Consultar, &["Estoque atual: 3", fim]);
+        let textos: Vec<String> =
+            ditos.iter().map(|n| format!("Compra realizada. Estoque restante: {n}")).collect();
+        let textos: Vec<&str> = textos.iter().map(String::as_str).collect();
+        let compras = trocas(&Comando::Comprar, &textos);
+        let recusas = trocas(&Comando::Comprar, &[recusa]);
+        numeros_trocados(3, &consultas, &compras, &recusas).into_iter().collect()
+    }
+
+    #[test]
+    fn o_numero_errado_e_sempre_o_mesmo_troca_se_pelo_que_queria_dizer() {
+        let (esgotado, zero) = ("ERRO: Produto esgotado", "Estoque atual: 0");
+        assert_eq!(trocados(&[3, 2, 1], esgotado, zero), [(1, 0), (2, 1), (3, 2)]);
+        assert_eq!(trocados(&[1, 2, 3], esgotado, zero), [(1, 2), (2, 1), (3, 0)]);
+        for ditos in [&[2, 2, 1][..], &[3, 2], &[1, 0, -1]] {
+            assert_eq!(trocados(ditos, esgotado, zero), [], "{ditos:?}");
+        }
+        assert_eq!(trocados(&[3, 2, 1], "Compra realizada. Estoque restante: 0", zero), []);
+        assert_eq!(trocados(&[3, 2, 1], esgotado, "Estoque atual: 1"), []);
+    }
+
+    #[test]
+    fn um_soluco_nao_muda_a_demora_tipica() {
+        let mut trocas = trocas(&Comando::Comprar, &["a", "b", "c"]);
+        trocas[1].demora = Duration::from_secs(2);
+        assert_eq!(demora_tipica(&trocas), Some(Duration::ZERO));
+        trocas.iter_mut().for_each(|troca| troca.resposta = None);
+        assert_eq!(demora_tipica(&trocas), None);
+    }
 }
