@@ -10,6 +10,7 @@ use std::fs;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Descritores que não são de usuários, além dos já abertos: os relatórios, o terminal, o rastro de um
@@ -59,10 +60,21 @@ pub fn poupar_enderecos() {
     if !memoria_limitada() || env::var_os(ARENAS).is_some() {
         return;
     }
-    if let Ok(este) = env::current_exe() {
+    if let Ok(este) = este_programa() {
         // Só volta se falhar; aí se segue com menos threads.
         let _ = Command::new(este).args(env::args_os().skip(1)).env(ARENAS, "1").exec();
     }
+}
+
+/// Onde está este programa, para executá-lo de novo. No Linux, pelo próprio processo (proc(5)): o caminho pode ter
+/// mudado de dono, se alguém o compilou enquanto ele rodava.
+///
+/// # Errors
+///
+/// O sistema não diz.
+pub fn este_programa() -> io::Result<PathBuf> {
+    let pelo_processo = Path::new("/proc/self/exe");
+    if pelo_processo.exists() { Ok(pelo_processo.to_owned()) } else { env::current_exe() }
 }
 
 fn memoria_limitada() -> bool {

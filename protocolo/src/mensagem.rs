@@ -171,6 +171,11 @@ impl Mensagem {
             let corta = grudado || antes.termina_antes_de(comeco);
             corta.then(|| antes.fim_junto_a(&letras, onde))
         });
+        let corte = corte.or_else(|| {
+            // Depois do AVISO do enunciado, sem fim de linha, o que vier já é outra mensagem.
+            let depois = letras.trim_start_matches(e_margem).strip_prefix(AVISO)?;
+            depois.contains(char::is_alphabetic).then_some(letras.len() - depois.len())
+        });
         corte.or_else(|| {
             // O AVISO em outras palavras não tem começo conhecido: vem logo depois do número.
             let frase = Frase::achar(letras.trim_start_matches(e_margem));
@@ -588,6 +593,7 @@ mod testes {
             ("Estoque atual: 10", "Estoque atual: 10"),
             ("Comprado! Restam 9", "AVISO: acabou"),
             ("Erro interno", "AVISO: acabou"),
+            (AVISO, "Produto indisponível"),
             ("[AVISO] O estoque acabou!", "Estoque atual: 0"),
             ("*** ESTOQUE ESGOTADO ***", "ERRO: Produto esgotado"),
             ("ERRO: Produto esgotado", "AVISO: acabou"),

@@ -28,6 +28,7 @@ use super::fregues::{Fregues, Mundo};
 use super::processos;
 use super::trocas::Trocas;
 use super::zelador::{Fim, SUBCOMANDO};
+use crate::limites::este_programa;
 
 /// Quanto o servidor tem para terminar com SIGTERM, antes do SIGKILL.
 const DESPEDIDA: Duration = Duration::from_secs(3);
@@ -402,7 +403,7 @@ impl Processo {
         aberto: &Arc<Aberto>,
     ) -> io::Result<Self> {
         let (mut mestre, terminal) = terminal()?;
-        let mut zelador = Command::new(std::env::current_exe()?);
+        let mut zelador = Command::new(este_programa()?);
         zelador.arg(SUBCOMANDO);
         if let Some(pasta) = &trocas {
             zelador.arg("--trocas").arg(pasta);

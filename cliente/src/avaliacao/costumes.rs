@@ -1,7 +1,7 @@
 //! O que se aprende de um servidor enquanto se fala com ele, e vale para todas as conexões: quanto demora, se
 //! fecha a conexão depois de responder e se não responde a quem recusa. Não fala com ninguém e não dá nota.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Quanto um servidor tem para responder, com ninguém na frente. Um que funciona leva milissegundos.
@@ -23,6 +23,8 @@ pub struct Costumes {
     cala_na_recusa: AtomicBool,
     /// Quanto levou o mais demorado dos pedidos feitos a sós, em nanossegundos.
     demora: AtomicU64,
+    /// Quantos pedidos podem estar na frente de qualquer outro, de clientes que já se foram.
+    abandonados: AtomicU32,
     /// Quando alguém teve a última resposta, em nanossegundos desde o começo da avaliação.
     ultima: AtomicU64,
 }
@@ -65,6 +67,11 @@ impl Costumes {
         Duration::from_nanos(self.demora.load(Ordering::Relaxed))
     }
 
+    /// Há estes pedidos de clientes que já se foram: ninguém os ouve responder, e nem por isso a fila anda.
+    pub fn abandonaram(&self, pedidos: u32) {
+        self.abandonados.store(pedidos, Ordering::Relaxed);
+    }
+
     /// Alguém teve resposta neste instante.
     pub fn respondeu(&self, quando: Duration) {
         self.ultima.fetch_max(nanos(quando), Ordering::Relaxed);
@@ -74,7 +81,8 @@ impl Costumes {
     /// pode só estar atrás dos outros: o prazo conta da última resposta que alguém teve.
     pub fn limite(&self, enviada: Duration) -> Duration {
         let ultima = Duration::from_nanos(self.ultima.load(Ordering::Relaxed));
-        let prazo = PRAZO.max(self.demora() * FOLGA);
+        let fila = self.demora() * self.abandonados.load(Ordering::Relaxed);
+        let prazo = PRAZO.max(self.demora() * FOLGA) + fila;
         (ultima.max(enviada) + prazo).min(enviada + PACIENCIA_MAXIMA)
     }
 }
@@ -109,6 +117,8 @@ mod testes {
         costumes.levou(s(4));
         costumes.levou(s(2));
         assert_eq!(costumes.limite(s(1)), s(1) + s(4) * FOLGA);
+        costumes.abandonaram(5);
+        assert_eq!(costumes.limite(s(1)), s(1) + s(4) * (FOLGA + 5), "e os que ficaram na frente");
         assert!(Costumes::paciente().limite(s(0)) > PRAZO);
     }
 }

@@ -34,6 +34,9 @@ const TEMPO_DE_REUNIR: Duration = Duration::from_secs(20);
 /// Depois deste tempo em disputas, não começa outra.
 const TEMPO_DAS_DISPUTAS: Duration = Duration::from_secs(180);
 
+/// Quantos clientes fazem cada provocação.
+const PROVOCADORES: u32 = 20;
+
 /// Tudo o que as provas viram.
 #[derive(Debug, Default)]
 pub struct Evidencias {
@@ -223,6 +226,7 @@ impl<'a> Sala<'a> {
             self.anuncia("clientes que fazem o que não devem");
             let resultado = self.provocar(provocacao, &mut vistas.gasto_em_sossego)?;
             vistas.robustez.push((provocacao, resultado));
+            self.mundo.costumes.abandonaram(0);
         }
         Ok(vistas)
     }
@@ -383,11 +387,13 @@ impl<'a> Sala<'a> {
             Err(porque) => return Err(porque),
         };
         let antes = testemunha.pede(Comando::Consultar).is_some();
-        for vez in 0..20 {
+        for vez in 0..PROVOCADORES as usize {
             if let Ok(fregues) = Fregues::conectar(self.mundo) {
                 provocacao.fazer(vez, fregues);
             }
         }
+        // Cada um deixa um pedido na fila, ou vários, se o servidor lê em pedaços o que não entende.
+        self.mundo.costumes.abandonaram(2 * PROVOCADORES);
         self.mundo.parada.dormir(TEMPO_DE_CAIR);
         if !banca.vivo() {
             return Ok(Err(format!("o servidor terminou{}", banca.causa())));
