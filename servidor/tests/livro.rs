@@ -174,14 +174,14 @@ fn ler_um_livro_parado_ou_recusar_um_nao_deixa_nada_ao_lado() {
 }
 
 #[test]
-fn enquanto_se_le_um_livro_parado_ninguem_o_abre() {
-    /// Tenta abrir o livro a cada escrita do extrato.
-    struct Teimoso(PathBuf, u32);
-    impl Write for Teimoso {
+fn um_extrato_que_ninguem_le_nao_segura_o_livro_e_mostra_um_instante() {
+    /// A cada escrita do extrato, vende uma unidade.
+    struct Vendedor(PathBuf, u64, Vec<u8>);
+    impl Write for Vendedor {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            let erro = nao_abre(&self.0, None);
-            assert!(erro.contains("extrato em curso"), "{erro}");
+            vender(&mut Livro::abrir(&self.0, None).unwrap(), 1);
             self.1 += 1;
+            self.2.extend(bytes);
             Ok(bytes.len())
         }
         fn flush(&mut self) -> io::Result<()> {
@@ -190,10 +190,24 @@ fn enquanto_se_le_um_livro_parado_ninguem_o_abre() {
     }
     let (_pasta, caminho) = pasta();
     livro_com_historia(&caminho);
-    let mut teimoso = Teimoso(caminho.clone(), 0);
-    extrair(&caminho, Forma::Tabela, &mut teimoso).unwrap_or_else(|falha| panic!("{falha:?}"));
-    assert!(teimoso.1 > 0);
-    assert_eq!(Livro::abrir(&caminho, None).unwrap().contas().vendidas, 7);
+    Livro::repor(&caminho, 1000).unwrap();
+    let (antes, _) = extrato(&caminho, Forma::Tabela);
+    let mut vendedor = Vendedor(caminho.clone(), 0, Vec::new());
+    extrair(&caminho, Forma::Tabela, &mut vendedor).unwrap_or_else(|falha| panic!("{falha:?}"));
+    assert!(vendedor.1 > 10);
+    assert_eq!(String::from_utf8(vendedor.2).unwrap(), antes);
+    assert_eq!(extrato(&caminho, Forma::Csv).1.contas.vendidas, 7 + vendedor.1);
+}
+
+#[test]
+fn um_extrato_de_muitos_pedacos_nao_pula_nem_repete_venda() {
+    let (_pasta, caminho) = pasta();
+    vender(&mut Livro::abrir(&caminho, Some(40_000)).unwrap(), 30_001);
+    let (csv, veredito) = extrato(&caminho, Forma::Csv);
+    assert_eq!(veredito.contas.vendidas, 30_001);
+    let mut planilha = csv::Reader::from_reader(csv.as_bytes());
+    let numeros = planilha.records().map(|linha| linha.unwrap()[0].parse::<u64>().unwrap());
+    assert!(numeros.eq(1..=30_001));
 }
 
 #[test]
