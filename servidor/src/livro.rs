@@ -44,8 +44,8 @@ pub(crate) use arquivo::Leitura;
 pub use conferencia::Andamento;
 pub(crate) use conferencia::{Conferencia, conferir};
 pub use erro::Erro;
-pub(crate) use erro::falta_wal;
 use erro::Problema;
+pub(crate) use erro::falta_wal;
 use faxina::Faxina;
 use vigia::Vigia;
 
@@ -218,6 +218,13 @@ impl Livro {
     pub fn contas(&self) -> Contas {
         self.contas
     }
+}
+
+/// O nome do WAL de um livro que se fechou, se ele ficou: outro programa ainda o lê, e os dois arquivos não
+/// se separam.
+pub fn wal_que_ficou(caminho: &Path) -> Option<PathBuf> {
+    let de_verdade = caminho.canonicalize().ok()?;
+    Some(arquivo::ao_lado(&de_verdade, "-wal")).filter(|wal| arquivo::tem_bytes(wal))
 }
 
 /// A hora, como vai ao livro.

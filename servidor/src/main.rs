@@ -13,7 +13,7 @@ use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::{dizer, explicar, ler_opcoes};
 use servidor::balcao::Limites;
 use servidor::extrato::{Falha, Forma, Veredito, extrair};
-use servidor::livro::{Andamento, Livro};
+use servidor::livro::{Andamento, Livro, wal_que_ficou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::reator::{Encerramento, Pane, Parada, Reator, reservar};
@@ -32,7 +32,15 @@ fn main() -> ExitCode {
     let feito = match (&acao, &opcoes.livro, opcoes.repor) {
         (Some(Acao::Extrato(opcoes)), _, _) => mostrar_extrato(opcoes),
         (None, Some(livro), Some(unidades)) => repor(livro, unidades),
-        (None, _, _) => servir(&opcoes).map(|encerramento| dizer(prestar_contas(&encerramento))),
+        (None, livro, _) => servir(&opcoes).map(|encerramento| {
+            dizer(prestar_contas(&encerramento));
+            if let Some(wal) = livro.as_deref().and_then(wal_que_ficou) {
+                dizer(format_args!(
+                    "livro: outro programa ainda o lê, e o {} ficou ao lado dele; não os separe",
+                    wal.display()
+                ));
+            }
+        }),
     };
     match feito {
         Ok(()) => ExitCode::SUCCESS,
@@ -80,7 +88,8 @@ fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
     let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
     let reservado = reservar(endereco).map_err(|erro| explicar_abertura(endereco, &erro))?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
-    let livro = opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;
+    let livro =
+        opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;
     let no_livro = livro.as_ref().map(Livro::contas);
     let estoque = match no_livro {
         Some(contas) => contas.restantes(),

@@ -68,9 +68,7 @@ pub(crate) fn conferir(
     banco.progress_handler(0, None::<fn() -> bool>)?;
     let nas_paginas = (paginas? != "ok").then_some("há páginas estragadas");
     match conferir_as_tabelas(banco, dizer) {
-        Ok(Conferencia { contas, dano }) => {
-            Ok(Conferencia { contas, dano: nas_paginas.or(dano) })
-        }
+        Ok(Conferencia { contas, dano }) => Ok(Conferencia { contas, dano: nas_paginas.or(dano) }),
         Err(erro) if nas_paginas.is_some() || sem_sentido(&erro) => Ok(Conferencia {
             contas: Contas { inicial: 0, repostas: 0, vendidas: 0 },
             dano: nas_paginas.or(Some("as tabelas não são as de um livro")),
@@ -85,10 +83,7 @@ fn sem_sentido(erro: &rusqlite::Error) -> bool {
     matches!(erro.sqlite_error_code(), None | Some(ErrorCode::Unknown))
 }
 
-fn conferir_as_tabelas(
-    banco: &Connection,
-    dizer: fn(Andamento),
-) -> rusqlite::Result<Conferencia> {
+fn conferir_as_tabelas(banco: &Connection, dizer: fn(Andamento)) -> rusqlite::Result<Conferencia> {
     let mut dano = None;
     for (qual, consulta) in DO_ESTOQUE {
         if dano.is_none() && banco.prepare(consulta)?.exists([])? {

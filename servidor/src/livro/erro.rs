@@ -51,7 +51,10 @@ pub(super) enum Problema {
     MudadoPorFora,
     Trocado,
     SemFaxina,
-    OutroEstoque { pedido: u64, inicial: u64 },
+    OutroEstoque {
+        pedido: u64,
+        inicial: u64,
+    },
     NaoCabe,
     Sistema(io::Error),
     Banco(rusqlite::Error),
@@ -151,12 +154,19 @@ impl Problema {
     }
 }
 
+const SEM_ESPACO: &str = "ficou sem espaço no disco; libere espaço e abra de novo";
+
+const NAO_SE_ESCREVE: &str =
+    "não se deixa ler ou escrever: o disco falhou, ou há um limite para o tamanho dos arquivos";
+
 fn explicar_sistema(erro: &io::Error) -> String {
     let conselho = match erro.kind() {
+        io::ErrorKind::StorageFull => return SEM_ESPACO.into(),
+        io::ErrorKind::FileTooLarge => return NAO_SE_ESCREVE.into(),
         io::ErrorKind::PermissionDenied => "; para vender é preciso escrever nele e na pasta dele",
         _ => "",
     };
-    format!("não se deixa abrir: {}{conselho}", explicar(erro))
+    format!("não se deixa usar: {}{conselho}", explicar(erro))
 }
 
 /// Também é um veredito do extrato.
@@ -177,10 +187,8 @@ fn explicar_banco(erro: &rusqlite::Error) -> &'static str {
     match erro.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) => SEM_LUGAR_AO_LADO,
         Some(_) if extenso == Some(SQLITE_READONLY_DIRECTORY) => SEM_LUGAR_AO_LADO,
-        Some(ErrorCode::DiskFull) => "ficou sem espaço no disco; libere espaço e abra de novo",
-        Some(ErrorCode::SystemIoFailure) => {
-            "não se deixa ler ou escrever: o disco falhou, ou há um limite para o tamanho dos arquivos"
-        }
+        Some(ErrorCode::DiskFull) => SEM_ESPACO,
+        Some(ErrorCode::SystemIoFailure) => NAO_SE_ESCREVE,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "está sendo escrito por outro programa; feche-o e abra de novo"
         }

@@ -101,7 +101,8 @@ impl Faxina {
         }
         let Some(guarda) = self.guarda.take() else { return Ok(None) };
         guarda.execute_batch("BEGIN")?;
-        guarda.query_row("SELECT count(*) FROM sqlite_schema", [], |linha| linha.get::<_, i64>(0))?;
+        guarda
+            .query_row("SELECT count(*) FROM sqlite_schema", [], |linha| linha.get::<_, i64>(0))?;
         Ok(Some(guarda))
     }
 
@@ -163,20 +164,27 @@ fn limpar(
         *aviso = AVISO_DO_WAL;
     } else if presos >= *aviso {
         *aviso = presos * 2;
-        dizer(format_args!(
-            "livro: outro programa lê o livro há muito tempo, e o -wal dele já tem {} MiB (com {}, o \
-             servidor para); feche o outro",
-            presos / 1024 / 1024,
-            TETO_DO_WAL / 1024 / 1024
-        ));
+        avisar(presos);
     }
     Ok(())
+}
+
+/// Em uma thread à parte: um console que não anda não pode parar a faxina, nem o fim do programa.
+fn avisar(presos: u64) {
+    let mib = |bytes| bytes / 1024 / 1024;
+    let linha = format!(
+        "livro: outro programa lê o livro há muito tempo, e o -wal dele já tem {} MiB (com {}, o servidor \
+         para); feche o outro",
+        mib(presos),
+        mib(TETO_DO_WAL)
+    );
+    // Sem thread, fica por dizer: a próxima vez é quando dobrar.
+    let _ = thread::Builder::new().name("aviso".into()).spawn(move || dizer(linha));
 }
 
 /// Passa o que puder do WAL para o arquivo, sem esperar por ninguém; diz quantos quadros há, e quantos
 /// passaram. Se outro programa já o faz, diz -1.
 fn passar(banco: &Connection) -> rusqlite::Result<(i64, i64)> {
-    banco.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |linha| {
-        Ok((linha.get(1)?, linha.get(2)?))
-    })
+    banco
+        .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |linha| Ok((linha.get(1)?, linha.get(2)?)))
 }

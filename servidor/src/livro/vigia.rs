@@ -137,7 +137,8 @@ impl Vigia {
             return Err(Problema::MudadoPorFora);
         }
         self.visto = agora;
-        let tamanho = self.conferir_os_arquivos()?;
+        // Também antes de escrever: depois, um WAL encurtado já teria outra vez o tamanho certo.
+        let tamanho = self.conferir_os_nomes()?;
         let tudo_passado = agora.faltam() == 0 && tamanho == agora.bytes_do_livro();
         self.conferir_a_marca(tamanho, tudo_passado)
     }
@@ -147,7 +148,7 @@ impl Vigia {
     pub(super) fn assinalar(&mut self, vendidas: u64) -> Result<(), Problema> {
         let antes = self.visto;
         self.visto = Indice::ler(&self.indice)?;
-        let tamanho = self.conferir_os_arquivos()?;
+        let tamanho = self.conferir_os_nomes()?;
         // Outro programa pode ter acabado de passar a limpo o que havia até esta transação.
         self.conferir_a_marca(tamanho, tamanho == antes.bytes_do_livro())?;
         if !self.marcado || self.tamanho < self.visto.bytes_do_livro() + TAMANHO_DA_MARCA {
@@ -158,7 +159,7 @@ impl Vigia {
 
     /// Os nomes são ainda os dos mesmos arquivos, e o WAL tem tudo o que se escreveu nele. Diz o tamanho do
     /// livro.
-    fn conferir_os_arquivos(&self) -> Result<u64, Problema> {
+    fn conferir_os_nomes(&self) -> Result<u64, Problema> {
         let mut tamanhos = [0; 3];
         for ((nome, de_quem), tamanho) in self.nomes.iter().zip(&mut tamanhos) {
             match nome.metadata() {
