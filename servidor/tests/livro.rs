@@ -344,6 +344,21 @@ fn o_arquivo_sem_o_wal_ou_com_outro_e_recusado() {
 }
 
 #[test]
+fn um_wal_encurtado_depois_de_uma_queda_e_recusado() {
+    let (_pasta, caminho) = pasta();
+    let mut livro = Livro::abrir(&caminho, Some(10_000)).unwrap();
+    // O bastante para a marca ir adiante, e com ela quantas vendas havia.
+    vender(&mut livro, 3);
+    vender(&mut livro, 5_000);
+    let (_outra, cortado) = como_depois_de_uma_queda(&caminho, &["", "-wal"]);
+    let wal = File::options().write(true).open(format!("{}-wal", cortado.display())).unwrap();
+    // As duas primeiras transações, de uma página cada uma: o ensaio da abertura e as três vendas.
+    wal.set_len(32 + 2 * (24 + 4096)).unwrap();
+    let erro = nao_abre(&cortado, None);
+    assert!(erro.contains("vendas.db-wal") && erro.contains("inteiro"), "{erro}");
+}
+
+#[test]
 fn uma_copia_pelo_sqlite_abre_com_o_servidor_aberto_ou_sem_o_wal() {
     let (pasta, caminho) = pasta();
     let mut livro = Livro::abrir(&caminho, Some(10)).unwrap();
@@ -381,7 +396,7 @@ fn um_livro_trocado_enquanto_se_vende_faz_parar_e_o_wal_fica() {
     type Estrago = fn(&Path, &Path);
     let ao_lado =
         |caminho: &Path, sufixo: &str| PathBuf::from(format!("{}{sufixo}", caminho.display()));
-    let estragos: [(&str, Estrago); 9] = [
+    let estragos: [(&str, Estrago); 11] = [
         ("esvaziado", |livro, _| fs::write(livro, "").unwrap()),
         ("encurtado", |livro, _| {
             File::options().write(true).open(livro).unwrap().set_len(5000).unwrap();
@@ -392,6 +407,16 @@ fn um_livro_trocado_enquanto_se_vende_faz_parar_e_o_wal_fica() {
         ("apagado", |livro, _| fs::remove_file(livro).unwrap()),
         ("mudado de nome", |livro, _| fs::rename(livro, livro.with_extension("velho")).unwrap()),
         ("trocado", |livro, outro| fs::rename(outro, livro).unwrap()),
+        // Com o mesmo conteúdo, mas o que se escrever no outro ninguém vê.
+        ("trocado por uma cópia", |livro, copia| {
+            fs::copy(livro, copia).unwrap();
+            fs::rename(copia, livro).unwrap();
+        }),
+        ("com o WAL trocado por uma cópia", |livro, copia| {
+            let wal = format!("{}-wal", livro.display());
+            fs::copy(&wal, copia).unwrap();
+            fs::rename(copia, wal).unwrap();
+        }),
         ("sem o WAL", |livro, _| fs::remove_file(format!("{}-wal", livro.display())).unwrap()),
         ("com o WAL vazio", |livro, _| {
             fs::write(format!("{}-wal", livro.display()), "").unwrap();

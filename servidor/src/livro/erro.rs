@@ -173,8 +173,9 @@ fn explicar_sistema(erro: &io::Error) -> String {
 pub(crate) fn falta_wal(wal: &Path) -> String {
     let nome = Path::new(wal.file_name().unwrap_or_default()).display();
     format!(
-        "ficou aberto quando o servidor caiu, e falta ao lado dele o {nome}, que tem as últimas vendas; \
-         traga-o de volta (se ele se perdeu de vez, uma cópia com o '.backup' do sqlite3 abre sem elas)"
+        "ficou aberto quando o servidor caiu, e precisa do {nome} de então, inteiro e ao lado dele, que tem as \
+         últimas vendas; traga-o de volta (se ele se perdeu de vez, uma cópia com o '.backup' do sqlite3 abre \
+         sem elas)"
     )
 }
 
