@@ -16,7 +16,7 @@ const ENTRE_AVISOS: Duration = Duration::from_secs(1);
 const VENDAS_POR_OLHADA: u64 = 1 << 16;
 
 /// De quantas em quantas operações do SQLite, enquanto ele confere as páginas.
-const OPERACOES_POR_OLHADA: i32 = 1 << 20;
+const OPERACOES_POR_OLHADA: i32 = 1 << 14;
 
 /// Em que parte da conferência se está.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
