@@ -30,6 +30,8 @@ mod recusas;
 mod separado;
 #[path = "livro/trocado.rs"]
 mod trocado;
+#[path = "livro/vizinho.rs"]
+mod vizinho;
 
 use std::fs;
 use std::process::{Command, Stdio};

@@ -17,8 +17,8 @@
 //! a tranca, o `fdatasync` e o diretório foram postos à prova.
 //!
 //! O livro de um servidor aberto são três arquivos, o dele, o `-wal` e o `-shm`, e as últimas vendas estão no
-//! segundo. Que não se separem sem que se saiba é com a [`vigia`]; que o segundo não cresça sem fim, nem pare
-//! o laço ao passar para o primeiro, com a [`faxina`].
+//! segundo. Que não se separem sem que se saiba é com `vigia.rs`; que o segundo não cresça sem fim, nem pare
+//! o laço ao passar para o primeiro, com `faxina.rs`.
 //!
 //! Aqui não há segunda tentativa. Depois de um `fdatasync` que falhou não se sabe o que ficou no
 //! disco (fsync(2)), e quem insiste acaba confirmando o que não está lá: o programa termina, e a

@@ -1,35 +1,15 @@
 //! Enquanto o livro não está aberto: ninguém conecta, um sinal encerra, e o que não é um livro é dito.
 
 use std::fs;
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use testes::{Processo, Signal, ate, nao_abre, por_meio_de, porta_livre, recusa};
 
 use crate::arquivo::Arquivo;
-
-/// Um programa de outra pessoa que segura a escrita no livro: quem o abre espera um pouco por ele.
-fn quem_segura(livro: &Arquivo) -> Option<Child> {
-    const SEGURAR: &str = "
-import sqlite3, sys
-livro = sqlite3.connect(sys.argv[1])
-livro.execute('BEGIN IMMEDIATE')
-print('segurando', flush=True)
-sys.stdin.readline()
-";
-    let mut python = Command::new("python3");
-    python.args(["-c", SEGURAR, livro.caminho()]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let Ok(mut filho) = python.spawn() else {
-        println!("sem python3: teste pulado");
-        return None;
-    };
-    let mut linha = String::new();
-    BufReader::new(filho.stdout.take().unwrap()).read_line(&mut linha).unwrap();
-    assert_eq!(linha, "segurando\n");
-    Some(filho)
-}
+use crate::vizinho::Vizinho;
 
 /// O processo tem este arquivo aberto?
 fn tem_aberto(pid: u32, arquivo: &str) -> bool {
@@ -44,7 +24,8 @@ fn enquanto_o_livro_nao_abre_a_porta_recusa_e_o_primeiro_sinal_encerra() {
     for sinal in [Signal::TERM, Signal::INT] {
         let livro = Arquivo::novo();
         assert_eq!(livro.abrir(Some(10)).encerrar().codigo, Some(0));
-        let Some(mut outro) = quem_segura(&livro) else { return };
+        // Quem abre o livro espera um pouco por quem está escrevendo nele.
+        let Some(outro) = Vizinho::novo(&livro, "BEGIN IMMEDIATE") else { return };
         let porta = porta_livre();
         let mut comando = livro.comando(None);
         comando.args(["--endereco", "127.0.0.1", "--porta", &porta.to_string()]);
@@ -55,8 +36,7 @@ fn enquanto_o_livro_nao_abre_a_porta_recusa_e_o_primeiro_sinal_encerra() {
         processo.sinal(sinal);
         let termino = processo.termino();
         assert_eq!((termino.codigo, termino.erro.as_str()), (Some(0), ""), "{sinal:?}");
-        outro.kill().unwrap();
-        outro.wait().unwrap();
+        outro.sair();
         assert_eq!(livro.abrir(None).encerrar().codigo, Some(0));
     }
 }

@@ -4,14 +4,14 @@
 //! Com `--nocapture`, dizem quanto esperou quem só consulta. `LIVRO_TETO=1` vai até o teto de verdade (1 GiB, um minuto ou dois).
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::io::ioctl_fionread;
 use testes::{Honesto, Processo, Servidor, ate, comando, executar};
 
 use crate::arquivo::Arquivo;
+use crate::vizinho::Vizinho;
 
 /// Mais do que o laço e a faxina deixam juntar (4 MiB de cada vez), com folga para uma máquina ocupada.
 const WAL_A_ANDAR: u64 = 24 * 1024 * 1024;
@@ -34,48 +34,6 @@ fn comprar_ate(servidor: &Servidor, de_cada_vez: usize, mut basta: impl FnMut() 
     }
 }
 
-/// Um programa de outra pessoa, com uma leitura aberta no livro; acaba quando lhe mandam.
-struct Leitor(Child, ChildStdin);
-
-impl Leitor {
-    fn novo(livro: &Arquivo) -> Option<Self> {
-        const LEITOR: &str = "
-import sqlite3, sys
-livro = sqlite3.connect(sys.argv[1])
-livro.execute('BEGIN')
-livro.execute('SELECT count(*) FROM vendas').fetchone()
-print('lendo', flush=True)
-sys.stdin.readline()
-livro.close()
-";
-        let mut python = Command::new("python3");
-        python.args(["-c", LEITOR, livro.caminho()]);
-        python.stdin(Stdio::piped()).stdout(Stdio::piped());
-        let Ok(mut filho) = python.spawn() else {
-            println!("sem python3: teste pulado");
-            return None;
-        };
-        let mut linha = String::new();
-        BufReader::new(filho.stdout.take().unwrap()).read_line(&mut linha).unwrap();
-        assert_eq!(linha, "lendo\n");
-        let entrada = filho.stdin.take().unwrap();
-        Some(Leitor(filho, entrada))
-    }
-
-    fn sair(mut self) {
-        writeln!(self.1).unwrap();
-        assert!(self.0.wait().unwrap().success());
-    }
-}
-
-impl Drop for Leitor {
-    fn drop(&mut self) {
-        // Se já saiu, não há o que matar.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn sem_leitores_o_wal_nao_passa_de_uns_megabytes() {
     const VOLTAS: u64 = 4_000;
@@ -90,7 +48,7 @@ fn sem_leitores_o_wal_nao_passa_de_uns_megabytes() {
     });
     println!("{}", honesto.parar());
     // Ao todo se escreveu no WAL mais do que isto: cada volta, pelo menos três páginas.
-    assert!(VOLTAS * 3 * 4096 > WAL_A_ANDAR);
+    const { assert!(VOLTAS * 3 * 4096 > WAL_A_ANDAR) };
     println!("o maior WAL: {maior} bytes");
     assert!((1..WAL_A_ANDAR).contains(&maior), "{maior}");
     let termino = servidor.encerrar();
@@ -135,7 +93,7 @@ fn avisou(servidor: &Servidor) -> bool {
 fn um_leitor_parado_e_dito_e_quando_sai_o_wal_encolhe() {
     let livro = Arquivo::novo();
     let mut servidor = livro.abrir(Some(1_000_000_000));
-    let Some(leitor) = Leitor::novo(&livro) else { return };
+    let Some(leitor) = Vizinho::novo(&livro, "BEGIN") else { return };
     let honesto = || Honesto::iniciar(servidor.endereco(), Duration::from_millis(1));
     let durante = honesto();
     comprar_ate(&servidor, 5, || avisou(&servidor));
@@ -161,7 +119,7 @@ fn fechar_com_um_leitor_diz_que_o_wal_ficou() {
     let livro = Arquivo::novo();
     let mut servidor = livro.abrir(Some(10));
     crate::comprar_tres(&servidor);
-    let Some(leitor) = Leitor::novo(&livro) else { return };
+    let Some(leitor) = Vizinho::novo(&livro, "BEGIN") else { return };
     let termino = servidor.encerrar();
     assert_eq!(termino.codigo, Some(0));
     let ultima = termino.erro.lines().last().unwrap_or_default();
@@ -181,7 +139,7 @@ fn no_teto_o_servidor_para_de_vender_e_diz_por_que() {
     const DE_CADA_VEZ: usize = 5;
     let livro = Arquivo::novo();
     let mut servidor = livro.abrir(Some(1_000_000_000));
-    let Some(leitor) = Leitor::novo(&livro) else { return };
+    let Some(leitor) = Vizinho::novo(&livro, "BEGIN") else { return };
     let mut clientes: Vec<_> = (0..8).map(|_| servidor.cliente()).collect();
     let mut ouvidas = 0;
     'vender: loop {
