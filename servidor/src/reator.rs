@@ -148,12 +148,13 @@ impl Reator {
         livro: Option<Livro>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
+        // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
+        // campainha, e uma vez.
+        let _ = parada.0.set(Waker::new(poll.registry(), PARADA)?);
         reservado.listen(FILA_DE_ESPERA)?;
         let mut escuta = TcpListener::from_std(reservado.into());
         let endereco = escuta.local_addr()?;
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
-        // Só aqui se põe uma campainha, e uma vez.
-        let _ = parada.0.set(Waker::new(poll.registry(), PARADA)?);
         let fechar_escrita = |fluxo: &TcpStream| {
             // Se o outro lado já se foi, não há o que fechar.
             let _ = fluxo.shutdown(Shutdown::Write);
