@@ -1,18 +1,23 @@
 //! O livro, no programa de verdade: uma venda que alguém ouviu está no arquivo, haja o que houver.
 //!
 //! O processo morre a qualquer instante ([`quedas`]) e em instantes escolhidos ([`instantes`]); as
-//! chamadas de sistema saem na ordem certa ([`ordem`]); o disco enche em cada passo ([`disco`]); e um
-//! arquivo que não serve fica como estava ([`recusas`]). O que se prova sem processo nenhum está nos
+//! chamadas de sistema saem na ordem certa ([`ordem`]); o disco enche em cada passo ([`disco`]); os
+//! arquivos do livro se separam ([`separado`]) ou alguém os troca ([`trocado`]); outros o leem
+//! ([`leitores`]); e um arquivo que não serve fica como estava ([`recusas`]). O que se prova sem processo nenhum está nos
 //! testes da crate `servidor`; quanto custa cada venda não é daqui.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "livro/abertura.rs"]
+mod abertura;
 #[path = "livro/arquivo.rs"]
 mod arquivo;
 #[path = "livro/disco.rs"]
 mod disco;
 #[path = "livro/instantes.rs"]
 mod instantes;
+#[path = "livro/leitores.rs"]
+mod leitores;
 #[path = "livro/ordem.rs"]
 mod ordem;
 #[path = "livro/quedas.rs"]
@@ -21,6 +26,12 @@ mod quedas;
 mod rastro;
 #[path = "livro/recusas.rs"]
 mod recusas;
+#[path = "livro/separado.rs"]
+mod separado;
+#[path = "livro/trocado.rs"]
+mod trocado;
+#[path = "livro/vizinho.rs"]
+mod vizinho;
 
 use std::fs;
 use std::process::{Command, Stdio};
@@ -35,6 +46,14 @@ const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 fn derrubar(mut servidor: Servidor) {
     servidor.sinal(Signal::KILL);
     assert_eq!(servidor.termino().codigo, None);
+}
+
+/// Um freguês compra três.
+fn comprar_tres(servidor: &Servidor) {
+    let mut cliente = servidor.cliente();
+    for _ in 0..3 {
+        assert!(cliente.pede("COMPRAR").starts_with("Compra realizada"));
+    }
 }
 
 #[test]

@@ -1,16 +1,22 @@
 //! O extrato: o que há em um livro, para gente (`servidor extrato vendas.db`), para planilhas
 //! (`--csv`) e para programas (`--json`), com as contas e o veredito.
 //!
-//! Só lê, em uma transação só: pode ser pedido com o servidor vendendo, e mostra um instante. Uma venda
-//! é escrita assim que é lida; um livro de milhões delas não vai para a memória.
+//! Só lê, e pode ser pedido com o servidor vendendo. Mostra o livro em um instante, o do começo: o que se
+//! vendeu até ali não muda mais. As vendas se leem aos poucos, e o livro se fecha antes de cada pedaço ser
+//! escrito: uma saída que não anda (`| less`) não segura nada, nem um livro de milhões vai para a memória.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
+use std::vec::IntoIter;
 
 use rusqlite::{Connection, Row};
 use serde_json::json;
 
-use crate::livro::{self, Contas, Erro, Leitura};
+use crate::livro::{Conferencia, Contas, Erro, Leitura, conferir, falta_wal};
+
+/// Quantas vendas se leem de cada vez.
+const VENDAS_POR_VEZ: i64 = 10_000;
 
 /// Para quem é o extrato.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +35,7 @@ pub struct Veredito {
     /// As contas.
     pub contas: Contas,
     /// O que não fecha; `None` se tudo fecha.
-    pub dano: Option<&'static str>,
+    pub dano: Option<Cow<'static, str>>,
 }
 
 /// Por que o extrato parou no meio.
@@ -76,19 +82,8 @@ struct Venda {
 /// O livro não se deixa ler (não existe, não é um livro, as páginas estão danificadas), ou `saida`
 /// falhou. Contas que não fecham não são um erro: são o veredito.
 pub fn extrair(caminho: &Path, forma: Forma, saida: &mut impl Write) -> Result<Veredito, Falha> {
-    let leitura = Leitura::abrir(caminho)?;
-    let do_livro = |erro| Falha::Livro(livro::Erro::do_banco(caminho, erro));
-    // Sem isto, cada consulta veria o livro em um instante diferente.
-    let instante = leitura.banco.unchecked_transaction().map_err(do_livro)?;
-    let dano = livro::procurar_dano(&instante).map_err(do_livro)?;
-    let contas = livro::contar(&instante).map_err(do_livro)?;
-    let entradas = ler_entradas(&instante).map_err(do_livro)?;
-    let veredito = Veredito { contas, dano };
-    let mut vendas = instante
-        .prepare("SELECT numero, instante, endereco, restante FROM vendas ORDER BY numero")
-        .map_err(do_livro)?;
-    let vendas = vendas.query_map([], ler_venda).map_err(do_livro)?;
-    let vendas = vendas.map(|venda| venda.map_err(do_livro));
+    let (veredito, entradas, ultima) = concluir(caminho)?;
+    let vendas = Vendas { caminho, lida: 0, ultima, lidas: Vec::new().into_iter() };
     match forma {
         Forma::Tabela => tabela(saida, caminho, &veredito, &entradas, vendas)?,
         Forma::Csv => planilha(saida, vendas)?,
@@ -96,6 +91,65 @@ pub fn extrair(caminho: &Path, forma: Forma, saida: &mut impl Write) -> Result<V
     }
     saida.flush()?;
     Ok(veredito)
+}
+
+/// O veredito, as entradas no estoque e o número da última venda, de um instante só.
+fn concluir(caminho: &Path) -> Result<(Veredito, Vec<Entrada>, i64), Erro> {
+    let mut leitura = Leitura::abrir(caminho)?;
+    let banco = &mut leitura.banco;
+    let mut ler = || {
+        // Sem isto, cada consulta veria o livro em um instante diferente.
+        banco.execute_batch("BEGIN")?;
+        let Conferencia { contas, dano } = conferir(banco, |_| {})?;
+        let ultima = "SELECT coalesce(max(numero), 0) FROM vendas";
+        let ultima = banco.query_row(ultima, [], |linha| linha.get(0))?;
+        Ok((contas, dano.map(Cow::from), ler_entradas(banco)?, ultima))
+    };
+    let (contas, dano, entradas, ultima) = ler().map_err(|erro| Erro::do_banco(caminho, erro))?;
+    let falta = leitura.falta.map(|wal| Cow::from(falta_wal(&wal)));
+    Ok((Veredito { contas, dano: falta.or(dano) }, entradas, ultima))
+}
+
+/// As vendas até a última, na ordem, lidas aos poucos.
+struct Vendas<'a> {
+    caminho: &'a Path,
+    lida: i64,
+    ultima: i64,
+    lidas: IntoIter<Venda>,
+}
+
+impl Vendas<'_> {
+    fn ler_mais(&self) -> Result<Vec<Venda>, Erro> {
+        let leitura = Leitura::abrir(self.caminho)?;
+        let ler = || {
+            let mut vendas = leitura.banco.prepare(
+                "SELECT numero, instante, endereco, restante FROM vendas
+                 WHERE numero > ?1 AND numero <= ?2 ORDER BY numero LIMIT ?3",
+            )?;
+            let vendas = vendas.query_map([self.lida, self.ultima, VENDAS_POR_VEZ], ler_venda)?;
+            vendas.collect::<rusqlite::Result<_>>()
+        };
+        ler().map_err(|erro| Erro::do_banco(self.caminho, erro))
+    }
+}
+
+impl Iterator for Vendas<'_> {
+    type Item = Result<Venda, Falha>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.lidas.len() == 0 {
+            match self.ler_mais() {
+                Ok(mais) => self.lidas = mais.into_iter(),
+                Err(erro) => {
+                    self.lida = self.ultima;
+                    return Some(Err(erro.into()));
+                }
+            }
+        }
+        let venda = self.lidas.next()?;
+        self.lida = venda.numero;
+        Some(Ok(venda))
+    }
 }
 
 fn ler_entradas(banco: &Connection) -> rusqlite::Result<Vec<Entrada>> {

@@ -12,29 +12,42 @@
 //! O arquivo se confere sozinho: as vendas se numeram de um em um, e o "restante" de cada uma é o que
 //! tinha entrado no estoque até ali, menos o número dela.
 //!
-//! Quem o escreve é só o servidor que o tem aberto; outro programa que mude o arquivo faz o servidor parar,
-//! porque as contas já não seriam dele. O disco tem de ser local, e o sistema, Linux: é onde a tranca, o
-//! `fdatasync` e o diretório foram postos à prova.
+//! Quem o escreve é só o servidor que o tem aberto; outro programa que mude o arquivo, ou o troque, faz o
+//! servidor parar, porque as contas já não seriam dele. O disco tem de ser local, e o sistema, Linux: é onde
+//! a tranca, o `fdatasync` e o diretório foram postos à prova.
+//!
+//! O livro de um servidor aberto são três arquivos, o dele, o `-wal` e o `-shm`, e as últimas vendas estão no
+//! segundo. Que não se separem sem que se saiba é com `vigia.rs`; que o segundo não cresça sem fim, nem pare
+//! o laço ao passar para o primeiro, com `faxina.rs`.
 //!
 //! Aqui não há segunda tentativa. Depois de um `fdatasync` que falhou não se sabe o que ficou no
 //! disco (fsync(2)), e quem insiste acaba confirmando o que não está lá: o programa termina, e a
-//! próxima abertura lê a verdade. Também não há thread: o laço espera o disco, uma vez por turno.
+//! próxima abertura lê a verdade. O laço espera o disco, uma vez por turno.
 
 mod arquivo;
+mod conferencia;
 mod erro;
+mod faxina;
+mod vigia;
 
 use std::fmt::{self, Write};
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use protocolo::terminal::hora_do_relogio;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior, params};
 
 use crate::balcao::Venda;
 
-pub(crate) use arquivo::{Leitura, contar, procurar_dano};
+pub(crate) use arquivo::Leitura;
+pub use conferencia::Andamento;
+pub(crate) use conferencia::{Conferencia, conferir};
 pub use erro::Erro;
 use erro::Problema;
+pub(crate) use erro::falta_wal;
+use faxina::Faxina;
+use vigia::Vigia;
 
 /// Os inteiros do SQLite têm sinal: é o máximo de unidades que um livro conta.
 const UNIDADES_MAXIMAS: u64 = i64::MAX as u64;
@@ -42,14 +55,13 @@ const UNIDADES_MAXIMAS: u64 = i64::MAX as u64;
 /// Um livro aberto para vender. Enquanto existe, nenhum outro servidor abre o mesmo arquivo.
 #[derive(Debug)]
 pub struct Livro {
+    /// Antes de `banco`, que ao se fechar por último passa o WAL a limpo e o apaga.
+    faxina: Faxina,
     banco: Connection,
+    /// Depois de `banco`, porque segura descritores dos mesmos arquivos; e entre eles a tranca.
+    vigia: Vigia,
     caminho: PathBuf,
     contas: Contas,
-    /// O que o SQLite diz enquanto mais ninguém escreve (`PRAGMA data_version`).
-    versao: i64,
-    /// Depois de `banco`, para fechar depois dele: fechar um descritor de um arquivo solta as travas
-    /// que o SQLite ainda teria nesse arquivo (fcntl(2)).
-    _tranca: File,
 }
 
 /// O que o livro diz do estoque.
@@ -90,14 +102,29 @@ impl Livro {
     /// Não é um livro, é de um formato mais novo, está danificado, não se pode escrever nele, outro
     /// servidor o tem aberto, ou foi criado com outro `estoque`. O arquivo fica como estava.
     pub fn abrir(caminho: &Path, estoque: Option<u64>) -> Result<Self, Erro> {
+        Livro::abrir_dizendo(caminho, estoque, |_| {})
+    }
+
+    /// Como [`abrir`](Livro::abrir); se demora a conferir o livro, diz por onde anda a cada segundo.
+    ///
+    /// # Errors
+    ///
+    /// Os de [`abrir`](Livro::abrir).
+    pub fn abrir_dizendo(
+        caminho: &Path,
+        estoque: Option<u64>,
+        dizer: fn(Andamento),
+    ) -> Result<Self, Erro> {
         let abrir = || {
             if estoque.is_some_and(|estoque| estoque > UNIDADES_MAXIMAS) {
                 return Err(Problema::NaoCabe);
             }
             let (tranca, de_verdade) = arquivo::trancar(caminho)?;
-            let (banco, contas) = arquivo::preparar(&de_verdade, &tranca, estoque)?;
-            let versao = versao(&banco)?;
-            Ok(Livro { banco, caminho: caminho.to_owned(), contas, versao, _tranca: tranca })
+            let (banco, contas) = arquivo::preparar(&de_verdade, &tranca, estoque, dizer)?;
+            let tranca = Arc::new(tranca);
+            let faxina = Faxina::nova(&de_verdade, Arc::clone(&tranca))?;
+            let vigia = Vigia::nova(&de_verdade, tranca, contas.vendidas)?;
+            Ok(Livro { faxina, banco, vigia, caminho: caminho.to_owned(), contas })
         };
         abrir().map_err(|problema| Erro::novo(caminho, problema))
     }
@@ -128,7 +155,7 @@ impl Livro {
             params![agora(), unidades as i64, self.contas.vendidas as i64],
         )?;
         self.contas.repostas += unidades;
-        Ok(())
+        self.vigia.assinalar(self.contas.vendidas)
     }
 
     /// Firma as vendas de um turno, em uma transação só. Quando volta, elas estão no disco.
@@ -138,14 +165,32 @@ impl Livro {
     /// O disco encheu ou falhou, ou outro programa mexeu no arquivo. Não se sabe se as vendas ficaram
     /// ou não; nenhuma pode ser anunciada, e nada mais se vende com este livro aberto.
     pub fn firmar(&mut self, vendas: &[Venda]) -> Result<(), Erro> {
-        self.gravar(vendas).map_err(|problema| Erro::novo(&self.caminho, problema))
+        self.gravar(vendas).map_err(|problema| self.parar(problema))
+    }
+
+    /// Fecha o livro, com tudo em um arquivo só, e diz como ele ficou.
+    ///
+    /// # Errors
+    ///
+    /// Outro programa mexeu no arquivo desde a última venda.
+    pub fn fechar(mut self) -> Result<Contas, Erro> {
+        self.vigia.conferir().map_err(|problema| self.parar(problema))?;
+        Ok(self.contas)
+    }
+
+    /// Alguma coisa falhou, e não se mexe mais em nada: ao fechar, o WAL fica onde está, que talvez seja o
+    /// único lugar em que as últimas vendas ainda existem.
+    fn parar(&mut self, problema: Problema) -> Erro {
+        // Se nem isto se consegue, não há mais o que fazer.
+        let _ = self.banco.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        Erro::novo(&self.caminho, problema)
     }
 
     fn gravar(&mut self, vendas: &[Venda]) -> Result<(), Problema> {
+        self.faxina.terminar(&self.banco, self.vigia.visto())?;
         let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        if versao(&transacao)? != self.versao {
-            return Err(Problema::MudadoPorFora);
-        }
+        self.vigia.conferir()?;
+        let guarda = self.faxina.segurar(self.vigia.visto())?;
         {
             let mut linha =
                 transacao.prepare_cached("INSERT INTO vendas VALUES (?1, ?2, ?3, ?4)")?;
@@ -163,7 +208,10 @@ impl Livro {
                 linha.raw_execute()?;
             }
         }
-        Ok(transacao.commit()?)
+        transacao.commit()?;
+        self.vigia.assinalar(self.contas.vendidas)?;
+        self.faxina.comecar(guarda);
+        Ok(())
     }
 
     /// O que o livro diz do estoque, com as vendas já firmadas.
@@ -172,9 +220,11 @@ impl Livro {
     }
 }
 
-/// Muda quando outra conexão escreve no arquivo, e só então.
-fn versao(banco: &Connection) -> rusqlite::Result<i64> {
-    banco.prepare_cached("PRAGMA data_version")?.query_row([], |linha| linha.get(0))
+/// O nome do WAL de um livro que se fechou, se ele ficou: outro programa ainda o lê, e os dois arquivos não
+/// se separam.
+pub fn wal_que_ficou(caminho: &Path) -> Option<PathBuf> {
+    let de_verdade = caminho.canonicalize().ok()?;
+    Some(arquivo::ao_lado(&de_verdade, "-wal")).filter(|wal| arquivo::tem_bytes(wal))
 }
 
 /// A hora, como vai ao livro.

@@ -13,11 +13,15 @@ use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::{dizer, explicar, ler_opcoes};
 use servidor::balcao::Limites;
 use servidor::extrato::{Falha, Forma, Veredito, extrair};
-use servidor::livro::Livro;
+use servidor::livro::{Andamento, Livro, wal_que_ficou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
-use servidor::reator::{Encerramento, Pane, Reator, escutar};
+use servidor::reator::{Encerramento, Pane, Parada, Reator, reservar};
 use servidor::registro::Registro;
+
+/// Diz se o SQLite deste programa espera só os dados chegarem ao disco, e não também a hora do arquivo. Ele
+/// mesmo não o diz (`PRAGMA compile_options`): vale o que estava no ambiente quando os dois se compilaram.
+const COMO_SE_COMPILOU_O_SQLITE: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
 
 fn main() -> ExitCode {
     let programa: Programa = match ler_opcoes(std::env::args_os()) {
@@ -28,7 +32,15 @@ fn main() -> ExitCode {
     let feito = match (&acao, &opcoes.livro, opcoes.repor) {
         (Some(Acao::Extrato(opcoes)), _, _) => mostrar_extrato(opcoes),
         (None, Some(livro), Some(unidades)) => repor(livro, unidades),
-        (None, _, _) => servir(&opcoes).map(|encerramento| dizer(prestar_contas(&encerramento))),
+        (None, livro, _) => servir(&opcoes).map(|encerramento| {
+            dizer(prestar_contas(&encerramento));
+            if let Some(wal) = livro.as_deref().and_then(wal_que_ficou) {
+                dizer(format_args!(
+                    "livro: outro programa ainda o lê, e o {} ficou ao lado dele; não os separe",
+                    wal.display()
+                ));
+            }
+        }),
     };
     match feito {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,23 +77,25 @@ fn repor(livro: &Path, unidades: u64) -> Result<(), String> {
 }
 
 fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
-    let cabem = conexoes_que_cabem();
+    let parada = Parada::ouvir()
+        .map_err(|erro| format!("não posso ouvir os sinais: {}", explicar(&erro)))?;
+    let cabem = conexoes_que_cabem(opcoes.livro.is_some());
     let limites = Limites {
         conexoes: opcoes.max_conexoes.unwrap_or(cabem).min(cabem),
         ocioso: opcoes.ocioso,
     };
     let registro = abrir_registro(opcoes)?;
     let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
-    let escuta = escutar(endereco).map_err(|erro| explicar_abertura(endereco, &erro))?;
-    // Só depois da porta: se não se pode vender, não se cria um livro.
-    let abrir = |caminho| Livro::abrir(caminho, opcoes.estoque).map_err(|erro| erro.to_string());
-    let livro = opcoes.livro.as_deref().map(abrir).transpose()?;
+    let reservado = reservar(endereco).map_err(|erro| explicar_abertura(endereco, &erro))?;
+    // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
+    let livro =
+        opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;
     let no_livro = livro.as_ref().map(Livro::contas);
     let estoque = match no_livro {
         Some(contas) => contas.restantes(),
         None => opcoes.estoque.unwrap_or(ESTOQUE_PADRAO),
     };
-    let reator = Reator::abrir(escuta, Loja::nova(estoque), limites, registro, livro)
+    let reator = Reator::abrir(reservado, parada, Loja::nova(estoque), limites, registro, livro)
         .map_err(|erro| explicar_abertura(endereco, &erro))?;
     dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
     if let Some(contas) = no_livro {
@@ -101,15 +115,30 @@ fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
     })
 }
 
+fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, String> {
+    if !COMO_SE_COMPILOU_O_SQLITE.is_some_and(|opcoes| opcoes.contains("HAVE_FDATASYNC")) {
+        dizer(
+            "servidor: compilado sem LIBSQLITE3_FLAGS=-DHAVE_FDATASYNC=1 (está em .cargo/config.toml, que só \
+             vale para quem compila dentro da pasta do projeto): cada venda espera o disco mais do que precisa",
+        );
+    }
+    let dizer_andamento = |andamento: Andamento| match andamento {
+        Andamento::Paginas => dizer("livro: conferindo as páginas"),
+        Andamento::Vendas(lidas) => dizer(format_args!("livro: conferindo, {lidas} vendas lidas")),
+    };
+    Livro::abrir_dizendo(caminho, estoque, dizer_andamento).map_err(|erro| erro.to_string())
+}
+
 /// Leva o limite de descritores ao máximo permitido e diz quantas conexões cabem nele, com folga
 /// para os descritores do próprio programa e para explicar a lotação a quem fica de fora.
-fn conexoes_que_cabem() -> usize {
+fn conexoes_que_cabem(com_livro: bool) -> usize {
     // Sem poder aumentar, vale o limite que já havia; sem poder lê-lo, o mínimo do POSIX.
     let limite = rlimit::increase_nofile_limit(u64::MAX)
         .or_else(|_| rlimit::Resource::NOFILE.get_soft())
         .unwrap_or(20);
     let limite = usize::try_from(limite).unwrap_or(usize::MAX);
-    let folga = 16 + (limite / 8).min(100);
+    // As três conexões do livro têm oito descritores.
+    let folga = 16 + if com_livro { 8 } else { 0 } + (limite / 8).min(100);
     limite.saturating_sub(folga).max(1)
 }
 

@@ -16,7 +16,7 @@
 
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
@@ -65,12 +65,35 @@ pub struct Reator {
     escuta: Option<TcpListener>,
     endereco: SocketAddr,
     /// Acorda o laço quando pedem a parada. Fica aqui porque, solta, o epoll esquece o toque.
-    _campainha: Arc<Waker>,
+    _parada: Parada,
     balcao: Balcao<TcpStream>,
     registro: Registro,
     livro: Option<Livro>,
     aceite: Aceite,
     prazo_final: Option<Instant>,
+}
+
+/// Quem ouve os sinais, desde o começo do programa.
+#[derive(Debug, Clone, Default)]
+pub struct Parada(Arc<OnceLock<Waker>>);
+
+impl Parada {
+    /// Passa a ouvir os sinais. Até haver um laço, o primeiro encerra o programa na hora, com o código 0:
+    /// ninguém foi atendido, e um livro que se estava abrindo aguenta uma queda.
+    ///
+    /// # Errors
+    ///
+    /// O sistema não deixou tratar os sinais, ou não deu a thread.
+    pub fn ouvir() -> io::Result<Self> {
+        let parada = Parada::default();
+        let tocar = Arc::clone(&parada.0);
+        ao_pedirem_parada("servidor", move || match tocar.get() {
+            // Se nem acordar o laço se consegue, resta o segundo sinal.
+            Some(campainha) => drop(campainha.wake()),
+            None => std::process::exit(0),
+        })?;
+        Ok(parada)
+    }
 }
 
 /// Há conexões à porta?
@@ -111,28 +134,27 @@ pub enum Pane {
 }
 
 impl Reator {
-    /// Prepara o laço de quem já escuta (veja [`escutar`]).
+    /// Abre a porta e prepara o laço. O endereço é o que se [reservou](reservar).
     ///
     /// # Errors
     ///
-    /// O sistema não deu os descritores que o laço pede.
+    /// Outro programa chegou antes à porta, ou o sistema não deu os descritores que o laço pede.
     pub fn abrir(
-        escuta: std::net::TcpListener,
+        reservado: Socket,
+        parada: Parada,
         loja: Loja,
         limites: Limites,
         registro: Registro,
         livro: Option<Livro>,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        let mut escuta = TcpListener::from_std(escuta);
+        // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
+        // campainha, e uma vez.
+        let _ = parada.0.set(Waker::new(poll.registry(), PARADA)?);
+        reservado.listen(FILA_DE_ESPERA)?;
+        let mut escuta = TcpListener::from_std(reservado.into());
         let endereco = escuta.local_addr()?;
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
-        let campainha = Arc::new(Waker::new(poll.registry(), PARADA)?);
-        let tocar = Arc::clone(&campainha);
-        ao_pedirem_parada("servidor", move || {
-            // Se nem acordar o laço se consegue, resta o segundo sinal.
-            let _ = tocar.wake();
-        })?;
         let fechar_escrita = |fluxo: &TcpStream| {
             // Se o outro lado já se foi, não há o que fechar.
             let _ = fluxo.shutdown(Shutdown::Write);
@@ -141,7 +163,7 @@ impl Reator {
             poll,
             escuta: Some(escuta),
             endereco,
-            _campainha: campainha,
+            _parada: parada,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
             livro,
@@ -177,7 +199,7 @@ impl Reator {
             self.aceitar(agora);
             self.registro.entregar();
             if self.terminou(agora) {
-                return Ok(self.fechar());
+                return self.fechar().map_err(Pane::Livro);
             }
         }
     }
@@ -263,17 +285,18 @@ impl Reator {
         self.prazo_final.is_some_and(|prazo| self.balcao.vazio() || agora >= prazo)
     }
 
-    fn fechar(mut self) -> Encerramento {
+    fn fechar(mut self) -> Result<Encerramento, livro::Erro> {
         self.balcao.abandonar(&mut self.registro);
         let loja = self.balcao.loja();
-        Encerramento {
+        let linhas_perdidas = self.registro.fechar(PRAZO_DO_REGISTRO);
+        Ok(Encerramento {
             contas: self.balcao.contas(),
             vendas: loja.vendas(),
             recusas: loja.recusas(),
             estoque: loja.estoque(),
-            linhas_perdidas: self.registro.fechar(PRAZO_DO_REGISTRO),
-            livro: self.livro.map(|livro| livro.contas()),
-        }
+            linhas_perdidas,
+            livro: self.livro.map(Livro::fechar).transpose()?,
+        })
     }
 }
 
@@ -291,17 +314,17 @@ fn prontidao(evento: &Event) -> Prontidao {
     }
 }
 
-/// Passa a escutar em `endereco`. Quem conectar espera, até que alguém o aceite.
+/// Reserva `endereco`, ainda sem escutar: quem conectar agora é recusado, em vez de esperar por quem talvez
+/// não abra.
 ///
 /// # Errors
 ///
 /// O endereço está em uso, não é desta máquina ou não é permitido.
-pub fn escutar(endereco: SocketAddr) -> io::Result<std::net::TcpListener> {
+pub fn reservar(endereco: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
     // Reabrir logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&endereco.into())?;
-    socket.listen(FILA_DE_ESPERA)?;
-    Ok(socket.into())
+    Ok(socket)
 }

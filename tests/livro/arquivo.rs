@@ -3,6 +3,7 @@
 //! A conta é refeita aqui, a partir do `servidor extrato --json`, sem acreditar no veredito dele.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
@@ -61,6 +62,20 @@ impl Arquivo {
         let termino = executar("servidor", ["extrato", &self.caminho, "--json"]);
         assert_eq!((termino.codigo, termino.erro.as_str()), (Some(0), ""), "{}", termino.saida);
         Extrato::ler(&serde_json::from_str(&termino.saida).unwrap())
+    }
+
+    /// O arquivo deste livro, copiado sem o WAL dele: ou se sabe que falta alguma coisa, ou está lá tudo o
+    /// que se ouviu.
+    pub fn sozinho_ou_diz_tudo_ou_e_recusado(&self, ouvido: &Ouvido) {
+        let copia = Arquivo::novo();
+        fs::copy(&self.caminho, &copia.caminho).unwrap();
+        let termino = executar("servidor", ["extrato", &copia.caminho, "--json"]);
+        match termino.codigo {
+            Some(0) => {
+                ouvido.conferir(&Extrato::ler(&serde_json::from_str(&termino.saida).unwrap()))
+            }
+            _ => assert!(termino.erro.contains("livro"), "{}", termino.erro),
+        }
     }
 
     /// Abre o livro como se nada tivesse acontecido, e compra: a história continua de onde estava.

@@ -3,15 +3,18 @@
 //!
 //! O strace mata na entrada da chamada, que não chega a acontecer. Que chamada é, diz um ensaio sem
 //! morte: o mesmo servidor e o mesmo cliente fazem as mesmas chamadas.
+//!
+//! Também enquanto o WAL passa para o arquivo, que é quando a marca dele some e volta: sozinho, ele ou diz
+//! tudo o que se ouviu ou é recusado.
 
 use std::fs;
 
-use testes::Servidor;
+use testes::{Servidor, Signal};
 
 use crate::arquivo::{Arquivo, Fala, Ouvido};
 use crate::rastro::{
     Instante, caminho_do_rastro, escreve_no_wal, firma_o_wal, ha_strace, instantes,
-    manda_ao_cliente, sob_strace,
+    manda_ao_cliente, so_o_arquivo_sob_strace, sob_strace,
 };
 
 const ESTOQUE: u64 = 10;
@@ -107,5 +110,57 @@ fn a_morte_em_cada_passo_de_uma_venda() {
         assert!([numero - 1, numero].contains(&dentro), "{dentro}");
         let depois = morrer("sendto", venda.resposta, numero);
         assert_eq!(depois, numero, "ninguém ouviu, mas estava firme");
+    }
+}
+
+/// Vende muito de cada vez, até o servidor morrer ou o WAL ter recomeçado umas vezes; diz se morreu.
+fn morrer_na_faxina(chamada: &str, vez: usize) -> bool {
+    const UNIDADES: u64 = 1_000_000;
+    const DE_CADA_VEZ: usize = 500;
+    let livro = Arquivo::novo();
+    let estrago = format!("{chamada}:signal=SIGKILL:when={vez}");
+    // Já criado, para que as primeiras chamadas sejam as da venda.
+    assert_eq!(livro.abrir(Some(UNIDADES)).encerrar().codigo, Some(0));
+    let mut servidor = Servidor::de(so_o_arquivo_sob_strace(&livro, Some(&estrago)));
+    let mut ouvido = Ouvido::default();
+    let mut cliente = servidor.cliente();
+    let de = cliente.endereco();
+    let mut voltas = 0..180;
+    let morreu = 'vender: loop {
+        if voltas.next().is_none() {
+            break false;
+        }
+        cliente.arrisca("COMPRAR\n".repeat(DE_CADA_VEZ));
+        for _ in 0..DE_CADA_VEZ {
+            let Some(linha) = cliente.ouve() else { break 'vender true };
+            ouvido.anotar(UNIDADES, &Fala { de, linha });
+        }
+    };
+    if !morreu {
+        servidor.sinal(Signal::KILL);
+    }
+    assert_eq!(servidor.termino().codigo, None);
+    livro.sozinho_ou_diz_tudo_ou_e_recusado(&ouvido);
+    ouvido.conferir(&livro.extrato());
+    livro.continua(&mut ouvido);
+    println!("{estrago}: {} ouvidas, morreu: {morreu}", ouvido.confirmadas());
+    morreu
+}
+
+#[test]
+fn a_morte_em_cada_passo_da_faxina() {
+    if !ha_strace() {
+        return;
+    }
+    // As marcas e as páginas se escrevem com pwrite64, em duas threads, que o strace conta à parte; quem
+    // corta o arquivo é o laço.
+    let vezes = [
+        ("pwrite64", &[2, 3, 4, 8, 100, 500][..]),
+        ("fdatasync", &[2, 3, 4, 20, 40]),
+        ("ftruncate", &[1, 2]),
+    ];
+    for (chamada, vezes) in vezes {
+        let mortes = vezes.iter().filter(|vez| morrer_na_faxina(chamada, **vez)).count();
+        assert!(mortes > 0, "nenhuma morte em {chamada}");
     }
 }

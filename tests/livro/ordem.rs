@@ -11,9 +11,9 @@ use std::thread;
 use crate::arquivo::Arquivo;
 use crate::rastro::{
     Instante, caminho_do_rastro, escreve_no_wal, firma_o_wal, ha_strace, instantes,
-    manda_ao_cliente, sob_strace,
+    manda_ao_cliente, rastrear, sob_strace,
 };
-use testes::{Cliente, Servidor};
+use testes::{Cliente, Processo, Servidor};
 
 const ANUNCIOS: [&str; 4] = ["Compra realizada", "Estoque atual", "AVISO", "Produto esgotado"];
 
@@ -125,6 +125,78 @@ fn quem_confere_a_ordem_percebe_um_rastro_fora_dela() {
     let mut antes_da_volta = a_meio("0");
     antes_da_volta.swap(4, 5);
     assert!(conferir(&antes_da_volta.join("\n")).is_err());
+}
+
+/// As chamadas de um rastro que já voltaram antes de se escrever isto na saída de erro.
+fn antes_de_dizer(rastro: &str, o_que: &str) -> Vec<String> {
+    let dito = |instante: &Instante<'_>| matches!(instante, Instante::Comeca(chamada) if chamada.starts_with("write(2<") && chamada.contains(o_que));
+    let instantes = instantes(rastro);
+    assert!(instantes.iter().any(|(_, instante)| dito(instante)), "não disse {o_que:?}");
+    let antes = instantes.into_iter().take_while(|(_, instante)| !dito(instante));
+    antes
+        .filter_map(|(_, instante)| match instante {
+            Instante::Volta(chamada) => Some(chamada),
+            Instante::Comeca(_) => None,
+        })
+        .collect()
+}
+
+/// A última escrita com esta cara teve depois um fdatasync do mesmo arquivo, com sucesso?
+fn ficou_firme(chamadas: &[String], escrita: impl Fn(&str) -> bool, arquivo: &str) -> bool {
+    let ultima = chamadas.iter().rposition(|chamada| escrita(chamada)).expect("não escreveu");
+    chamadas[ultima..].iter().any(|chamada| {
+        chamada.starts_with("fdatasync(") && chamada.contains(arquivo) && chamada.ends_with(" = 0")
+    })
+}
+
+#[test]
+fn a_marca_fica_firme_antes_de_alguem_ser_atendido() {
+    if !ha_strace() {
+        return;
+    }
+    let livro = Arquivo::novo();
+    let mut servidor = Servidor::de(sob_strace(&livro, Some(10), None));
+    assert_eq!(servidor.encerrar().codigo, Some(0));
+    let rastro = fs::read_to_string(caminho_do_rastro(&livro)).unwrap();
+    let antes = antes_de_dizer(&rastro, "ouvindo em");
+    let marca = |chamada: &str| chamada.contains("vendas.db>, \"com vendas -wal");
+    assert!(ficou_firme(&antes, marca, "vendas.db>"), "{antes:#?}");
+}
+
+#[test]
+fn uma_reposicao_so_e_dita_depois_de_firme() {
+    if !ha_strace() {
+        return;
+    }
+    let livro = Arquivo::novo();
+    assert_eq!(livro.abrir(Some(10)).encerrar().codigo, Some(0));
+    let repor = testes::comando("servidor", ["--livro", livro.caminho(), "--repor", "5"]);
+    let termino = Processo::iniciar(rastrear(&livro, &repor, &[])).termino();
+    assert_eq!(termino.codigo, Some(0), "{}", termino.erro);
+    let rastro = fs::read_to_string(caminho_do_rastro(&livro)).unwrap();
+    let antes = antes_de_dizer(&rastro, "repostas agora");
+    assert!(ficou_firme(&antes, escreve_no_wal, "-wal>"), "{antes:#?}");
+}
+
+#[test]
+fn depois_de_uma_queda_as_vendas_passam_para_o_arquivo_antes_de_alguem_as_ouvir() {
+    if !ha_strace() {
+        return;
+    }
+    let livro = Arquivo::novo();
+    let servidor = livro.abrir(Some(10));
+    crate::comprar_tres(&servidor);
+    crate::derrubar(servidor);
+    let mut servidor = Servidor::de(sob_strace(&livro, None, None));
+    assert_eq!(servidor.encerrar().codigo, Some(0));
+    let rastro = fs::read_to_string(caminho_do_rastro(&livro)).unwrap();
+    let antes = antes_de_dizer(&rastro, "ouvindo em");
+    let pagina = |chamada: &str| {
+        chamada.starts_with("pwrite64(")
+            && chamada.contains("vendas.db>")
+            && chamada.ends_with(" = 4096")
+    };
+    assert!(ficou_firme(&antes, pagina, "vendas.db>"), "{antes:#?}");
 }
 
 /// Compra estas unidades, ora uma, ora várias de uma vez.

@@ -94,6 +94,7 @@ impl Historia {
     }
 
     fn conferir(&mut self) {
+        self.livro.sozinho_ou_diz_tudo_ou_e_recusado(&self.ouvido);
         let extrato = self.livro.extrato();
         assert_eq!(extrato.entradas, self.entradas);
         assert!(self.vendidas <= extrato.vendidas(), "encolheu");

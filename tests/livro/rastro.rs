@@ -14,7 +14,7 @@ use crate::arquivo::Arquivo;
 
 /// As chamadas que contam esta história. O strace só estraga as que também mostra.
 const CHAMADAS: &str = "trace=read,recvfrom,write,writev,sendto,sendmsg,pwrite64,pwritev,\
-                        fdatasync,fsync";
+                        fdatasync,fsync,ftruncate";
 
 /// Há um strace que acompanhe processos? Se não há, o teste é pulado, e fica dito.
 pub fn ha_strace() -> bool {
@@ -34,16 +34,29 @@ pub fn caminho_do_rastro(livro: &Arquivo) -> PathBuf {
 
 /// O servidor de `livro`, sob o strace e com este estrago (`pwrite64:error=ENOSPC:when=3`), se há um.
 pub fn sob_strace(livro: &Arquivo, estoque: Option<u64>, estrago: Option<&str>) -> Command {
+    rastrear(livro, &livro.comando(estoque), &estrago.map(estragado).unwrap_or_default())
+}
+
+/// O mesmo, só com as chamadas sobre o arquivo do livro: as outras nem se mostram nem se estragam.
+pub fn so_o_arquivo_sob_strace(livro: &Arquivo, estrago: Option<&str>) -> Command {
+    let mut opcoes = estrago.map(estragado).unwrap_or_default();
+    opcoes.extend(["-P".into(), livro.caminho().into()]);
+    rastrear(livro, &livro.comando(None), &opcoes)
+}
+
+fn estragado(estrago: &str) -> Vec<String> {
+    vec!["-e".into(), format!("inject={estrago}")]
+}
+
+/// Um programa que mexe em `livro`, sob o strace com estas opções a mais.
+pub fn rastrear(livro: &Arquivo, comando: &Command, opcoes: &[String]) -> Command {
     // Com -D o strace é neto deste processo, e o servidor é filho: os sinais e o código de saída são
     // os dele, e as saídas só acabam quando os dois terminaram, com o rastro inteiro no arquivo.
     let mut strace = vec!["strace", "-D", "-f", "-q", "-y", "-s", "1024", "-e", CHAMADAS];
     let rastro = caminho_do_rastro(livro);
     strace.extend(["-e", "signal=none", "-o", rastro.to_str().unwrap()]);
-    let estrago = estrago.map(|estrago| format!("inject={estrago}"));
-    if let Some(estrago) = &estrago {
-        strace.extend(["-e", estrago]);
-    }
-    por_meio_de(&strace, &livro.comando(estoque))
+    strace.extend(opcoes.iter().map(String::as_str));
+    por_meio_de(&strace, comando)
 }
 
 /// Um instante de uma chamada de sistema, como o strace a escreve.

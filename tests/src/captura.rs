@@ -70,6 +70,11 @@ impl Captura {
         self.esperar(o_que, |escrito| condicao(&escrito.texto()), Escrito::texto)
     }
 
+    /// O texto que há até agora.
+    pub fn ate_agora(&self) -> String {
+        self.0.trancar().texto()
+    }
+
     /// Espera a saída acabar e devolve os bytes dela.
     ///
     /// # Panics

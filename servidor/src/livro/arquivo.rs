@@ -6,13 +6,17 @@
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use protocolo::ESTOQUE_PADRAO;
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
+use super::conferencia::{Andamento, Conferencia, conferir, contar};
 use super::erro::{Erro, Problema};
+use super::vigia::Marca;
 use super::{Contas, agora};
 
 /// Marca o arquivo como nosso, no cabeçalho: "LIVR" (`application_id` em fileformat2.html, do SQLite).
@@ -23,6 +27,12 @@ pub(super) const FORMATO: u32 = 1;
 
 /// Quanto se espera quem, contra o que se pede, esteja escrevendo no arquivo.
 const ESPERA_POR_OUTRO_PROGRAMA: Duration = Duration::from_secs(2);
+
+/// De quanto em quanto tempo se vê se um extrato já leu.
+const ENTRE_TENTATIVAS: Duration = Duration::from_millis(5);
+
+/// O tamanho a que o WAL volta, depois de ter crescido.
+const WAL_EM_DESCANSO: u32 = 4 * 1024 * 1024;
 
 const TABELAS: &str = "
     CREATE TABLE estoque (
@@ -39,32 +49,6 @@ const TABELAS: &str = "
         restante INTEGER NOT NULL CHECK (restante >= 0)
     ) STRICT;";
 
-/// O que nunca vale em um livro são: cada consulta dá alguma linha se isto aconteceu.
-const CONFERENCIAS: [(&str, &str); 5] = [
-    (
-        "não diz com quanto começou",
-        "SELECT 1 WHERE (SELECT count(*) FROM estoque WHERE tipo = 'inicial') <> 1",
-    ),
-    (
-        "há uma quantidade negativa",
-        "SELECT 1 FROM estoque WHERE unidades < 0 UNION SELECT 1 FROM vendas WHERE restante < 0",
-    ),
-    (
-        "faltam vendas no meio",
-        "SELECT 1 WHERE (SELECT count(*) FROM vendas) <> (SELECT max(numero) FROM vendas)",
-    ),
-    (
-        "há uma reposição de depois da última venda",
-        "SELECT 1 FROM estoque WHERE depois_da_venda > (SELECT count(*) FROM vendas)",
-    ),
-    // `IS NOT`, e não `<>`: sem entrada nenhuma antes da venda, a soma é um NULL.
-    (
-        "há uma venda cujo restante não é o que devia ser",
-        "SELECT 1 FROM vendas WHERE restante IS NOT
-         (SELECT sum(unidades) FROM estoque WHERE depois_da_venda < vendas.numero) - numero",
-    ),
-];
-
 /// Abre o arquivo só para segurá-lo, e diz o caminho de verdade dele: por um atalho, o SQLite poria os
 /// arquivos dele ao lado do original, e nós os procuraríamos ao lado do atalho.
 ///
@@ -74,15 +58,42 @@ pub(super) fn trancar(caminho: &Path) -> Result<(File, PathBuf), Problema> {
     if !caminho.exists() && tem_bytes(&ao_lado(caminho, "-wal")) {
         return Err(Problema::WalOrfao);
     }
-    let aberto = File::options().read(true).write(true).create(true).truncate(false).open(caminho);
-    let arquivo = aberto.map_err(|erro| match erro.kind() {
+    so_arquivos(caminho)?;
+    let mut opcoes = File::options();
+    // O que se vendeu não é da conta de outro usuário da máquina, e quem o abrisse poderia segurá-lo.
+    opcoes.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let arquivo = opcoes.open(caminho).map_err(|erro| match erro.kind() {
         ErrorKind::NotFound => Problema::SemPasta,
         _ => Problema::Sistema(erro),
     })?;
-    match arquivo.try_lock() {
-        Ok(()) => Ok((arquivo, caminho.canonicalize()?)),
-        Err(TryLockError::WouldBlock) => Err(Problema::Ocupado),
-        Err(TryLockError::Error(erro)) => Err(erro.into()),
+    segurar(&arquivo)?;
+    Ok((arquivo, caminho.canonicalize()?))
+}
+
+/// Abrir um cano esperaria por quem está do outro lado, e um dispositivo não guarda nada.
+fn so_arquivos(caminho: &Path) -> Result<(), Problema> {
+    match caminho.metadata() {
+        Ok(dele) if dele.is_dir() => Err(Problema::Sistema(ErrorKind::IsADirectory.into())),
+        Ok(dele) if !dele.is_file() => Err(Problema::NaoEArquivo),
+        _ => Ok(()),
+    }
+}
+
+/// Outro servidor é recusado na hora; por um extrato, que lê aos poucos, espera-se um pouco.
+fn segurar(arquivo: &File) -> Result<(), Problema> {
+    let prazo = Instant::now() + ESPERA_POR_OUTRO_PROGRAMA;
+    loop {
+        match arquivo.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(erro)) => return Err(erro.into()),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        match arquivo.try_lock_shared() {
+            Ok(()) if Instant::now() < prazo => arquivo.unlock()?,
+            Err(TryLockError::Error(erro)) => return Err(erro.into()),
+            Ok(()) | Err(TryLockError::WouldBlock) => return Err(Problema::Ocupado),
+        }
+        thread::sleep(ENTRE_TENTATIVAS);
     }
 }
 
@@ -111,6 +122,7 @@ pub(super) fn preparar(
     caminho: &Path,
     tranca: &File,
     estoque: Option<u64>,
+    dizer: fn(Andamento),
 ) -> Result<(Connection, Contas), Problema> {
     let wal = ao_lado(caminho, "-wal");
     let vazio = !tem_marca(tranca)?;
@@ -118,27 +130,33 @@ pub(super) fn preparar(
         // Criar um livro aqui apagaria as vendas que estão ali, talvez de um servidor que ainda vende.
         return Err(Problema::WalOrfao);
     }
+    if let Some(wal) = wal_que_falta(tranca, caminho)? {
+        return Err(Problema::FaltaWal(wal));
+    }
     // Um `-journal` só existe se a criação parou no meio; abrir para escrever a desfaz.
     if vazio || tem_bytes(&ao_lado(caminho, "-journal")) {
         criar(caminho, estoque.unwrap_or(ESTOQUE_PADRAO))?;
     }
     // Primeiro só se lê: o que for recusado fica como estava.
-    let lido = abrir_parado(caminho)?;
-    if let Some(dano) = procurar_dano(&lido)? {
+    let mut lido = abrir_parado(caminho)?;
+    let Conferencia { contas, dano } = conferir(&mut lido, dizer)?;
+    drop(lido);
+    if let Some(dano) = dano {
         return Err(Problema::Danificado(dano));
     }
-    let inicial = contar(&lido)?.inicial;
-    drop(lido);
-    if let Some(pedido) = estoque.filter(|pedido| *pedido != inicial) {
-        return Err(Problema::OutroEstoque { pedido, inicial });
+    // O WAL é o dele, e mesmo assim há menos do que havia: foi encurtado.
+    if Marca::ler(tranca)?.is_some_and(|marca| contas.vendidas < marca.vendidas) {
+        return Err(Problema::FaltaWal(wal));
+    }
+    if let Some(pedido) = estoque.filter(|pedido| *pedido != contas.inicial) {
+        return Err(Problema::OutroEstoque { pedido, inicial: contas.inicial });
     }
     let houve_queda = tem_bytes(&wal);
     abrir_para_vender(caminho, houve_queda)
 }
 
 /// A conexão que vende, e o que ela vê. Antes de voltar ela já escreveu uma vez, sem mudar nada: quem não
-/// pode escrever sabe agora, e não na primeira venda; e o que um processo morto tenha deixado no WAL fica
-/// firme antes que alguém o ouça.
+/// pode escrever sabe agora, e não na primeira venda.
 fn abrir_para_vender(caminho: &Path, houve_queda: bool) -> Result<(Connection, Contas), Problema> {
     let mut banco = abrir_para_escrever(caminho)?;
     let modo: String =
@@ -147,26 +165,29 @@ fn abrir_para_vender(caminho: &Path, houve_queda: bool) -> Result<(Connection, C
         return Err(Problema::SemWal);
     }
     banco.pragma_update(None, "synchronous", "full")?;
-    let ensaio = banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let contas = contar(&ensaio)?;
-    let formato: i64 = ensaio.pragma_query_value(None, "user_version", |linha| linha.get(0))?;
-    ensaio.pragma_update(None, "user_version", formato)?;
-    ensaio.commit()?;
+    banco.pragma_update(None, "journal_size_limit", WAL_EM_DESCANSO)?;
     if houve_queda {
         // Uma queda pode ter sido a do disco, e então o WAL que se lê pode não ser o que está nele: as
-        // vendas passam para o arquivo, e ele começa outro.
+        // vendas passam para o arquivo, e ficam firmes, antes que alguém as ouça.
         let ocupado: i64 =
             banco.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |linha| linha.get(0))?;
         if ocupado != 0 {
             return Err(Problema::Lido);
         }
     }
+    let ensaio = banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let contas = contar(&ensaio)?;
+    let formato: i64 = ensaio.pragma_query_value(None, "user_version", |linha| linha.get(0))?;
+    ensaio.pragma_update(None, "user_version", formato)?;
+    ensaio.commit()?;
     Ok((banco, contas))
 }
 
-fn abrir_para_escrever(caminho: &Path) -> rusqlite::Result<Connection> {
+/// Quem passa o WAL para o arquivo é a [`faxina`](super::faxina), e não o SQLite no meio de uma transação.
+pub(super) fn abrir_para_escrever(caminho: &Path) -> rusqlite::Result<Connection> {
     let banco = Connection::open_with_flags(caminho, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     banco.busy_timeout(ESPERA_POR_OUTRO_PROGRAMA)?;
+    banco.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(banco)
 }
 
@@ -190,6 +211,8 @@ fn criar(caminho: &Path, estoque: u64) -> Result<(), Problema> {
 /// Um livro aberto só para ler. Enquanto existe, um livro que estava parado continua parado.
 pub(crate) struct Leitura {
     pub(crate) banco: Connection,
+    /// O WAL de que o arquivo foi separado: o que se lê não é tudo.
+    pub(crate) falta: Option<PathBuf>,
     /// Depois de `banco`, como em [`Livro`].
     _tranca: File,
 }
@@ -202,6 +225,7 @@ impl Leitura {
     /// O livro não existe, não é um livro, ou é de um formato mais novo.
     pub(crate) fn abrir(caminho: &Path) -> Result<Self, Erro> {
         let abrir = || {
+            so_arquivos(caminho)?;
             let arquivo = File::open(caminho)?;
             let caminho = &caminho.canonicalize()?;
             if tem_bytes(&ao_lado(caminho, "-journal")) {
@@ -210,15 +234,24 @@ impl Leitura {
             if !tem_marca(&arquivo)? {
                 return Err(Problema::NaoELivro);
             }
-            // Sem servidor, não deve passar a haver um enquanto se lê; com um, não se espera por ele.
-            let banco = match arquivo.try_lock_shared() {
-                Ok(()) => abrir_parado(caminho)?,
-                Err(_) => Connection::open_with_flags(caminho, OpenFlags::SQLITE_OPEN_READ_ONLY)?,
+            // Sem servidor, não deve passar a haver um enquanto se lê; com um, não se espera por ele, e é
+            // ele quem sabe do WAL.
+            let (banco, falta) = match arquivo.try_lock_shared() {
+                Ok(()) => (abrir_parado(caminho)?, wal_que_falta(&arquivo, caminho)?),
+                Err(_) => {
+                    (Connection::open_with_flags(caminho, OpenFlags::SQLITE_OPEN_READ_ONLY)?, None)
+                }
             };
-            Ok(Leitura { banco, _tranca: arquivo })
+            Ok(Leitura { banco, falta, _tranca: arquivo })
         };
         abrir().map_err(|problema| Erro::novo(caminho, problema))
     }
+}
+
+/// O nome do WAL, se o arquivo diz que é preciso um, e o que está ao lado dele não é esse.
+fn wal_que_falta(arquivo: &File, caminho: &Path) -> Result<Option<PathBuf>, Problema> {
+    let wal = ao_lado(caminho, "-wal");
+    Ok(Marca::ler(arquivo)?.filter(|marca| !marca.e_de(&wal)).map(|_| wal))
 }
 
 /// Abre para ler um livro que ninguém está escrevendo. Se o último que escreveu terminou em ordem, tudo
@@ -235,7 +268,7 @@ fn abrir_parado(caminho: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// O nome de um arquivo que o SQLite põe ao lado do livro.
-fn ao_lado(caminho: &Path, sufixo: &str) -> PathBuf {
+pub(super) fn ao_lado(caminho: &Path, sufixo: &str) -> PathBuf {
     let mut nome = caminho.as_os_str().to_owned();
     nome.push(sufixo);
     nome.into()
@@ -243,40 +276,4 @@ fn ao_lado(caminho: &Path, sufixo: &str) -> PathBuf {
 
 pub(super) fn tem_bytes(arquivo: &Path) -> bool {
     arquivo.metadata().is_ok_and(|arquivo| arquivo.len() > 0)
-}
-
-/// Confere o arquivo, página por página e venda por venda; `None` se está tudo certo.
-pub(crate) fn procurar_dano(banco: &Connection) -> rusqlite::Result<Option<&'static str>> {
-    let paginas: String = banco.query_row("PRAGMA quick_check(1)", [], |linha| linha.get(0))?;
-    if paginas != "ok" {
-        return Ok(Some("há páginas estragadas"));
-    }
-    for (dano, consulta) in CONFERENCIAS {
-        match banco.prepare(consulta).and_then(|mut consulta| consulta.exists([])) {
-            Ok(false) => {}
-            Ok(true) => return Ok(Some(dano)),
-            // A consulta é que não tem sentido neste arquivo: faltam tabelas, ou a soma não cabe.
-            Err(erro) if matches!(erro.sqlite_error_code(), None | Some(ErrorCode::Unknown)) => {
-                return Ok(Some("as tabelas não são as de um livro"));
-            }
-            Err(erro) => return Err(erro),
-        }
-    }
-    Ok(None)
-}
-
-/// O que o livro diz do estoque.
-pub(crate) fn contar(banco: &Connection) -> rusqlite::Result<Contas> {
-    let numero = |consulta: &str| -> rusqlite::Result<u64> {
-        let numero: i64 = banco.query_row(consulta, [], |linha| linha.get(0))?;
-        // O que é negativo não passa pela conferência.
-        Ok(u64::try_from(numero).unwrap_or_default())
-    };
-    Ok(Contas {
-        inicial: numero("SELECT coalesce(sum(unidades), 0) FROM estoque WHERE tipo = 'inicial'")?,
-        repostas: numero(
-            "SELECT coalesce(sum(unidades), 0) FROM estoque WHERE tipo = 'reposicao'",
-        )?,
-        vendidas: numero("SELECT count(*) FROM vendas")?,
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use rusqlite::ffi::SQLITE_READONLY_DIRECTORY;
 
 use super::UNIDADES_MAXIMAS;
 use super::arquivo::FORMATO;
+use super::faxina::TETO_DO_WAL;
 
 /// Por que o livro não serve, ou deixou de servir. `Display` dá uma linha, que diz o que fazer.
 #[derive(Debug)]
@@ -37,13 +39,22 @@ pub(super) enum Problema {
     NaoELivro,
     PelaMetade,
     WalOrfao,
+    /// O nome dele.
+    FaltaWal(PathBuf),
+    WalNoTeto,
+    NaoEArquivo,
     MaisNovo(u32),
     Danificado(&'static str),
     Ocupado,
     Lido,
     SemWal,
     MudadoPorFora,
-    OutroEstoque { pedido: u64, inicial: u64 },
+    Trocado,
+    SemFaxina,
+    OutroEstoque {
+        pedido: u64,
+        inicial: u64,
+    },
     NaoCabe,
     Sistema(io::Error),
     Banco(rusqlite::Error),
@@ -60,7 +71,11 @@ impl From<io::Error> for Problema {
 
 impl From<rusqlite::Error> for Problema {
     fn from(erro: rusqlite::Error) -> Self {
-        Problema::Banco(erro)
+        match (erro.sqlite_error_code(), File::open("/")) {
+            // O SQLite não diz por que não abriu; sem descritores, nem a raiz se abre.
+            (Some(ErrorCode::CannotOpen), Err(sistema)) => Problema::Sistema(sistema),
+            _ => Problema::Banco(erro),
+        }
     }
 }
 
@@ -82,12 +97,22 @@ impl Problema {
             Problema::NaoExiste => "não existe; confira o caminho".into(),
             Problema::SemPasta => "não existe; crie-a, ou escolha outra".into(),
             Problema::NaoELivro => "não é um livro de vendas; escolha outro".into(),
+            Problema::NaoEArquivo => {
+                "não é um arquivo comum, e não guardaria nada; escolha outro".into()
+            }
             Problema::PelaMetade => {
                 "não acabou de ser criado, e não tem vendas; abra o servidor com ele".into()
             }
             Problema::WalOrfao => "está vazio, e há vendas em um -wal ao lado dele; traga de volta o \
                                    arquivo que falta, ou escolha outro"
                 .into(),
+            Problema::FaltaWal(wal) => falta_wal(wal).into(),
+            Problema::WalNoTeto => format!(
+                "está sendo lido por outro programa há tempo demais, e o -wal dele chegou a {} MiB; feche \
+                 o outro e abra de novo",
+                TETO_DO_WAL / 1024 / 1024
+            )
+            .into(),
             Problema::Ocupado => {
                 "está com outro servidor (ou com um extrato em curso); feche-o e abra de novo".into()
             }
@@ -100,6 +125,13 @@ impl Problema {
             Problema::MudadoPorFora => "foi mudado por outro programa enquanto se vendia; veja-o com \
                                         'servidor extrato' antes de abrir de novo"
                 .into(),
+            Problema::Trocado => "foi trocado, encurtado ou apagado enquanto se vendia, ele ou o -wal ou o \
+                                  -shm ao lado dele; veja o que há com 'servidor extrato' antes de abrir de \
+                                  novo"
+                .into(),
+            Problema::SemFaxina => {
+                "ficou sem a thread que o passa a limpo; abra o servidor de novo".into()
+            }
             Problema::MaisNovo(formato) => format!(
                 "é do formato {formato}, e este programa só conhece até o {FORMATO}; use o que o escreveu"
             )
@@ -122,12 +154,29 @@ impl Problema {
     }
 }
 
+const SEM_ESPACO: &str = "ficou sem espaço no disco; libere espaço e abra de novo";
+
+const NAO_SE_ESCREVE: &str =
+    "não se deixa ler ou escrever: o disco falhou, ou há um limite para o tamanho dos arquivos";
+
 fn explicar_sistema(erro: &io::Error) -> String {
     let conselho = match erro.kind() {
+        io::ErrorKind::StorageFull => return SEM_ESPACO.into(),
+        io::ErrorKind::FileTooLarge => return NAO_SE_ESCREVE.into(),
         io::ErrorKind::PermissionDenied => "; para vender é preciso escrever nele e na pasta dele",
         _ => "",
     };
-    format!("não se deixa abrir: {}{conselho}", explicar(erro))
+    format!("não se deixa usar: {}{conselho}", explicar(erro))
+}
+
+/// Também é um veredito do extrato.
+pub(crate) fn falta_wal(wal: &Path) -> String {
+    let nome = Path::new(wal.file_name().unwrap_or_default()).display();
+    format!(
+        "ficou aberto quando o servidor caiu, e precisa do {nome} de então, inteiro e ao lado dele, que tem as \
+         últimas vendas; traga-o de volta (se ele se perdeu de vez, uma cópia com o '.backup' do sqlite3 abre \
+         sem elas)"
+    )
 }
 
 /// O SQLite precisa de dois arquivos ao lado do livro, enquanto se vende.
@@ -139,10 +188,8 @@ fn explicar_banco(erro: &rusqlite::Error) -> &'static str {
     match erro.sqlite_error_code() {
         Some(ErrorCode::CannotOpen) => SEM_LUGAR_AO_LADO,
         Some(_) if extenso == Some(SQLITE_READONLY_DIRECTORY) => SEM_LUGAR_AO_LADO,
-        Some(ErrorCode::DiskFull) => "ficou sem espaço no disco; libere espaço e abra de novo",
-        Some(ErrorCode::SystemIoFailure) => {
-            "não se deixa ler ou escrever: o disco falhou, ou há um limite para o tamanho dos arquivos"
-        }
+        Some(ErrorCode::DiskFull) => SEM_ESPACO,
+        Some(ErrorCode::SystemIoFailure) => NAO_SE_ESCREVE,
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
             "está sendo escrito por outro programa; feche-o e abra de novo"
         }
