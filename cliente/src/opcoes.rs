@@ -206,14 +206,14 @@ const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (
   cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
   cliente avaliar --iniciar 'python3 servidor.py'   dá nota a um servidor";
 
-/// O primeiro que valer, nesta ordem: quem decide é o `main`.
-const CODIGOS: &str = "  2    opções erradas
-  3    o estoque está inconsistente
-  130  interrompida
+/// Se mais de um vale, quem decide é o `main`: 2, 3, 130, 1, 5 e 4, nesta ordem.
+const CODIGOS: &str = "  0    tudo certo
   1    não pôde simular ou escrever, ou não houve o que julgar das vendas
-  5    do estoque, nada de errado; do AVISO (um extra), sim
+  2    opções erradas
+  3    o estoque está inconsistente
   4    uma exigência não se cumpriu
-  0    tudo certo";
+  5    do estoque, nada de errado; do AVISO (um extra), sim
+  130  interrompida";
 
 const EXEMPLOS_DA_AVALIACAO: &str =
     "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova
