@@ -336,7 +336,7 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "--relatorio <ARQUIVO>",
             "--json <ARQUIVO>",
             "--csv <ARQUIVO>",
-            "Códigos de saída: 2 opções erradas 3 o estoque está inconsistente",
+            "Códigos de saída: 0 tudo certo 1 não pôde simular",
             "5 do estoque, nada de errado; do AVISO (um extra), sim",
         ],
     );
