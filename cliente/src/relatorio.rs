@@ -16,7 +16,7 @@
 //! | `vereditos` | `estoque` e `aviso`, cada um com `veredito` e `texto`. O do estoque é `consistente`, `inconsistente` ou `sem-veredito`; o do AVISO, `certo`, `adiantado`, `atrasado`, `repetido`, `a-quem-chegou-depois`, `faltou` ou `nao-julgado` |
 //! | `consistente` | o estoque: `true`, `false`, ou `null` se nada se viu por que julgá-lo (no formato 1, também o AVISO) |
 //! | `contradicoes` | quantas são, do estoque e do AVISO |
-//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::parecer::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
+//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`]), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
 //! | `observacoes` | textos |
 //! | `exigencias` | `texto`, `medido` e `cumprida` de cada `--exigir` |
 //! | `vendas` | cada uma, na ordem em que o estoque desceu: `instante_s` (o primeiro em que pode ter acontecido), `chegou_s` (a resposta) e `restante` |
