@@ -4,10 +4,12 @@
 //!   avaliar ─► banca      abre o servidor de novo para cada prova, e guarda o console dele
 //!          │    ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
 //!          │    ├─► processos  o que o sistema sabe dele
-//!          │    └─► autopsia   por que caiu, pelo que disse no console
+//!          │    ├─► autopsia   por que caiu, pelo que disse no console
+//!          │    └─► trocas     um Python que troca de thread mais depressa
 //!          ├─► fregues    uma conexão que faz o que a prova manda
+//!          ├─► costumes   quanto este servidor demora, e se fecha a conexão
 //!          ├─► provas     o que se tenta, e entre elas a disputa: todos compram juntos
-//!          └─► pontos     quanto vale o que se viu ─► laudo
+//!          └─► pontos     quanto vale o que se viu ─► laudo ─► pagina
 //! ```
 //!
 //! É justo com o que o enunciado não diz: aceita respostas sem fim de linha, manda um comando por vez e
@@ -175,8 +177,8 @@ fn do_processo(
     }
     if vistas.apressado {
         observacoes.push(
-            "nas disputas, o Python do servidor teve troca de threads a cada 1 µs, e não a cada 5 ms: o \
-             programa é o mesmo, e a falta de um Lock aparece mais"
+            "em metade das disputas, o Python do servidor teve troca de threads a cada 1 µs, e não a cada \
+             5 ms: o programa é o mesmo, e a falta de um Lock tem mais como aparecer"
                 .to_owned(),
         );
     }

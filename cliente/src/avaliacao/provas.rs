@@ -215,7 +215,9 @@ impl<'a> Sala<'a> {
         let limite = self.mundo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
         for rodada in 0..rodadas {
             self.anuncia("todos compram ao mesmo tempo");
-            self.disputar(rodada == 0, &mut vistas)?;
+            // Cada ritmo acha servidores que o outro deixa passar.
+            let ritmo = if rodada % 2 == 0 { Ritmo::Normal } else { Ritmo::Apressado };
+            self.disputar(ritmo, rodada == 0, &mut vistas)?;
             // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
             let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
             if basta || self.mundo.inicio.elapsed() > limite {
@@ -337,8 +339,8 @@ impl<'a> Sala<'a> {
     }
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
-    fn disputar(self, primeira: bool, vistas: &mut Evidencias) -> Result<(), String> {
-        let (mut banca, primeiro) = self.abrir(Ritmo::Apressado)?;
+    fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), String> {
+        let (mut banca, primeiro) = self.abrir(ritmo)?;
         vistas.apressado |= banca.apressado();
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
         let lido = vistas.conversa.inicial.and_then(|n| u64::try_from(n).ok());

@@ -1,7 +1,8 @@
-//! As trocas apressadas: durante as disputas, o Python do servidor troca de thread a cada 1 µs.
+//! As trocas apressadas: em metade das disputas, o Python do servidor troca de thread a cada 1 µs.
 //!
 //! O intervalo normal, 5 ms, é muito maior que uma venda: duas threads quase nunca se cruzam no meio de
-//! uma, e um servidor sem Lock passa por certo. Nada muda no programa do aluno: um `sitecustomize.py`, que
+//! uma, e um servidor sem Lock pode passar por certo. Na outra metade o intervalo é o normal: quem faz uma pausa
+//! no meio da venda (um `print` basta) aparece mais assim. Nada muda no programa do aluno: um `sitecustomize.py`, que
 //! o Python importa ao abrir, chega a ele pelo PYTHONPATH. O de um programa com Lock é só mais lento.
 //!
 //! Não serve a outras linguagens, e não as atrapalha.

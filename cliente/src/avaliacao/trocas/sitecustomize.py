@@ -1,4 +1,4 @@
-"""Posto pelo avaliador, só durante as disputas: o Python passa a trocar de thread a cada 1 µs, e não a
+"""Posto pelo avaliador, só em metade das disputas: o Python passa a trocar de thread a cada 1 µs, e não a
 cada 5 ms. O programa do aluno continua o mesmo; o que muda é quantas vezes as threads se revezam, e com
 isso a falta de um Lock aparece. Não escreve no console."""
 
