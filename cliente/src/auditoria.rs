@@ -264,7 +264,11 @@ fn mais_que_havia(historias: &[Historia], inicial: i128) -> Option<Violacao> {
     let mut vendas = Vec::new();
     let mut sem_numero = false;
     for historia in historias {
-        for operacao in &historia.operacoes {
+        // Depois de um desencontro, uma venda sem número pode ser a resposta anterior, dita de novo.
+        let desencontrada = |conexao: u32| {
+            historia.presencas.iter().any(|p| p.numero == conexao && p.desencontro.is_some())
+        };
+        for operacao in historia.operacoes.iter().filter(|o| !desencontrada(o.presenca)) {
             let Some((fim, desfecho)) = &operacao.resposta else { continue };
             let (que, valor) = match desfecho {
                 Desfecho::Comprou(restante) => (Que::Venda, *restante),

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use protocolo::Mensagem;
-use protocolo::mensagem::avisa_que_esgotou;
+use protocolo::mensagem::{avisa_que_esgotou, decodificar};
 
 use crate::historia::Desfecho;
 use crate::ouvido::Ouvido;
@@ -105,7 +105,7 @@ pub struct Escuta {
 impl Escuta {
     /// Um pedido vai partir. O que se guardava como resposta ao anterior era de outra coisa.
     pub fn pediu(&mut self, compra: bool) {
-        self.suposta = None;
+        (self.suposta, self.reserva) = (None, None);
         if self.pedido.replace(compra).is_some() {
             self.devidas += 1;
         }
@@ -260,7 +260,7 @@ fn nao_era_a_resposta((quando, texto): (Duration, String)) -> Ouvida {
 /// O texto de uma mensagem, sem o fim de linha nem os NUL de quem manda o buffer inteiro.
 fn limpo(texto: &[u8]) -> String {
     let margem = |letra: char| letra == '\0' || letra.is_ascii_whitespace();
-    String::from_utf8_lossy(texto).trim_matches(margem).to_owned()
+    decodificar(texto).trim_matches(margem).to_owned()
 }
 
 #[cfg(test)]

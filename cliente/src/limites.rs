@@ -52,11 +52,13 @@ impl Limite {
     }
 }
 
+/// Quantas arenas a glibc usa: mallopt(3), `M_ARENA_MAX`.
+pub const ARENAS: &str = "MALLOC_ARENA_MAX";
+
 /// Com a memória limitada, executa este programa de novo, poupando endereços: senão a glibc reserva 64 MiB
 /// deles para cada uma das primeiras threads (mallopt(3), `M_ARENA_MAX`), e sobra pouco para as pilhas. A
 /// variável só se lê quando um programa começa. Sem limite, ou se não der, não faz nada.
 pub fn poupar_enderecos() {
-    const ARENAS: &str = "MALLOC_ARENA_MAX";
     if !memoria_limitada() || env::var_os(ARENAS).is_some() {
         return;
     }

@@ -199,6 +199,7 @@ impl Usuario {
         match papel {
             Papel::Resposta(desfecho) => self.respondido(quando, desfecho, &texto),
             Papel::RespostaDeVerdade(desfecho) => {
+                self.entendeu |= matches!(desfecho, Desfecho::Leu(_) | Desfecho::LeuSemNumero);
                 if let Some(operacao) = self.historia.operacoes.last_mut() {
                     operacao.resposta = Some((quando.max(operacao.enviada), desfecho));
                 }

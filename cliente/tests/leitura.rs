@@ -54,6 +54,14 @@ fn mais_vendas_que_unidades_se_ve_ainda_que_nenhuma_diga_o_numero() {
 }
 
 #[test]
+fn repetir_a_resposta_sem_numero_nao_e_vender_demais() {
+    let todas: Vec<_> = (0..12).map(|n| (2 * n, 2 * n + 1, Desfecho::ComprouSemNumero)).collect();
+    let mut historia = historia(1, &todas);
+    historia.presencas[0].desencontro = Some(ms(0));
+    assert_eq!(auditar(&[historia], Some(10)).violacoes, []);
+}
+
+#[test]
 fn a_mesma_resposta_dita_duas_vezes_nao_sao_duas_vendas() {
     use Desfecho::Comprou;
     let repetida = |desencontro: Option<Duration>| {

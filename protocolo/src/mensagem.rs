@@ -229,7 +229,7 @@ enum Comeco {
 }
 
 /// Em minúsculas; uma delas basta para negar o que a frase parece dizer.
-const NEGACOES: [&str; 13] = [
+const NEGACOES: [&str; 29] = [
     "não",
     "nao ",
     "erro",
@@ -239,14 +239,48 @@ const NEGACOES: [&str; 13] = [
     "error",
     "fail",
     "negad",
-    "recusad",
+    "recus",
     "desconhecid",
     "impossível",
+    "impossivel",
     "sem ",
+    "cancel",
+    "rejeit",
+    "encerr",
+    "bloque",
+    "nada",
+    "falta",
+    "acab",
+    "zerad",
+    "lament",
+    "tudo",
+    "todos",
+    "todas",
+    "nenhum",
+    "espere",
+    "aguard",
 ];
 const ESTOQUE_E: [&str; 9] =
     ["estoque", "unidade", "produto", "ingresso", "quantidade", "rest", "disponív", "tenho", "há "];
-const COMPROU: [&str; 6] = ["compra", "compro", "vend", "adquir", "sucesso", "resta"];
+/// O que só diz quem vendeu: `venda` e `compra` sozinhas também estão nas recusas.
+const COMPROU: [&str; 16] = [
+    "comprado",
+    "comprou",
+    "compra efetuada",
+    "compra confirmada",
+    "compra aprovada",
+    "compra concluída",
+    "compra concluida",
+    "compra feita",
+    "venda efetuada",
+    "venda realizada",
+    "venda confirmada",
+    "vendido",
+    "vendida",
+    "adquirid",
+    "sucesso",
+    "estoque restante",
+];
 const ESGOTOU: [&str; 8] = [
     "esgotad",
     "esgotou",
@@ -288,7 +322,7 @@ impl Frase {
             let ultimas = antes.split_whitespace().rev().take(2);
             ultimas
                 .map(|p| p.trim_matches(|l: char| !l.is_alphabetic()))
-                .any(|palavra| ["não", "nao", "erro"].contains(&palavra))
+                .any(|palavra| ["não", "nao", "n?o", "erro"].contains(&palavra))
         };
         let compra = antes("compra realizada").filter(|antes| !nega(antes));
         let estoque = antes("estoque atual").filter(|antes| !nega(antes));
@@ -353,7 +387,14 @@ impl Frase {
 /// depois do NUL não há texto.
 fn texto_visto(bytes: &[u8]) -> String {
     let texto = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(texto.trim_ascii()).into_owned()
+    decodificar(texto.trim_ascii())
+}
+
+/// O texto destes bytes: em UTF-8 ou, se não o é, em Latin-1, que é como escrevem muitos programas em C e em Java no
+/// Windows. Perder o acento de um `não` mudaria o sentido.
+pub fn decodificar(bytes: &[u8]) -> String {
+    let latin1 = |_| bytes.iter().map(|byte| char::from(*byte)).collect();
+    std::str::from_utf8(bytes).map_or_else(latin1, str::to_owned)
 }
 
 fn e_margem(letra: char) -> bool {
@@ -643,6 +684,16 @@ mod testes {
             "Comprado!",
             "Processando a compra...",
             "Compra 17 feita, 3 itens",
+            "Todos os ingressos foram vendidos. Restam 0",
+            "Tudo vendido. Estoque: 0",
+            "Compra cancelada. Restam 0",
+            "Compra rejeitada. Estoque: 0",
+            "Vendas encerradas. Restam 0",
+            "Nada para vender, restam 0",
+            "Impossivel vender: estoque 0",
+            "Lamentamos, produto em falta. Restam 0",
+            "Estoque acabou! Restam 0",
+            "Restam 0",
             "Erro interno",
             "Comando inválido: COMPRAR",
             "9",
@@ -664,6 +715,16 @@ mod testes {
     }
 
     #[test]
+    fn um_nao_em_latin_1_continua_sendo_um_nao() {
+        for bytes in [&b"Compra n\xe3o realizada. Estoque: 0"[..], b"n\xe3o: Compra realizada: 0"] {
+            let Mensagem::Outra(texto) = Mensagem::interpretar(bytes) else { panic!("{bytes:?}") };
+            assert_eq!(Mensagem::em_outras_palavras(true, &texto), None, "{texto}");
+        }
+        let texto = decodificar(b"N\xe3o foi poss\xedvel. Estoque atual 0");
+        assert_eq!(Mensagem::em_outras_palavras(false, &texto), None, "{texto}");
+    }
+
+    #[test]
     fn ouve_tambem_o_que_esta_errado() {
         assert_eq!(Mensagem::interpretar(b"Estoque atual: -1\r\n"), Mensagem::Estoque(-1));
         assert_eq!(
@@ -674,7 +735,7 @@ mod testes {
             Mensagem::interpretar(b"Estoque atual: muitos"),
             Mensagem::Outra("Estoque atual: muitos".into())
         );
-        assert_eq!(Mensagem::interpretar(b"\xff\x1b[2J").to_string(), "\u{fffd}\\u{1b}[2J");
+        assert_eq!(Mensagem::interpretar(b"\xff\x1b[2J").to_string(), "ÿ\\u{1b}[2J");
         assert_eq!(visivel("disse \"oi\"\n"), "disse \"oi\"\\n");
     }
 }

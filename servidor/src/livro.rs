@@ -140,8 +140,8 @@ impl Livro {
             return Err(com_o_caminho(Problema::NaoExiste));
         }
         let mut livro = Livro::abrir(caminho, None)?;
-        livro.entrar_no_estoque(unidades).map_err(com_o_caminho)?;
-        Ok(livro.contas)
+        livro.entrar_no_estoque(unidades).map_err(|problema| livro.parar(problema))?;
+        livro.fechar()
     }
 
     fn entrar_no_estoque(&mut self, unidades: u64) -> Result<(), Problema> {
@@ -149,11 +149,14 @@ impl Livro {
         if total.is_none_or(|total| total > UNIDADES_MAXIMAS) {
             return Err(Problema::NaoCabe);
         }
-        self.banco.execute(
+        let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.vigia.conferir()?;
+        transacao.execute(
             "INSERT INTO estoque (instante, tipo, unidades, depois_da_venda)
              VALUES (?1, 'reposicao', ?2, ?3)",
             params![agora(), unidades as i64, self.contas.vendidas as i64],
         )?;
+        transacao.commit()?;
         self.contas.repostas += unidades;
         self.vigia.assinalar(self.contas.vendidas)
     }

@@ -29,6 +29,7 @@ use rustix::termios::tcsetpgrp;
 
 use super::processos::descendentes;
 use super::trocas::Trocas;
+use crate::limites::ARENAS;
 
 /// Como se chama o subcomando, para quem o executa.
 pub const SUBCOMANDO: &str = "zelar";
@@ -122,6 +123,8 @@ fn abrir(comando: &str, trocas: Option<&Trocas>) -> io::Result<Pid> {
     let terminal = || io::Result::Ok(Stdio::from(io::stderr().as_fd().try_clone_to_owned()?));
     let mut sh = Command::new("sh");
     sh.args(["-c", comando]).process_group(0);
+    // O que este programa pôs para si, com a memória limitada, não é do servidor.
+    sh.env_remove(ARENAS);
     sh.stdin(terminal()?).stdout(terminal()?).stderr(terminal()?);
     if let Some(trocas) = trocas {
         apurar_os_relogios();

@@ -17,8 +17,9 @@ use crate::usuario::Passo;
 /// respondeu a nenhuma é ouvido depois com o prazo de sempre.
 const PRAZO: Duration = Duration::from_secs(2);
 
-/// Depois de um texto que não é a resposta (uma saudação, talvez), quanto se espera ainda por ela.
-const OUTRA_CHANCE: Duration = Duration::from_millis(300);
+/// Depois de um texto que não é a resposta (uma saudação, talvez), quanto se espera ainda por ela, além do que
+/// a escuta já esperou.
+const OUTRA_CHANCE: Duration = Duration::from_secs(1);
 
 /// Como terminou uma tentativa.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,11 +7,9 @@ use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use protocolo::Mensagem;
-
 use super::{PRAZO_DA_CONEXAO, conectar, ler};
+use crate::escuta::{Escuta, Estilo, Ouvida, Papel};
 use crate::historia::Presenca;
-use crate::ouvido::Ouvido;
 use crate::parada::Parada;
 
 /// Quanto a visita escuta: quem avisa quem chega avisa logo.
@@ -33,10 +31,10 @@ pub fn visitar(
     let socket = enderecos.iter().find_map(|e| conectar(parada, *e, PRAZO_DA_CONEXAO).ok())?;
     let conectou = inicio.elapsed();
     let mut presenca = Presenca { pediu, conectou, ..Presenca::default() };
-    let mut ouvido = Ouvido::default();
-    let mut anotar = |quando, texto: &[u8]| {
-        if let Mensagem::Aviso(texto) = Mensagem::interpretar(texto) {
-            presenca.anotados_como(&texto).push(quando);
+    let (mut escuta, estilo) = (Escuta::default(), Estilo::default());
+    let mut anotar = |ouvidas: Vec<Ouvida>| {
+        for ouvida in ouvidas.into_iter().filter(|ouvida| ouvida.papel == Papel::Aviso) {
+            presenca.anotados_como(&ouvida.texto).push(ouvida.quando);
         }
     };
     let mut bytes = [0; 1024];
@@ -46,14 +44,13 @@ pub fn visitar(
         match ler(&socket, falta, &mut bytes) {
             Ok(0) => break,
             Ok(n) => {
-                let agora = inicio.elapsed();
-                ouvido.receber(agora, &bytes[..n], |texto| anotar(agora, texto));
+                anotar(escuta.receber(inicio.elapsed(), &bytes[..n], &estilo));
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
             Err(_) => break,
         }
     }
-    ouvido.calou(&mut anotar);
+    anotar(escuta.fim(&estilo));
     presenca.fechou = Some(inicio.elapsed());
     (!parada.pedida()).then_some(presenca)
 }
