@@ -176,6 +176,12 @@ impl Mensagem {
             let depois = letras.trim_start_matches(e_margem).strip_prefix(AVISO)?;
             depois.contains(char::is_alphabetic).then_some(letras.len() - depois.len())
         });
+        let corte = corte.or_else(|| {
+            // A recusa do enunciado, e colado a ela um aviso em outras palavras. Se continua a frase, é dela.
+            let depois = letras.trim_start_matches(e_margem).strip_prefix(ESGOTADO)?;
+            let continua = depois.starts_with([' ', '.', ',', '!', ';', ':', '(']);
+            (!continua && avisa_que_esgotou(depois)).then_some(letras.len() - depois.len())
+        });
         corte.or_else(|| {
             // O AVISO em outras palavras não tem começo conhecido: vem logo depois do número.
             let frase = Frase::achar(letras.trim_start_matches(e_margem));
@@ -635,6 +641,7 @@ mod testes {
             ("Comprado! Restam 9", "AVISO: acabou"),
             ("Erro interno", "AVISO: acabou"),
             (AVISO, "Produto indisponível"),
+            ("ERRO: Produto esgotado", "*** ATENÇÃO: produto esgotado! ***"),
             ("[AVISO] O estoque acabou!", "Estoque atual: 0"),
             ("*** ESTOQUE ESGOTADO ***", "ERRO: Produto esgotado"),
             ("ERRO: Produto esgotado", "AVISO: acabou"),
@@ -653,6 +660,7 @@ mod testes {
             "Servidor: AVISO: O estoque acabou de esgotar!",
             "[14:05:09] AVISO: O estoque acabou de esgotar!",
             "AVISO: estoque atual: 0",
+            "ERRO: Produto esgotado. O estoque acabou, volte amanhã",
             "ERRO: estoque atual: 0",
             "Compra realizada. Estoque atual: 9",
             "Compra realizada. Estoque restante: 9 unidades. Volte sempre",

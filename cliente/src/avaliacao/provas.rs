@@ -263,6 +263,8 @@ impl<'a> Sala<'a> {
             }
             resposta
         };
+        // Uma saudação sem fim de linha se colaria à primeira resposta.
+        fregues.espera_fechar(VER_FECHAR);
         let consultada = primeira_vez(&mut fregues, "CONSULTAR", Comando::Consultar);
         let inicial = match consultada {
             Some(Mensagem::Estoque(inicial)) => Some(inicial),
