@@ -30,7 +30,8 @@
 //!
 //! O mesmo diz um verificador que não é nosso (o WGL do crate `todc-utils`, que só conhece o contador sequencial):
 //! em 4.000 histórias sorteadas, certas e com defeitos plantados, os dois concordam em todas
-//! (`cargo test -p cliente --test linearizabilidade -- --nocapture`).
+//! (`cargo test -p cliente --test linearizabilidade -- --nocapture`). Com vendas sem número a auditoria é mais
+//! fraca, e só se confere que ela não acusa quem o verificador explica.
 //!
 //! O que a multidão não pode afirmar fica como observação, não como acusação: sem saber que compra
 //! sozinha, uma unidade que ninguém aqui comprou pode ter ido a outro comprador.
