@@ -4,18 +4,25 @@
 //! três comandos em um pedaço só. E os clientes de sala de aula mandam `COMPRAR` *sem* fim de linha
 //! e ficam esperando a resposta. As regras que atendem a todos:
 //!
-//! 1. Uma linha termina em LF; um CR antes dele sai; brancos ASCII em volta saem.
+//! 1. Uma linha termina em LF; um CR antes dele sai; brancos ASCII e NULs em volta saem.
 //! 2. Uma linha vazia não tem resposta.
 //! 3. Quando a fonte secou e o que sobrou é *exatamente* `CONSULTAR` ou `COMPRAR`, a palavra vale na
 //!    hora. O fim de linha que chegar depois é só uma linha vazia.
-//! 4. Qualquer outra coisa precisa do fim de linha.
-//! 5. Uma linha tem no máximo [`LINHA_MAXIMA`] bytes; depois disso o fluxo está perdido.
-//! 6. Uma linha que começa como um aperto de mãos do TLS não é texto: o fluxo também está perdido.
+//! 4. Um NUL também termina a linha se o que há antes dele é vazio, é um comando inteiro, ou acaba em
+//!    outro NUL: é o que mandam os clientes em C, com `strlen + 1` ou com o buffer inteiro. Qualquer
+//!    outro NUL no meio de uma linha é um byte como os outros.
+//! 5. Qualquer outra coisa precisa do fim de linha.
+//! 6. Uma linha tem no máximo [`LINHA_MAXIMA`] bytes; depois disso o fluxo está perdido.
+//! 7. Uma linha que começa como um aperto de mãos do TLS não é texto: o fluxo também está perdido.
+//! 8. No começo da conexão, uma negociação de telnet (RFC 854) e a marca de UTF-8 (BOM) não são texto:
+//!    saem sem resposta.
 //!
 //! A regra 3 tem um preço, e só ele: se o TCP cortar `COMPRAR 2` logo depois do `R`, a compra vale e
 //! ` 2` vira uma linha errada. Por isso nenhum verbo pode começar com aquelas duas palavras.
 //!
 //! Este módulo não interpreta comandos e não lê de lugar nenhum.
+
+use std::ops::ControlFlow;
 
 use crate::{Comando, LINHA_MAXIMA};
 
@@ -35,52 +42,165 @@ pub enum Linha<'a> {
 /// da versão 3.alguma coisa (RFC 8446, 5.1).
 const COMECO_DO_TLS: [u8; 2] = [22, 3];
 
+/// Os bytes do telnet (RFC 854): o que anuncia um comando, e os que pedem algo depois dele.
+const IAC: u8 = 255;
+const SB: u8 = 250;
+const SE: u8 = 240;
+
+/// A marca de UTF-8 que alguns programas põem na frente de todo texto.
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// Onde se está no começo da conexão, que acaba no primeiro byte de texto.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Abertura {
+    /// Ainda não veio texto, e nada ficou pela metade.
+    #[default]
+    Comeco,
+    /// Veio um IAC.
+    Iac,
+    /// Um WILL, WONT, DO ou DONT: falta dizer de que opção.
+    Opcao,
+    /// Dentro de uma subnegociação, que acaba em IAC SE.
+    Sub,
+    SubIac,
+    /// Vieram tantos bytes da marca de UTF-8.
+    Bom(usize),
+    /// Daqui em diante, só texto.
+    Texto,
+}
+
 /// O enquadramento de uma conexão. Guarda só a linha que ainda não terminou: uma conexão que manda
 /// linhas inteiras não ocupa memória aqui.
 #[derive(Debug, Default)]
 pub struct Linhas {
     resto: Vec<u8>,
+    abertura: Abertura,
+    /// Quantos bytes a abertura já levou; passando de [`LINHA_MAXIMA`], o que vier é texto.
+    pulados: usize,
     perdido: bool,
 }
 
 impl Linhas {
-    /// Recebe os próximos bytes do fluxo e entrega, na ordem, cada linha que eles completam.
-    pub fn receber(&mut self, mut bytes: &[u8], mut entregar: impl FnMut(Linha<'_>)) {
+    /// Recebe os próximos bytes do fluxo e entrega, na ordem, cada linha que eles completam, até que
+    /// `entregar` não queira mais. Diz quantos bytes recebeu: os outros, quem chama guarda para depois.
+    pub fn receber(
+        &mut self,
+        bytes: &[u8],
+        mut entregar: impl FnMut(Linha<'_>) -> ControlFlow<()>,
+    ) -> usize {
+        let mut de = if self.abertura == Abertura::Texto { 0 } else { self.abrir(bytes) };
         while !self.perdido {
-            let fim = bytes.iter().position(|&b| b == b'\n');
-            let pedaco = &bytes[..fim.unwrap_or(bytes.len())];
+            let resto = &bytes[de..];
+            let fim = self.fim_da_linha(resto);
+            let pedaco = &resto[..fim.unwrap_or(resto.len())];
             if self.comeca_como_tls(pedaco) {
-                return self.perder(Linha::Tls, entregar);
+                self.perder(Linha::Tls, entregar);
+                break;
             }
             if !self.cabe(pedaco) {
-                return self.perder(Linha::LongaDemais, entregar);
+                self.perder(Linha::LongaDemais, entregar);
+                break;
             }
             let Some(fim) = fim else {
-                return self.resto.extend_from_slice(pedaco);
+                self.resto.extend_from_slice(pedaco);
+                break;
             };
-            bytes = &bytes[fim + 1..];
-            if self.resto.is_empty() {
-                entregar_aparada(pedaco, &mut entregar);
+            de += fim + 1;
+            let segue = if self.resto.is_empty() {
+                entregar_aparada(pedaco, &mut entregar)
             } else {
                 self.resto.extend_from_slice(pedaco);
-                entregar_aparada(&self.resto, &mut entregar);
+                let segue = entregar_aparada(&self.resto, &mut entregar);
                 self.resto.clear();
+                segue
+            };
+            if segue.is_break() {
+                return de;
             }
         }
+        bytes.len()
     }
 
     /// A fonte secou: se o que sobrou é uma palavra que vale sem fim de linha, entrega-a (regra 3).
     pub fn secou(&mut self, mut entregar: impl FnMut(Linha<'_>)) {
-        if Comando::vale_sem_fim_de_linha(self.resto.trim_ascii()) {
-            entregar_aparada(&self.resto, &mut entregar);
+        if Comando::vale_sem_fim_de_linha(aparar(&self.resto)) {
+            entregar(Linha::Completa(aparar(&self.resto)));
             self.resto.clear();
         }
     }
 
     /// Há uma linha começada e não terminada? Só brancos não contam: é o que sobra quando o fim de
-    /// linha de uma palavra solta chega depois dela.
+    /// linha de uma palavra solta chega depois dela. Uma abertura pela metade conta.
     pub fn incompleta(&self) -> bool {
-        !self.resto.trim_ascii().is_empty()
+        !matches!(self.abertura, Abertura::Comeco | Abertura::Texto) || !self.inacabada().is_empty()
+    }
+
+    /// O que há da linha que ainda não terminou, sem brancos em volta.
+    pub fn inacabada(&self) -> &[u8] {
+        aparar(&self.resto)
+    }
+
+    /// Quantos bytes estão guardados aqui.
+    pub fn guardados(&self) -> usize {
+        self.resto.len()
+    }
+
+    /// Passa pelo que não é texto no começo da conexão (regra 8); diz quantos bytes eram. O que
+    /// parecia e não era volta a ser texto.
+    fn abrir(&mut self, bytes: &[u8]) -> usize {
+        use Abertura::{Bom, Comeco, Iac, Opcao, Sub, SubIac, Texto};
+        for (i, &byte) in bytes.iter().enumerate() {
+            let (seguinte, nao_era): (Abertura, &[u8]) = match (self.abertura, byte) {
+                _ if self.pulados >= LINHA_MAXIMA => (Texto, &[]),
+                (Comeco, IAC) => (Iac, &[]),
+                (Comeco, byte) if byte == BOM[0] => (Bom(1), &[]),
+                (Iac, SB) => (Sub, &[]),
+                (Iac, 251..=254) => (Opcao, &[]),
+                (Iac, SE..SB) | (Opcao, _) | (SubIac, SE) => (Comeco, &[]),
+                (Iac, _) => (Texto, &[IAC]),
+                (Sub, IAC) => (SubIac, &[]),
+                (Sub | SubIac, _) => (Sub, &[]),
+                (Bom(2), byte) if byte == BOM[2] => {
+                    self.abertura = Texto;
+                    return i + 1;
+                }
+                (Bom(vieram), byte) if byte == BOM[vieram] => (Bom(vieram + 1), &[]),
+                (Bom(vieram), _) => (Texto, &BOM[..vieram]),
+                (Comeco | Texto, _) => (Texto, &[]),
+            };
+            self.abertura = seguinte;
+            if seguinte == Texto {
+                self.resto.extend_from_slice(nao_era);
+                return i;
+            }
+            self.pulados += 1;
+        }
+        bytes.len()
+    }
+
+    /// Onde está o LF, ou o NUL que vale por ele (regra 4).
+    fn fim_da_linha(&self, bytes: &[u8]) -> Option<usize> {
+        let mut de = 0;
+        loop {
+            // Uma comparação por letra: só o que é menor que elas merece a segunda.
+            let fim = bytes[de..].iter().position(|b| *b <= b'\n' && matches!(*b, b'\n' | 0))?;
+            de += fim + 1;
+            if bytes[de - 1] == b'\n' || self.o_nul_termina(&bytes[..de - 1]) {
+                return Some(de - 1);
+            }
+        }
+    }
+
+    /// Com este pedaço antes dele, um NUL termina a linha?
+    fn o_nul_termina(&self, pedaco: &[u8]) -> bool {
+        if pedaco.last().or(self.resto.last()) == Some(&0) {
+            return true;
+        }
+        let vale = |linha: &[u8]| linha.is_empty() || Comando::e_nosso(linha);
+        match self.resto[..] {
+            [] => vale(aparar(pedaco)),
+            _ => vale(aparar(&[&self.resto, pedaco].concat())),
+        }
     }
 
     /// Com este pedaço, a linha passa a começar como um aperto de mãos?
@@ -92,10 +212,15 @@ impl Linhas {
         }
     }
 
-    fn perder(&mut self, porque: Linha<'static>, mut entregar: impl FnMut(Linha<'_>)) {
+    fn perder(
+        &mut self,
+        porque: Linha<'static>,
+        mut entregar: impl FnMut(Linha<'_>) -> ControlFlow<()>,
+    ) {
         self.perdido = true;
         self.resto = Vec::new();
-        entregar(porque);
+        // Depois desta não há outra: tanto faz se queriam mais.
+        let _ = entregar(porque);
     }
 
     /// O resto mais este pedaço ainda cabem em uma linha? Um CR no fim não conta: pode ser do CRLF.
@@ -106,11 +231,31 @@ impl Linhas {
     }
 }
 
-fn entregar_aparada(linha: &[u8], entregar: &mut impl FnMut(Linha<'_>)) {
-    let aparada = linha.trim_ascii();
+fn entregar_aparada(
+    linha: &[u8],
+    entregar: &mut impl FnMut(Linha<'_>) -> ControlFlow<()>,
+) -> ControlFlow<()> {
+    let aparada = aparar(linha);
     if !aparada.is_empty() {
-        entregar(Linha::Completa(aparada));
+        return entregar(Linha::Completa(aparada));
     }
+    ControlFlow::Continue(())
+}
+
+/// Sem os brancos, e os NULs, das pontas.
+fn aparar(mut linha: &[u8]) -> &[u8] {
+    let branco = |byte: u8| byte <= b' ' && (byte == 0 || byte.is_ascii_whitespace());
+    while let [primeiro, resto @ ..] = linha
+        && branco(*primeiro)
+    {
+        linha = resto;
+    }
+    while let [resto @ .., ultimo] = linha
+        && branco(*ultimo)
+    {
+        linha = resto;
+    }
+    linha
 }
 
 #[cfg(test)]
@@ -129,9 +274,16 @@ mod testes {
                     Linha::LongaDemais => "<longa>".into(),
                     Linha::Tls => "<tls>".into(),
                 });
+                // De uma em uma: quem para a cada linha e volta com o que ficou ouve o mesmo.
+                ControlFlow::Break(())
             };
-            linhas.receber(pedaco, &mut anotar);
-            linhas.secou(&mut anotar);
+            let mut recebidos = 0;
+            while recebidos < pedaco.len() {
+                recebidos += linhas.receber(&pedaco[recebidos..], &mut anotar);
+            }
+            linhas.secou(|linha| {
+                let _ = anotar(linha);
+            });
         }
         saida
     }
@@ -182,16 +334,55 @@ mod testes {
     }
 
     #[test]
+    fn o_nul_em_volta_de_uma_palavra_e_branco_e_o_buffer_inteiro_e_uma_palavra() {
+        for palavra in ["CONSULTAR", "comprar", "AJUDA", "SAIR"] {
+            assert_eq!(enquadrar([format!("{palavra}\0").as_bytes()]), [palavra]);
+            assert_eq!(enquadrar([format!("\0 {palavra}\0\r\n").as_bytes()]), [palavra]);
+            let mut buffer = palavra.as_bytes().to_vec();
+            buffer.resize(1024, 0);
+            assert_eq!(enquadrar([&buffer[..], &buffer]), [palavra, palavra]);
+            assert_eq!(enquadrar([&buffer.repeat(3)[..]]), [palavra; 3]);
+        }
+        // Também o de uma palavra que não existe: quem a mandou ouve que errou.
+        let mut buffer = b"COMPRAR 2".to_vec();
+        buffer.resize(1024, 0);
+        assert_eq!(enquadrar([&buffer[..]]), ["COMPRAR 2"]);
+        // Um NUL só, no meio do que não é comando, não separa nada.
+        assert_eq!(enquadrar([&b"CON\0SULTAR\n"[..], b"xyz\0", b"\n"]), ["CON\\x00SULTAR", "xyz"]);
+    }
+
+    #[test]
+    fn a_negociacao_do_telnet_e_a_marca_de_utf8_no_comeco_nao_sao_texto() {
+        let telnet = b"\xff\xfb\x1f\xff\xfd\x03\xff\xf1\xff\xfa\x1f\x00\x50\xff\xff\x18\xff\xf0";
+        let bom = b"\xef\xbb\xbf";
+        for comeco in [&telnet[..], bom, &[&telnet[..], bom].concat()] {
+            assert_eq!(enquadrar([&[comeco, b"COMPRAR\n"].concat()[..]]), ["COMPRAR"]);
+            assert_eq!(enquadrar([comeco, b"CONSULTAR"]), ["CONSULTAR"]);
+        }
+        // Só no começo, e só o que é mesmo aquilo.
+        assert_eq!(enquadrar([&b"AJUDA\n\xff\xfb\x1fCOMPRAR\n"[..]])[1], "\\xff\\xfb\\x1fCOMPRAR");
+        assert_eq!(enquadrar([&b"\xff"[..], b"\x00x\n"]), ["\\xff\\x00x"]);
+        assert_eq!(enquadrar([&b"\xef\xbb"[..], b"x\n"]), ["\\xef\\xbbx"]);
+        // Uma negociação que não acaba não é um esconderijo: passando do tamanho de uma linha, é texto.
+        let sem_fim = [&b"\xff\xfa"[..], &[b'x'; 2 * LINHA_MAXIMA]].concat();
+        assert_eq!(enquadrar([&sem_fim[..]]), ["<longa>"]);
+        let mut linhas = Linhas::default();
+        assert_eq!(linhas.receber(b"\xff\xfd", |_| ControlFlow::Continue(())), 2);
+        assert!(linhas.incompleta());
+    }
+
+    #[test]
     fn so_a_linha_inacabada_ocupa_memoria() {
         let mut linhas = Linhas::default();
-        linhas.receber(b"CONSULTAR\nCOMPRAR\n", |_| ());
+        let todas = |_: Linha<'_>| ControlFlow::Continue(());
+        linhas.receber(b"CONSULTAR\nCOMPRAR\n", todas);
         assert_eq!(linhas.resto.capacity(), 0);
         assert!(!linhas.incompleta());
-        linhas.receber(b" \r", |_| ());
+        linhas.receber(b" \r", todas);
         assert!(!linhas.incompleta());
-        linhas.receber(b"COMP", |_| ());
+        linhas.receber(b"COMP", todas);
         assert!(linhas.incompleta());
-        linhas.receber(&[b'x'; 100_000], |_| ());
+        linhas.receber(&[b'x'; 100_000], todas);
         assert_eq!(linhas.resto.capacity(), 0);
     }
 
@@ -207,11 +398,13 @@ mod testes {
             Just(vec![b'z'; LINHA_MAXIMA]),
             Just(vec![b'z'; LINHA_MAXIMA + 1]),
             Just(b"\x16\x03\x01\x00".to_vec()),
+            Just([&b"CONSULTAR"[..], &[0; 600]].concat()),
+            Just(b"xyz\0\0AJUDA\0\xff\0".to_vec()),
             proptest::collection::vec(any::<u8>().prop_filter("LF", |b| *b != b'\n'), 0..40),
         ];
         let solta = |linha: &Vec<u8>| {
-            let inicio = linha.trim_ascii_start().to_ascii_uppercase();
-            let sozinha = Comando::vale_sem_fim_de_linha(linha.trim_ascii());
+            let inicio = aparar(linha).to_ascii_uppercase();
+            let sozinha = Comando::vale_sem_fim_de_linha(&inicio);
             sozinha || !(inicio.starts_with(b"CONSULTAR") || inicio.starts_with(b"COMPRAR"))
         };
         (
@@ -224,13 +417,28 @@ mod testes {
             })
     }
 
+    /// O que os programas põem na frente do texto, inteiro ou não.
+    fn comeco_qualquer() -> impl Strategy<Value = Vec<u8>> {
+        let pedaco = prop::sample::select(vec![
+            &b"\xff\xfb\x1f"[..],
+            b"\xff\xf1",
+            b"\xff\xfa\x18\x00xterm\xff\xf0",
+            b"\xef\xbb\xbf",
+            b"\xff",
+            b"\xef",
+            b"\0",
+        ]);
+        proptest::collection::vec(pedaco, 0..4).prop_map(|pedacos| pedacos.concat())
+    }
+
     proptest! {
         #[test]
         fn qualquer_corte_da_as_mesmas_linhas(
             linhas in proptest::collection::vec(linha_qualquer(), 0..12),
             cortes in proptest::collection::vec(any::<prop::sample::Index>(), 0..30),
+            comeco in comeco_qualquer(),
         ) {
-            let fluxo = linhas.concat();
+            let fluxo = [comeco, linhas.concat()].concat();
             let mut cortes: Vec<usize> = cortes.iter().map(|c| c.index(fluxo.len() + 1)).collect();
             cortes.extend([0, fluxo.len()]);
             cortes.sort_unstable();

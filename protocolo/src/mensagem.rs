@@ -19,6 +19,8 @@ const AJUDA: &str = "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade),
 const DESCONHECIDO: &str = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
 const OUTRO_PROTOCOLO: &str =
     "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
+const ENCERRANDO: &str = "ERRO: Servidor encerrando";
+const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando";
 
 /// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
 ///
@@ -46,6 +48,10 @@ pub enum Resposta {
     OutroProtocolo,
     /// Não cabe mais ninguém; a conexão fecha.
     Lotado,
+    /// O servidor está fechando: a última coisa que se ouve dele.
+    Encerrando,
+    /// Passou do tempo que se pode ficar calado; a conexão fecha.
+    Ocioso,
 }
 
 impl Resposta {
@@ -76,6 +82,8 @@ impl Resposta {
             Resposta::LinhaLonga => ("ERRO: Linha longa demais", None),
             Resposta::OutroProtocolo => (OUTRO_PROTOCOLO, None),
             Resposta::Lotado => (LOTADO, None),
+            Resposta::Encerrando => (ENCERRANDO, None),
+            Resposta::Ocioso => (OCIOSO, None),
         }
     }
 }

@@ -21,21 +21,26 @@
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
-use protocolo::{Comando, Linha, Linhas, RESPOSTA_MAXIMA};
+use protocolo::{Comando, Linha, Linhas, RESPOSTA_MAXIMA, Resposta};
 
 /// Quanto se lê de uma conexão por turno. É pouco de propósito: quem manda muito espera os outros.
 pub const LEITURA_POR_TURNO: usize = 4 * 1024;
 
-/// O máximo de bytes à espera de um cliente que não lê. Não há código que o imponha: só se lê de
-/// quem já recebeu tudo, o menor pedido com resposta tem dois bytes ("x\n"), e o AVISO, a única
-/// coisa que se diz sem que peçam, sai uma vez. O compilador confere a conta.
-pub const SAIDA_MAXIMA: usize = 256 * 1024;
+/// Quantos pedidos de uma conexão se atendem por turno. Uma leitura pode trazer dois mil, que custam a
+/// quem espera muito mais do que os bytes lidos: os que passam disto ficam na conexão, e o turno segue.
+pub const PEDIDOS_POR_TURNO: usize = 64;
+
+/// O máximo de bytes à espera de um cliente que não lê. Não há código que o imponha: só se atende
+/// quem já recebeu tudo, um turno atende no máximo [`PEDIDOS_POR_TURNO`], e o que se diz sem que peçam,
+/// o AVISO e a última palavra, sai uma vez. O compilador confere a conta.
+pub const SAIDA_MAXIMA: usize = 8 * 1024;
 
 // O que sobra da comparação estrita é o fim de linha do AVISO.
-const _: () = assert!((LEITURA_POR_TURNO / 2 + 1) * RESPOSTA_MAXIMA + AVISO.len() < SAIDA_MAXIMA);
+const _: () = assert!((PEDIDOS_POR_TURNO + 1) * RESPOSTA_MAXIMA + AVISO.len() < SAIDA_MAXIMA);
 
 /// O que uma resposta costuma ocupar; é só uma previsão, para reservar memória.
 const RESPOSTA_COMUM: usize = 48;
@@ -81,6 +86,8 @@ pub enum Fim {
     LinhaIncompleta,
     /// Passou [`PRAZO_DA_SAIDA`] sem ler nada do que espera por ele.
     NaoLe,
+    /// O que esperava por todos passou do teto, e este era dos que há mais tempo não liam.
+    MemoriaCheia,
     /// O servidor está fechando.
     Encerramento,
 }
@@ -97,8 +104,22 @@ impl fmt::Display for Fim {
             Fim::Ocioso => "ocioso",
             Fim::LinhaIncompleta => "linha incompleta",
             Fim::NaoLe => "sem leitura",
+            Fim::MemoriaCheia => "memoria cheia",
             Fim::Encerramento => "encerramento",
         })
+    }
+}
+
+impl Fim {
+    /// O que o cliente ouve antes de a conexão fechar, se não pediu o fim nem teve outra resposta que o
+    /// explicasse, e se ainda pode ouvir.
+    fn ultima_palavra(self) -> Option<Resposta> {
+        match self {
+            Fim::Encerramento => Some(Resposta::Encerrando),
+            Fim::Ocioso => Some(Resposta::Ocioso),
+            Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo | Fim::Lotado => None,
+            Fim::Reset | Fim::LinhaIncompleta | Fim::NaoLe | Fim::MemoriaCheia => None,
+        }
     }
 }
 
@@ -135,11 +156,16 @@ pub struct Conexao<F> {
     endereco: SocketAddr,
     estado: Estado,
     linhas: Linhas,
+    /// O que se leu e ainda não virou pedido: passava do que se atende em um turno.
+    sobra: Vec<u8>,
+    /// A última leitura foi curta: acabando a sobra, o socket secou.
+    leitura_curta: bool,
     /// Já mandou o seu último pedido; o que vier depois, ainda que na mesma leitura, não vale.
     fez_o_ultimo: bool,
     /// O que falta dizer, a partir de `dito`.
     saida: Vec<u8>,
     dito: usize,
+    disse_a_ultima: bool,
     /// Lembrada: o epoll por borda avisa uma vez, e o aviso vale até o socket secar.
     prontidao: Prontidao,
     leu_em: Instant,
@@ -156,9 +182,12 @@ impl<F: Read + Write> Conexao<F> {
             endereco,
             estado: Estado::Aberta,
             linhas: Linhas::default(),
+            sobra: Vec::new(),
+            leitura_curta: false,
             fez_o_ultimo: false,
             saida: Vec::new(),
             dito: 0,
+            disse_a_ultima: false,
             prontidao: Prontidao { gravavel: true, ..Prontidao::default() },
             leu_em: agora,
             linha_desde: None,
@@ -171,7 +200,24 @@ impl<F: Read + Write> Conexao<F> {
         self.endereco
     }
 
-    /// Há o que ler e pode-se ler? Quem ainda não recebeu as respostas anteriores espera: a fila
+    /// O que mandou da última linha e não terminou.
+    pub fn inacabada(&self) -> &[u8] {
+        self.linhas.inacabada()
+    }
+
+    /// Quantos bytes esta conexão guarda: por dizer, por atender, e a linha que não terminou.
+    pub fn guardados(&self) -> usize {
+        self.saida.len() - self.dito + self.sobra.len() + self.linhas.guardados()
+    }
+
+    /// Se a memória acabar, quem sai primeiro é o menor: os que não leem, o que há mais tempo não lê na
+    /// frente; depois os outros, o que há mais tempo nada manda na frente.
+    pub fn ordem_de_sair(&self) -> (bool, Instant) {
+        let ouviu_tudo = self.saida.is_empty();
+        (ouviu_tudo, if ouviu_tudo { self.leu_em } else { self.disse_em })
+    }
+
+    /// Há o que ler (ou o que se leu e sobrou) e pode-se ler? Quem ainda não recebeu as respostas anteriores espera: a fila
     /// cresce no socket do cliente, não na nossa memória.
     pub fn quer_ler(&self) -> bool {
         let le = match self.estado {
@@ -179,7 +225,7 @@ impl<F: Read + Write> Conexao<F> {
             Estado::Escoando(_) => true,
             Estado::Despedindo(_) | Estado::Morta(_) => false,
         };
-        le && self.prontidao.legivel && self.saida.is_empty()
+        le && (self.prontidao.legivel || !self.sobra.is_empty()) && self.saida.is_empty()
     }
 
     /// Há o que dizer (ou uma despedida a concluir) e pode-se escrever?
@@ -211,9 +257,19 @@ impl<F: Read + Write> Conexao<F> {
         self.prontidao.ler_ate_secar |= novidade.ler_ate_secar;
     }
 
-    /// Uma leitura, e os pedidos que ela completa, na ordem. O fim do fluxo vem depois dos bytes
-    /// que o antecedem: tudo o que chegou completo vale. Um reset não completa nada.
+    /// Uma leitura, e os pedidos que ela completa, na ordem; ou, se da anterior ainda há sobra, os
+    /// pedidos dela. O fim do fluxo vem depois dos bytes que o antecedem: tudo o que chegou completo
+    /// vale. Um reset não completa nada.
     pub fn ler(&mut self, rascunho: &mut [u8], agora: Instant, mut pedir: impl FnMut(Pedido)) {
+        if !self.sobra.is_empty() {
+            let mut sobra = std::mem::take(&mut self.sobra);
+            let recebidos = self.receber(&sobra, agora, &mut pedir);
+            if recebidos < sobra.len() {
+                sobra.drain(..recebidos);
+                self.sobra = sobra;
+            }
+            return;
+        }
         let lidos = match self.fluxo.read(rascunho) {
             Ok(lidos) => lidos,
             Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
@@ -234,15 +290,37 @@ impl<F: Read + Write> Conexao<F> {
             return self.despedir(Fim::Cliente);
         }
         self.leu_em = agora;
-        let fez = &mut self.fez_o_ultimo;
-        self.linhas.receber(&rascunho[..lidos], |linha| entender(linha, fez, &mut pedir));
-        self.contar_prazo_da_linha(agora, rascunho[..lidos].contains(&b'\n'));
-        if lidos < rascunho.len() {
+        self.leitura_curta = lidos < rascunho.len();
+        if self.leitura_curta {
             // Uma leitura curta esvaziou o socket (epoll(7)), e o que vier depois dará outro
             // evento; salvo o que o evento desta leitura já trazia, que não se repete.
             self.prontidao.legivel = self.prontidao.ler_ate_secar;
-            self.secou(&mut pedir);
         }
+        let recebidos = self.receber(&rascunho[..lidos], agora, &mut pedir);
+        if recebidos < lidos {
+            self.sobra = rascunho[recebidos..lidos].to_vec();
+        }
+    }
+
+    /// Estes bytes viram pedidos, até o que se atende em um turno; diz quantos bytes foram. Depois do
+    /// último pedido do cliente, o resto não vale, e vai todo.
+    fn receber(&mut self, bytes: &[u8], agora: Instant, pedir: &mut impl FnMut(Pedido)) -> usize {
+        let mut restam = PEDIDOS_POR_TURNO;
+        let fez = &mut self.fez_o_ultimo;
+        let mut recebidos = self.linhas.receber(bytes, |linha| {
+            entender(linha, fez, pedir);
+            restam -= 1;
+            if *fez || restam == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        if self.fez_o_ultimo {
+            recebidos = bytes.len();
+        }
+        let terminou_alguma = restam < PEDIDOS_POR_TURNO || bytes[..recebidos].contains(&b'\n');
+        self.contar_prazo_da_linha(agora, terminou_alguma);
+        if recebidos == bytes.len() && self.leitura_curta {
+            self.secou(pedir);
+        }
+        recebidos
     }
 
     /// O socket secou: a palavra solta, se é o que sobrou, vale agora.
@@ -263,10 +341,10 @@ impl<F: Read + Write> Conexao<F> {
         }
     }
 
-    /// O servidor está fechando: se já leu tudo o que o socket tinha, despede-se. Quem já se
+    /// O servidor está fechando: se já atendeu tudo o que o socket tinha, despede-se. Quem já se
     /// despediu por conta própria fica com a sua despedida.
     pub fn encerrar(&mut self) {
-        if !self.prontidao.legivel {
+        if !self.prontidao.legivel && self.sobra.is_empty() {
             self.despedir(Fim::Encerramento);
         }
     }
@@ -276,19 +354,46 @@ impl<F: Read + Write> Conexao<F> {
         self.saida.reserve(quantas * RESPOSTA_COMUM);
     }
 
-    /// Põe bytes na fila de saída. Nada é escrito aqui: isso fica para o fim do turno.
-    pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) {
+    /// Põe bytes na fila de saída, e diz quantos. Nada é escrito aqui: isso fica para o fim do turno.
+    pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) -> usize {
         if !matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
-            return;
+            return 0;
         }
-        if self.saida.is_empty() {
+        let antes = self.saida.len();
+        if antes == 0 {
             self.disse_em = agora;
         }
         escrever(&mut self.saida);
+        self.saida.len() - antes
     }
 
-    /// Escreve o que falta dizer; se era a última palavra, conclui a despedida.
+    /// Escreve o que falta dizer, e a última palavra, se é a vez dela; depois, conclui a despedida.
     pub fn escrever(&mut self, agora: Instant, fechar_escrita: fn(&F)) {
+        self.entregar(agora);
+        if let Estado::Despedindo(fim) = self.estado
+            && self.saida.is_empty()
+            && !std::mem::replace(&mut self.disse_a_ultima, true)
+            && let Some(palavra) = fim.ultima_palavra()
+        {
+            self.dizer(agora, |saida| palavra.escrever(saida));
+            self.entregar(agora);
+        }
+        if !self.saida.is_empty() {
+            return;
+        }
+        match self.estado {
+            Estado::Despedindo(Fim::Cliente) => self.morrer(Fim::Cliente),
+            Estado::Despedindo(fim) => {
+                fechar_escrita(&self.fluxo);
+                self.estado = Estado::Escoando(fim);
+                self.disse_em = agora;
+            }
+            _ => {}
+        }
+    }
+
+    /// Escreve o que couber do que falta dizer.
+    fn entregar(&mut self, agora: Instant) {
         while self.dito < self.saida.len() {
             match self.fluxo.write(&self.saida[self.dito..]) {
                 Ok(0) => return self.morrer(Fim::Reset),
@@ -307,15 +412,6 @@ impl<F: Read + Write> Conexao<F> {
         // Quem já ouviu tudo não ocupa memória: a maioria das conexões está parada.
         self.saida = Vec::new();
         self.dito = 0;
-        match self.estado {
-            Estado::Despedindo(Fim::Cliente) => self.morrer(Fim::Cliente),
-            Estado::Despedindo(fim) => {
-                fechar_escrita(&self.fluxo);
-                self.estado = Estado::Escoando(fim);
-                self.disse_em = agora;
-            }
-            _ => {}
-        }
     }
 
     /// Daqui em diante só diz o que falta, e fecha.
@@ -346,9 +442,20 @@ impl<F: Read + Write> Conexao<F> {
                 ocioso.filter(|prazo| passou(ativo_em, *prazo)).map(|_| Fim::Ocioso)
             }
         };
-        if let Some(fim) = vencido {
-            self.morrer(fim);
+        match vencido {
+            // Tem a saída vazia, e por isso ainda pode ouvir por quê.
+            Some(Fim::Ocioso) => self.despedir(Fim::Ocioso),
+            Some(fim) => self.morrer(fim),
+            None => {}
         }
+    }
+
+    /// A memória acabou, e esta conexão é das que saem. Nada do que guardava espera o enterro.
+    pub fn cortar(&mut self) {
+        self.morrer(Fim::MemoriaCheia);
+        self.saida = Vec::new();
+        self.dito = 0;
+        self.sobra = Vec::new();
     }
 
     /// O prazo de fechar venceu com esta conexão ainda por aqui.
@@ -381,4 +488,42 @@ fn entender(linha: Linha<'_>, fez_o_ultimo: &mut bool, pedir: &mut impl FnMut(Pe
         Pedido::LinhaLonga | Pedido::Tls => true,
     };
     pedir(pedido);
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    /// Traz sempre os mesmos bytes, e leva tudo o que se escreve.
+    struct Eco(&'static [u8]);
+
+    impl Read for Eco {
+        fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+            bytes[..self.0.len()].copy_from_slice(self.0);
+            Ok(self.0.len())
+        }
+    }
+
+    impl Write for Eco {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn quem_ja_ouviu_tudo_nao_ocupa_memoria() {
+        let (agora, endereco) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        let mut conexao = Conexao::nova(Eco(b"CONSULTAR\nAJUDA\n"), endereco, agora);
+        conexao.ler(&mut [0; LEITURA_POR_TURNO], agora, |_| ());
+        conexao.esperar_respostas(2);
+        conexao.dizer(agora, |saida| saida.extend_from_slice(b"algo\n"));
+        assert_eq!(conexao.guardados(), 5);
+        conexao.escrever(agora, |_| ());
+        assert_eq!((conexao.guardados(), conexao.saida.capacity()), (0, 0));
+        assert_eq!(conexao.sobra.capacity(), 0);
+    }
 }
