@@ -22,8 +22,6 @@
 //!
 //! Este módulo não interpreta comandos e não lê de lugar nenhum.
 
-use std::ops::ControlFlow;
-
 use crate::{Comando, LINHA_MAXIMA};
 
 /// O que sai do enquadramento.
@@ -77,55 +75,64 @@ pub struct Linhas {
     abertura: Abertura,
     /// Quantos bytes a abertura já levou; passando de [`LINHA_MAXIMA`], o que vier é texto.
     pulados: usize,
+    /// O que há em `resto` já saiu daqui inteiro.
+    entregue: bool,
     perdido: bool,
 }
 
 impl Linhas {
-    /// Recebe os próximos bytes do fluxo e entrega, na ordem, cada linha que eles completam, até que
-    /// `entregar` não queira mais. Diz quantos bytes recebeu: os outros, quem chama guarda para depois.
-    pub fn receber(
-        &mut self,
-        bytes: &[u8],
-        mut entregar: impl FnMut(Linha<'_>) -> ControlFlow<()>,
-    ) -> usize {
-        let mut de = if self.abertura == Abertura::Texto { 0 } else { self.abrir(bytes) };
-        while !self.perdido {
-            let resto = &bytes[de..];
-            let fim = self.fim_da_linha(resto);
-            let pedaco = &resto[..fim.unwrap_or(resto.len())];
+    /// A próxima linha que estes bytes completam; `bytes` passa a ser o que vem depois dela. `None` quando
+    /// não completam mais nenhuma: o que sobrou ficou guardado aqui, e os próximos bytes continuam dali.
+    pub fn proxima<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Linha<'a>> {
+        self.soltar_a_entregue();
+        if self.abertura != Abertura::Texto {
+            let eram = self.abrir(bytes);
+            *bytes = &bytes[eram..];
+        }
+        while !self.perdido && !bytes.is_empty() {
+            let fim = self.fim_da_linha(bytes);
+            let pedaco = &bytes[..fim.unwrap_or(bytes.len())];
             if self.comeca_como_tls(pedaco) {
-                self.perder(Linha::Tls, entregar);
-                break;
+                return self.perder(bytes, Linha::Tls);
             }
             if !self.cabe(pedaco) {
-                self.perder(Linha::LongaDemais, entregar);
-                break;
+                return self.perder(bytes, Linha::LongaDemais);
             }
-            let Some(fim) = fim else {
-                self.resto.extend_from_slice(pedaco);
-                break;
-            };
-            de += fim + 1;
-            let segue = if self.resto.is_empty() {
-                entregar_aparada(pedaco, &mut entregar)
-            } else {
-                self.resto.extend_from_slice(pedaco);
-                let segue = entregar_aparada(&self.resto, &mut entregar);
-                self.resto.clear();
-                segue
-            };
-            if segue.is_break() {
-                return de;
+            *bytes = &bytes[fim.map_or(bytes.len(), |fim| fim + 1)..];
+            if fim.is_some() && self.resto.is_empty() {
+                let linha = aparar(pedaco);
+                if !linha.is_empty() {
+                    return Some(Linha::Completa(linha));
+                }
+                continue;
+            }
+            self.resto.extend_from_slice(pedaco);
+            if fim.is_some() {
+                self.entregue = true;
+                if aparar(&self.resto).is_empty() {
+                    self.soltar_a_entregue();
+                } else {
+                    return Some(Linha::Completa(aparar(&self.resto)));
+                }
             }
         }
-        bytes.len()
+        *bytes = &[];
+        None
     }
 
-    /// A fonte secou: se o que sobrou é uma palavra que vale sem fim de linha, entrega-a (regra 3).
-    pub fn secou(&mut self, mut entregar: impl FnMut(Linha<'_>)) {
-        if Comando::vale_sem_fim_de_linha(aparar(&self.resto)) {
-            entregar(Linha::Completa(aparar(&self.resto)));
-            self.resto.clear();
+    /// A fonte secou: se o que sobrou é uma palavra que vale sem fim de linha, é esta (regra 3), e depois
+    /// dela não há outra.
+    pub fn secou(&mut self) -> Option<Linha<'_>> {
+        self.soltar_a_entregue();
+        self.entregue = Comando::vale_sem_fim_de_linha(aparar(&self.resto));
+        self.entregue.then(|| Linha::Completa(aparar(&self.resto)))
+    }
+
+    /// A linha que saiu daqui já foi usada. A memória dela também se solta: quase todas as conexões estão
+    /// paradas, e entre uma linha e outra não guardam nada.
+    fn soltar_a_entregue(&mut self) {
+        if std::mem::take(&mut self.entregue) {
+            self.resto = Vec::new();
         }
     }
 
@@ -137,12 +144,12 @@ impl Linhas {
 
     /// O que há da linha que ainda não terminou, sem brancos em volta.
     pub fn inacabada(&self) -> &[u8] {
-        aparar(&self.resto)
+        if self.entregue { &[] } else { aparar(&self.resto) }
     }
 
-    /// Quantos bytes estão guardados aqui.
+    /// Quantos bytes de memória há aqui.
     pub fn guardados(&self) -> usize {
-        self.resto.len()
+        self.resto.capacity()
     }
 
     /// Passa pelo que não é texto no começo da conexão (regra 8); diz quantos bytes eram. O que
@@ -212,15 +219,12 @@ impl Linhas {
         }
     }
 
-    fn perder(
-        &mut self,
-        porque: Linha<'static>,
-        mut entregar: impl FnMut(Linha<'_>) -> ControlFlow<()>,
-    ) {
+    /// Esta é a última: o que vier depois não tem onde começar.
+    fn perder<'a>(&mut self, bytes: &mut &[u8], porque: Linha<'a>) -> Option<Linha<'a>> {
         self.perdido = true;
         self.resto = Vec::new();
-        // Depois desta não há outra: tanto faz se queriam mais.
-        let _ = entregar(porque);
+        *bytes = &[];
+        Some(porque)
     }
 
     /// O resto mais este pedaço ainda cabem em uma linha? Um CR no fim não conta: pode ser do CRLF.
@@ -229,17 +233,6 @@ impl Linhas {
         let cr = usize::from(ultimo == Some(&b'\r'));
         self.resto.len() + pedaco.len() - cr <= LINHA_MAXIMA
     }
-}
-
-fn entregar_aparada(
-    linha: &[u8],
-    entregar: &mut impl FnMut(Linha<'_>) -> ControlFlow<()>,
-) -> ControlFlow<()> {
-    let aparada = aparar(linha);
-    if !aparada.is_empty() {
-        return entregar(Linha::Completa(aparada));
-    }
-    ControlFlow::Continue(())
 }
 
 /// Sem os brancos, e os NULs, das pontas.
@@ -274,16 +267,14 @@ mod testes {
                     Linha::LongaDemais => "<longa>".into(),
                     Linha::Tls => "<tls>".into(),
                 });
-                // De uma em uma: quem para a cada linha e volta com o que ficou ouve o mesmo.
-                ControlFlow::Break(())
             };
-            let mut recebidos = 0;
-            while recebidos < pedaco.len() {
-                recebidos += linhas.receber(&pedaco[recebidos..], &mut anotar);
+            let mut bytes = pedaco;
+            while let Some(linha) = linhas.proxima(&mut bytes) {
+                anotar(linha);
             }
-            linhas.secou(|linha| {
-                let _ = anotar(linha);
-            });
+            while let Some(linha) = linhas.secou() {
+                anotar(linha);
+            }
         }
         saida
     }
@@ -367,23 +358,24 @@ mod testes {
         let sem_fim = [&b"\xff\xfa"[..], &[b'x'; 2 * LINHA_MAXIMA]].concat();
         assert_eq!(enquadrar([&sem_fim[..]]), ["<longa>"]);
         let mut linhas = Linhas::default();
-        assert_eq!(linhas.receber(b"\xff\xfd", |_| ControlFlow::Continue(())), 2);
-        assert!(linhas.incompleta());
+        assert!(linhas.proxima(&mut &b"\xff\xfd"[..]).is_none() && linhas.incompleta());
     }
 
     #[test]
     fn so_a_linha_inacabada_ocupa_memoria() {
         let mut linhas = Linhas::default();
-        let todas = |_: Linha<'_>| ControlFlow::Continue(());
-        linhas.receber(b"CONSULTAR\nCOMPRAR\n", todas);
-        assert_eq!(linhas.resto.capacity(), 0);
-        assert!(!linhas.incompleta());
-        linhas.receber(b" \r", todas);
-        assert!(!linhas.incompleta());
-        linhas.receber(b"COMP", todas);
-        assert!(linhas.incompleta());
-        linhas.receber(&[b'x'; 100_000], todas);
-        assert_eq!(linhas.resto.capacity(), 0);
+        let mut passar = |mut bytes: &[u8]| {
+            while linhas.proxima(&mut bytes).is_some() {}
+            while linhas.secou().is_some() {}
+            (linhas.guardados() > 0, linhas.incompleta())
+        };
+        assert_eq!(passar(b"CONSULTAR\nCOMPRAR\n"), (false, false));
+        assert_eq!(passar(b"AJU"), (true, true));
+        assert_eq!(passar(b"DA"), (true, true));
+        assert_eq!(passar(b"\n"), (false, false));
+        assert_eq!(passar(b"COMPRAR"), (false, false));
+        assert_eq!(passar(b" \r"), (true, false));
+        assert_eq!(passar(&[b'x'; 100_000]), (false, false));
     }
 
     /// Linhas de toda sorte, menos as que começam com uma palavra que vale sozinha e continuam:

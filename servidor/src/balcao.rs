@@ -96,8 +96,6 @@ pub struct Balcao<F> {
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
     rascunho: Box<[u8]>,
     limites: Limites,
-    /// Quanto guardam as conexões, somadas. Acompanha cada mudança: nunca se anda por todas para saber.
-    guardados: usize,
     lotados: usize,
     proxima_ronda: Instant,
     encerrando: bool,
@@ -109,22 +107,29 @@ pub struct Balcao<F> {
 #[derive(Debug)]
 struct Posto<F> {
     conexao: Conexao<F>,
+    /// A parte desta conexão em [`Filas::guardados`].
+    guardava: usize,
     na_leitura: bool,
     na_escrita: bool,
     no_enterro: bool,
 }
 
-/// Quem tem o que fazer, por etapa do turno. Cada chave aparece no máximo uma vez em cada fila.
+/// Quem tem o que fazer, por etapa do turno, e quanto todas guardam. Cada chave aparece no máximo uma vez
+/// em cada fila.
 #[derive(Debug, Default)]
 struct Filas {
     leitura: VecDeque<usize>,
     escrita: VecDeque<usize>,
     enterro: VecDeque<usize>,
+    /// Bytes de memória que as conexões ocupam, somadas: nunca se anda por todas para saber.
+    guardados: usize,
 }
 
 impl Filas {
-    /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede.
+    /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede, e a conta a acompanha.
     fn enfileirar<F: Read + Write>(&mut self, chave: usize, posto: &mut Posto<F>) {
+        let guarda = posto.conexao.guardados();
+        self.guardados = self.guardados - std::mem::replace(&mut posto.guardava, guarda) + guarda;
         if !posto.na_leitura && posto.conexao.quer_ler() {
             posto.na_leitura = true;
             self.leitura.push_back(chave);
@@ -152,7 +157,6 @@ impl<F: Read + Write> Balcao<F> {
             vendas: Vec::new(),
             rascunho: vec![0; LEITURA_POR_TURNO].into(),
             limites,
-            guardados: 0,
             lotados: 0,
             proxima_ronda: agora,
             encerrando: false,
@@ -196,8 +200,8 @@ impl<F: Read + Write> Balcao<F> {
     }
 
     fn inserir(&mut self, conexao: Conexao<F>) {
-        self.guardados += conexao.guardados();
-        let posto = Posto { conexao, na_leitura: false, na_escrita: false, no_enterro: false };
+        let posto =
+            Posto { conexao, guardava: 0, na_leitura: false, na_escrita: false, no_enterro: false };
         let chave = self.postos.insert(posto);
         self.filas.enfileirar(chave, &mut self.postos[chave]);
     }
@@ -248,9 +252,8 @@ impl<F: Read + Write> Balcao<F> {
             posto.na_leitura = false;
             if posto.conexao.quer_ler() {
                 let lote = &mut self.lote;
-                let (antes, guardava) = (lote.len(), posto.conexao.guardados());
+                let antes = lote.len();
                 posto.conexao.ler(&mut self.rascunho, agora, |pedido| lote.push((chave, pedido)));
-                self.guardados = self.guardados - guardava + posto.conexao.guardados();
                 let pedidos = self.lote.len() - antes;
                 posto.conexao.esperar_respostas(pedidos);
                 trabalho += CUSTO_DA_LEITURA + pedidos;
@@ -273,7 +276,7 @@ impl<F: Read + Write> Balcao<F> {
             };
             let posto = &mut self.postos[chave];
             registro.pedido(posto.conexao.endereco(), &pedido, resposta);
-            self.guardados += posto.conexao.dizer(agora, |saida| resposta.escrever(saida));
+            posto.conexao.dizer(agora, |saida| resposta.escrever(saida));
             match resposta {
                 Resposta::Despedida => posto.conexao.despedir(Fim::Sair),
                 Resposta::LinhaLonga => posto.conexao.despedir(Fim::LinhaLonga),
@@ -312,8 +315,7 @@ impl<F: Read + Write> Balcao<F> {
         for (chave, posto) in &mut self.postos {
             if posto.conexao.ouve_avisos() {
                 ouvintes += 1;
-                let dizer = |saida: &mut Vec<u8>| saida.extend_from_slice(linha.as_bytes());
-                self.guardados += posto.conexao.dizer(agora, dizer);
+                posto.conexao.dizer(agora, |saida| saida.extend_from_slice(linha.as_bytes()));
                 self.filas.enfileirar(chave, posto);
             }
         }
@@ -325,9 +327,7 @@ impl<F: Read + Write> Balcao<F> {
             let Some(chave) = self.filas.escrita.pop_front() else { return };
             let posto = &mut self.postos[chave];
             posto.na_escrita = false;
-            let guardava = posto.conexao.guardados();
             posto.conexao.escrever(agora, self.fechar_escrita);
-            self.guardados = self.guardados - guardava + posto.conexao.guardados();
             self.filas.enfileirar(chave, posto);
         }
     }
@@ -336,7 +336,7 @@ impl<F: Read + Write> Balcao<F> {
     /// escolher, que anda por todas as conexões, não se repita a cada turno.
     fn aliviar(&mut self) {
         let teto = self.limites.memoria;
-        if self.guardados <= teto {
+        if self.filas.guardados <= teto {
             return;
         }
         let vivas = self.postos.iter().filter(|(_, posto)| posto.conexao.morta().is_none());
@@ -344,17 +344,13 @@ impl<F: Read + Write> Balcao<F> {
         let ordem = |(chave, posto): (usize, &Posto<F>)| (posto.conexao.ordem_de_sair(), chave);
         let mut candidatas: Vec<_> = que_guardam.map(ordem).collect();
         candidatas.sort_unstable();
-        let mut excesso = self.guardados - (teto - teto / 8);
         for (_, chave) in candidatas {
-            let posto = &mut self.postos[chave];
-            let guardava = posto.conexao.guardados();
-            posto.conexao.cortar();
-            self.guardados = self.guardados - guardava + posto.conexao.guardados();
-            self.filas.enfileirar(chave, posto);
-            excesso = excesso.saturating_sub(guardava);
-            if excesso == 0 {
+            if self.filas.guardados <= teto - teto / 8 {
                 return;
             }
+            let posto = &mut self.postos[chave];
+            posto.conexao.cortar();
+            self.filas.enfileirar(chave, posto);
         }
     }
 
@@ -376,8 +372,8 @@ impl<F: Read + Write> Balcao<F> {
             posto.no_enterro = false;
             // Uma chave só troca de dono quando nenhuma fila a guarda: esta ainda passa por `ler`.
             let Some(fim) = posto.conexao.morta().filter(|_| !posto.na_leitura) else { continue };
-            let Posto { conexao, .. } = self.postos.remove(chave);
-            self.guardados -= conexao.guardados();
+            let Posto { conexao, guardava, .. } = self.postos.remove(chave);
+            self.filas.guardados -= guardava;
             if fim == Fim::Lotado {
                 self.lotados -= 1;
             } else {
@@ -422,7 +418,7 @@ impl<F: Read + Write> Balcao<F> {
 
     /// Quantos bytes as conexões guardam, somadas.
     pub fn guardados(&self) -> usize {
-        self.guardados
+        self.filas.guardados
     }
 
     /// Não há mais ninguém?

@@ -21,7 +21,6 @@
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
@@ -205,9 +204,10 @@ impl<F: Read + Write> Conexao<F> {
         self.linhas.inacabada()
     }
 
-    /// Quantos bytes esta conexão guarda: por dizer, por atender, e a linha que não terminou.
+    /// Quantos bytes de memória esta conexão ocupa com o que tem por dizer, com o que tem por atender e com
+    /// a linha que não terminou.
     pub fn guardados(&self) -> usize {
-        self.saida.len() - self.dito + self.sobra.len() + self.linhas.guardados()
+        self.saida.capacity() + self.sobra.capacity() + self.linhas.guardados()
     }
 
     /// Se a memória acabar, quem sai primeiro é o menor: os que não leem, o que há mais tempo não lê na
@@ -217,8 +217,8 @@ impl<F: Read + Write> Conexao<F> {
         (ouviu_tudo, if ouviu_tudo { self.leu_em } else { self.disse_em })
     }
 
-    /// Há o que ler (ou o que se leu e sobrou) e pode-se ler? Quem ainda não recebeu as respostas anteriores espera: a fila
-    /// cresce no socket do cliente, não na nossa memória.
+    /// Há o que ler (ou o que se leu e sobrou) e pode-se ler? Quem ainda não recebeu as respostas
+    /// anteriores espera: a fila cresce no socket do cliente, não na nossa memória.
     pub fn quer_ler(&self) -> bool {
         let le = match self.estado {
             Estado::Aberta => !self.fez_o_ultimo,
@@ -263,7 +263,7 @@ impl<F: Read + Write> Conexao<F> {
     pub fn ler(&mut self, rascunho: &mut [u8], agora: Instant, mut pedir: impl FnMut(Pedido)) {
         if !self.sobra.is_empty() {
             let mut sobra = std::mem::take(&mut self.sobra);
-            let recebidos = self.receber(&sobra, agora, &mut pedir);
+            let recebidos = sobra.len() - self.receber(&sobra, agora, &mut pedir).len();
             if recebidos < sobra.len() {
                 sobra.drain(..recebidos);
                 self.sobra = sobra;
@@ -296,37 +296,41 @@ impl<F: Read + Write> Conexao<F> {
             // evento; salvo o que o evento desta leitura já trazia, que não se repete.
             self.prontidao.legivel = self.prontidao.ler_ate_secar;
         }
-        let recebidos = self.receber(&rascunho[..lidos], agora, &mut pedir);
-        if recebidos < lidos {
-            self.sobra = rascunho[recebidos..lidos].to_vec();
-        }
+        self.sobra = self.receber(&rascunho[..lidos], agora, &mut pedir).to_vec();
     }
 
-    /// Estes bytes viram pedidos, até o que se atende em um turno; diz quantos bytes foram. Depois do
+    /// Estes bytes viram pedidos, até o que se atende em um turno; o que fica deles é a sobra. Depois do
     /// último pedido do cliente, o resto não vale, e vai todo.
-    fn receber(&mut self, bytes: &[u8], agora: Instant, pedir: &mut impl FnMut(Pedido)) -> usize {
-        let mut restam = PEDIDOS_POR_TURNO;
-        let fez = &mut self.fez_o_ultimo;
-        let mut recebidos = self.linhas.receber(bytes, |linha| {
-            entender(linha, fez, pedir);
-            restam -= 1;
-            if *fez || restam == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        });
-        if self.fez_o_ultimo {
-            recebidos = bytes.len();
+    fn receber<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        agora: Instant,
+        pedir: &mut impl FnMut(Pedido),
+    ) -> &'a [u8] {
+        let (mut resto, mut pedidos) = (bytes, 0);
+        while pedidos < PEDIDOS_POR_TURNO
+            && !self.fez_o_ultimo
+            && let Some(linha) = self.linhas.proxima(&mut resto)
+        {
+            self.fez_o_ultimo = entender(linha, pedir);
+            pedidos += 1;
         }
-        let terminou_alguma = restam < PEDIDOS_POR_TURNO || bytes[..recebidos].contains(&b'\n');
+        if self.fez_o_ultimo {
+            return &[];
+        }
+        let terminou_alguma = pedidos > 0 || bytes.contains(&b'\n');
         self.contar_prazo_da_linha(agora, terminou_alguma);
-        if recebidos == bytes.len() && self.leitura_curta {
+        if resto.is_empty() && self.leitura_curta {
             self.secou(pedir);
         }
-        recebidos
+        resto
     }
 
     /// O socket secou: a palavra solta, se é o que sobrou, vale agora.
     fn secou(&mut self, pedir: &mut impl FnMut(Pedido)) {
-        let fez = &mut self.fez_o_ultimo;
-        self.linhas.secou(|linha| entender(linha, fez, pedir));
+        while let Some(linha) = self.linhas.secou() {
+            self.fez_o_ultimo |= entender(linha, pedir);
+        }
         if !self.linhas.incompleta() {
             self.linha_desde = None;
         }
@@ -354,17 +358,14 @@ impl<F: Read + Write> Conexao<F> {
         self.saida.reserve(quantas * RESPOSTA_COMUM);
     }
 
-    /// Põe bytes na fila de saída, e diz quantos. Nada é escrito aqui: isso fica para o fim do turno.
-    pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) -> usize {
-        if !matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
-            return 0;
+    /// Põe bytes na fila de saída. Nada é escrito aqui: isso fica para o fim do turno.
+    pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) {
+        if matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
+            if self.saida.is_empty() {
+                self.disse_em = agora;
+            }
+            escrever(&mut self.saida);
         }
-        let antes = self.saida.len();
-        if antes == 0 {
-            self.disse_em = agora;
-        }
-        escrever(&mut self.saida);
-        self.saida.len() - antes
     }
 
     /// Escreve o que falta dizer, e a última palavra, se é a vez dela; depois, conclui a despedida.
@@ -473,21 +474,19 @@ impl<F: Read + Write> Conexao<F> {
     }
 }
 
-/// Uma linha vira um pedido, a menos que o cliente já tenha feito o seu último.
-fn entender(linha: Linha<'_>, fez_o_ultimo: &mut bool, pedir: &mut impl FnMut(Pedido)) {
-    if *fez_o_ultimo {
-        return;
-    }
+/// Uma linha vira um pedido; diz se é o último desta conexão.
+fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Pedido)) -> bool {
     let pedido = match linha {
         Linha::Completa(bytes) => Pedido::Comando(Comando::interpretar(bytes)),
         Linha::LongaDemais => Pedido::LinhaLonga,
         Linha::Tls => Pedido::Tls,
     };
-    *fez_o_ultimo = match &pedido {
+    let ultimo = match &pedido {
         Pedido::Comando(comando) => matches!(comando, Comando::Sair | Comando::Http(_)),
         Pedido::LinhaLonga | Pedido::Tls => true,
     };
     pedir(pedido);
+    ultimo
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ fn quem_compra_a_ultima_e_sai_ouve_o_aviso_antes_do_adeus() {
 
 #[test]
 fn o_aviso_nao_e_de_quem_saiu_antes_foi_recusado_ou_chegou_depois() {
-    let mut mesa = Mesa::com_limites(1, Limites { conexoes: 3, ocioso: None });
+    let mut mesa = Mesa::com_limites(1, Limites { conexoes: 3, ocioso: None, memoria: usize::MAX });
     let (saiu_ontem, saiu_agora, ana) = (mesa.entra(), mesa.entra(), mesa.entra());
     saiu_ontem.manda("SAIR\n");
     mesa.turno();
@@ -315,7 +315,7 @@ fn a_linha_longa_ouve_o_erro_e_o_fim_e_nunca_um_reset() {
 
 #[test]
 fn a_casa_cheia_explica_e_fecha_e_quem_ficou_nada_sente() {
-    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 1, ocioso: None });
+    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 1, ocioso: None, memoria: usize::MAX });
     let (ana, bia) = (mesa.entra(), mesa.entra());
     // A explicação espera o turno, sem evento nenhum que o anuncie.
     assert!(mesa.tem_trabalho());
@@ -333,7 +333,7 @@ fn a_casa_cheia_explica_e_fecha_e_quem_ficou_nada_sente() {
 
 #[test]
 fn o_lugar_de_quem_saiu_e_do_proximo() {
-    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 1, ocioso: None });
+    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 1, ocioso: None, memoria: usize::MAX });
     let (ana, bia) = (mesa.entra(), mesa.entra());
     ana.fecha();
     mesa.gira();
@@ -348,7 +348,7 @@ fn o_lugar_de_quem_saiu_e_do_proximo() {
 
 #[test]
 fn uma_multidao_de_recusados_nao_fica_na_memoria() {
-    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 0, ocioso: None });
+    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 0, ocioso: None, memoria: usize::MAX });
     let multidao: Vec<Cliente> = (0..100).map(|_| mesa.entra()).collect();
     mesa.gira();
     assert!(multidao.iter().all(|cliente| cliente.ouviu() == LOTADO && cliente.viu_o_fim()));
@@ -470,7 +470,7 @@ fn o_lote_tem_teto_e_quem_sobra_e_o_primeiro_do_turno_seguinte() {
 #[test]
 fn o_ocioso_sai_no_prazo_e_quem_falou_fica() {
     let ocioso = Some(Duration::from_secs(60));
-    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 9, ocioso });
+    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 9, ocioso, memoria: usize::MAX });
     let (ana, bia) = (mesa.entra(), mesa.entra());
     mesa.espera(Duration::from_secs(40));
     bia.manda("CONSULTAR\n");
@@ -738,7 +738,7 @@ fn ao_encerrar_quem_disse_sair_antes_nao_ouve_o_aviso_depois_do_adeus() {
 
 #[test]
 fn a_recusada_que_quebra_no_turno_do_seu_prazo_devolve_o_lugar() {
-    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 0, ocioso: None });
+    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 0, ocioso: None, memoria: usize::MAX });
     let ana = mesa.entra();
     ana.para_de_ler();
     mesa.gira();
@@ -1182,7 +1182,10 @@ mod mesa {
 
     impl Mesa {
         pub fn com_estoque(estoque: u64) -> Self {
-            Mesa::com_limites(estoque, Limites { conexoes: 1000, ocioso: None })
+            Mesa::com_limites(
+                estoque,
+                Limites { conexoes: 1000, ocioso: None, memoria: usize::MAX },
+            )
         }
 
         pub fn com_limites(estoque: u64, limites: Limites) -> Self {

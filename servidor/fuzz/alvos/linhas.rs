@@ -86,10 +86,15 @@ pub fn experimentar(mut bytes: &[u8]) {
     let mut acabou = false;
     while let Some((pedaco, secar)) = proximo_pedaco(&mut bytes) {
         let (mut deu, mut devia) = (Vec::new(), Vec::new());
-        linhas.receber(&pedaco, |linha| deu.push(Saida::de(linha)));
+        let mut chegaram = &pedaco[..];
+        while let Some(linha) = linhas.proxima(&mut chegaram) {
+            deu.push(Saida::de(linha));
+        }
         pedaco.iter().for_each(|byte| modelo.chega(*byte, &mut devia));
         if secar {
-            linhas.secou(|linha| deu.push(Saida::de(linha)));
+            while let Some(linha) = linhas.secou() {
+                deu.push(Saida::de(linha));
+            }
             modelo.seca(&mut devia);
         }
         assert_eq!(deu, devia, "depois de {:?}", pedaco.escape_ascii().to_string());
