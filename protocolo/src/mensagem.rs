@@ -131,6 +131,9 @@ pub enum Mensagem {
     Esgotado,
     /// `ERRO: Servidor lotado`
     Lotado,
+    /// `ERRO: Servidor encerrando` ou `ERRO: Tempo demais sem nenhum comando`: a conexão vai fechar, e
+    /// isto não responde a pedido nenhum.
+    Fechamento(&'static str),
     /// `AVISO: ...`, com as palavras que vieram.
     Aviso(String),
     /// Qualquer outro texto, inclusive outros `ERRO: ...`.
@@ -325,6 +328,9 @@ impl Frase {
         if texto == LOTADO {
             return sem_numero(Mensagem::Lotado);
         }
+        if let Some(frase) = [ENCERRANDO, OCIOSO].into_iter().find(|frase| *frase == texto) {
+            return sem_numero(Mensagem::Fechamento(frase));
+        }
         if comeca_pela_palavra(&minusculo, "aviso") {
             return sem_numero(Mensagem::Aviso(texto.to_owned()));
         }
@@ -378,6 +384,7 @@ impl Frase {
         match &self.mensagem {
             Mensagem::Estoque(_) | Mensagem::Compra { .. } => true,
             Mensagem::EstoqueSemNumero(_) | Mensagem::Esgotado | Mensagem::Lotado => true,
+            Mensagem::Fechamento(_) => true,
             // O estoque que vem depois é o número que falta.
             Mensagem::CompraSemNumero(_) => outra != Comeco::Estoque,
             Mensagem::Aviso(texto) => texto.chars().filter(|l| l.is_alphabetic()).count() > 5,
@@ -486,6 +493,7 @@ impl fmt::Display for Mensagem {
             }
             Mensagem::Esgotado => f.write_str(ESGOTADO),
             Mensagem::Lotado => f.write_str(LOTADO),
+            Mensagem::Fechamento(frase) => f.write_str(frase),
             Mensagem::EstoqueSemNumero(texto)
             | Mensagem::CompraSemNumero(texto)
             | Mensagem::Aviso(texto)
@@ -499,7 +507,7 @@ mod testes {
     use super::*;
     use crate::RESPOSTA_MAXIMA;
 
-    const TODAS: [Resposta; 9] = [
+    const TODAS: [Resposta; 11] = [
         Resposta::Estoque(u64::MAX),
         Resposta::Compra { restante: u64::MAX },
         Resposta::Esgotado,
@@ -509,6 +517,8 @@ mod testes {
         Resposta::LinhaLonga,
         Resposta::OutroProtocolo,
         Resposta::Lotado,
+        Resposta::Encerrando,
+        Resposta::Ocioso,
     ];
 
     #[test]
@@ -556,6 +566,8 @@ mod testes {
             );
             assert_eq!(volta(Resposta::Esgotado), Mensagem::Esgotado);
             assert_eq!(volta(Resposta::Lotado), Mensagem::Lotado);
+            assert_eq!(volta(Resposta::Encerrando), Mensagem::Fechamento(ENCERRANDO));
+            assert_eq!(volta(Resposta::Ocioso), Mensagem::Fechamento(OCIOSO));
         }
         assert_eq!(Mensagem::interpretar(AVISO.as_bytes()), Mensagem::Aviso(AVISO.into()));
     }
