@@ -25,6 +25,8 @@ mod descritores;
 mod linhas;
 #[path = "falhas/outro_protocolo.rs"]
 mod outro_protocolo;
+#[path = "falhas/pressa.rs"]
+mod pressa;
 #[path = "falhas/quedas.rs"]
 mod quedas;
 #[path = "falhas/registro.rs"]
