@@ -73,3 +73,30 @@ fn quem_manda_sem_parar_nao_faz_os_outros_esperar_a_rajada_toda() {
 fn nem_quando_sao_muitos() {
     pressa(quantas(500, 2000), Duration::from_secs(quantas(2, 10) as u64));
 }
+
+/// Quem manda uma rajada e nunca lê a resposta.
+fn surdo(endereco: SocketAddr, rajada: &[u8]) -> TcpStream {
+    let fluxo = sem_bloqueio(endereco);
+    tentativa((&fluxo).write(rajada));
+    fluxo
+}
+
+#[test]
+fn uma_multidao_que_ensurdece_de_uma_vez_nao_prende_os_outros() {
+    let surdos = quantas(1000, 19_800);
+    descritores_para(surdos as u64 + 100);
+    let prova = Prova::diante_de(Servidor::abrir(&["--silencioso"]), PAUSA);
+    let rajada = "x\n".repeat(4 * LINHAS);
+    let multidao: Vec<_> =
+        (0..surdos).map(|_| surdo(prova.endereco(), rajada.as_bytes())).collect();
+    // O que couber a cada um já saiu, ou espera por ele: mais um pedido é respondido.
+    let mut ultimo = prova.servidor.cliente();
+    assert!(ultimo.pede("CONSULTAR").starts_with("Estoque atual: "));
+    drop((multidao, ultimo));
+    let fim = prova.concluir();
+    let comandos = fim.comandos();
+    // Cada um tem direito à sua vez, e o honesto espera a de todos: a meta é que nunca passe de 1,5 s.
+    let folga = Duration::from_secs(5);
+    let medido = format!("{surdos} clientes, {comandos} linhas");
+    fim.relatar_ate(folga, "todos surdos de uma vez", medido);
+}
