@@ -257,7 +257,7 @@ pub enum AoDesligar {
     Morrer,
     /// É um pedido de parada; menos para quem abriu o programa com `nohup`, que o ignora.
     Parar,
-    /// Chamar isto, de cada vez.
+    /// Chamar isto, de cada vez; menos quando foi o terminal do programa que fechou, que é um pedido de parada.
     Chamar(Box<dyn FnMut() + Send>),
 }
 
@@ -302,6 +302,7 @@ pub fn ao_receberem_sinais(
     const PARADA: [i32; 2] = [SIGINT, SIGTERM];
     // Primeiro quem captura, depois quem encerra: nenhum sinal se perde entre um e outro.
     let mut sinais = Signals::new(PARADA)?;
+    let sem_terminal = ignorado(SIGHUP) || !ha_terminal();
     let trata_o_hup = match desligar {
         AoDesligar::Morrer => false,
         AoDesligar::Parar => !ignorado(SIGHUP),
@@ -317,7 +318,11 @@ pub fn ao_receberem_sinais(
     let esperar = move || {
         for sinal in sinais.forever() {
             match &mut desligar {
-                AoDesligar::Chamar(chamar) if sinal == SIGHUP => chamar(),
+                AoDesligar::Chamar(chamar)
+                    if sinal == SIGHUP && (sem_terminal || ha_terminal()) =>
+                {
+                    chamar();
+                }
                 _ => break,
             }
         }
@@ -328,6 +333,11 @@ pub fn ao_receberem_sinais(
     };
     thread::Builder::new().name("sinais".into()).spawn(esperar)?;
     Ok(())
+}
+
+/// O programa tem um terminal, que não fechou (tty(4))?
+fn ha_terminal() -> bool {
+    fs::File::open("/dev/tty").is_ok()
 }
 
 /// Quem abriu o programa já mandou ignorar este sinal, como faz o `nohup`? Só o Linux o diz a quem não

@@ -19,7 +19,7 @@
 //! ```
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -71,6 +71,8 @@ pub enum Fim {
     Cliente,
     /// O socket quebrou: reset, ou qualquer outro erro de leitura ou escrita.
     Reset,
+    /// Ninguém confirma do outro lado: a máquina desligou, a rede caiu, ou há muito que não lê nada.
+    Sumiu,
     /// O cliente mandou SAIR.
     Sair,
     /// O cliente mandou uma linha maior que o limite.
@@ -96,6 +98,7 @@ impl fmt::Display for Fim {
         f.write_str(match self {
             Fim::Cliente => "fim",
             Fim::Reset => "reset",
+            Fim::Sumiu => "sumiu",
             Fim::Sair => "sair",
             Fim::LinhaLonga => "linha longa",
             Fim::OutroProtocolo => "outro protocolo",
@@ -117,7 +120,8 @@ impl Fim {
             Fim::Encerramento => Some(Resposta::Encerrando),
             Fim::Ocioso => Some(Resposta::Ocioso),
             Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo | Fim::Lotado => None,
-            Fim::Reset | Fim::LinhaIncompleta | Fim::NaoLe | Fim::MemoriaCheia => None,
+            Fim::Reset | Fim::Sumiu | Fim::LinhaIncompleta => None,
+            Fim::NaoLe | Fim::MemoriaCheia => None,
         }
     }
 }
@@ -278,7 +282,7 @@ impl<F: Read + Write> Conexao<F> {
                 return self.secou(&mut pedir);
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => return,
-            Err(_) => return self.morrer(Fim::Reset),
+            Err(erro) => return self.quebrou(&erro),
         };
         if let Estado::Escoando(fim) = self.estado {
             return if lidos == 0 {
@@ -407,7 +411,7 @@ impl<F: Read + Write> Conexao<F> {
                     return;
                 }
                 Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.morrer(Fim::Reset),
+                Err(erro) => return self.quebrou(&erro),
             }
         }
         // Quem já ouviu tudo não ocupa memória: a maioria das conexões está parada.
@@ -464,6 +468,12 @@ impl<F: Read + Write> Conexao<F> {
         self.morrer(Fim::Encerramento);
     }
 
+    /// O que o sistema disse do fluxo, e não é uma espera.
+    fn quebrou(&mut self, erro: &io::Error) {
+        let sumiu = matches!(erro.kind(), ErrorKind::TimedOut | ErrorKind::HostUnreachable);
+        self.morrer(if sumiu { Fim::Sumiu } else { Fim::Reset });
+    }
+
     fn morrer(&mut self, fim: Fim) {
         // A primeira causa é a que conta: um reset depois de "lotado" é ainda "lotado".
         let causa = match self.estado {
@@ -497,18 +507,18 @@ mod testes {
     struct Eco(&'static [u8]);
 
     impl Read for Eco {
-        fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
             bytes[..self.0.len()].copy_from_slice(self.0);
             Ok(self.0.len())
         }
     }
 
     impl Write for Eco {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             Ok(bytes.len())
         }
 
-        fn flush(&mut self) -> std::io::Result<()> {
+        fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
