@@ -22,6 +22,8 @@
 //!
 //! Este módulo não interpreta comandos e não lê de lugar nenhum.
 
+use memchr::memchr2;
+
 use crate::{Comando, LINHA_MAXIMA};
 
 /// O que sai do enquadramento.
@@ -189,9 +191,7 @@ impl Linhas {
     fn fim_da_linha(&self, bytes: &[u8]) -> Option<usize> {
         let mut de = 0;
         loop {
-            // Uma comparação por letra: só o que é menor que elas merece a segunda.
-            let fim = bytes[de..].iter().position(|b| *b <= b'\n' && matches!(*b, b'\n' | 0))?;
-            de += fim + 1;
+            de += memchr2(b'\n', 0, &bytes[de..])? + 1;
             if bytes[de - 1] == b'\n' || self.o_nul_termina(&bytes[..de - 1]) {
                 return Some(de - 1);
             }

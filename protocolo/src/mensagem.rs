@@ -88,19 +88,9 @@ impl Resposta {
     }
 }
 
-/// Acrescenta os algarismos de um número: do último para o primeiro, em um rascunho em que o maior
-/// `u64` cabe.
-pub fn escrever_numero(mut numero: u64, saida: &mut Vec<u8>) {
-    let mut algarismos = [0; 20];
-    let mut inicio = algarismos.len();
-    loop {
-        inicio -= 1;
-        algarismos[inicio] = b'0' + (numero % 10) as u8;
-        numero /= 10;
-        if numero == 0 {
-            return saida.extend_from_slice(&algarismos[inicio..]);
-        }
-    }
+/// Acrescenta os algarismos de um número.
+pub fn escrever_numero(numero: u64, saida: &mut Vec<u8>) {
+    saida.extend_from_slice(itoa::Buffer::new().format(numero).as_bytes());
 }
 
 impl fmt::Display for Resposta {

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use memchr::memchr_iter;
 use protocolo::terminal::{explicar, hora_do_relogio};
 
 /// Quanto se escreve de cada vez. Até este tamanho uma escrita em um cano entra inteira ou não entra
@@ -119,7 +120,7 @@ impl Destino {
         let mut faltam = linhas;
         let foram = self.escrever_o_que_der(bytes, |escrito| {
             // A última, que informa as perdidas, não é uma das que o laço produziu.
-            let completas = contar_linhas(escrito).min(faltam);
+            let completas = (memchr_iter(b'\n', escrito).count() as u64).min(faltam);
             faltam -= completas;
             escritas(completas);
         });
@@ -227,10 +228,4 @@ fn medir(aberto: &File) -> Medida {
 
 fn hora() -> impl Display {
     humantime::format_rfc3339_millis(hora_do_relogio())
-}
-
-/// Em pedaços que um `u8` conta, para que o compilador os some muitos de uma vez.
-fn contar_linhas(bytes: &[u8]) -> u64 {
-    let somar = |pedaco: &[u8]| pedaco.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
-    bytes.chunks(255).map(|pedaco| u64::from(somar(pedaco))).sum()
 }
