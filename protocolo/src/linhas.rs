@@ -42,6 +42,9 @@ pub enum Linha<'a> {
 /// da versão 3.alguma coisa (RFC 8446, 5.1).
 const COMECO_DO_TLS: [u8; 2] = [22, 3];
 
+/// O que mais chega: uma linha inteira, como quase todos a mandam.
+const COMPRAR_INTEIRO: &[u8] = b"COMPRAR\n";
+
 /// Os bytes do telnet (RFC 854): o que anuncia um comando, e os que pedem algo depois dele.
 const IAC: u8 = 255;
 const SB: u8 = 250;
@@ -92,6 +95,12 @@ impl Linhas {
             *bytes = &bytes[eram..];
         }
         while !self.perdido && !bytes.is_empty() {
+            if self.resto.is_empty() && bytes.starts_with(COMPRAR_INTEIRO) {
+                // Como quase tudo chega: uma comparação, em vez de procurar o fim e aparar.
+                let (linha, depois) = bytes.split_at(COMPRAR_INTEIRO.len());
+                *bytes = depois;
+                return Some(Linha::Completa(&linha[..linha.len() - 1]));
+            }
             let fim = self.fim_da_linha(bytes);
             let pedaco = &bytes[..fim.unwrap_or(bytes.len())];
             if self.comeca_como_tls(pedaco) {
