@@ -320,6 +320,8 @@ impl<F: Read + Write> Conexao<F> {
             pedidos += 1;
         }
         if self.fez_o_ultimo {
+            // Nada mais se lê dele, e nada se guarda.
+            self.linhas = Linhas::default();
             return &[];
         }
         let terminou_alguma = pedidos > 0 || bytes.contains(&b'\n');
@@ -352,7 +354,7 @@ impl<F: Read + Write> Conexao<F> {
     /// O servidor está fechando: se já atendeu tudo o que o socket tinha, despede-se. Quem já se
     /// despediu por conta própria fica com a sua despedida.
     pub fn encerrar(&mut self) {
-        if !self.prontidao.legivel && self.sobra.is_empty() {
+        if !self.prontidao.legivel && self.sobra.is_empty() && !self.fez_o_ultimo {
             self.despedir(Fim::Encerramento);
         }
     }
@@ -441,17 +443,15 @@ impl<F: Read + Write> Conexao<F> {
             _ if self.linha_desde.is_some_and(|desde| passou(desde, PRAZO_DA_LINHA)) => {
                 Some(Fim::LinhaIncompleta)
             }
-            // Quem acaba de ouvir não está ocioso, ainda que a resposta tenha demorado.
-            _ => {
-                let ativo_em = self.leu_em.max(self.disse_em);
-                ocioso.filter(|prazo| passou(ativo_em, *prazo)).map(|_| Fim::Ocioso)
+            // Quem acaba de ouvir não está ocioso, ainda que a resposta tenha demorado. Quem está tem a
+            // saída vazia, e ainda pode ouvir por que a conexão fecha.
+            _ if ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.disse_em), prazo)) => {
+                return self.despedir(Fim::Ocioso);
             }
+            _ => None,
         };
-        match vencido {
-            // Tem a saída vazia, e por isso ainda pode ouvir por quê.
-            Some(Fim::Ocioso) => self.despedir(Fim::Ocioso),
-            Some(fim) => self.morrer(fim),
-            None => {}
+        if let Some(fim) = vencido {
+            self.morrer(fim);
         }
     }
 

@@ -245,6 +245,7 @@ impl<'a> Mundo<'a> {
             estoque: loja.estoque(),
             vendas: loja.vendas(),
             recusas: loja.recusas(),
+            guardados: self.balcao.guardados(),
             proximo_prazo: self.balcao.proximo_prazo().map(ms),
         }
     }
