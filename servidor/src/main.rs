@@ -92,7 +92,10 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
         ocioso: opcoes.ocioso,
         memoria: usize::try_from(opcoes.memoria).unwrap_or(usize::MAX),
     };
-    let registro = abrir_registro(opcoes)?;
+    let destino = abrir_destino(opcoes)?;
+    let ja_cheio = destino.as_ref().is_some_and(Destino::cheio);
+    let registro = destino.map_or_else(|| Ok(Registro::mudo()), Registro::novo);
+    let registro = registro.map_err(|erro| sem_registro(&erro))?;
     let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
     let reservado = reservar(endereco).map_err(|erro| explicar_abertura(endereco, &erro))?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
@@ -114,6 +117,11 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
             "servidor: --max-conexoes {pedidas} não cabe no limite de descritores; usando {cabem} \
              (aumente com 'ulimit -n')"
         ));
+    }
+    if ja_cheio {
+        voz.dizer(
+            "registro: o arquivo já está em --registro-maximo, e as linhas se perdem até que o esvaziem",
+        );
     }
     reator.atender().map_err(|pane| match pane {
         Pane::Poll(erro) => format!("o laço de eventos parou: {}", explicar(&erro)),
@@ -150,16 +158,17 @@ fn conexoes_que_cabem(com_livro: bool) -> usize {
     limite.saturating_sub(folga).max(1)
 }
 
-fn abrir_registro(opcoes: &Opcoes) -> Result<Registro, String> {
+/// Para onde vai o registro; `None` se ninguém o quer.
+fn abrir_destino(opcoes: &Opcoes) -> Result<Option<Destino>, String> {
     if opcoes.silencioso {
-        return Ok(Registro::mudo());
+        return Ok(None);
     }
     let destino = match &opcoes.registro {
         Some(caminho) => Destino::arquivo(caminho, opcoes.registro_maximo)
             .map_err(|erro| explicar_registro(caminho, &erro))?,
         None => Destino::console(opcoes.registro_maximo).map_err(|erro| sem_registro(&erro))?,
     };
-    Registro::novo(destino).map_err(|erro| sem_registro(&erro))
+    Ok(Some(destino))
 }
 
 fn sem_registro(erro: &io::Error) -> String {
