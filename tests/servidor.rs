@@ -332,8 +332,9 @@ fn nuls_bom_e_telnet_em_volta_de_um_comando_nao_o_estragam() {
     cheio.resize(1024, 0);
     let negociacao = b"\xff\xfd\x03\xff\xfb\x18CONSULTAR\r\n".to_vec();
     let as_duas = b"\xff\xfd\x03\xef\xbb\xbfCONSULTAR\n".to_vec();
-    let inicios: [&[u8]; 5] =
-        [b"CONSULTAR\0", &cheio, b"\xef\xbb\xbfCONSULTAR\r\n", &negociacao, &as_duas];
+    let bom_antes = b"\xef\xbb\xbf\xff\xfd\x03CONSULTAR\n".to_vec();
+    let inicios: [&[u8]; 6] =
+        [b"CONSULTAR\0", &cheio, b"\xef\xbb\xbfCONSULTAR\r\n", &negociacao, &as_duas, &bom_antes];
     for bytes in inicios {
         let mut cliente = servidor.cliente();
         cliente.manda(bytes);

@@ -178,10 +178,7 @@ impl Linhas {
                 (Iac, _) => (Texto, &[IAC]),
                 (Sub, IAC) => (SubIac, &[]),
                 (Sub | SubIac, _) => (Sub, &[]),
-                (Bom(2), byte) if byte == BOM[2] => {
-                    self.abertura = Texto;
-                    return i + 1;
-                }
+                (Bom(2), byte) if byte == BOM[2] => (Comeco, &[]),
                 (Bom(vieram), byte) if byte == BOM[vieram] => (Bom(vieram + 1), &[]),
                 (Bom(vieram), _) => (Texto, &BOM[..vieram]),
                 (Comeco | Texto, _) => (Texto, &[]),

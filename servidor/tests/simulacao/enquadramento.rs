@@ -103,7 +103,7 @@ fn ate_onde(bytes: &[u8]) -> Ate {
     let mut i = 0;
     while i < bytes.len() {
         i += match &bytes[i..] {
-            [0xEF, 0xBB, 0xBF, ..] => return Ate::Texto(i + 3),
+            [0xEF, 0xBB, 0xBF, ..] => 3,
             [0xEF] | [0xEF, 0xBB] | [255] | [255, 251..=254] => return Ate::NoMeio,
             [255, 240..=249, ..] => 2,
             [255, 251..=254, _, ..] => 3,
