@@ -71,9 +71,9 @@ const CALADO: Duration = Duration::from_secs(10);
 const ENTRE_PERGUNTAS: Duration = Duration::from_secs(5);
 
 /// Quem não confirma nada por este tempo, nem as respostas que lhe mandamos nem as perguntas, já não
-/// está lá. Também é assim com quem fecha a janela e não a abre mais: para o sistema, o mesmo que
-/// [`PRAZO_DA_SAIDA`](crate::conexao::PRAZO_DA_SAIDA) é para nós, com os bytes que já são dele.
-const SUMIDO: Duration = Duration::from_secs(30);
+/// está lá. Também é assim com quem deixa de ler e tem respostas que já são do sistema, e não nossas: por
+/// isso é mais do que [`PRAZO_DA_SAIDA`](crate::conexao::PRAZO_DA_SAIDA), que é quem fecha os outros.
+const SUMIDO: Duration = Duration::from_secs(40);
 
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
 pub struct Reator {
