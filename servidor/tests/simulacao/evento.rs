@@ -471,7 +471,8 @@ fn em_um_buffer(dado: &mut Dado) -> Vec<u8> {
 fn pedidos_demais(dado: &mut Dado) -> Vec<u8> {
     let pedido = *dado.um_de(&["x\n", "x\n", "COMPRAR\n", "CONSULTAR\n", "AJUDA\n\n"]);
     let mut pedidos = pedido.repeat(62 + dado.ate(200));
-    pedidos.push_str(*dado.um_de(&["", "COMPRAR", "SAIR\nCOMPRAR\n", "AJ", "CONSULTAR\n"]));
+    let fins = ["", "COMPRAR", "SAIR\nCOMPRAR\n", "AJ", "CONSULTAR\n"];
+    pedidos.push_str(dado.um_de(&fins));
     pedidos.into_bytes()
 }
 
