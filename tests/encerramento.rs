@@ -6,6 +6,9 @@ use std::net::TcpStream;
 
 use testes::{Cliente, Processo, Servidor, Signal, comando, palavras_em_ingles};
 
+/// O que ouve, antes do fim, quem ainda estava conectado.
+const ENCERRANDO: &str = "ERRO: Servidor encerrando\n";
+
 #[test]
 fn ctrl_c_encerra_com_0_e_presta_contas() {
     presta_contas(Signal::INT);
@@ -32,7 +35,7 @@ fn presta_contas(sinal: Signal) {
     let mut ultimo = servidor.cliente();
     assert_eq!(ultimo.pede("CONSULTAR"), "Estoque atual: 1");
     servidor.sinal(sinal);
-    assert_eq!(ultimo.fim(), "");
+    assert_eq!(ultimo.fim(), ENCERRANDO);
     drop(ultimo);
     let termino = servidor.termino();
     assert_eq!(termino.codigo, Some(0));
@@ -83,7 +86,7 @@ fn o_que_ja_chegou_e_respondido_antes_do_fim() {
     for (n, cliente) in clientes.iter_mut().enumerate() {
         let faltam = if n == 19 { 999 } else { 1000 };
         let ditas = cliente.fim();
-        assert_eq!(ditas.len(), faltam * "Estoque atual: 10\n".len(), "cliente {n}");
+        assert_eq!(ditas, "Estoque atual: 10\n".repeat(faltam) + ENCERRANDO, "cliente {n}");
     }
     drop(clientes);
     let termino = servidor.termino();
@@ -102,8 +105,9 @@ fn o_que_chega_junto_com_o_sinal_e_respondido() {
     });
     let ditas = cliente.fim();
     drop(cliente);
-    assert!(ditas.ends_with("restante: 0\nAVISO: O estoque acabou de esgotar!\n"), "{ditas}");
-    assert_eq!(ditas.lines().count(), 1001);
+    let esperado = format!("restante: 0\nAVISO: O estoque acabou de esgotar!\n{ENCERRANDO}");
+    assert!(ditas.ends_with(&esperado), "{ditas}");
+    assert_eq!(ditas.lines().count(), 1002);
     let termino = servidor.termino();
     assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 1000));
 }
@@ -156,7 +160,7 @@ fn o_segundo_sinal_encerra_na_hora_com_130() {
         let mut cliente = servidor.cliente();
         assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 10");
         servidor.sinal(primeiro);
-        assert_eq!(cliente.fim(), "");
+        assert_eq!(cliente.fim(), ENCERRANDO);
         // Já encerrando, a porta já está fechada para quem chega.
         assert!(TcpStream::connect(servidor.endereco()).is_err());
         // Um sinal colado ao primeiro ainda é o mesmo pedido: insiste-se, como quem tem pressa.
@@ -173,7 +177,7 @@ fn um_cliente_que_nunca_fecha_nao_segura_o_servidor() {
     assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
     let termino = servidor.encerrar();
     assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 1));
-    assert_eq!(cliente.fim(), "");
+    assert_eq!(cliente.fim(), ENCERRANDO);
 }
 
 #[test]

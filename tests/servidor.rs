@@ -4,13 +4,14 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::Write;
 use std::process::{Command, Stdio};
 use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use testes::{Cliente, Servidor, ate, binario};
+use testes::{Cliente, Servidor, ate, binario, comando, por_meio_de};
 
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 const ESGOTADO: &str = "ERRO: Produto esgotado";
@@ -234,7 +235,7 @@ fn quem_nada_manda_e_fechado_por_ocioso() {
     const OCIOSO: Duration = Duration::from_millis(300);
     let servidor = Servidor::abrir(&["--ocioso", "300ms"]);
     let antes = Instant::now();
-    assert_eq!(servidor.cliente().fim(), "");
+    assert_eq!(servidor.cliente().fim(), "ERRO: Tempo demais sem nenhum comando\n");
     assert!(antes.elapsed() >= OCIOSO, "fechou cedo: {:?}", antes.elapsed());
     servidor.registro().ate("o motivo", |log| log.contains("desconectou (ocioso)\n"));
 }
@@ -322,4 +323,109 @@ fn um_byte_urgente_nao_esconde_o_que_vem_depois_dele() {
         cliente.linhas(3),
         ["Estoque atual: 10", "Compra realizada. Estoque restante: 9", "Estoque atual: 9"]
     );
+}
+
+#[test]
+fn nuls_bom_e_telnet_em_volta_de_um_comando_nao_o_estragam() {
+    let servidor = Servidor::abrir(&[]);
+    let mut cheio = b"CONSULTAR".to_vec();
+    cheio.resize(1024, 0);
+    let negociacao = b"\xff\xfd\x03\xff\xfb\x18CONSULTAR\r\n".to_vec();
+    let as_duas = b"\xff\xfd\x03\xef\xbb\xbfCONSULTAR\n".to_vec();
+    let bom_antes = b"\xef\xbb\xbf\xff\xfd\x03CONSULTAR\n".to_vec();
+    let inicios: [&[u8]; 6] =
+        [b"CONSULTAR\0", &cheio, b"\xef\xbb\xbfCONSULTAR\r\n", &negociacao, &as_duas, &bom_antes];
+    for bytes in inicios {
+        let mut cliente = servidor.cliente();
+        cliente.manda(bytes);
+        assert_eq!(cliente.linha(), "Estoque atual: 10", "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn uma_palavra_desconhecida_cheia_de_nuls_ouve_o_erro_sem_esperar_o_fim_da_linha() {
+    let servidor = Servidor::abrir(&[]);
+    let mut cliente = servidor.cliente();
+    let mut cheio = b"BARGANHAR".to_vec();
+    cheio.resize(1024, 0);
+    cliente.manda(&cheio);
+    assert!(cliente.linha().starts_with("ERRO: Comando desconhecido"));
+    assert_eq!(cliente.pede("COMPRAR"), compra(9));
+}
+
+#[test]
+fn o_que_ficou_sem_terminar_esta_na_linha_do_fechamento() {
+    let servidor = Servidor::abrir(&[]);
+    let mut cliente = servidor.cliente();
+    cliente.manda(b"xyz\x1b[2J");
+    cliente.fechar_escrita();
+    cliente.fim();
+    servidor.registro().ate("os bytes, escapados", |log| {
+        log.contains("desconectou (fim) sem terminar: xyz\\x1b[2J\n")
+    });
+    let mut cliente = servidor.cliente();
+    cliente.manda("y".repeat(400));
+    cliente.fechar_escrita();
+    cliente.fim();
+    let log = servidor.registro().ate("o corte", |log| log.contains("sem terminar: yyy"));
+    let linha = log.lines().find(|linha| linha.contains("sem terminar: yyy")).unwrap();
+    assert!(linha.matches('y').count() < 200, "{linha}");
+}
+
+#[test]
+fn quem_cala_e_perguntado_se_ainda_esta_la() {
+    let servidor = Servidor::abrir(&[]);
+    let mut cliente = servidor.cliente();
+    cliente.pede("CONSULTAR");
+    let porta = format!("sport = :{}", servidor.endereco().port());
+    let Ok(saida) = Command::new("ss").args(["-Htno", "state", "established", &porta]).output()
+    else {
+        println!("sem o ss: teste pulado");
+        return;
+    };
+    let saida = String::from_utf8(saida.stdout).unwrap();
+    assert!(saida.contains("timer:(keepalive,"), "{saida}");
+}
+
+#[test]
+fn as_respostas_nao_esperam_umas_pelas_outras() {
+    let pasta = tempfile::tempdir().unwrap();
+    let rastro = pasta.path().join("rastro");
+    let por =
+        ["strace", "-f", "-qq", "-e", "trace=setsockopt,accept4", "-o", rastro.to_str().unwrap()];
+    let comando = por_meio_de(&por, &comando("servidor", [""; 0]));
+    if !Command::new("strace")
+        .args(["-f", "-qq", "-o", "/dev/null", "true"])
+        .status()
+        .is_ok_and(|fim| fim.success())
+    {
+        println!("sem um strace que acompanhe processos: teste pulado");
+        return;
+    }
+    let servidor = Servidor::de(comando);
+    let mut cliente = servidor.cliente();
+    cliente.pede("CONSULTAR");
+    ate("TCP_NODELAY depois do aceite", || {
+        let rastro = fs::read_to_string(&rastro).unwrap();
+        let (_, depois) = rastro.split_once("accept4(")?;
+        depois.contains("TCP_NODELAY, [1]").then_some(())
+    });
+}
+
+#[test]
+fn um_registro_que_passa_do_limite_de_arquivos_perde_linhas_e_a_venda_continua() {
+    let pasta = tempfile::tempdir().unwrap();
+    let registro = pasta.path().join("vendas.log");
+    let comando = comando("servidor", ["--registro", registro.to_str().unwrap()]);
+    let comando = por_meio_de(&["sh", "-c", "ulimit -f 16; exec \"$@\"", "sh"], &comando);
+    let mut servidor = Servidor::de(comando);
+    let mut cliente = servidor.cliente();
+    for _ in 0..1_000 {
+        assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 10");
+    }
+    assert_eq!(cliente.pede("COMPRAR"), compra(9));
+    drop(cliente);
+    let termino = servidor.encerrar();
+    assert_eq!(termino.codigo, Some(0), "{}", termino.erro);
+    assert!(termino.conta("linhas de registro perdidas") > 0, "{}", termino.erro);
 }

@@ -178,6 +178,8 @@ impl Escuta {
     ) {
         let mensagem = Mensagem::interpretar(texto.as_bytes());
         let papel = match (&mensagem, self.pedido) {
+            // A conexão vai fechar, e é isso que conta: o pedido em curso fica sem resposta.
+            (Mensagem::Fechamento(_), _) => return,
             (Mensagem::Aviso(_), _) => Papel::Aviso,
             (Mensagem::Lotado, _) => Papel::Lotado,
             (_, None) => self.sem_pedido(&mensagem, estilo),
@@ -396,6 +398,16 @@ mod testes {
             let do_protocolo = recusa.starts_with("ERRO");
             let atrasada = uma(recusa, NaoPedida { do_protocolo });
             assert_eq!(conversa.chega(&format!("{recusa}\n")), atrasada);
+        }
+    }
+
+    #[test]
+    fn a_ultima_palavra_do_servidor_nao_responde_nem_sobra() {
+        for frase in ["ERRO: Servidor encerrando", "ERRO: Tempo demais sem nenhum comando"] {
+            let mut conversa = Conversa::default();
+            assert_eq!(conversa.chega(&format!("{frase}\n")), []);
+            assert_eq!(conversa.pede(true).chega(&format!("{frase}\n")), []);
+            assert_eq!(conversa.escuta.fim(&conversa.estilo), []);
         }
     }
 

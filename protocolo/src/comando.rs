@@ -7,6 +7,15 @@ const COMPRAR: &[u8] = b"COMPRAR";
 const AJUDA: &[u8] = b"AJUDA";
 const SAIR: &[u8] = b"SAIR";
 
+/// Todos os verbos. É por esta lista que uma linha vira comando, e um teste confere que a ajuda e os
+/// erros que ensinam falam de cada um: um verbo que falte aqui não existe, e um que falte lá não passa.
+pub static VERBOS: [(&[u8], Comando); 4] = [
+    (CONSULTAR, Comando::Consultar),
+    (COMPRAR, Comando::Comprar),
+    (AJUDA, Comando::Ajuda),
+    (SAIR, Comando::Sair),
+];
+
 /// O que um cliente pede em uma linha (§3.2, mais `AJUDA` e `SAIR` para quem usa `nc`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Comando {
@@ -41,14 +50,8 @@ impl Comando {
         if linha == COMPRAR {
             // Como quase todos escrevem: é uma comparação, e não sete.
             Comando::Comprar
-        } else if verbo(CONSULTAR) {
-            Comando::Consultar
-        } else if verbo(COMPRAR) {
-            Comando::Comprar
-        } else if verbo(AJUDA) {
-            Comando::Ajuda
-        } else if verbo(SAIR) {
-            Comando::Sair
+        } else if let Some((_, nosso)) = VERBOS.iter().find(|(nome, _)| verbo(nome)) {
+            nosso.clone()
         } else {
             let trecho = linha[..linha.len().min(Self::TRECHO)].into();
             if e_pedido_http(linha) { Comando::Http(trecho) } else { Comando::Desconhecido(trecho) }
@@ -64,6 +67,11 @@ impl Comando {
             Comando::Sair => SAIR,
             Comando::Http(trecho) | Comando::Desconhecido(trecho) => trecho,
         }
+    }
+
+    /// A linha é um dos nossos comandos, e não só parecida?
+    pub(crate) fn e_nosso(linha: &[u8]) -> bool {
+        VERBOS.iter().any(|(nome, _)| linha.eq_ignore_ascii_case(nome))
     }
 
     /// As palavras que valem assim que chegam, sem esperar o fim de linha: o que os clientes de
@@ -83,6 +91,21 @@ fn e_pedido_http(linha: &[u8]) -> bool {
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::Resposta;
+
+    #[test]
+    fn a_ajuda_e_os_erros_que_ensinam_falam_de_cada_verbo() {
+        for (nome, comando) in &VERBOS {
+            assert_eq!(Comando::interpretar(nome), *comando);
+            assert_eq!(comando.nome(), *nome);
+            let nome = str::from_utf8(nome).unwrap();
+            for resposta in [Resposta::Ajuda, Resposta::Desconhecido, Resposta::OutroProtocolo] {
+                let texto = resposta.to_string();
+                let palavras = texto.split(|letra: char| !letra.is_alphanumeric());
+                assert_eq!(palavras.filter(|palavra| *palavra == nome).count(), 1, "{texto}");
+            }
+        }
+    }
 
     #[test]
     fn maiusculas_e_minusculas_sao_iguais() {

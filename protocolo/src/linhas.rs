@@ -4,18 +4,25 @@
 //! três comandos em um pedaço só. E os clientes de sala de aula mandam `COMPRAR` *sem* fim de linha
 //! e ficam esperando a resposta. As regras que atendem a todos:
 //!
-//! 1. Uma linha termina em LF; um CR antes dele sai; brancos ASCII em volta saem.
+//! 1. Uma linha termina em LF; um CR antes dele sai; brancos ASCII e NULs em volta saem.
 //! 2. Uma linha vazia não tem resposta.
 //! 3. Quando a fonte secou e o que sobrou é *exatamente* `CONSULTAR` ou `COMPRAR`, a palavra vale na
 //!    hora. O fim de linha que chegar depois é só uma linha vazia.
-//! 4. Qualquer outra coisa precisa do fim de linha.
-//! 5. Uma linha tem no máximo [`LINHA_MAXIMA`] bytes; depois disso o fluxo está perdido.
-//! 6. Uma linha que começa como um aperto de mãos do TLS não é texto: o fluxo também está perdido.
+//! 4. Um NUL também termina a linha se o que há antes dele é vazio, é um comando inteiro, ou acaba em
+//!    outro NUL: é o que mandam os clientes em C, com `strlen + 1` ou com o buffer inteiro. Qualquer
+//!    outro NUL no meio de uma linha é um byte como os outros.
+//! 5. Qualquer outra coisa precisa do fim de linha.
+//! 6. Uma linha tem no máximo [`LINHA_MAXIMA`] bytes; depois disso o fluxo está perdido.
+//! 7. Uma linha que começa como um aperto de mãos do TLS não é texto: o fluxo também está perdido.
+//! 8. No começo da conexão, uma negociação de telnet (RFC 854) e a marca de UTF-8 (BOM) não são texto:
+//!    saem sem resposta.
 //!
 //! A regra 3 tem um preço, e só ele: se o TCP cortar `COMPRAR 2` logo depois do `R`, a compra vale e
 //! ` 2` vira uma linha errada. Por isso nenhum verbo pode começar com aquelas duas palavras.
 //!
 //! Este módulo não interpreta comandos e não lê de lugar nenhum.
+
+use memchr::memchr2;
 
 use crate::{Comando, LINHA_MAXIMA};
 
@@ -35,52 +42,178 @@ pub enum Linha<'a> {
 /// da versão 3.alguma coisa (RFC 8446, 5.1).
 const COMECO_DO_TLS: [u8; 2] = [22, 3];
 
+/// O que mais chega: uma linha inteira, como quase todos a mandam.
+const COMPRAR_INTEIRO: &[u8] = b"COMPRAR\n";
+
+/// Os bytes do telnet (RFC 854): o que anuncia um comando, e os que pedem algo depois dele.
+const IAC: u8 = 255;
+const SB: u8 = 250;
+const SE: u8 = 240;
+
+/// A marca de UTF-8 que alguns programas põem na frente de todo texto.
+const BOM: [u8; 3] = [0xEF, 0xBB, 0xBF];
+
+/// Onde se está no começo da conexão, que acaba no primeiro byte de texto.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Abertura {
+    /// Ainda não veio texto, e nada ficou pela metade.
+    #[default]
+    Comeco,
+    /// Veio um IAC.
+    Iac,
+    /// Um WILL, WONT, DO ou DONT: falta dizer de que opção.
+    Opcao,
+    /// Dentro de uma subnegociação, que acaba em IAC SE.
+    Sub,
+    SubIac,
+    /// Vieram tantos bytes da marca de UTF-8.
+    Bom(usize),
+    /// Daqui em diante, só texto.
+    Texto,
+}
+
 /// O enquadramento de uma conexão. Guarda só a linha que ainda não terminou: uma conexão que manda
 /// linhas inteiras não ocupa memória aqui.
 #[derive(Debug, Default)]
 pub struct Linhas {
     resto: Vec<u8>,
+    abertura: Abertura,
+    /// Quantos bytes a abertura já levou; passando de [`LINHA_MAXIMA`], o que vier é texto.
+    pulados: usize,
+    /// O que há em `resto` já saiu daqui inteiro.
+    entregue: bool,
     perdido: bool,
 }
 
 impl Linhas {
-    /// Recebe os próximos bytes do fluxo e entrega, na ordem, cada linha que eles completam.
-    pub fn receber(&mut self, mut bytes: &[u8], mut entregar: impl FnMut(Linha<'_>)) {
-        while !self.perdido {
-            let fim = bytes.iter().position(|&b| b == b'\n');
+    /// A próxima linha que estes bytes completam; `bytes` passa a ser o que vem depois dela. `None` quando
+    /// não completam mais nenhuma: o que sobrou ficou guardado aqui, e os próximos bytes continuam dali.
+    pub fn proxima<'a, 'b: 'a>(&'a mut self, bytes: &mut &'b [u8]) -> Option<Linha<'a>> {
+        self.soltar_a_entregue();
+        if self.abertura != Abertura::Texto {
+            let eram = self.abrir(bytes);
+            *bytes = &bytes[eram..];
+        }
+        while !self.perdido && !bytes.is_empty() {
+            if self.resto.is_empty() && bytes.starts_with(COMPRAR_INTEIRO) {
+                // Como quase tudo chega: uma comparação, em vez de procurar o fim e aparar.
+                let (linha, depois) = bytes.split_at(COMPRAR_INTEIRO.len());
+                *bytes = depois;
+                return Some(Linha::Completa(&linha[..linha.len() - 1]));
+            }
+            let fim = self.fim_da_linha(bytes);
             let pedaco = &bytes[..fim.unwrap_or(bytes.len())];
             if self.comeca_como_tls(pedaco) {
-                return self.perder(Linha::Tls, entregar);
+                return self.perder(bytes, Linha::Tls);
             }
             if !self.cabe(pedaco) {
-                return self.perder(Linha::LongaDemais, entregar);
+                return self.perder(bytes, Linha::LongaDemais);
             }
-            let Some(fim) = fim else {
-                return self.resto.extend_from_slice(pedaco);
-            };
-            bytes = &bytes[fim + 1..];
-            if self.resto.is_empty() {
-                entregar_aparada(pedaco, &mut entregar);
-            } else {
-                self.resto.extend_from_slice(pedaco);
-                entregar_aparada(&self.resto, &mut entregar);
-                self.resto.clear();
+            *bytes = &bytes[fim.map_or(bytes.len(), |fim| fim + 1)..];
+            if fim.is_some() && self.resto.is_empty() {
+                let linha = aparar(pedaco);
+                if !linha.is_empty() {
+                    return Some(Linha::Completa(linha));
+                }
+                continue;
+            }
+            self.resto.extend_from_slice(pedaco);
+            if fim.is_some() {
+                self.entregue = true;
+                if aparar(&self.resto).is_empty() {
+                    self.soltar_a_entregue();
+                } else {
+                    return Some(Linha::Completa(aparar(&self.resto)));
+                }
             }
         }
+        *bytes = &[];
+        None
     }
 
-    /// A fonte secou: se o que sobrou é uma palavra que vale sem fim de linha, entrega-a (regra 3).
-    pub fn secou(&mut self, mut entregar: impl FnMut(Linha<'_>)) {
-        if Comando::vale_sem_fim_de_linha(self.resto.trim_ascii()) {
-            entregar_aparada(&self.resto, &mut entregar);
-            self.resto.clear();
+    /// A fonte secou: se o que sobrou é uma palavra que vale sem fim de linha, é esta (regra 3), e depois
+    /// dela não há outra.
+    pub fn secou(&mut self) -> Option<Linha<'_>> {
+        self.soltar_a_entregue();
+        self.entregue = Comando::vale_sem_fim_de_linha(aparar(&self.resto));
+        self.entregue.then(|| Linha::Completa(aparar(&self.resto)))
+    }
+
+    /// A linha que saiu daqui já foi usada. A memória dela também se solta: quase todas as conexões estão
+    /// paradas, e entre uma linha e outra não guardam nada.
+    fn soltar_a_entregue(&mut self) {
+        if std::mem::take(&mut self.entregue) {
+            self.resto = Vec::new();
         }
     }
 
     /// Há uma linha começada e não terminada? Só brancos não contam: é o que sobra quando o fim de
-    /// linha de uma palavra solta chega depois dela.
+    /// linha de uma palavra solta chega depois dela. Uma abertura pela metade conta.
     pub fn incompleta(&self) -> bool {
-        !self.resto.trim_ascii().is_empty()
+        !matches!(self.abertura, Abertura::Comeco | Abertura::Texto) || !self.inacabada().is_empty()
+    }
+
+    /// O que há da linha que ainda não terminou, sem brancos em volta.
+    pub fn inacabada(&self) -> &[u8] {
+        if self.entregue { &[] } else { aparar(&self.resto) }
+    }
+
+    /// Quantos bytes de memória há aqui.
+    pub fn guardados(&self) -> usize {
+        self.resto.capacity()
+    }
+
+    /// Passa pelo que não é texto no começo da conexão (regra 8); diz quantos bytes eram. O que
+    /// parecia e não era volta a ser texto.
+    fn abrir(&mut self, bytes: &[u8]) -> usize {
+        use Abertura::{Bom, Comeco, Iac, Opcao, Sub, SubIac, Texto};
+        for (i, &byte) in bytes.iter().enumerate() {
+            let (seguinte, nao_era): (Abertura, &[u8]) = match (self.abertura, byte) {
+                _ if self.pulados >= LINHA_MAXIMA => (Texto, &[]),
+                (Comeco, IAC) => (Iac, &[]),
+                (Comeco, byte) if byte == BOM[0] => (Bom(1), &[]),
+                (Iac, SB) => (Sub, &[]),
+                (Iac, 251..=254) => (Opcao, &[]),
+                (Iac, SE..SB) | (Opcao, _) | (SubIac, SE) => (Comeco, &[]),
+                (Iac, _) => (Texto, &[IAC]),
+                (Sub, IAC) => (SubIac, &[]),
+                (Sub | SubIac, _) => (Sub, &[]),
+                (Bom(2), byte) if byte == BOM[2] => (Comeco, &[]),
+                (Bom(vieram), byte) if byte == BOM[vieram] => (Bom(vieram + 1), &[]),
+                (Bom(vieram), _) => (Texto, &BOM[..vieram]),
+                (Comeco | Texto, _) => (Texto, &[]),
+            };
+            self.abertura = seguinte;
+            if seguinte == Texto {
+                self.resto.extend_from_slice(nao_era);
+                return i;
+            }
+            self.pulados += 1;
+        }
+        bytes.len()
+    }
+
+    /// Onde está o LF, ou o NUL que vale por ele (regra 4).
+    fn fim_da_linha(&self, bytes: &[u8]) -> Option<usize> {
+        let mut de = 0;
+        loop {
+            de += memchr2(b'\n', 0, &bytes[de..])? + 1;
+            if bytes[de - 1] == b'\n' || self.o_nul_termina(&bytes[..de - 1]) {
+                return Some(de - 1);
+            }
+        }
+    }
+
+    /// Com este pedaço antes dele, um NUL termina a linha?
+    fn o_nul_termina(&self, pedaco: &[u8]) -> bool {
+        if pedaco.last().or(self.resto.last()) == Some(&0) {
+            return true;
+        }
+        let vale = |linha: &[u8]| linha.is_empty() || Comando::e_nosso(linha);
+        match self.resto[..] {
+            [] => vale(aparar(pedaco)),
+            _ => vale(aparar(&[&self.resto, pedaco].concat())),
+        }
     }
 
     /// Com este pedaço, a linha passa a começar como um aperto de mãos?
@@ -92,10 +225,12 @@ impl Linhas {
         }
     }
 
-    fn perder(&mut self, porque: Linha<'static>, mut entregar: impl FnMut(Linha<'_>)) {
+    /// Esta é a última: o que vier depois não tem onde começar.
+    fn perder<'a>(&mut self, bytes: &mut &[u8], porque: Linha<'a>) -> Option<Linha<'a>> {
         self.perdido = true;
         self.resto = Vec::new();
-        entregar(porque);
+        *bytes = &[];
+        Some(porque)
     }
 
     /// O resto mais este pedaço ainda cabem em uma linha? Um CR no fim não conta: pode ser do CRLF.
@@ -106,11 +241,20 @@ impl Linhas {
     }
 }
 
-fn entregar_aparada(linha: &[u8], entregar: &mut impl FnMut(Linha<'_>)) {
-    let aparada = linha.trim_ascii();
-    if !aparada.is_empty() {
-        entregar(Linha::Completa(aparada));
+/// Sem os brancos, e os NULs, das pontas.
+fn aparar(mut linha: &[u8]) -> &[u8] {
+    let branco = |byte: u8| byte <= b' ' && (byte == 0 || byte.is_ascii_whitespace());
+    while let [primeiro, resto @ ..] = linha
+        && branco(*primeiro)
+    {
+        linha = resto;
     }
+    while let [resto @ .., ultimo] = linha
+        && branco(*ultimo)
+    {
+        linha = resto;
+    }
+    linha
 }
 
 #[cfg(test)]
@@ -130,8 +274,13 @@ mod testes {
                     Linha::Tls => "<tls>".into(),
                 });
             };
-            linhas.receber(pedaco, &mut anotar);
-            linhas.secou(&mut anotar);
+            let mut bytes = pedaco;
+            while let Some(linha) = linhas.proxima(&mut bytes) {
+                anotar(linha);
+            }
+            while let Some(linha) = linhas.secou() {
+                anotar(linha);
+            }
         }
         saida
     }
@@ -182,17 +331,57 @@ mod testes {
     }
 
     #[test]
+    fn o_nul_em_volta_de_uma_palavra_e_branco_e_o_buffer_inteiro_e_uma_palavra() {
+        for palavra in ["CONSULTAR", "comprar", "AJUDA", "SAIR"] {
+            assert_eq!(enquadrar([format!("{palavra}\0").as_bytes()]), [palavra]);
+            assert_eq!(enquadrar([format!("\0 {palavra}\0\r\n").as_bytes()]), [palavra]);
+            let mut buffer = palavra.as_bytes().to_vec();
+            buffer.resize(1024, 0);
+            assert_eq!(enquadrar([&buffer[..], &buffer]), [palavra, palavra]);
+            assert_eq!(enquadrar([&buffer.repeat(3)[..]]), [palavra; 3]);
+        }
+        // Também o de uma palavra que não existe: quem a mandou ouve que errou.
+        let mut buffer = b"COMPRAR 2".to_vec();
+        buffer.resize(1024, 0);
+        assert_eq!(enquadrar([&buffer[..]]), ["COMPRAR 2"]);
+        // Um NUL só, no meio do que não é comando, não separa nada.
+        assert_eq!(enquadrar([&b"CON\0SULTAR\n"[..], b"xyz\0", b"\n"]), ["CON\\x00SULTAR", "xyz"]);
+    }
+
+    #[test]
+    fn a_negociacao_do_telnet_e_a_marca_de_utf8_no_comeco_nao_sao_texto() {
+        let telnet = b"\xff\xfb\x1f\xff\xfd\x03\xff\xf1\xff\xfa\x1f\x00\x50\xff\xff\x18\xff\xf0";
+        let bom = b"\xef\xbb\xbf";
+        for comeco in [&telnet[..], bom, &[&telnet[..], bom].concat()] {
+            assert_eq!(enquadrar([&[comeco, b"COMPRAR\n"].concat()[..]]), ["COMPRAR"]);
+            assert_eq!(enquadrar([comeco, b"CONSULTAR"]), ["CONSULTAR"]);
+        }
+        // Só no começo, e só o que é mesmo aquilo.
+        assert_eq!(enquadrar([&b"AJUDA\n\xff\xfb\x1fCOMPRAR\n"[..]])[1], "\\xff\\xfb\\x1fCOMPRAR");
+        assert_eq!(enquadrar([&b"\xff"[..], b"\x00x\n"]), ["\\xff\\x00x"]);
+        assert_eq!(enquadrar([&b"\xef\xbb"[..], b"x\n"]), ["\\xef\\xbbx"]);
+        // Uma negociação que não acaba não é um esconderijo: passando do tamanho de uma linha, é texto.
+        let sem_fim = [&b"\xff\xfa"[..], &[b'x'; 2 * LINHA_MAXIMA]].concat();
+        assert_eq!(enquadrar([&sem_fim[..]]), ["<longa>"]);
+        let mut linhas = Linhas::default();
+        assert!(linhas.proxima(&mut &b"\xff\xfd"[..]).is_none() && linhas.incompleta());
+    }
+
+    #[test]
     fn so_a_linha_inacabada_ocupa_memoria() {
         let mut linhas = Linhas::default();
-        linhas.receber(b"CONSULTAR\nCOMPRAR\n", |_| ());
-        assert_eq!(linhas.resto.capacity(), 0);
-        assert!(!linhas.incompleta());
-        linhas.receber(b" \r", |_| ());
-        assert!(!linhas.incompleta());
-        linhas.receber(b"COMP", |_| ());
-        assert!(linhas.incompleta());
-        linhas.receber(&[b'x'; 100_000], |_| ());
-        assert_eq!(linhas.resto.capacity(), 0);
+        let mut passar = |mut bytes: &[u8]| {
+            while linhas.proxima(&mut bytes).is_some() {}
+            while linhas.secou().is_some() {}
+            (linhas.guardados() > 0, linhas.incompleta())
+        };
+        assert_eq!(passar(b"CONSULTAR\nCOMPRAR\n"), (false, false));
+        assert_eq!(passar(b"AJU"), (true, true));
+        assert_eq!(passar(b"DA"), (true, true));
+        assert_eq!(passar(b"\n"), (false, false));
+        assert_eq!(passar(b"COMPRAR"), (false, false));
+        assert_eq!(passar(b" \r"), (true, false));
+        assert_eq!(passar(&[b'x'; 100_000]), (false, false));
     }
 
     /// Linhas de toda sorte, menos as que começam com uma palavra que vale sozinha e continuam:
@@ -207,11 +396,13 @@ mod testes {
             Just(vec![b'z'; LINHA_MAXIMA]),
             Just(vec![b'z'; LINHA_MAXIMA + 1]),
             Just(b"\x16\x03\x01\x00".to_vec()),
+            Just([&b"CONSULTAR"[..], &[0; 600]].concat()),
+            Just(b"xyz\0\0AJUDA\0\xff\0".to_vec()),
             proptest::collection::vec(any::<u8>().prop_filter("LF", |b| *b != b'\n'), 0..40),
         ];
         let solta = |linha: &Vec<u8>| {
-            let inicio = linha.trim_ascii_start().to_ascii_uppercase();
-            let sozinha = Comando::vale_sem_fim_de_linha(linha.trim_ascii());
+            let inicio = aparar(linha).to_ascii_uppercase();
+            let sozinha = Comando::vale_sem_fim_de_linha(&inicio);
             sozinha || !(inicio.starts_with(b"CONSULTAR") || inicio.starts_with(b"COMPRAR"))
         };
         (
@@ -224,13 +415,28 @@ mod testes {
             })
     }
 
+    /// O que os programas põem na frente do texto, inteiro ou não.
+    fn comeco_qualquer() -> impl Strategy<Value = Vec<u8>> {
+        let pedaco = prop::sample::select(vec![
+            &b"\xff\xfb\x1f"[..],
+            b"\xff\xf1",
+            b"\xff\xfa\x18\x00xterm\xff\xf0",
+            b"\xef\xbb\xbf",
+            b"\xff",
+            b"\xef",
+            b"\0",
+        ]);
+        proptest::collection::vec(pedaco, 0..4).prop_map(|pedacos| pedacos.concat())
+    }
+
     proptest! {
         #[test]
         fn qualquer_corte_da_as_mesmas_linhas(
             linhas in proptest::collection::vec(linha_qualquer(), 0..12),
             cortes in proptest::collection::vec(any::<prop::sample::Index>(), 0..30),
+            comeco in comeco_qualquer(),
         ) {
-            let fluxo = linhas.concat();
+            let fluxo = [comeco, linhas.concat()].concat();
             let mut cortes: Vec<usize> = cortes.iter().map(|c| c.index(fluxo.len() + 1)).collect();
             cortes.extend([0, fluxo.len()]);
             cortes.sort_unstable();

@@ -19,6 +19,8 @@ const AJUDA: &str = "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade),
 const DESCONHECIDO: &str = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
 const OUTRO_PROTOCOLO: &str =
     "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
+const ENCERRANDO: &str = "ERRO: Servidor encerrando";
+const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando";
 
 /// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
 ///
@@ -46,6 +48,10 @@ pub enum Resposta {
     OutroProtocolo,
     /// Não cabe mais ninguém; a conexão fecha.
     Lotado,
+    /// O servidor está fechando: a última coisa que se ouve dele.
+    Encerrando,
+    /// Passou do tempo que se pode ficar calado; a conexão fecha.
+    Ocioso,
 }
 
 impl Resposta {
@@ -76,23 +82,15 @@ impl Resposta {
             Resposta::LinhaLonga => ("ERRO: Linha longa demais", None),
             Resposta::OutroProtocolo => (OUTRO_PROTOCOLO, None),
             Resposta::Lotado => (LOTADO, None),
+            Resposta::Encerrando => (ENCERRANDO, None),
+            Resposta::Ocioso => (OCIOSO, None),
         }
     }
 }
 
-/// Acrescenta os algarismos de um número: do último para o primeiro, em um rascunho em que o maior
-/// `u64` cabe.
-pub fn escrever_numero(mut numero: u64, saida: &mut Vec<u8>) {
-    let mut algarismos = [0; 20];
-    let mut inicio = algarismos.len();
-    loop {
-        inicio -= 1;
-        algarismos[inicio] = b'0' + (numero % 10) as u8;
-        numero /= 10;
-        if numero == 0 {
-            return saida.extend_from_slice(&algarismos[inicio..]);
-        }
-    }
+/// Acrescenta os algarismos de um número.
+pub fn escrever_numero(numero: u64, saida: &mut Vec<u8>) {
+    saida.extend_from_slice(itoa::Buffer::new().format(numero).as_bytes());
 }
 
 impl fmt::Display for Resposta {
@@ -123,6 +121,9 @@ pub enum Mensagem {
     Esgotado,
     /// `ERRO: Servidor lotado`
     Lotado,
+    /// `ERRO: Servidor encerrando` ou `ERRO: Tempo demais sem nenhum comando`: a conexão vai fechar, e
+    /// isto não responde a pedido nenhum.
+    Fechamento(&'static str),
     /// `AVISO: ...`, com as palavras que vieram.
     Aviso(String),
     /// Qualquer outro texto, inclusive outros `ERRO: ...`.
@@ -317,6 +318,9 @@ impl Frase {
         if texto == LOTADO {
             return sem_numero(Mensagem::Lotado);
         }
+        if let Some(frase) = [ENCERRANDO, OCIOSO].into_iter().find(|frase| *frase == texto) {
+            return sem_numero(Mensagem::Fechamento(frase));
+        }
         if comeca_pela_palavra(&minusculo, "aviso") {
             return sem_numero(Mensagem::Aviso(texto.to_owned()));
         }
@@ -370,6 +374,7 @@ impl Frase {
         match &self.mensagem {
             Mensagem::Estoque(_) | Mensagem::Compra { .. } => true,
             Mensagem::EstoqueSemNumero(_) | Mensagem::Esgotado | Mensagem::Lotado => true,
+            Mensagem::Fechamento(_) => true,
             // O estoque que vem depois é o número que falta.
             Mensagem::CompraSemNumero(_) => outra != Comeco::Estoque,
             Mensagem::Aviso(texto) => texto.chars().filter(|l| l.is_alphabetic()).count() > 5,
@@ -478,6 +483,7 @@ impl fmt::Display for Mensagem {
             }
             Mensagem::Esgotado => f.write_str(ESGOTADO),
             Mensagem::Lotado => f.write_str(LOTADO),
+            Mensagem::Fechamento(frase) => f.write_str(frase),
             Mensagem::EstoqueSemNumero(texto)
             | Mensagem::CompraSemNumero(texto)
             | Mensagem::Aviso(texto)
@@ -491,7 +497,7 @@ mod testes {
     use super::*;
     use crate::RESPOSTA_MAXIMA;
 
-    const TODAS: [Resposta; 9] = [
+    const TODAS: [Resposta; 11] = [
         Resposta::Estoque(u64::MAX),
         Resposta::Compra { restante: u64::MAX },
         Resposta::Esgotado,
@@ -501,6 +507,8 @@ mod testes {
         Resposta::LinhaLonga,
         Resposta::OutroProtocolo,
         Resposta::Lotado,
+        Resposta::Encerrando,
+        Resposta::Ocioso,
     ];
 
     #[test]
@@ -548,6 +556,8 @@ mod testes {
             );
             assert_eq!(volta(Resposta::Esgotado), Mensagem::Esgotado);
             assert_eq!(volta(Resposta::Lotado), Mensagem::Lotado);
+            assert_eq!(volta(Resposta::Encerrando), Mensagem::Fechamento(ENCERRANDO));
+            assert_eq!(volta(Resposta::Ocioso), Mensagem::Fechamento(OCIOSO));
         }
         assert_eq!(Mensagem::interpretar(AVISO.as_bytes()), Mensagem::Aviso(AVISO.into()));
     }

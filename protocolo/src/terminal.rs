@@ -12,13 +12,15 @@ use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{fmt, fs};
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error as Erro, ErrorFormatter, ErrorKind};
 use clap::{Arg, ArgAction, Command, Parser};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 /// O código de saída de quem errou as opções.
@@ -56,6 +58,45 @@ pub fn ler_opcoes<O: Parser>(
 pub fn dizer(linha: impl Display) {
     // Em uma escrita só: a saída de erro não tem buffer, e outro programa pode estar escrevendo nela.
     let _ = io::stderr().write_all(format!("{linha}\n").as_bytes());
+}
+
+/// A saída de erro de quem não pode esperar por ela: um terminal parado (Ctrl-S) ou um cano que ninguém
+/// lê prende quem escreve, e aqui quem escreve é uma thread só para isso.
+#[derive(Debug)]
+pub struct Voz {
+    /// `None` se o sistema não deu a thread: então se diz como sempre.
+    fala: Option<(Sender<String>, Receiver<()>)>,
+}
+
+impl Voz {
+    /// Abre a voz.
+    pub fn nova() -> Self {
+        let (falar, falas) = mpsc::channel::<String>();
+        let (acabar, acabou) = mpsc::channel();
+        let escrever = move || {
+            falas.iter().for_each(dizer);
+            // Se ninguém mais espera, tanto faz.
+            let _ = acabar.send(());
+        };
+        let aberta = thread::Builder::new().name("console".into()).spawn(escrever);
+        Voz { fala: aberta.ok().map(|_| (falar, acabou)) }
+    }
+
+    /// Diz uma linha, depois das que já disse, sem esperar que saia.
+    pub fn dizer(&self, linha: impl Display) {
+        match &self.fala {
+            // A thread só termina quando a voz se cala.
+            Some((falar, _)) => drop(falar.send(linha.to_string())),
+            None => dizer(linha),
+        }
+    }
+
+    /// Espera sair o que se disse, no máximo por `prazo`; diz se saiu.
+    pub fn calar(self, prazo: Duration) -> bool {
+        let Some((falar, acabou)) = self.fala else { return true };
+        drop(falar);
+        !matches!(acabou.recv_timeout(prazo), Err(RecvTimeoutError::Timeout))
+    }
 }
 
 /// Um comando e os seus subcomandos; `nome` é como se chama, com o dos que vêm antes.
@@ -210,6 +251,26 @@ fn contexto(erro: &Erro<EmPortugues>, tipo: ContextKind) -> Option<String> {
 /// manda dois de uma vez, um ao processo e um ao grupo. Ninguém aperta Ctrl-C duas vezes tão rápido.
 const MESMO_PEDIDO: Duration = Duration::from_millis(200);
 
+/// O que fazer quando o terminal fecha, ou um `logrotate` avisa (SIGHUP).
+pub enum AoDesligar {
+    /// O de sempre: o programa morre na hora.
+    Morrer,
+    /// É um pedido de parada; menos para quem abriu o programa com `nohup`, que o ignora.
+    Parar,
+    /// Chamar isto, de cada vez; menos quando foi o terminal do programa que fechou, que é um pedido de parada.
+    Chamar(Box<dyn FnMut() + Send>),
+}
+
+impl fmt::Debug for AoDesligar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            AoDesligar::Morrer => "Morrer",
+            AoDesligar::Parar => "Parar",
+            AoDesligar::Chamar(_) => "Chamar",
+        })
+    }
+}
+
 /// Chama `parar` quando o programa recebe Ctrl-C (SIGINT) ou o `kill` comum (SIGTERM). O sinal
 /// seguinte encerra o programa na hora, com o código 130, dentro do próprio tratador: vale ainda que
 /// o programa esteja preso em outra coisa.
@@ -224,23 +285,79 @@ pub fn ao_pedirem_parada(
     programa: &'static str,
     parar: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
-    const SINAIS: [i32; 2] = [SIGINT, SIGTERM];
+    ao_receberem_sinais(programa, AoDesligar::Morrer, parar)
+}
+
+/// Como [`ao_pedirem_parada`], dizendo também o que fazer de um SIGHUP. Ele nunca é o segundo sinal: um
+/// terminal que fecha costuma mandar mais de um.
+///
+/// # Errors
+///
+/// Os de [`ao_pedirem_parada`].
+pub fn ao_receberem_sinais(
+    programa: &'static str,
+    mut desligar: AoDesligar,
+    parar: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
+    const PARADA: [i32; 2] = [SIGINT, SIGTERM];
     // Primeiro quem captura, depois quem encerra: nenhum sinal se perde entre um e outro.
-    let mut sinais = Signals::new(SINAIS)?;
+    let mut sinais = Signals::new(PARADA)?;
+    let sem_terminal = ignorado(SIGHUP) || !ha_terminal();
+    let trata_o_hup = match desligar {
+        AoDesligar::Morrer => false,
+        AoDesligar::Parar => !ignorado(SIGHUP),
+        AoDesligar::Chamar(_) => true,
+    };
+    if trata_o_hup {
+        sinais.add_signal(SIGHUP)?;
+    }
     let armado = Arc::new(AtomicBool::new(false));
-    for sinal in SINAIS {
+    for sinal in PARADA {
         signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&armado))?;
     }
     let esperar = move || {
-        if sinais.forever().next().is_some() {
-            parar();
-            thread::sleep(MESMO_PEDIDO);
-            armado.store(true, Ordering::Release);
-            dizer(format_args!("{programa}: encerrando; outro Ctrl-C encerra na hora"));
+        for sinal in sinais.forever() {
+            match &mut desligar {
+                AoDesligar::Chamar(chamar)
+                    if sinal == SIGHUP && (sem_terminal || ha_terminal()) =>
+                {
+                    chamar();
+                }
+                _ => break,
+            }
         }
+        parar();
+        thread::sleep(MESMO_PEDIDO);
+        armado.store(true, Ordering::Release);
+        dizer(format_args!("{programa}: encerrando; outro Ctrl-C encerra na hora"));
     };
     thread::Builder::new().name("sinais".into()).spawn(esperar)?;
     Ok(())
+}
+
+/// O programa tem um terminal, que não fechou (tty(4))?
+fn ha_terminal() -> bool {
+    fs::File::open("/dev/tty").is_ok()
+}
+
+/// Quem abriu o programa já mandou ignorar este sinal, como faz o `nohup`? Só o Linux o diz a quem não
+/// quer mexer no sinal; onde não se sabe, não.
+fn ignorado(sinal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mascara = status.lines().find_map(|linha| linha.strip_prefix("SigIgn:"));
+    let mascara = mascara.and_then(|mascara| u64::from_str_radix(mascara.trim(), 16).ok());
+    mascara.is_some_and(|mascara| mascara >> (sinal - 1) & 1 == 1)
+}
+
+/// Um arquivo que chega ao tamanho máximo (`ulimit -f`) passa a dar um erro a quem escreve, como um
+/// disco cheio. Sem isto, é o programa inteiro que morre, por um sinal (SIGXFSZ) e sem uma palavra.
+///
+/// # Errors
+///
+/// O sistema não deixou tratar o sinal.
+pub fn nao_morrer_de_arquivo_grande() -> io::Result<()> {
+    // Capturar já basta: a escrita volta com o erro, e é ela quem conta.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
 }
 
 /// Um número e o nome do que se contou: `contar(1, "venda", "vendas")` é "1 venda".
@@ -263,6 +380,7 @@ pub fn explicar(erro: &io::Error) -> String {
         Falha::NotFound => "não existe",
         Falha::IsADirectory => "é um diretório",
         Falha::StorageFull => "não há espaço no disco",
+        Falha::FileTooLarge => "o arquivo chegou ao tamanho máximo (veja 'ulimit -f')",
         Falha::ReadOnlyFilesystem => "o disco é só de leitura",
         Falha::OutOfMemory => "falta memória",
         _ => {
@@ -343,9 +461,43 @@ pub fn duracao_positiva(texto: &str) -> Result<Duration, String> {
     }
 }
 
+/// Lê um tamanho em bytes (`500KiB`, `64MiB`, `2GiB`), para `value_parser`. As letras podem ser
+/// minúsculas, e o `iB` é dispensável.
+///
+/// # Errors
+///
+/// O texto não é um tamanho, é zero, ou não cabe em 64 bits.
+pub fn tamanho(texto: &str) -> Result<u64, String> {
+    let texto = texto.trim().to_ascii_lowercase();
+    let fim = texto.find(|letra: char| !letra.is_ascii_digit()).unwrap_or(texto.len());
+    let (numero, unidade) = texto.split_at(fim);
+    let potencia = match unidade.trim() {
+        "k" | "kb" | "kib" => Some(10),
+        "m" | "mb" | "mib" => Some(20),
+        "g" | "gb" | "gib" => Some(30),
+        _ => None,
+    };
+    let bytes = numero.parse::<u64>().ok().zip(potencia).and_then(|(numero, potencia)| {
+        numero.checked_mul(1 << potencia).filter(|bytes| *bytes > 0)
+    });
+    bytes.ok_or_else(|| "esperava um tamanho, como 500KiB, 64MiB ou 2GiB".into())
+}
+
 #[cfg(test)]
 mod testes {
     use super::*;
+
+    #[test]
+    fn um_tamanho_tem_unidade_e_nao_e_zero() {
+        for (texto, bytes) in
+            [("1KiB", 1024), ("64MiB", 64 << 20), ("2 gib", 2 << 30), ("3m", 3 << 20)]
+        {
+            assert_eq!(tamanho(texto), Ok(bytes), "{texto}");
+        }
+        for errado in ["", "10", "0MiB", "-1MiB", "1.5GiB", "MiB", "99999999999GiB", "1TiB"] {
+            assert!(tamanho(errado).is_err(), "{errado}");
+        }
+    }
 
     #[test]
     fn numeros_e_duracoes_explicam_o_que_esperavam() {

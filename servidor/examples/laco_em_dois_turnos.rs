@@ -161,8 +161,13 @@ impl Conexao {
                 pedidos.push(Comando::interpretar(texto));
             }
         };
-        self.linhas.receber(&bytes, &mut anotar);
-        self.linhas.secou(&mut anotar);
+        let mut chegaram = &bytes[..];
+        while let Some(linha) = self.linhas.proxima(&mut chegaram) {
+            anotar(linha);
+        }
+        while let Some(linha) = self.linhas.secou() {
+            anotar(linha);
+        }
         pedidos
     }
 

@@ -103,8 +103,13 @@ impl Loja {
                 Linha::LongaDemais => ultima = Some(Resposta::LinhaLonga),
                 Linha::Tls => ultima = Some(Resposta::OutroProtocolo),
             };
-            linhas.receber(&bytes[..lidos], &mut anotar);
-            linhas.secou(&mut anotar);
+            let mut chegaram = &bytes[..lidos];
+            while let Some(linha) = linhas.proxima(&mut chegaram) {
+                anotar(linha);
+            }
+            while let Some(linha) = linhas.secou() {
+                anotar(linha);
+            }
             for comando in pedidos {
                 let resposta = self.atender(&comando);
                 conexao.write_all(format!("{resposta}\n").as_bytes())?;

@@ -3,10 +3,11 @@
 //! ```text
 //! evento ──► marcar       legível, gravável: só se anota
 //!              │
-//! turno ──►  ler          uma leitura de cada marcada: o lote, em ordem
+//! turno ──►  ler          uma leitura de cada marcada, ou a sobra da anterior: o lote, em ordem
 //!            decidir      a loja atende o lote; cada saída recebe as respostas
 //!            firmar       o que se vendeu fica firme no livro, se há um
 //!            responder    escreve a quem tem o que ouvir, AVISO incluído
+//!            aliviar      se o que se guarda de todos passou do teto, saem os mais surdos
 //!            vigiar       prazos vencidos; agora, e não antes de ler, para
 //!                         não cobrar de um cliente o atraso do laço
 //!            enterrar     as mortas saem do slab, por último: nenhuma chave
@@ -33,9 +34,13 @@ use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Pedido, Prontidao};
 use crate::loja::Loja;
 use crate::registro::Registro;
 
-/// O lote não cresce além disto (mais uma leitura): as conexões que sobram ficam, na ordem, para o
-/// próximo turno. É um teto de memória; um turno comum tem dezenas de pedidos.
-const LOTE_MAXIMO: usize = 16 * 1024;
+/// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
+/// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
+/// quanta memória o lote ocupa; um turno comum tem dezenas de pedidos.
+const TRABALHO_DO_TURNO: usize = 4 * 1024;
+
+/// Quanto custa ir a uma conexão, ainda que ela nada peça: as duas chamadas ao sistema, em pedidos.
+const CUSTO_DA_LEITURA: usize = 8;
 
 /// De quanto em quanto tempo se olham os prazos; um atraso destes em 30 s não faz diferença.
 const RONDA: Duration = Duration::from_secs(1);
@@ -53,6 +58,8 @@ pub struct Limites {
     pub conexoes: usize,
     /// Quanto tempo uma conexão pode ficar sem mandar nada; `None`, para sempre.
     pub ocioso: Option<Duration>,
+    /// Bytes guardados de todas as conexões, por dizer e por atender; acima disto, saem as mais surdas.
+    pub memoria: usize,
 }
 
 /// A conta do que passou pelo balcão.
@@ -100,22 +107,29 @@ pub struct Balcao<F> {
 #[derive(Debug)]
 struct Posto<F> {
     conexao: Conexao<F>,
+    /// A parte desta conexão em [`Filas::guardados`].
+    guardava: usize,
     na_leitura: bool,
     na_escrita: bool,
     no_enterro: bool,
 }
 
-/// Quem tem o que fazer, por etapa do turno. Cada chave aparece no máximo uma vez em cada fila.
+/// Quem tem o que fazer, por etapa do turno, e quanto todas guardam. Cada chave aparece no máximo uma vez
+/// em cada fila.
 #[derive(Debug, Default)]
 struct Filas {
     leitura: VecDeque<usize>,
     escrita: VecDeque<usize>,
     enterro: VecDeque<usize>,
+    /// Bytes de memória que as conexões ocupam, somadas: nunca se anda por todas para saber.
+    guardados: usize,
 }
 
 impl Filas {
-    /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede.
+    /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede, e a conta a acompanha.
     fn enfileirar<F: Read + Write>(&mut self, chave: usize, posto: &mut Posto<F>) {
+        let guarda = posto.conexao.guardados();
+        self.guardados = self.guardados - std::mem::replace(&mut posto.guardava, guarda) + guarda;
         if !posto.na_leitura && posto.conexao.quer_ler() {
             posto.na_leitura = true;
             self.leitura.push_back(chave);
@@ -168,7 +182,7 @@ impl<F: Read + Write> Balcao<F> {
         let mut conexao = Conexao::nova(fluxo, endereco, agora);
         if self.ativas() >= self.limites.conexoes {
             self.contas.lotadas += 1;
-            registro.desconectou(endereco, Fim::Lotado);
+            registro.desconectou(endereco, Fim::Lotado, b"");
             conexao.dizer(agora, |saida| Resposta::Lotado.escrever(saida));
             conexao.despedir(Fim::Lotado);
             if self.lotados == LOTADOS_AO_MESMO_TEMPO {
@@ -186,7 +200,8 @@ impl<F: Read + Write> Balcao<F> {
     }
 
     fn inserir(&mut self, conexao: Conexao<F>) {
-        let posto = Posto { conexao, na_leitura: false, na_escrita: false, no_enterro: false };
+        let posto =
+            Posto { conexao, guardava: 0, na_leitura: false, na_escrita: false, no_enterro: false };
         let chave = self.postos.insert(posto);
         self.filas.enfileirar(chave, &mut self.postos[chave]);
     }
@@ -217,6 +232,7 @@ impl<F: Read + Write> Balcao<F> {
         self.decidir(agora, registro);
         let firmes = self.firmar(agora, firmar)?;
         self.responder(firmes);
+        self.aliviar();
         // Os prazos são os do começo do turno: o que chegou enquanto o disco demorava ainda não se leu.
         self.vigiar(agora);
         self.enterrar(registro);
@@ -226,8 +242,9 @@ impl<F: Read + Write> Balcao<F> {
     fn ler(&mut self, agora: Instant) {
         // Só quem já estava na fila: quem ainda tiver o que ler volta para o fim dela e espera o
         // próximo turno, e assim ninguém lê duas vezes antes de todos lerem uma.
+        let mut trabalho = 0;
         for _ in 0..self.filas.leitura.len() {
-            if self.lote.len() >= LOTE_MAXIMO {
+            if trabalho >= TRABALHO_DO_TURNO {
                 return;
             }
             let Some(chave) = self.filas.leitura.pop_front() else { return };
@@ -237,7 +254,9 @@ impl<F: Read + Write> Balcao<F> {
                 let lote = &mut self.lote;
                 let antes = lote.len();
                 posto.conexao.ler(&mut self.rascunho, agora, |pedido| lote.push((chave, pedido)));
-                posto.conexao.esperar_respostas(self.lote.len() - antes);
+                let pedidos = self.lote.len() - antes;
+                posto.conexao.esperar_respostas(pedidos);
+                trabalho += CUSTO_DA_LEITURA + pedidos;
             }
             if self.encerrando {
                 posto.conexao.encerrar();
@@ -313,6 +332,28 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
+    /// Guarda-se mais do que o teto: saem os mais surdos, até sobrar um oitavo dele. A folga é para que
+    /// escolher, que anda por todas as conexões, não se repita a cada turno.
+    fn aliviar(&mut self) {
+        let teto = self.limites.memoria;
+        if self.filas.guardados <= teto {
+            return;
+        }
+        let vivas = self.postos.iter().filter(|(_, posto)| posto.conexao.morta().is_none());
+        let que_guardam = vivas.filter(|(_, posto)| posto.conexao.guardados() > 0);
+        let ordem = |(chave, posto): (usize, &Posto<F>)| (posto.conexao.ordem_de_sair(), chave);
+        let mut candidatas: Vec<_> = que_guardam.map(ordem).collect();
+        candidatas.sort_unstable();
+        for (_, chave) in candidatas {
+            if self.filas.guardados <= teto - teto / 8 {
+                return;
+            }
+            let posto = &mut self.postos[chave];
+            posto.conexao.cortar();
+            self.filas.enfileirar(chave, posto);
+        }
+    }
+
     fn vigiar(&mut self, agora: Instant) {
         if agora < self.proxima_ronda {
             return;
@@ -331,11 +372,12 @@ impl<F: Read + Write> Balcao<F> {
             posto.no_enterro = false;
             // Uma chave só troca de dono quando nenhuma fila a guarda: esta ainda passa por `ler`.
             let Some(fim) = posto.conexao.morta().filter(|_| !posto.na_leitura) else { continue };
-            let Posto { conexao, .. } = self.postos.remove(chave);
+            let Posto { conexao, guardava, .. } = self.postos.remove(chave);
+            self.filas.guardados -= guardava;
             if fim == Fim::Lotado {
                 self.lotados -= 1;
             } else {
-                registro.desconectou(conexao.endereco(), fim);
+                registro.desconectou(conexao.endereco(), fim, conexao.inacabada());
             }
         }
     }
@@ -372,6 +414,11 @@ impl<F: Read + Write> Balcao<F> {
     /// Quando o balcão quer um turno mesmo que nada aconteça.
     pub fn proximo_prazo(&self) -> Option<Instant> {
         (!self.postos.is_empty()).then_some(self.proxima_ronda)
+    }
+
+    /// Quantos bytes as conexões guardam, somadas.
+    pub fn guardados(&self) -> usize {
+        self.filas.guardados
     }
 
     /// Não há mais ninguém?

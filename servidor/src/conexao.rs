@@ -19,23 +19,27 @@
 //! ```
 
 use std::fmt;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
-use protocolo::{Comando, Linha, Linhas, RESPOSTA_MAXIMA};
+use protocolo::{Comando, Linha, Linhas, RESPOSTA_MAXIMA, Resposta};
 
 /// Quanto se lê de uma conexão por turno. É pouco de propósito: quem manda muito espera os outros.
 pub const LEITURA_POR_TURNO: usize = 4 * 1024;
 
-/// O máximo de bytes à espera de um cliente que não lê. Não há código que o imponha: só se lê de
-/// quem já recebeu tudo, o menor pedido com resposta tem dois bytes ("x\n"), e o AVISO, a única
-/// coisa que se diz sem que peçam, sai uma vez. O compilador confere a conta.
-pub const SAIDA_MAXIMA: usize = 256 * 1024;
+/// Quantos pedidos de uma conexão se atendem por turno. Uma leitura pode trazer dois mil, que custam a
+/// quem espera muito mais do que os bytes lidos: os que passam disto ficam na conexão, e o turno segue.
+pub const PEDIDOS_POR_TURNO: usize = 64;
+
+/// O máximo de bytes à espera de um cliente que não lê. Não há código que o imponha: só se atende
+/// quem já recebeu tudo, um turno atende no máximo [`PEDIDOS_POR_TURNO`], e o que se diz sem que peçam,
+/// o AVISO e a última palavra, sai uma vez. O compilador confere a conta.
+pub const SAIDA_MAXIMA: usize = 8 * 1024;
 
 // O que sobra da comparação estrita é o fim de linha do AVISO.
-const _: () = assert!((LEITURA_POR_TURNO / 2 + 1) * RESPOSTA_MAXIMA + AVISO.len() < SAIDA_MAXIMA);
+const _: () = assert!((PEDIDOS_POR_TURNO + 1) * RESPOSTA_MAXIMA + AVISO.len() < SAIDA_MAXIMA);
 
 /// O que uma resposta costuma ocupar; é só uma previsão, para reservar memória.
 const RESPOSTA_COMUM: usize = 48;
@@ -67,6 +71,8 @@ pub enum Fim {
     Cliente,
     /// O socket quebrou: reset, ou qualquer outro erro de leitura ou escrita.
     Reset,
+    /// Ninguém confirma do outro lado: a máquina desligou, a rede caiu, ou há muito que não lê nada.
+    Sumiu,
     /// O cliente mandou SAIR.
     Sair,
     /// O cliente mandou uma linha maior que o limite.
@@ -81,6 +87,8 @@ pub enum Fim {
     LinhaIncompleta,
     /// Passou [`PRAZO_DA_SAIDA`] sem ler nada do que espera por ele.
     NaoLe,
+    /// O que esperava por todos passou do teto, e este era dos que há mais tempo não liam.
+    MemoriaCheia,
     /// O servidor está fechando.
     Encerramento,
 }
@@ -90,6 +98,7 @@ impl fmt::Display for Fim {
         f.write_str(match self {
             Fim::Cliente => "fim",
             Fim::Reset => "reset",
+            Fim::Sumiu => "sumiu",
             Fim::Sair => "sair",
             Fim::LinhaLonga => "linha longa",
             Fim::OutroProtocolo => "outro protocolo",
@@ -97,8 +106,23 @@ impl fmt::Display for Fim {
             Fim::Ocioso => "ocioso",
             Fim::LinhaIncompleta => "linha incompleta",
             Fim::NaoLe => "sem leitura",
+            Fim::MemoriaCheia => "memoria cheia",
             Fim::Encerramento => "encerramento",
         })
+    }
+}
+
+impl Fim {
+    /// O que o cliente ouve antes de a conexão fechar, se não pediu o fim nem teve outra resposta que o
+    /// explicasse, e se ainda pode ouvir.
+    fn ultima_palavra(self) -> Option<Resposta> {
+        match self {
+            Fim::Encerramento => Some(Resposta::Encerrando),
+            Fim::Ocioso => Some(Resposta::Ocioso),
+            Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo | Fim::Lotado => None,
+            Fim::Reset | Fim::Sumiu | Fim::LinhaIncompleta => None,
+            Fim::NaoLe | Fim::MemoriaCheia => None,
+        }
     }
 }
 
@@ -135,11 +159,16 @@ pub struct Conexao<F> {
     endereco: SocketAddr,
     estado: Estado,
     linhas: Linhas,
+    /// O que se leu e ainda não virou pedido: passava do que se atende em um turno.
+    sobra: Vec<u8>,
+    /// A última leitura foi curta: acabando a sobra, o socket secou.
+    leitura_curta: bool,
     /// Já mandou o seu último pedido; o que vier depois, ainda que na mesma leitura, não vale.
     fez_o_ultimo: bool,
     /// O que falta dizer, a partir de `dito`.
     saida: Vec<u8>,
     dito: usize,
+    disse_a_ultima: bool,
     /// Lembrada: o epoll por borda avisa uma vez, e o aviso vale até o socket secar.
     prontidao: Prontidao,
     leu_em: Instant,
@@ -156,9 +185,12 @@ impl<F: Read + Write> Conexao<F> {
             endereco,
             estado: Estado::Aberta,
             linhas: Linhas::default(),
+            sobra: Vec::new(),
+            leitura_curta: false,
             fez_o_ultimo: false,
             saida: Vec::new(),
             dito: 0,
+            disse_a_ultima: false,
             prontidao: Prontidao { gravavel: true, ..Prontidao::default() },
             leu_em: agora,
             linha_desde: None,
@@ -171,15 +203,33 @@ impl<F: Read + Write> Conexao<F> {
         self.endereco
     }
 
-    /// Há o que ler e pode-se ler? Quem ainda não recebeu as respostas anteriores espera: a fila
-    /// cresce no socket do cliente, não na nossa memória.
+    /// O que mandou da última linha e não terminou.
+    pub fn inacabada(&self) -> &[u8] {
+        self.linhas.inacabada()
+    }
+
+    /// Quantos bytes de memória esta conexão ocupa com o que tem por dizer, com o que tem por atender e com
+    /// a linha que não terminou.
+    pub fn guardados(&self) -> usize {
+        self.saida.capacity() + self.sobra.capacity() + self.linhas.guardados()
+    }
+
+    /// Se a memória acabar, quem sai primeiro é o menor: os que não leem, o que há mais tempo não lê na
+    /// frente; depois os outros, o que há mais tempo nada manda na frente.
+    pub fn ordem_de_sair(&self) -> (bool, Instant) {
+        let ouviu_tudo = self.saida.is_empty();
+        (ouviu_tudo, if ouviu_tudo { self.leu_em } else { self.disse_em })
+    }
+
+    /// Há o que ler (ou o que se leu e sobrou) e pode-se ler? Quem ainda não recebeu as respostas
+    /// anteriores espera: a fila cresce no socket do cliente, não na nossa memória.
     pub fn quer_ler(&self) -> bool {
         let le = match self.estado {
             Estado::Aberta => !self.fez_o_ultimo,
             Estado::Escoando(_) => true,
             Estado::Despedindo(_) | Estado::Morta(_) => false,
         };
-        le && self.prontidao.legivel && self.saida.is_empty()
+        le && (self.prontidao.legivel || !self.sobra.is_empty()) && self.saida.is_empty()
     }
 
     /// Há o que dizer (ou uma despedida a concluir) e pode-se escrever?
@@ -211,9 +261,19 @@ impl<F: Read + Write> Conexao<F> {
         self.prontidao.ler_ate_secar |= novidade.ler_ate_secar;
     }
 
-    /// Uma leitura, e os pedidos que ela completa, na ordem. O fim do fluxo vem depois dos bytes
-    /// que o antecedem: tudo o que chegou completo vale. Um reset não completa nada.
+    /// Uma leitura, e os pedidos que ela completa, na ordem; ou, se da anterior ainda há sobra, os
+    /// pedidos dela. O fim do fluxo vem depois dos bytes que o antecedem: tudo o que chegou completo
+    /// vale. Um reset não completa nada.
     pub fn ler(&mut self, rascunho: &mut [u8], agora: Instant, mut pedir: impl FnMut(Pedido)) {
+        if !self.sobra.is_empty() {
+            let mut sobra = std::mem::take(&mut self.sobra);
+            let recebidos = sobra.len() - self.receber(&sobra, agora, &mut pedir).len();
+            if recebidos < sobra.len() {
+                sobra.drain(..recebidos);
+                self.sobra = sobra;
+            }
+            return;
+        }
         let lidos = match self.fluxo.read(rascunho) {
             Ok(lidos) => lidos,
             Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
@@ -222,7 +282,7 @@ impl<F: Read + Write> Conexao<F> {
                 return self.secou(&mut pedir);
             }
             Err(erro) if erro.kind() == ErrorKind::Interrupted => return,
-            Err(_) => return self.morrer(Fim::Reset),
+            Err(erro) => return self.quebrou(&erro),
         };
         if let Estado::Escoando(fim) = self.estado {
             return if lidos == 0 {
@@ -234,21 +294,49 @@ impl<F: Read + Write> Conexao<F> {
             return self.despedir(Fim::Cliente);
         }
         self.leu_em = agora;
-        let fez = &mut self.fez_o_ultimo;
-        self.linhas.receber(&rascunho[..lidos], |linha| entender(linha, fez, &mut pedir));
-        self.contar_prazo_da_linha(agora, rascunho[..lidos].contains(&b'\n'));
-        if lidos < rascunho.len() {
+        self.leitura_curta = lidos < rascunho.len();
+        if self.leitura_curta {
             // Uma leitura curta esvaziou o socket (epoll(7)), e o que vier depois dará outro
             // evento; salvo o que o evento desta leitura já trazia, que não se repete.
             self.prontidao.legivel = self.prontidao.ler_ate_secar;
-            self.secou(&mut pedir);
         }
+        self.sobra = self.receber(&rascunho[..lidos], agora, &mut pedir).to_vec();
+    }
+
+    /// Estes bytes viram pedidos, até o que se atende em um turno; o que fica deles é a sobra. Depois do
+    /// último pedido do cliente, o resto não vale, e vai todo.
+    fn receber<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        agora: Instant,
+        pedir: &mut impl FnMut(Pedido),
+    ) -> &'a [u8] {
+        let (mut resto, mut pedidos) = (bytes, 0);
+        while pedidos < PEDIDOS_POR_TURNO
+            && !self.fez_o_ultimo
+            && let Some(linha) = self.linhas.proxima(&mut resto)
+        {
+            self.fez_o_ultimo = entender(linha, pedir);
+            pedidos += 1;
+        }
+        if self.fez_o_ultimo {
+            // Nada mais se lê dele, e nada se guarda.
+            self.linhas = Linhas::default();
+            return &[];
+        }
+        let terminou_alguma = pedidos > 0 || bytes.contains(&b'\n');
+        self.contar_prazo_da_linha(agora, terminou_alguma);
+        if resto.is_empty() && self.leitura_curta {
+            self.secou(pedir);
+        }
+        resto
     }
 
     /// O socket secou: a palavra solta, se é o que sobrou, vale agora.
     fn secou(&mut self, pedir: &mut impl FnMut(Pedido)) {
-        let fez = &mut self.fez_o_ultimo;
-        self.linhas.secou(|linha| entender(linha, fez, pedir));
+        while let Some(linha) = self.linhas.secou() {
+            self.fez_o_ultimo |= entender(linha, pedir);
+        }
         if !self.linhas.incompleta() {
             self.linha_desde = None;
         }
@@ -263,10 +351,10 @@ impl<F: Read + Write> Conexao<F> {
         }
     }
 
-    /// O servidor está fechando: se já leu tudo o que o socket tinha, despede-se. Quem já se
+    /// O servidor está fechando: se já atendeu tudo o que o socket tinha, despede-se. Quem já se
     /// despediu por conta própria fica com a sua despedida.
     pub fn encerrar(&mut self) {
-        if !self.prontidao.legivel {
+        if !self.prontidao.legivel && self.sobra.is_empty() && !self.fez_o_ultimo {
             self.despedir(Fim::Encerramento);
         }
     }
@@ -278,17 +366,41 @@ impl<F: Read + Write> Conexao<F> {
 
     /// Põe bytes na fila de saída. Nada é escrito aqui: isso fica para o fim do turno.
     pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) {
-        if !matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
-            return;
+        if matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
+            if self.saida.is_empty() {
+                self.disse_em = agora;
+            }
+            escrever(&mut self.saida);
         }
-        if self.saida.is_empty() {
-            self.disse_em = agora;
-        }
-        escrever(&mut self.saida);
     }
 
-    /// Escreve o que falta dizer; se era a última palavra, conclui a despedida.
+    /// Escreve o que falta dizer, e a última palavra, se é a vez dela; depois, conclui a despedida.
     pub fn escrever(&mut self, agora: Instant, fechar_escrita: fn(&F)) {
+        self.entregar(agora);
+        if let Estado::Despedindo(fim) = self.estado
+            && self.saida.is_empty()
+            && !std::mem::replace(&mut self.disse_a_ultima, true)
+            && let Some(palavra) = fim.ultima_palavra()
+        {
+            self.dizer(agora, |saida| palavra.escrever(saida));
+            self.entregar(agora);
+        }
+        if !self.saida.is_empty() {
+            return;
+        }
+        match self.estado {
+            Estado::Despedindo(Fim::Cliente) => self.morrer(Fim::Cliente),
+            Estado::Despedindo(fim) => {
+                fechar_escrita(&self.fluxo);
+                self.estado = Estado::Escoando(fim);
+                self.disse_em = agora;
+            }
+            _ => {}
+        }
+    }
+
+    /// Escreve o que couber do que falta dizer.
+    fn entregar(&mut self, agora: Instant) {
         while self.dito < self.saida.len() {
             match self.fluxo.write(&self.saida[self.dito..]) {
                 Ok(0) => return self.morrer(Fim::Reset),
@@ -301,21 +413,12 @@ impl<F: Read + Write> Conexao<F> {
                     return;
                 }
                 Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.morrer(Fim::Reset),
+                Err(erro) => return self.quebrou(&erro),
             }
         }
         // Quem já ouviu tudo não ocupa memória: a maioria das conexões está parada.
         self.saida = Vec::new();
         self.dito = 0;
-        match self.estado {
-            Estado::Despedindo(Fim::Cliente) => self.morrer(Fim::Cliente),
-            Estado::Despedindo(fim) => {
-                fechar_escrita(&self.fluxo);
-                self.estado = Estado::Escoando(fim);
-                self.disse_em = agora;
-            }
-            _ => {}
-        }
     }
 
     /// Daqui em diante só diz o que falta, e fecha.
@@ -340,20 +443,35 @@ impl<F: Read + Write> Conexao<F> {
             _ if self.linha_desde.is_some_and(|desde| passou(desde, PRAZO_DA_LINHA)) => {
                 Some(Fim::LinhaIncompleta)
             }
-            // Quem acaba de ouvir não está ocioso, ainda que a resposta tenha demorado.
-            _ => {
-                let ativo_em = self.leu_em.max(self.disse_em);
-                ocioso.filter(|prazo| passou(ativo_em, *prazo)).map(|_| Fim::Ocioso)
+            // Quem acaba de ouvir não está ocioso, ainda que a resposta tenha demorado. Quem está tem a
+            // saída vazia, e ainda pode ouvir por que a conexão fecha.
+            _ if ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.disse_em), prazo)) => {
+                return self.despedir(Fim::Ocioso);
             }
+            _ => None,
         };
         if let Some(fim) = vencido {
             self.morrer(fim);
         }
     }
 
+    /// A memória acabou, e esta conexão é das que saem. Nada do que guardava espera o enterro.
+    pub fn cortar(&mut self) {
+        self.morrer(Fim::MemoriaCheia);
+        self.saida = Vec::new();
+        self.dito = 0;
+        self.sobra = Vec::new();
+    }
+
     /// O prazo de fechar venceu com esta conexão ainda por aqui.
     pub fn abandonar(&mut self) {
         self.morrer(Fim::Encerramento);
+    }
+
+    /// O que o sistema disse do fluxo, e não é uma espera.
+    fn quebrou(&mut self, erro: &io::Error) {
+        let sumiu = matches!(erro.kind(), ErrorKind::TimedOut | ErrorKind::HostUnreachable);
+        self.morrer(if sumiu { Fim::Sumiu } else { Fim::Reset });
     }
 
     fn morrer(&mut self, fim: Fim) {
@@ -366,19 +484,54 @@ impl<F: Read + Write> Conexao<F> {
     }
 }
 
-/// Uma linha vira um pedido, a menos que o cliente já tenha feito o seu último.
-fn entender(linha: Linha<'_>, fez_o_ultimo: &mut bool, pedir: &mut impl FnMut(Pedido)) {
-    if *fez_o_ultimo {
-        return;
-    }
+/// Uma linha vira um pedido; diz se é o último desta conexão.
+fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Pedido)) -> bool {
     let pedido = match linha {
         Linha::Completa(bytes) => Pedido::Comando(Comando::interpretar(bytes)),
         Linha::LongaDemais => Pedido::LinhaLonga,
         Linha::Tls => Pedido::Tls,
     };
-    *fez_o_ultimo = match &pedido {
+    let ultimo = match &pedido {
         Pedido::Comando(comando) => matches!(comando, Comando::Sair | Comando::Http(_)),
         Pedido::LinhaLonga | Pedido::Tls => true,
     };
     pedir(pedido);
+    ultimo
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    /// Traz sempre os mesmos bytes, e leva tudo o que se escreve.
+    struct Eco(&'static [u8]);
+
+    impl Read for Eco {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            bytes[..self.0.len()].copy_from_slice(self.0);
+            Ok(self.0.len())
+        }
+    }
+
+    impl Write for Eco {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn quem_ja_ouviu_tudo_nao_ocupa_memoria() {
+        let (agora, endereco) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], 1)));
+        let mut conexao = Conexao::nova(Eco(b"CONSULTAR\nAJUDA\n"), endereco, agora);
+        conexao.ler(&mut [0; LEITURA_POR_TURNO], agora, |_| ());
+        conexao.esperar_respostas(2);
+        conexao.dizer(agora, |saida| saida.extend_from_slice(b"algo\n"));
+        assert!(conexao.guardados() >= 5);
+        conexao.escrever(agora, |_| ());
+        assert_eq!(conexao.guardados(), 0);
+    }
 }

@@ -2,22 +2,24 @@
 //! código de saída: 0 depois de um sinal, 1 se não pôde servir (ou se um livro não fecha), 2 se as
 //! opções estão erradas.
 
-use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::AsFd;
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use protocolo::ESTOQUE_PADRAO;
-use protocolo::terminal::{dizer, explicar, ler_opcoes};
+use protocolo::terminal::{Voz, dizer, explicar, ler_opcoes, nao_morrer_de_arquivo_grande};
 use servidor::balcao::Limites;
 use servidor::extrato::{Falha, Forma, Veredito, extrair};
 use servidor::livro::{Andamento, Livro, wal_que_ficou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::reator::{Encerramento, Pane, Parada, Reator, reservar};
-use servidor::registro::Registro;
+use servidor::registro::{Destino, Registro};
+
+/// Quanto se espera a saída de erro dizer por que se parou, se ela não anda.
+const PRAZO_DO_CONSOLE: Duration = Duration::from_secs(1);
 
 /// Diz se o SQLite deste programa espera só os dados chegarem ao disco, e não também a hora do arquivo. Ele
 /// mesmo não o diz (`PRAGMA compile_options`): vale o que estava no ambiente quando os dois se compilaram.
@@ -29,26 +31,31 @@ fn main() -> ExitCode {
         Err(codigo) => return codigo,
     };
     let Programa { acao, opcoes } = programa;
+    // Se nem isto se consegue, um arquivo que encha mata o programa: é o que já acontecia.
+    let _ = nao_morrer_de_arquivo_grande();
+    let voz = Voz::nova();
     let feito = match (&acao, &opcoes.livro, opcoes.repor) {
         (Some(Acao::Extrato(opcoes)), _, _) => mostrar_extrato(opcoes),
         (None, Some(livro), Some(unidades)) => repor(livro, unidades),
-        (None, livro, _) => servir(&opcoes).map(|encerramento| {
-            dizer(prestar_contas(&encerramento));
-            if let Some(wal) = livro.as_deref().and_then(wal_que_ficou) {
-                dizer(format_args!(
-                    "livro: outro programa ainda o lê, e o {} ficou ao lado dele; não os separe",
-                    wal.display()
-                ));
+        (None, livro, _) => match servir(&opcoes, &voz) {
+            Ok(fim) => {
+                voz.dizer(prestar_contas(&fim));
+                if let Some(wal) = livro.as_deref().and_then(wal_que_ficou) {
+                    voz.dizer(format_args!(
+                        "livro: outro programa ainda o lê, e o {} ficou ao lado dele; não os separe",
+                        wal.display()
+                    ));
+                }
+                voz.calar(fim.resta);
+                return ExitCode::SUCCESS;
             }
-        }),
+            Err(motivo) => Err(motivo),
+        },
     };
-    match feito {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(motivo) => {
-            dizer(format_args!("servidor: {motivo}"));
-            ExitCode::FAILURE
-        }
-    }
+    let Err(motivo) = feito else { return ExitCode::SUCCESS };
+    voz.dizer(format_args!("servidor: {motivo}"));
+    voz.calar(PRAZO_DO_CONSOLE);
+    ExitCode::FAILURE
 }
 
 fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), String> {
@@ -76,15 +83,19 @@ fn repor(livro: &Path, unidades: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
-    let parada = Parada::ouvir()
+fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
+    let parada = Parada::ouvir(opcoes.registro.is_some())
         .map_err(|erro| format!("não posso ouvir os sinais: {}", explicar(&erro)))?;
     let cabem = conexoes_que_cabem(opcoes.livro.is_some());
     let limites = Limites {
         conexoes: opcoes.max_conexoes.unwrap_or(cabem).min(cabem),
         ocioso: opcoes.ocioso,
+        memoria: usize::try_from(opcoes.memoria).unwrap_or(usize::MAX),
     };
-    let registro = abrir_registro(opcoes)?;
+    let destino = abrir_destino(opcoes)?;
+    let ja_cheio = destino.as_ref().is_some_and(Destino::cheio);
+    let registro = destino.map_or_else(|| Ok(Registro::mudo()), Registro::novo);
+    let registro = registro.map_err(|erro| sem_registro(&erro))?;
     let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
     let reservado = reservar(endereco).map_err(|erro| explicar_abertura(endereco, &erro))?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
@@ -97,15 +108,20 @@ fn servir(opcoes: &Opcoes) -> Result<Encerramento, String> {
     };
     let reator = Reator::abrir(reservado, parada, Loja::nova(estoque), limites, registro, livro)
         .map_err(|erro| explicar_abertura(endereco, &erro))?;
-    dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
+    voz.dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
     if let Some(contas) = no_livro {
-        dizer(format_args!("livro: {contas}"));
+        voz.dizer(format_args!("livro: {contas}"));
     }
     if let Some(pedidas) = opcoes.max_conexoes.filter(|pedidas| *pedidas > cabem) {
-        dizer(format_args!(
+        voz.dizer(format_args!(
             "servidor: --max-conexoes {pedidas} não cabe no limite de descritores; usando {cabem} \
              (aumente com 'ulimit -n')"
         ));
+    }
+    if ja_cheio {
+        voz.dizer(
+            "registro: o arquivo já está em --registro-maximo, e as linhas se perdem até que o esvaziem",
+        );
     }
     reator.atender().map_err(|pane| match pane {
         Pane::Poll(erro) => format!("o laço de eventos parou: {}", explicar(&erro)),
@@ -142,30 +158,42 @@ fn conexoes_que_cabem(com_livro: bool) -> usize {
     limite.saturating_sub(folga).max(1)
 }
 
-fn abrir_registro(opcoes: &Opcoes) -> Result<Registro, String> {
+/// Para onde vai o registro; `None` se ninguém o quer.
+fn abrir_destino(opcoes: &Opcoes) -> Result<Option<Destino>, String> {
     if opcoes.silencioso {
-        return Ok(Registro::mudo());
+        return Ok(None);
     }
-    let aberto = match &opcoes.registro {
-        Some(caminho) => {
-            let arquivo = File::options().append(true).create(true).open(caminho);
-            let arquivo = arquivo.map_err(|erro| {
-                let (nome, porque) = (caminho.display(), explicar(&erro));
-                format!("não posso registrar em {nome}: {porque}; escolha outro com --registro")
-            })?;
-            Registro::novo(arquivo)
-        }
-        // O descritor, sem o buffer da std: o registro tem o dele e conta o que não saiu.
-        None => io::stdout()
-            .as_fd()
-            .try_clone_to_owned()
-            .and_then(|saida| Registro::novo(File::from(saida))),
+    let destino = match &opcoes.registro {
+        Some(caminho) => Destino::arquivo(caminho, opcoes.registro_maximo)
+            .map_err(|erro| explicar_registro(caminho, &erro))?,
+        None => Destino::console(opcoes.registro_maximo).map_err(|erro| sem_registro(&erro))?,
     };
-    aberto.map_err(|erro| format!("não posso abrir o registro: {}", explicar(&erro)))
+    Ok(Some(destino))
+}
+
+fn sem_registro(erro: &io::Error) -> String {
+    format!("não posso abrir o registro: {}", explicar(erro))
+}
+
+fn explicar_registro(caminho: &Path, erro: &io::Error) -> String {
+    let porque = match (erro.kind(), caminho.parent()) {
+        // O arquivo se criaria: o que não existe é onde.
+        (ErrorKind::NotFound, Some(pasta)) => format!("a pasta {} não existe", pasta.display()),
+        _ if e_cano(caminho) => "é um cano, e ninguém o lê".into(),
+        _ => explicar(erro),
+    };
+    format!("não posso registrar em {}: {porque}; escolha outro com --registro", caminho.display())
+}
+
+fn e_cano(caminho: &Path) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    caminho.metadata().is_ok_and(|medidas| medidas.file_type().is_fifo())
 }
 
 fn resolver(nome: &str, porta: u16) -> Result<SocketAddr, String> {
-    let enderecos = (nome, porta).to_socket_addrs();
+    // Um IPv6 também se escreve como nas URLs.
+    let sem_colchetes = nome.strip_prefix('[').and_then(|nome| nome.strip_suffix(']'));
+    let enderecos = (sem_colchetes.unwrap_or(nome), porta).to_socket_addrs();
     enderecos.ok().and_then(|mut enderecos| enderecos.next()).ok_or_else(|| {
         format!("'{nome}' não é um endereço conhecido; use um IP, como --endereco 127.0.0.1")
     })

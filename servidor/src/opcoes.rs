@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use protocolo::PORTA_PADRAO;
-use protocolo::terminal::{duracao_positiva, inteiro};
+use protocolo::terminal::{duracao_positiva, inteiro, tamanho};
 
 /// Servidor de vendas com estoque compartilhado
 #[derive(Debug, Parser)]
@@ -75,6 +75,10 @@ pub struct Opcoes {
     #[arg(long, value_name = "DURAÇÃO", value_parser = duracao_positiva)]
     pub ocioso: Option<Duration>,
 
+    /// Quanto se guarda de todos os clientes, por dizer e por atender; acima disto, fecha os que há mais tempo não leem
+    #[arg(long, value_name = "TAMANHO", default_value = "256MiB", value_parser = tamanho)]
+    pub memoria: u64,
+
     /// Não registra nada no console
     #[arg(long)]
     pub silencioso: bool,
@@ -82,6 +86,10 @@ pub struct Opcoes {
     /// Acrescenta o registro a este arquivo, em vez de mostrá-lo no console
     #[arg(long, value_name = "ARQUIVO", conflicts_with = "silencioso")]
     pub registro: Option<PathBuf>,
+
+    /// O arquivo do registro não passa disto; o que não cabe se perde, e é contado
+    #[arg(long, value_name = "TAMANHO", default_value = "256MiB", value_parser = tamanho)]
+    pub registro_maximo: u64,
 }
 
 const EXEMPLOS: &str = "  servidor                              porta 12346, 10 unidades

@@ -9,11 +9,13 @@
 //! - eventos podem ser falsos ou repetidos: marcar é anotar, e anotar duas vezes não faz mal;
 //! - os fechamentos que um evento menciona são palpites: quem sabe é o `read`;
 //! - sem descritores livres, `accept` falha e a borda não volta: é preciso tentar de novo sozinho;
-//! - `TcpListener::bind` do mio fixa a fila de espera em 128: a nossa nasce no socket2.
+//! - `TcpListener::bind` do mio fixa a fila de espera em 128: a nossa nasce no socket2;
+//! - no Linux, o que se pede ao socket que escuta (vigiar o caminho) vale para os que ele aceita.
 //!
 //! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll`, do livro e da
 //! abertura.
 
+use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -22,8 +24,8 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
-use protocolo::terminal::ao_pedirem_parada;
-use socket2::{Domain, Protocol, Socket, Type};
+use protocolo::terminal::{AoDesligar, ao_receberem_sinais};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
 use crate::conexao::Prontidao;
@@ -52,11 +54,26 @@ const ACEITES_POR_TURNO: usize = 64;
 /// Sem descritores ou sem memória, quanto se espera para tentar aceitar de novo.
 const PAUSA_DO_ACEITE: Duration = Duration::from_millis(100);
 
-/// Depois de um sinal, quanto tempo se dá para as respostas saírem.
-const PRAZO_DO_ENCERRAMENTO: Duration = Duration::from_secs(5);
+/// Depois de um sinal, em quanto tempo o programa termina, faça o que fizer quem o segura.
+const PRAZO_DO_FIM: Duration = Duration::from_secs(5);
+
+/// Dele, quanto se dá para as respostas saírem; o resto é do registro e do console.
+const PRAZO_DO_ENCERRAMENTO: Duration = Duration::from_secs(4);
 
 /// No fim, quanto se espera um console lento escrever o que falta do registro.
 const PRAZO_DO_REGISTRO: Duration = Duration::from_secs(1);
+
+/// E quanto fica para a saída de erro dizer as contas.
+const PRAZO_DAS_CONTAS: Duration = Duration::from_millis(500);
+
+/// Quem se cala assim tanto é perguntado se ainda está lá, de tanto em tanto tempo (keepalive).
+const CALADO: Duration = Duration::from_secs(10);
+const ENTRE_PERGUNTAS: Duration = Duration::from_secs(5);
+
+/// Quem não confirma nada por este tempo, nem as respostas que lhe mandamos nem as perguntas, já não
+/// está lá. Também é assim com quem deixa de ler e tem respostas que já são do sistema, e não nossas: por
+/// isso é mais do que [`PRAZO_DA_SAIDA`](crate::conexao::PRAZO_DA_SAIDA), que é quem fecha os outros.
+const SUMIDO: Duration = Duration::from_secs(40);
 
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
 pub struct Reator {
@@ -70,24 +87,45 @@ pub struct Reator {
     registro: Registro,
     livro: Option<Livro>,
     aceite: Aceite,
+    /// Quando vence o prazo de quem ainda ouve, e quando o programa termina; `None` antes do sinal.
     prazo_final: Option<Instant>,
+    fim: Option<Instant>,
 }
 
 /// Quem ouve os sinais, desde o começo do programa.
 #[derive(Debug, Clone, Default)]
-pub struct Parada(Arc<OnceLock<Waker>>);
+pub struct Parada(Arc<Ouvintes>);
+
+/// A quem os sinais chegam. Cada um se põe uma vez, quando passa a existir.
+#[derive(Default)]
+struct Ouvintes {
+    /// Acorda o laço, que encerra em ordem. Fica aqui porque, solta, o epoll esquece o toque.
+    campainha: OnceLock<Waker>,
+    /// Pede que o registro seja reaberto.
+    reabrir: OnceLock<Box<dyn Fn() + Send + Sync>>,
+}
+
+impl fmt::Debug for Ouvintes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ouvintes").field("campainha", &self.campainha).finish_non_exhaustive()
+    }
+}
 
 impl Parada {
     /// Passa a ouvir os sinais. Até haver um laço, o primeiro encerra o programa na hora, com o código 0:
-    /// ninguém foi atendido, e um livro que se estava abrindo aguenta uma queda.
+    /// ninguém foi atendido, e um livro que se estava abrindo aguenta uma queda. Um SIGHUP pede que o
+    /// registro seja reaberto, se `tem_registro`; se não, é o terminal que fechou, e encerra como os outros.
     ///
     /// # Errors
     ///
     /// O sistema não deixou tratar os sinais, ou não deu a thread.
-    pub fn ouvir() -> io::Result<Self> {
+    pub fn ouvir(tem_registro: bool) -> io::Result<Self> {
         let parada = Parada::default();
-        let tocar = Arc::clone(&parada.0);
-        ao_pedirem_parada("servidor", move || match tocar.get() {
+        let (para_parar, para_reabrir) = (Arc::clone(&parada.0), Arc::clone(&parada.0));
+        let reabrir = move || para_reabrir.reabrir.get().into_iter().for_each(|reabrir| reabrir());
+        let desligar =
+            if tem_registro { AoDesligar::Chamar(Box::new(reabrir)) } else { AoDesligar::Parar };
+        ao_receberem_sinais("servidor", desligar, move || match para_parar.campainha.get() {
             // Se nem acordar o laço se consegue, resta o segundo sinal.
             Some(campainha) => drop(campainha.wake()),
             None => std::process::exit(0),
@@ -122,6 +160,8 @@ pub struct Encerramento {
     pub livro: Option<livro::Contas>,
     /// Linhas de registro que não chegaram ao destino.
     pub linhas_perdidas: u64,
+    /// Quanto ainda se pode esperar o console dizer isto.
+    pub resta: Duration,
 }
 
 /// O que termina o laço sem que ninguém peça.
@@ -150,11 +190,14 @@ impl Reator {
         let poll = Poll::new()?;
         // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
         // campainha, e uma vez.
-        let _ = parada.0.set(Waker::new(poll.registry(), PARADA)?);
+        let _ = parada.0.campainha.set(Waker::new(poll.registry(), PARADA)?);
         reservado.listen(FILA_DE_ESPERA)?;
         let mut escuta = TcpListener::from_std(reservado.into());
         let endereco = escuta.local_addr()?;
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
+        if let Some(reabrir) = registro.reabridor() {
+            let _ = parada.0.reabrir.set(Box::new(reabrir));
+        }
         let fechar_escrita = |fluxo: &TcpStream| {
             // Se o outro lado já se foi, não há o que fechar.
             let _ = fluxo.shutdown(Shutdown::Write);
@@ -169,6 +212,7 @@ impl Reator {
             livro,
             aceite: Aceite::Espera,
             prazo_final: None,
+            fim: None,
         })
     }
 
@@ -184,6 +228,7 @@ impl Reator {
     /// Só os do próprio `Poll` e do livro: nada que um cliente faça termina o laço.
     pub fn atender(mut self) -> Result<Encerramento, Pane> {
         let mut eventos = Events::with_capacity(1024);
+        self.anotar_a_abertura();
         loop {
             match self.poll.poll(&mut eventos, self.espera()) {
                 Err(erro) if erro.kind() == ErrorKind::Interrupted => eventos.clear(),
@@ -192,7 +237,7 @@ impl Reator {
             let agora = Instant::now();
             self.marcar(&eventos, agora);
             if let Err(erro) = self.turno(agora) {
-                self.registro.desistir(PRAZO_DO_REGISTRO);
+                self.registro.desistir(&erro, PRAZO_DO_REGISTRO);
                 return Err(Pane::Livro(erro));
             }
             // Depois do turno: quem saiu já deixou o lugar para quem chega.
@@ -202,6 +247,16 @@ impl Reator {
                 return self.fechar().map_err(Pane::Livro);
             }
         }
+    }
+
+    fn anotar_a_abertura(&mut self) {
+        let estoque = self.balcao.loja().estoque();
+        let endereco = self.endereco;
+        self.registro.anotar(format_args!("servidor: ouvindo em {endereco} (estoque: {estoque})"));
+        if let Some(livro) = &self.livro {
+            self.registro.anotar(format_args!("livro: {}", livro.contas()));
+        }
+        self.registro.entregar();
     }
 
     fn marcar(&mut self, eventos: &Events, agora: Instant) {
@@ -223,38 +278,29 @@ impl Reator {
     }
 
     fn aceitar(&mut self, agora: Instant) {
-        match self.aceite {
-            Aceite::Espera => return,
-            Aceite::Pausado(ate) if agora < ate => return,
-            Aceite::Agora | Aceite::Pausado(_) => self.aceite = Aceite::Agora,
+        if self.aceite.vai_tentar(agora) {
+            self.aceitar_ate(ACEITES_POR_TURNO, agora);
         }
-        self.aceitar_ate(ACEITES_POR_TURNO, agora);
     }
 
     /// Aceita até `maximo` conexões, ou até a porta ficar vazia.
     fn aceitar_ate(&mut self, maximo: usize, agora: Instant) {
         // De porta fechada pode restar um evento, do mesmo lote em que veio o sinal.
         let Some(escuta) = &self.escuta else { return self.aceite = Aceite::Espera };
-        for _ in 0..maximo {
-            match escuta.accept() {
-                Ok((mut fluxo, de)) => {
-                    // Respostas são pequenas e esperadas: sem Nagle. Se falhar, só demora mais.
-                    let _ = fluxo.set_nodelay(true);
-                    let token = Token(self.balcao.proxima_chave());
-                    // Sem lugar no epoll não há como atender: a conexão fecha aqui.
-                    if self.poll.registry().register(&mut fluxo, token, INTERESSE).is_ok() {
-                        let de = SocketAddr::new(de.ip().to_canonical(), de.port());
-                        self.balcao.admitir(fluxo, de, agora, &mut self.registro);
-                    }
-                }
-                Err(erro) => match erro.kind() {
-                    ErrorKind::WouldBlock => return self.aceite = Aceite::Espera,
-                    // Desistiu antes de entrar: azar o dele, o próximo!
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => return self.aceite = Aceite::Pausado(agora + PAUSA_DO_ACEITE),
-                },
+        let (balcao, registro) = (&mut self.balcao, &mut self.registro);
+        let epoll = self.poll.registry();
+        self.aceite = Aceite::aceitar(maximo, agora, || {
+            let (mut fluxo, de) = escuta.accept()?;
+            // Respostas são pequenas e esperadas: sem Nagle. Se falhar, só demora mais.
+            let _ = fluxo.set_nodelay(true);
+            let token = Token(balcao.proxima_chave());
+            // Sem lugar no epoll não há como atender: a conexão fecha aqui.
+            if epoll.register(&mut fluxo, token, INTERESSE).is_ok() {
+                let de = SocketAddr::new(de.ip().to_canonical(), de.port());
+                balcao.admitir(fluxo, de, agora, registro);
             }
-        }
+            Ok(())
+        });
     }
 
     /// Quanto o `Poll` pode dormir: até o próximo prazo, ou nada se ficou trabalho para trás.
@@ -262,11 +308,7 @@ impl Reator {
         if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora {
             return Some(Duration::ZERO);
         }
-        let pausa = match self.aceite {
-            Aceite::Pausado(ate) => Some(ate),
-            Aceite::Espera | Aceite::Agora => None,
-        };
-        let prazos = [self.balcao.proximo_prazo(), pausa, self.prazo_final];
+        let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.prazo_final];
         let proximo = prazos.into_iter().flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
@@ -278,6 +320,7 @@ impl Reator {
         self.escuta = None;
         self.aceite = Aceite::Espera;
         self.prazo_final = Some(agora + PRAZO_DO_ENCERRAMENTO);
+        self.fim = Some(agora + PRAZO_DO_FIM);
         self.balcao.encerrar();
     }
 
@@ -287,16 +330,58 @@ impl Reator {
 
     fn fechar(mut self) -> Result<Encerramento, livro::Erro> {
         self.balcao.abandonar(&mut self.registro);
-        let loja = self.balcao.loja();
-        let linhas_perdidas = self.registro.fechar(PRAZO_DO_REGISTRO);
+        let (contas, loja) = (self.balcao.contas(), self.balcao.loja());
+        let (vendas, recusas, estoque) = (loja.vendas(), loja.recusas(), loja.estoque());
+        self.registro.anotar(format_args!(
+            "servidor: encerrado (conexoes: {}, pico: {}, lotado: {}, comandos: {}, vendas: {vendas}, \
+             esgotado: {recusas}, estoque: {estoque})",
+            contas.conexoes, contas.pico, contas.lotadas, contas.pedidos,
+        ));
+        let fim = self.fim.unwrap_or_else(|| Instant::now() + PRAZO_DO_FIM);
+        let resta = || fim.saturating_duration_since(Instant::now());
+        let do_registro = PRAZO_DO_REGISTRO.min(resta().saturating_sub(PRAZO_DAS_CONTAS));
         Ok(Encerramento {
-            contas: self.balcao.contas(),
-            vendas: loja.vendas(),
-            recusas: loja.recusas(),
-            estoque: loja.estoque(),
-            linhas_perdidas,
+            contas,
+            vendas,
+            recusas,
+            estoque,
+            linhas_perdidas: self.registro.fechar(do_registro),
             livro: self.livro.map(Livro::fechar).transpose()?,
+            resta: resta(),
         })
+    }
+}
+
+impl Aceite {
+    /// É hora de ir à porta?
+    fn vai_tentar(self, agora: Instant) -> bool {
+        match self {
+            Aceite::Espera => false,
+            Aceite::Agora => true,
+            Aceite::Pausado(ate) => agora >= ate,
+        }
+    }
+
+    /// Quando voltar à porta, ainda que nada aconteça.
+    fn prazo(self) -> Option<Instant> {
+        match self {
+            Aceite::Pausado(ate) => Some(ate),
+            Aceite::Espera | Aceite::Agora => None,
+        }
+    }
+
+    /// Chama `um` até `maximo` vezes, ou até a porta ficar vazia; diz se ainda pode haver alguém.
+    fn aceitar(maximo: usize, agora: Instant, mut um: impl FnMut() -> io::Result<()>) -> Aceite {
+        for _ in 0..maximo {
+            let Err(erro) = um() else { continue };
+            match erro.kind() {
+                ErrorKind::WouldBlock => return Aceite::Espera,
+                // Desistiu antes de entrar: o próximo.
+                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                _ => return Aceite::Pausado(agora + PAUSA_DO_ACEITE),
+            }
+        }
+        Aceite::Agora
     }
 }
 
@@ -325,6 +410,54 @@ pub fn reservar(endereco: SocketAddr) -> io::Result<Socket> {
     // Reabrir logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
+    vigiar_o_caminho(&socket)?;
     socket.bind(&endereco.into())?;
     Ok(socket)
+}
+
+/// Quem some sem se despedir (a máquina que desliga, o cabo que sai, a rede que muda) não manda um
+/// fim: só perguntando se sabe que já não está lá. O que se pede aqui vale para cada conexão aceita.
+fn vigiar_o_caminho(socket: &Socket) -> io::Result<()> {
+    let perguntas = TcpKeepalive::new().with_time(CALADO).with_interval(ENTRE_PERGUNTAS);
+    socket.set_tcp_keepalive(&perguntas)?;
+    // Onde não há isto, quem tem respostas por confirmar espera o que o sistema quiser.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    socket.set_tcp_user_timeout(Some(SUMIDO))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn aceita_um_tanto_por_turno_e_volta_sem_esperar_outro_evento() {
+        let mut aceitos = 0;
+        let aceite = Aceite::aceitar(ACEITES_POR_TURNO, Instant::now(), || {
+            aceitos += 1;
+            Ok(())
+        });
+        assert_eq!((aceitos, aceite), (64, Aceite::Agora));
+        assert!(aceite.vai_tentar(Instant::now()));
+    }
+
+    #[test]
+    fn quem_desiste_a_porta_nao_faz_esperar_quem_vem_atras() {
+        let agora = Instant::now();
+        let mut fila =
+            [ErrorKind::ConnectionAborted, ErrorKind::Interrupted, ErrorKind::WouldBlock]
+                .into_iter();
+        let aceite = Aceite::aceitar(64, agora, || Err(fila.next().unwrap().into()));
+        assert_eq!((aceite, fila.next()), (Aceite::Espera, None));
+    }
+
+    #[test]
+    fn sem_com_que_aceitar_ha_uma_pausa_que_tem_prazo() {
+        let agora = Instant::now();
+        let sem_descritores = || Err(io::Error::from_raw_os_error(24));
+        let aceite = Aceite::aceitar(64, agora, sem_descritores);
+        assert_eq!(aceite.prazo(), Some(agora + PAUSA_DO_ACEITE));
+        assert!(!aceite.vai_tentar(agora) && aceite.vai_tentar(agora + PAUSA_DO_ACEITE));
+        assert_eq!((Aceite::Espera.prazo(), Aceite::Agora.prazo()), (None, None));
+    }
 }

@@ -5,11 +5,14 @@
 //! disco cheio, um `| head -1`), linhas são perdidas e contadas, e a conta vai para o registro.
 //! Vender nunca espera; o registro, sim.
 //!
-//! Uma linha só tem ASCII visível: o que um cliente mandou é escapado e cortado, para que ninguém
-//! comande o terminal do operador. Aqui não há níveis, cores nem rotação de arquivos.
+//! De um cliente só vai a uma linha ASCII visível: o que ele mandou é escapado e cortado, para que ninguém
+//! comande o terminal do operador. Aqui não há níveis nem cores. Um arquivo tem um tamanho máximo, e
+//! reabre-se quando pedem (SIGHUP); quem o troca de nome é o operador, ou o `logrotate`.
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
+mod destino;
+
+use std::fmt::Display;
+use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -19,21 +22,11 @@ use protocolo::mensagem::{AVISO, escrever_numero};
 use protocolo::terminal::{contar, hora_do_relogio};
 use protocolo::{Comando, Resposta};
 
+pub use self::destino::Destino;
 use crate::conexao::{Fim, Pedido};
 
 /// O máximo de bytes à espera da thread que escreve: uns 100 mil comandos.
 const FILA_MAXIMA: usize = 8 * 1024 * 1024;
-
-/// Quanto se escreve de cada vez. Até este tamanho uma escrita em um cano entra inteira ou não entra
-/// (o `PIPE_BUF` de pipe(7)), e a conta do que se perdeu é exata ainda que o programa termine com a
-/// thread parada em uma escrita.
-const PEDACO: usize = 4096;
-
-/// O mesmo, em um arquivo, que não para no meio: quanto maior, menos chamadas.
-const PEDACO_DE_ARQUIVO: usize = 64 * 1024;
-
-/// Quanto a thread do registro espera por um console que não bloqueia e está cheio.
-const CONSOLE_CHEIO: Duration = Duration::from_millis(10);
 
 /// O lado do laço: recebe os acontecimentos e nunca bloqueia.
 #[derive(Debug)]
@@ -43,6 +36,8 @@ pub struct Registro {
     linhas: u64,
     /// A hora das linhas deste turno, formatada na primeira delas.
     hora: String,
+    /// O destino é um arquivo que o operador escolheu, e não o console.
+    em_arquivo: bool,
 }
 
 /// O que os dois lados compartilham. A trava só é segurada para trocar ou acrescentar bytes.
@@ -60,9 +55,11 @@ struct Espera {
     /// Linhas que o laço produziu e linhas que chegaram ao destino; a diferença, no fim, se perdeu.
     produzidas: u64,
     escritas: u64,
-    /// Linhas perdidas desde a última vez que o registro as confessou.
+    /// Linhas perdidas desde a última vez que o registro as informou.
     perdidas: u64,
     dormindo: bool,
+    /// O operador pediu que o arquivo fosse reaberto.
+    reabrir: bool,
     fechada: bool,
     terminou: bool,
 }
@@ -76,7 +73,8 @@ impl Fila {
 impl Registro {
     /// Um registro que não registra nada (`--silencioso`).
     pub fn mudo() -> Self {
-        Registro { fila: None, turno: Vec::new(), linhas: 0, hora: String::new() }
+        let (turno, hora) = (Vec::new(), String::new());
+        Registro { fila: None, turno, linhas: 0, hora, em_arquivo: false }
     }
 
     /// Um registro que escreve em `destino`, em uma thread só para isso.
@@ -84,13 +82,32 @@ impl Registro {
     /// # Errors
     ///
     /// O sistema não deu mais uma thread.
-    pub fn novo(destino: File) -> io::Result<Self> {
+    pub fn novo(destino: Destino) -> io::Result<Self> {
+        let em_arquivo = destino.tem_caminho();
         let fila = Arc::new(Fila::default());
-        let escrivao = Arc::clone(&fila);
+        let da_thread = Arc::clone(&fila);
         thread::Builder::new()
             .name("registro".into())
-            .spawn(move || escrever_ate_fechar(&escrivao, destino))?;
-        Ok(Registro { fila: Some(fila), ..Registro::mudo() })
+            .spawn(move || escrever_ate_fechar(&da_thread, destino))?;
+        Ok(Registro { fila: Some(fila), em_arquivo, ..Registro::mudo() })
+    }
+
+    /// O que pede à thread que reabra o arquivo, de qualquer outra thread; `None` se não há arquivo.
+    pub fn reabridor(&self) -> Option<impl Fn() + Send + Sync + 'static> {
+        let fila = Arc::clone(self.fila.as_ref().filter(|_| self.em_arquivo)?);
+        Some(move || {
+            fila.trancar().reabrir = true;
+            fila.mudou.notify_all();
+        })
+    }
+
+    /// O que o console já ouve na saída de erro, e quem lê o arquivo não ouviria: a abertura e o fim.
+    pub fn anotar(&mut self, texto: impl Display) {
+        if self.em_arquivo {
+            self.linha(|linha| {
+                let _ = writeln!(linha, "{texto}");
+            });
+        }
     }
 
     /// Um cliente entrou; há `ativas` conexões, com a dele.
@@ -100,10 +117,22 @@ impl Registro {
         });
     }
 
-    /// Um cliente saiu, ou nem entrou ([`Fim::Lotado`]).
-    pub fn desconectou(&mut self, endereco: SocketAddr, fim: Fim) {
+    /// Um cliente saiu, ou nem entrou ([`Fim::Lotado`]); `inacabada` é a linha que não terminou, de que
+    /// só se mostra o começo.
+    pub fn desconectou(&mut self, endereco: SocketAddr, fim: Fim, inacabada: &[u8]) {
         self.linha(|linha| {
-            let _ = writeln!(linha, "{endereco} desconectou ({fim})");
+            let _ = write!(linha, "{endereco} desconectou ({fim})");
+            if !inacabada.is_empty() {
+                linha.extend_from_slice(b" sem terminar: ");
+                linha.extend(
+                    inacabada
+                        .iter()
+                        .take(Comando::TRECHO)
+                        .copied()
+                        .flat_map(std::ascii::escape_default),
+                );
+            }
+            linha.push(b'\n');
         });
     }
 
@@ -175,11 +204,12 @@ impl Registro {
         self.hora.clear();
     }
 
-    /// O turno não valeu: o que se escreveu nele não aconteceu. Espera o resto sair, como
+    /// O turno não valeu, por isto: o que se escreveu nele não aconteceu. Espera o resto sair, como
     /// [`Registro::fechar`].
-    pub fn desistir(mut self, prazo: Duration) {
+    pub fn desistir(mut self, porque: impl Display, prazo: Duration) {
         self.turno.clear();
         self.linhas = 0;
+        self.anotar(format_args!("servidor: parou de vender: {porque}"));
         self.fechar(prazo);
     }
 
@@ -204,82 +234,38 @@ impl Registro {
 }
 
 /// O lado da thread: troca o buffer cheio pelo vazio e escreve, até a fila fechar e secar.
-fn escrever_ate_fechar(fila: &Fila, mut destino: File) {
-    let e_arquivo = destino.metadata().is_ok_and(|destino| destino.is_file());
-    let pedaco = if e_arquivo { PEDACO_DE_ARQUIVO } else { PEDACO };
+fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
     let mut bytes = Vec::new();
-    let mut partida = false;
     loop {
         let mut espera = fila.trancar();
-        while espera.bytes.is_empty() && !espera.fechada {
+        while espera.bytes.is_empty() && !espera.fechada && !espera.reabrir {
             espera.dormindo = true;
             espera = fila.mudou.wait(espera).unwrap_or_else(PoisonError::into_inner);
         }
         espera.dormindo = false;
         std::mem::swap(&mut espera.bytes, &mut bytes);
-        let mut faltam = std::mem::take(&mut espera.linhas);
-        let a_confessar = std::mem::take(&mut espera.perdidas);
+        let linhas = std::mem::take(&mut espera.linhas);
+        let por_informar = std::mem::take(&mut espera.perdidas);
+        let reabrir = std::mem::take(&mut espera.reabrir);
         let ultima_vez = espera.fechada;
         drop(espera);
 
-        if a_confessar > 0 {
-            let hora = humantime::format_rfc3339_millis(hora_do_relogio());
-            let _ = writeln!(bytes, "{hora} registro: linhas perdidas: {a_confessar}");
+        if reabrir {
+            destino.reabrir();
         }
-        if partida {
-            // A escrita anterior parou no meio de uma linha: o pedaço que ficou não estraga esta.
-            let _ = destino.write(b"\n");
-        }
-        let escritos = escrever_o_que_der(&mut destino, &bytes, pedaco, |escrito| {
-            // A confissão vem por último e não é uma das que o laço produziu.
-            let completas = contar_linhas(escrito).min(faltam);
-            faltam -= completas;
-            fila.trancar().escritas += completas;
+        let perdidas = destino.escrever(&mut bytes, linhas, por_informar, |escritas| {
+            fila.trancar().escritas += escritas;
         });
-        let confessou = escritos == bytes.len();
-        partida = bytes[..escritos].last().map_or(partida, |ultimo| *ultimo != b'\n');
         bytes.clear();
 
         let mut espera = fila.trancar();
-        espera.perdidas += faltam + if confessou { 0 } else { a_confessar };
+        espera.perdidas += perdidas;
         if ultima_vez {
             espera.terminou = true;
             fila.mudou.notify_all();
             return;
         }
     }
-}
-
-/// Escreve até o fim ou até o primeiro erro, mostrando a `escrito` cada pedaço que foi; diz quantos
-/// bytes foram ao todo. Um erro não é o fim do registro: o disco pode voltar a ter espaço.
-fn escrever_o_que_der(
-    destino: &mut File,
-    bytes: &[u8],
-    pedaco: usize,
-    mut escrito: impl FnMut(&[u8]),
-) -> usize {
-    let mut escritos = 0;
-    while escritos < bytes.len() {
-        let proximo = &bytes[escritos..bytes.len().min(escritos + pedaco)];
-        match destino.write(proximo) {
-            Ok(0) => break,
-            Ok(n) => {
-                escrito(&proximo[..n]);
-                escritos += n;
-            }
-            Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
-            // Um console que outro programa deixou em modo não bloqueante: só está cheio.
-            Err(erro) if erro.kind() == ErrorKind::WouldBlock => thread::sleep(CONSOLE_CHEIO),
-            Err(_) => break,
-        }
-    }
-    escritos
-}
-
-/// Em pedaços que um `u8` conta, para que o compilador os some muitos de uma vez.
-fn contar_linhas(bytes: &[u8]) -> u64 {
-    let somar = |pedaco: &[u8]| pedaco.iter().map(|byte| u8::from(*byte == b'\n')).sum::<u8>();
-    bytes.chunks(255).map(|pedaco| u64::from(somar(pedaco))).sum()
 }
 
 /// O que `Display` diz de um endereço; os IPv4, que são quase todos, sem o formatador.

@@ -28,6 +28,8 @@ use std::path::{Path, PathBuf};
 mod comando;
 #[path = "../fuzz/alvos/conexao.rs"]
 mod conexao;
+#[path = "simulacao/enquadramento.rs"]
+mod enquadramento;
 #[path = "simulacao/evento.rs"]
 #[allow(dead_code, reason = "o sorteio fica com a simulação: aqui as entradas já existem")]
 mod evento;

@@ -31,6 +31,8 @@ use std::time::Instant;
 
 #[path = "simulacao/encolher.rs"]
 mod encolher;
+#[path = "simulacao/enquadramento.rs"]
+mod enquadramento;
 #[path = "simulacao/evento.rs"]
 mod evento;
 #[path = "simulacao/ficha.rs"]

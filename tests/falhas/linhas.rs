@@ -87,12 +87,13 @@ fn lixo_binario_da_um_erro_por_linha_e_um_registro_so_de_ascii_visivel() {
     let prova = Prova::abrir(&[]);
     let mut cliente = prova.servidor.cliente();
     let todos: Vec<u8> = (u8::MIN..=u8::MAX).filter(|byte| *byte != b'\n').collect();
-    let tortas = [&todos[..], b"\0COMPRAR", b"COMPRAR\0", b"\xff\xfe\x80", b"\x1b[2J\x1b]0;x\x07"];
+    let tortas =
+        [&todos[..], b"x\0COMPRAR", b"COMPRAR2\0x", b"\xff\xfe\x80", b"\x1b[2J\x1b]0;x\x07"];
     let mut erros = 0;
     for _ in 0..vezes {
         for byte in u8::MIN..=u8::MAX {
-            if byte.is_ascii_whitespace() {
-                // Uma linha em branco não tem resposta: a seguinte é que tem.
+            if byte == 0 || byte.is_ascii_whitespace() {
+                // Uma linha em branco (um NUL também o é) não tem resposta: a seguinte é que tem.
                 cliente.manda([byte, b'\n']);
             } else {
                 da_erro(&mut cliente, &[byte]);

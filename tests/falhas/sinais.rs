@@ -46,11 +46,17 @@ fn uma_multidao_congelada_sob_o_aviso_nao_prende_os_outros_e_acaba_bem() {
     fim.relatar("SIGSTOP com o AVISO a caminho", medido);
 }
 
+const ENCERRANDO: &str = "ERRO: Servidor encerrando";
+
 /// Compra sem parar, sempre com 16 pedidos no ar, até o servidor fechar em ordem; conta as respostas.
 fn comprar_ate_o_fim(mut cliente: Cliente, ouvidas: &AtomicU64) -> u64 {
     let mut minhas = 0;
     cliente.manda("COMPRAR\n".repeat(16));
     while let Some(linha) = cliente.linha_ou_fim() {
+        if linha == ENCERRANDO {
+            assert_eq!(cliente.linha_ou_fim(), None);
+            break;
+        }
         assert!(linha.starts_with("Compra realizada. Estoque restante: "), "{linha}");
         minhas += 1;
         ouvidas.fetch_add(1, Ordering::Relaxed);

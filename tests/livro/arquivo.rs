@@ -163,7 +163,7 @@ impl Ouvido {
             self.ao_menos = self.ao_menos.max(numero);
         } else if let Some(vendidas) = depois("Estoque atual: ") {
             self.ao_menos = self.ao_menos.max(vendidas);
-        } else {
+        } else if fala.linha != "ERRO: Servidor encerrando" {
             let esgotou = fala.linha == super::AVISO || fala.linha == "ERRO: Produto esgotado";
             assert!(esgotou, "{:?}?", fala.linha);
             self.ao_menos = self.ao_menos.max(entradas);

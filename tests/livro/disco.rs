@@ -88,8 +88,8 @@ fn uma_linha(termino: &Termino, antes: usize) -> &str {
 
 /// O servidor de `livro`, que não pode escrever em arquivo nenhum depois de `blocos` de 512 bytes.
 fn com_pouco_disco(livro: &Arquivo, blocos: u32) -> Command {
-    // Sem o sinal, que mataria, a escrita só falha; o que se ignora continua ignorado depois do exec.
-    let roteiro = format!("trap '' XFSZ; ulimit -f {blocos}; exec \"$@\"");
+    // O sinal de arquivo grande demais (SIGXFSZ), que mataria, é o servidor que o ignora.
+    let roteiro = format!("ulimit -f {blocos}; exec \"$@\"");
     por_meio_de(&["sh", "-c", &roteiro, "sh"], &livro.comando_que_registra(Some(ESTOQUE)))
 }
 

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crate::Cliente;
 
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
+const ENCERRANDO: &str = "ERRO: Servidor encerrando";
 
 /// Um cliente que manda CONSULTAR, espera a resposta e recomeça, até mandarem parar.
 #[derive(Debug)]
@@ -101,7 +102,8 @@ impl Diario {
         let antes = Instant::now();
         cliente.manda("CONSULTAR\n");
         loop {
-            let Some(linha) = cliente.linha_ou_fim() else {
+            let linha = cliente.linha_ou_fim().filter(|linha| linha != ENCERRANDO);
+            let Some(linha) = linha else {
                 self.fecharam = true;
                 return;
             };

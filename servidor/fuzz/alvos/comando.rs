@@ -60,7 +60,11 @@ fn mensagem(texto: &[u8]) {
     let dita = mensagem.to_string();
     assert!(!dita.contains(char::is_control), "nada comanda o terminal: {dita:?}");
     match mensagem {
-        Mensagem::Estoque(_) | Mensagem::Compra { .. } | Mensagem::Esgotado | Mensagem::Lotado => {
+        Mensagem::Estoque(_)
+        | Mensagem::Compra { .. }
+        | Mensagem::Esgotado
+        | Mensagem::Lotado
+        | Mensagem::Fechamento(_) => {
             assert_eq!(
                 Mensagem::interpretar(dita.as_bytes()),
                 mensagem,

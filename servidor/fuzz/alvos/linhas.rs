@@ -1,4 +1,4 @@
-//! O enquadramento contra um modelo que vai de byte em byte.
+//! O enquadramento contra um modelo que vai de byte em byte, o da simulação.
 //!
 //! A entrada é uma sequência de pedaços, que se delimita sozinha: um byte de cabeça e os bytes do
 //! pedaço. Os seis bits baixos da cabeça dizem quantos são; com o bit 6, o byte seguinte diz
@@ -9,13 +9,7 @@
 
 use protocolo::{LINHA_MAXIMA, Linha, Linhas};
 
-/// O que sai do enquadramento, em bytes próprios.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Saida {
-    Completa(Vec<u8>),
-    LongaDemais,
-    Tls,
-}
+use crate::enquadramento::{Enquadramento, Saida};
 
 impl Saida {
     fn de(linha: Linha<'_>) -> Self {
@@ -32,68 +26,25 @@ impl Saida {
     }
 }
 
-/// As regras de `protocolo::linhas`, do modo mais simples que há.
-#[derive(Default)]
-struct Modelo {
-    linha: Vec<u8>,
-    acabou: bool,
-}
-
-impl Modelo {
-    fn chega(&mut self, byte: u8, saidas: &mut Vec<Saida>) {
-        if self.acabou {
-            return;
-        }
-        if byte == b'\n' {
-            return self.termina(saidas);
-        }
-        self.linha.push(byte);
-        if self.linha == b"\x16\x03" {
-            self.acaba(Saida::Tls, saidas);
-        } else if self.linha.len() - usize::from(byte == b'\r') > LINHA_MAXIMA {
-            self.acaba(Saida::LongaDemais, saidas);
-        }
-    }
-
-    fn acaba(&mut self, ultima: Saida, saidas: &mut Vec<Saida>) {
-        self.linha.clear();
-        self.acabou = true;
-        saidas.push(ultima);
-    }
-
-    fn seca(&mut self, saidas: &mut Vec<Saida>) {
-        let palavra = self.linha.trim_ascii().to_ascii_uppercase();
-        if palavra == b"CONSULTAR" || palavra == b"COMPRAR" {
-            self.termina(saidas);
-        }
-    }
-
-    fn termina(&mut self, saidas: &mut Vec<Saida>) {
-        let linha = std::mem::take(&mut self.linha).trim_ascii().to_vec();
-        if !linha.is_empty() {
-            saidas.push(Saida::Completa(linha));
-        }
-    }
-
-    fn comecou(&self) -> bool {
-        self.linha.iter().any(|byte| !byte.is_ascii_whitespace())
-    }
-}
-
 /// Qualquer entrada: o enquadramento e o modelo concordam depois de cada pedaço.
 pub fn experimentar(mut bytes: &[u8]) {
-    let (mut linhas, mut modelo) = (Linhas::default(), Modelo::default());
+    let (mut linhas, mut modelo) = (Linhas::default(), Enquadramento::default());
     let mut acabou = false;
     while let Some((pedaco, secar)) = proximo_pedaco(&mut bytes) {
         let (mut deu, mut devia) = (Vec::new(), Vec::new());
-        linhas.receber(&pedaco, |linha| deu.push(Saida::de(linha)));
-        pedaco.iter().for_each(|byte| modelo.chega(*byte, &mut devia));
+        let mut chegaram = &pedaco[..];
+        while let Some(linha) = linhas.proxima(&mut chegaram) {
+            deu.push(Saida::de(linha));
+        }
+        devia.extend(pedaco.iter().filter_map(|byte| modelo.byte(*byte)));
         if secar {
-            linhas.secou(|linha| deu.push(Saida::de(linha)));
-            modelo.seca(&mut devia);
+            while let Some(linha) = linhas.secou() {
+                deu.push(Saida::de(linha));
+            }
+            devia.extend(modelo.secou());
         }
         assert_eq!(deu, devia, "depois de {:?}", pedaco.escape_ascii().to_string());
-        assert_eq!(linhas.incompleta(), modelo.comecou(), "a linha começada");
+        assert_eq!(linhas.incompleta(), modelo.no_meio(), "a linha começada");
         conferir_os_limites(&deu, &mut acabou);
     }
 }
@@ -107,7 +58,9 @@ fn conferir_os_limites(deu: &[Saida], acabou: &mut bool) {
             assert!(!linha.is_empty(), "uma linha vazia não se entrega");
             // O CR do fim de linha não conta no limite, e aparado não sobra.
             assert!(linha.len() <= LINHA_MAXIMA, "{} bytes", linha.len());
-            assert_eq!(linha.trim_ascii(), linha, "a linha vem aparada");
+            let branco = |byte: &u8| *byte == 0 || byte.is_ascii_whitespace();
+            let pontas = [linha.first(), linha.last()];
+            assert!(!pontas.into_iter().flatten().any(branco), "a linha vem aparada");
             assert!(!linha.contains(&b'\n'), "uma linha é uma só");
         }
     }

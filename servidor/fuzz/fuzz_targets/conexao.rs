@@ -4,6 +4,8 @@
 
 #[path = "../alvos/conexao.rs"]
 mod conexao;
+#[path = "../../tests/simulacao/enquadramento.rs"]
+mod enquadramento;
 #[path = "../../tests/simulacao/evento.rs"]
 #[allow(dead_code, reason = "o sorteio fica com a simulação: aqui quem inventa é o fuzzer")]
 mod evento;

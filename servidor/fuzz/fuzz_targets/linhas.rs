@@ -2,6 +2,8 @@
 
 #![no_main]
 
+#[path = "../../tests/simulacao/enquadramento.rs"]
+mod enquadramento;
 #[path = "../alvos/linhas.rs"]
 mod linhas;
 

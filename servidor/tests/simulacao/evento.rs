@@ -388,7 +388,7 @@ fn casa_nova(dado: &mut Dado, elenco: &mut Elenco, eventos: &mut Vec<Evento>) {
     }
 }
 
-const FALAS: [&[u8]; 31] = [
+const FALAS: [&[u8]; 43] = [
     b"COMPRAR\n",
     b"COMPRAR\n",
     b"COMPRAR\n",
@@ -420,6 +420,18 @@ const FALAS: [&[u8]; 31] = [
     b"POST / HTTP/1.1\r\nHost: x\r\n\r\nCOMPRAR\n",
     b"\x16\x03\x01\x00\xa5\x01\nCOMPRAR\n",
     b"\x16 \x03\n",
+    b"COMPRAR\0",
+    b"CONSULTAR\0\0\0\0",
+    b"\0comprar\0\n\0",
+    b"xyz\0",
+    b"xyz\0\0",
+    b"a\0b\n",
+    b"\xff\xfd\x03\xff\xfb\x18",
+    b"\xff\xfa\x18\x00vt100\xff\xf0",
+    b"\xff\xf6CONSULTAR\n",
+    b"\xff\xff",
+    b"\xef\xbb\xbfCOMPRAR\n",
+    b"\xef\xbb",
 ];
 
 /// O próximo pedaço do que um cliente manda: o que faltava, ou uma fala, às vezes cortada.
@@ -429,6 +441,8 @@ fn fala(dado: &mut Dado, resto: &mut Vec<u8>) -> Vec<u8> {
     }
     let mut dita = match dado.ate(128) {
         0 => no_limite(dado),
+        1 => em_um_buffer(dado),
+        2 => pedidos_demais(dado),
         _ => dado.um_de(&FALAS).to_vec(),
     };
     if dado.ate(4) == 0 {
@@ -444,6 +458,22 @@ fn no_limite(dado: &mut Dado) -> Vec<u8> {
     let fins = ["", "\n", "\r\n", "\nCOMPRAR\n", "COMPRAR\n"];
     linha.extend_from_slice(dado.um_de(&fins).as_bytes());
     linha
+}
+
+/// Uma palavra em um buffer inteiro, como a manda quem escreve em C.
+fn em_um_buffer(dado: &mut Dado) -> Vec<u8> {
+    let mut buffer = dado.um_de(&["COMPRAR", "consultar", "xyz", "SAIR"]).as_bytes().to_vec();
+    buffer.resize(*dado.um_de(&[64, 512, 513, 1024]), 0);
+    buffer
+}
+
+/// Mais pedidos, em uma leitura, do que um turno atende de uma conexão.
+fn pedidos_demais(dado: &mut Dado) -> Vec<u8> {
+    let pedido = *dado.um_de(&["x\n", "x\n", "COMPRAR\n", "CONSULTAR\n", "AJUDA\n\n"]);
+    let mut pedidos = pedido.repeat(62 + dado.ate(200));
+    let fins = ["", "COMPRAR", "SAIR\nCOMPRAR\n", "AJ", "CONSULTAR\n"];
+    pedidos.push_str(dado.um_de(&fins));
+    pedidos.into_bytes()
 }
 
 /// Uma leitura que vem cheia, e o que o cliente faz enquanto o balcão não sabe se há mais.
@@ -467,12 +497,13 @@ fn leitura_cheia(dado: &mut Dado, nome: Nome, eventos: &mut Vec<Evento>) {
     }
 }
 
-/// Pedidos curtos em tal quantidade que um turno não atende todos: o teto do lote.
+/// Pedidos curtos, e de tanta gente, que um turno não atende todos: o teto do trabalho.
 fn enxurrada(dado: &mut Dado) -> Vec<Evento> {
-    let mut elenco = Elenco::novo(12);
-    let mut eventos: Vec<Evento> = (0..12).map(|_| elenco.entra()).collect();
-    for nome in 0..9 + dado.ate(3) as Nome {
-        let linhas = LEITURA_POR_TURNO / 2 + dado.ate(40);
+    let gente = 60 + dado.ate(8);
+    let mut elenco = Elenco::novo(gente);
+    let mut eventos: Vec<Evento> = (0..gente).map(|_| elenco.entra()).collect();
+    for nome in 0..gente as Nome {
+        let linhas = 60 + dado.ate(150);
         eventos.push(Evento::Manda(nome, b"x\n".repeat(linhas)));
     }
     for _ in 0..4 {

@@ -1,16 +1,22 @@
 //! Uma conexão aos olhos do oráculo: o que ela pediu, o que deve ouvir, o que o balcão sabe dela.
 //!
-//! O enquadramento e os prazos estão aqui uma segunda vez, escritos do modo mais simples que há. A
-//! loja e a ordem do turno ficam em `oraculo.rs`.
+//! Os prazos estão aqui uma segunda vez, escritos do modo mais simples que há. O enquadramento fica em
+//! `enquadramento.rs`; a loja e a ordem do turno, em `oraculo.rs`.
 
-use protocolo::LINHA_MAXIMA;
 use servidor::conexao::{
     LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_DO_ADEUS, SAIDA_MAXIMA,
 };
 
+use crate::enquadramento::{Enquadramento, Saida};
 use crate::evento::{Bytes, Sinais};
 use crate::fluxo::{Cano, Leitura, Rede};
 use crate::oraculo::{LOTADO, Veredito, exigir};
+
+/// Este o servidor guarda para si; aqui está de novo, como promessa.
+pub const PEDIDOS_POR_TURNO: usize = 64;
+
+const ENCERRANDO: &[u8] = b"ERRO: Servidor encerrando\n";
+const OCIOSO: &[u8] = b"ERRO: Tempo demais sem nenhum comando\n";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pedido {
@@ -23,6 +29,26 @@ pub enum Pedido {
     OutroProtocolo,
 }
 
+impl Pedido {
+    fn de(saida: &Saida) -> Self {
+        let Saida::Completa(linha) = saida else {
+            return if *saida == Saida::Tls { Pedido::OutroProtocolo } else { Pedido::LinhaLonga };
+        };
+        match linha.to_ascii_uppercase().as_slice() {
+            b"CONSULTAR" => Pedido::Consultar,
+            b"COMPRAR" => Pedido::Comprar,
+            b"AJUDA" => Pedido::Ajuda,
+            b"SAIR" => Pedido::Sair,
+            _ if e_http(linha) => Pedido::OutroProtocolo,
+            _ => Pedido::Desconhecido,
+        }
+    }
+
+    pub fn e_o_ultimo(self) -> bool {
+        matches!(self, Pedido::Sair | Pedido::LinhaLonga | Pedido::OutroProtocolo)
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Vida {
     Atendida,
@@ -30,6 +56,8 @@ pub enum Vida {
     Fechou,
     /// O servidor vai fechar e ela já foi lida até o fim; ouve o que falta.
     Dispensada,
+    /// Passou do tempo de `--ocioso`: ouve por quê.
+    Ociosa,
     /// Disse SAIR, passou do limite ou não coube: ouve o que falta, e mais nada.
     Despedida,
     /// Ouviu tudo e o fim; falta ela fechar o lado dela.
@@ -46,8 +74,13 @@ pub struct Ficha {
     pub chave: usize,
     pub recusada: bool,
     pub vida: Vida,
-    linha: Vec<u8>,
+    enquadramento: Enquadramento,
     fez_o_ultimo: bool,
+    /// O que se leu e ainda não virou pedido.
+    pub sobra: Vec<u8>,
+    /// A última leitura não encheu o espaço: acabando a sobra, o socket secou.
+    leitura_curta: bool,
+    disse_a_ultima: bool,
     /// O que ela ainda deve ouvir, a partir de `aceitos`.
     espera: Vec<u8>,
     aceitos: usize,
@@ -56,10 +89,8 @@ pub struct Ficha {
     leu_em: u64,
     disse_em: u64,
     linha_desde: Option<u64>,
-    /// O turno da última leitura; no começo deste, tinha o que ler? No anterior, ficou de fora?
+    /// O turno da última leitura.
     pub leitura: u64,
-    pub devia_ler: bool,
-    pub preterida: bool,
     /// Quanto já tinha chegado quando se mandou encerrar.
     pub chegou_antes: usize,
 }
@@ -71,8 +102,11 @@ impl Ficha {
             chave,
             recusada,
             vida: if recusada { Vida::Despedida } else { Vida::Atendida },
-            linha: Vec::new(),
+            enquadramento: Enquadramento::default(),
             fez_o_ultimo: false,
+            sobra: Vec::new(),
+            leitura_curta: false,
+            disse_a_ultima: false,
             espera: if recusada { LOTADO.to_vec() } else { Vec::new() },
             aceitos: 0,
             sabe: Sinais { gravavel: true, ..Sinais::default() },
@@ -80,8 +114,6 @@ impl Ficha {
             disse_em: agora,
             linha_desde: None,
             leitura: 0,
-            devia_ler: false,
-            preterida: false,
             chegou_antes: 0,
         }
     }
@@ -103,7 +135,7 @@ impl Ficha {
     }
 
     pub fn deve_ser_lida(&self) -> bool {
-        self.sabe.legivel && self.se_le() && self.ouviu_tudo()
+        (self.sabe.legivel || !self.sobra.is_empty()) && self.se_le() && self.ouviu_tudo()
     }
 
     pub fn pode_ouvir(&self) -> bool {
@@ -130,7 +162,27 @@ impl Ficha {
         if self.ouviu_tudo() {
             self.espera.clear();
             self.aceitos = 0;
+            self.dizer_a_ultima(agora);
         }
+    }
+
+    /// Quem vai ser fechado sem ter pedido, e já ouviu o resto, ouve por quê; uma vez.
+    pub fn dizer_a_ultima(&mut self, agora: u64) {
+        if self.espera_a_ultima() {
+            self.disse_a_ultima = true;
+            let ocioso = self.vida == Vida::Ociosa;
+            self.dizer(agora, if ocioso { OCIOSO } else { ENCERRANDO });
+        }
+    }
+
+    pub fn espera_a_ultima(&self) -> bool {
+        let vai_fechar = matches!(self.vida, Vida::Dispensada | Vida::Ociosa);
+        vai_fechar && self.ouviu_tudo() && self.sabe.gravavel && !self.disse_a_ultima
+    }
+
+    /// Quanto ela guarda, ao menos: por ouvir, por atender, e a linha que não terminou.
+    pub fn guarda(&self) -> usize {
+        self.pendente().len() + self.sobra.len() + self.enquadramento.guarda()
     }
 
     /// Uma leitura: o que ela ensina, e os pedidos que completa.
@@ -151,73 +203,52 @@ impl Ficha {
             Leitura::Bytes(_) if escoa => {}
             Leitura::Bytes(_) => {
                 self.leu_em = agora;
-                self.receber(lidos, pedir);
-                if !self.tem_linha_comecada() {
-                    self.linha_desde = None;
-                } else if self.linha_desde.is_none() || lidos.contains(&b'\n') {
-                    self.linha_desde = Some(agora);
-                }
-                if lidos.len() < LEITURA_POR_TURNO {
+                self.leitura_curta = lidos.len() < LEITURA_POR_TURNO;
+                if self.leitura_curta {
                     self.sabe.legivel = self.sabe.secar;
-                    self.secou(pedir);
                 }
+                self.sobra = lidos.to_vec();
+                self.servir(agora, pedir);
             }
         }
     }
 
-    /// Os pedidos que estes bytes completam.
-    fn receber(&mut self, bytes: &[u8], pedir: &mut impl FnMut(Pedido)) {
-        for &byte in bytes {
-            if self.fez_o_ultimo {
-                return;
-            }
-            if byte == b'\n' {
-                self.fim_da_linha(pedir);
-                continue;
-            }
-            self.linha.push(byte);
-            if self.linha == b"\x16\x03" {
-                self.fez_o_ultimo = true;
-                self.linha.clear();
-                pedir(Pedido::OutroProtocolo);
-            } else if self.linha.len() - usize::from(byte == b'\r') > LINHA_MAXIMA {
-                self.fez_o_ultimo = true;
-                self.linha.clear();
-                pedir(Pedido::LinhaLonga);
-            }
+    /// Os pedidos do que se leu e ainda não se atendeu, até os que um turno atende.
+    pub fn servir(&mut self, agora: u64, pedir: &mut impl FnMut(Pedido)) {
+        let terminou_alguma = self.sobra.contains(&b'\n');
+        let (mut usados, mut pedidos) = (0, 0);
+        while usados < self.sobra.len() && pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {
+            let saida = self.enquadramento.byte(self.sobra[usados]);
+            usados += 1;
+            pedidos += usize::from(saida.is_some());
+            self.pediu(saida, pedir);
+        }
+        self.sobra.drain(..usados);
+        if self.fez_o_ultimo {
+            return self.sobra.clear();
+        }
+        if !self.enquadramento.no_meio() {
+            self.linha_desde = None;
+        } else if self.linha_desde.is_none() || terminou_alguma || pedidos > 0 {
+            self.linha_desde = Some(agora);
+        }
+        if self.sobra.is_empty() && self.leitura_curta {
+            self.secou(pedir);
         }
     }
 
-    fn fim_da_linha(&mut self, pedir: &mut impl FnMut(Pedido)) {
-        let pedido = match self.linha.trim_ascii() {
-            [] => None,
-            linha if linha.eq_ignore_ascii_case(b"CONSULTAR") => Some(Pedido::Consultar),
-            linha if linha.eq_ignore_ascii_case(b"COMPRAR") => Some(Pedido::Comprar),
-            linha if linha.eq_ignore_ascii_case(b"AJUDA") => Some(Pedido::Ajuda),
-            linha if linha.eq_ignore_ascii_case(b"SAIR") => Some(Pedido::Sair),
-            linha if e_http(linha) => Some(Pedido::OutroProtocolo),
-            _ => Some(Pedido::Desconhecido),
-        };
-        self.linha.clear();
-        if let Some(pedido) = pedido {
-            self.fez_o_ultimo = matches!(pedido, Pedido::Sair | Pedido::OutroProtocolo);
+    fn pediu(&mut self, saida: Option<Saida>, pedir: &mut impl FnMut(Pedido)) {
+        if let Some(pedido) = saida.as_ref().map(Pedido::de).filter(|_| !self.fez_o_ultimo) {
+            self.fez_o_ultimo = pedido.e_o_ultimo();
             pedir(pedido);
         }
     }
 
     /// O socket secou: a palavra solta vale.
     fn secou(&mut self, pedir: &mut impl FnMut(Pedido)) {
-        let solta = self.linha.trim_ascii();
-        let vale =
-            solta.eq_ignore_ascii_case(b"CONSULTAR") || solta.eq_ignore_ascii_case(b"COMPRAR");
-        if vale && !self.fez_o_ultimo {
-            self.fim_da_linha(pedir);
-        }
-        self.linha_desde = self.linha_desde.filter(|_| self.tem_linha_comecada());
-    }
-
-    fn tem_linha_comecada(&self) -> bool {
-        !self.linha.trim_ascii().is_empty()
+        let saida = self.enquadramento.secou();
+        self.pediu(saida, pedir);
+        self.linha_desde = self.linha_desde.filter(|_| self.enquadramento.no_meio());
     }
 
     /// O que vale para ela depois de todo turno.
@@ -260,20 +291,23 @@ impl Ficha {
         })
     }
 
-    /// Algum prazo dela venceu?
-    pub fn venceu(&self, agora: u64, ocioso: Option<u64>) -> bool {
+    /// Algum prazo dela venceu? Então no que ela se torna.
+    pub fn venceu(&self, agora: u64, ocioso: Option<u64>) -> Option<Vida> {
         let passou = |desde: u64, prazo: u64| agora.saturating_sub(desde) >= prazo;
-        match self.vida {
+        let morreu = match self.vida {
             Vida::Morta => false,
             Vida::Escoando { desde } => passou(desde, PRAZO_DO_ADEUS.as_millis() as u64),
             _ if !self.ouviu_tudo() => passou(self.disse_em, PRAZO_DA_SAIDA.as_millis() as u64),
-            _ if self.deve_ser_lida() => false,
+            _ if self.deve_ser_lida() => return None,
             _ => {
                 let prazo_da_linha = PRAZO_DA_LINHA.as_millis() as u64;
                 self.linha_desde.is_some_and(|desde| passou(desde, prazo_da_linha))
-                    || ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.disse_em), prazo))
             }
-        }
+        };
+        let calada = self.vida == Vida::Atendida && self.ouviu_tudo();
+        let ociosa =
+            calada && ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.disse_em), prazo));
+        morreu.then_some(Vida::Morta).or(ociosa.then_some(Vida::Ociosa))
     }
 }
 

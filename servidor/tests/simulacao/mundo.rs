@@ -82,7 +82,7 @@ impl<'a> Mundo<'a> {
     fn novo(roteiro: &Roteiro, rastro: &'a mut Rastro) -> Self {
         let inicio = Instant::now();
         let ocioso = roteiro.ocioso.map(Duration::from_millis);
-        let limites = Limites { conexoes: roteiro.conexoes, ocioso };
+        let limites = Limites { conexoes: roteiro.conexoes, ocioso, memoria: usize::MAX };
         let loja = Loja::nova(roteiro.estoque);
         rastro.contar(|| {
             let (estoque, conexoes) = (roteiro.estoque, roteiro.conexoes);
@@ -245,6 +245,7 @@ impl<'a> Mundo<'a> {
             estoque: loja.estoque(),
             vendas: loja.vendas(),
             recusas: loja.recusas(),
+            guardados: self.balcao.guardados(),
             proximo_prazo: self.balcao.proximo_prazo().map(ms),
         }
     }

@@ -16,18 +16,20 @@
 //! byte em byte, a loja é um número, os textos estão por extenso.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use servidor::balcao::{Contas, Venda};
 use servidor::conexao::LEITURA_POR_TURNO;
 
 use crate::evento::{Bytes, Roteiro, Sinais};
-use crate::ficha::{Ficha, Pedido, Vida};
-use crate::fluxo::{Escrita, Gesto, Leitura, Rede};
+use crate::ficha::{Ficha, PEDIDOS_POR_TURNO, Pedido, Vida};
+use crate::fluxo::{Cano, Escrita, Gesto, Leitura, Rede};
 use crate::livro::NaoFirmou;
 use crate::mundo::endereco;
 
 /// Estes o servidor guarda para si; aqui estão de novo, como promessa.
-const LOTE_MAXIMO: usize = 16 * 1024;
+const TRABALHO_DO_TURNO: usize = 4 * 1024;
+const CUSTO_DA_LEITURA: usize = 8;
 const LOTADOS_AO_MESMO_TEMPO: usize = 64;
 const RONDA: u64 = 1000;
 const RONDA_MINIMA: u64 = 10;
@@ -72,6 +74,7 @@ pub struct Vitrine {
     pub estoque: u64,
     pub vendas: u64,
     pub recusas: u64,
+    pub guardados: usize,
     /// Em milissegundos desde o começo.
     pub proximo_prazo: Option<u64>,
 }
@@ -98,8 +101,11 @@ pub struct Oraculo {
     falhou: bool,
     /// Quanto o disco demorou neste turno, em milissegundos.
     demorou: u64,
-    pedidos_no_turno: usize,
-    preteridas: bool,
+    /// Quem tem o que ler, na ordem em que passou a ter; quantos destes são a vez deste turno, e quanto
+    /// trabalho já se fez nele.
+    fila: VecDeque<usize>,
+    vez: usize,
+    trabalho: usize,
 }
 
 impl Oraculo {
@@ -120,8 +126,9 @@ impl Oraculo {
             por_firmar: Vec::new(),
             falhou: false,
             demorou: 0,
-            pedidos_no_turno: 0,
-            preteridas: false,
+            fila: VecDeque::new(),
+            vez: 0,
+            trabalho: 0,
         }
     }
 
@@ -199,6 +206,8 @@ impl Oraculo {
             ficha.sabe.legivel |= sinais.legivel || sinais.secar;
             ficha.sabe.gravavel |= sinais.gravavel;
             ficha.sabe.secar |= sinais.secar;
+            let nome = ficha.nome;
+            self.enfileirar(nome);
         }
         Self::exigir_que_nada_se_toque(rede, "marcar")
     }
@@ -216,6 +225,10 @@ impl Oraculo {
                 }
             }
         }
+        // O balcão anda pelo slab, e não por ordem de chegada.
+        let mut todas: Vec<_> = self.fichas.iter().map(|ficha| (ficha.chave, ficha.nome)).collect();
+        todas.sort_unstable();
+        todas.into_iter().for_each(|(_, nome)| self.enfileirar(nome));
         Self::exigir_que_nada_se_toque(rede, "encerrar")
     }
 
@@ -227,6 +240,7 @@ impl Oraculo {
             || format!("havia {} conexões; fez-se {:?}", self.fichas.len(), rede.gestos),
         )?;
         self.fichas.clear();
+        self.fila.clear();
         Ok(())
     }
 
@@ -241,10 +255,7 @@ impl Oraculo {
     pub fn vai_girar(&mut self) {
         self.turno += 1;
         self.etapa = Etapa::Ler;
-        self.pedidos_no_turno = 0;
-        for ficha in &mut self.fichas {
-            ficha.devia_ler = ficha.deve_ser_lida();
-        }
+        (self.vez, self.trabalho) = (self.fila.len(), 0);
     }
 
     /// O turno acabou: refaz o que o balcão fez, na ordem em que fez, e confere. Diz quanto o disco
@@ -314,7 +325,7 @@ impl Oraculo {
         self.proxima_ronda = agora;
         self.encerrando = false;
         self.falhou = false;
-        self.preteridas = false;
+        self.fila.clear();
     }
 
     /// Entre uma etapa e a seguinte acontece o que não toca em fluxo: decidir e vigiar.
@@ -323,6 +334,7 @@ impl Oraculo {
             format!("voltou a {etapa:?} depois de {:?}", self.etapa)
         })?;
         if self.etapa == Etapa::Ler && etapa > Etapa::Ler {
+            self.ate_a_vez_de(None, agora)?;
             self.decidir(agora);
         }
         exigir(
@@ -330,6 +342,10 @@ impl Oraculo {
             "nada se anuncia antes de estar firme",
             || format!("chegou a {etapa:?} com {:?} por firmar", self.por_firmar),
         )?;
+        if self.etapa < Etapa::Responder && etapa >= Etapa::Responder {
+            let firmes = agora + self.demorou;
+            self.fichas.iter_mut().for_each(|ficha| ficha.dizer_a_ultima(firmes));
+        }
         if self.etapa < Etapa::Enterrar && etapa == Etapa::Enterrar {
             self.concluir();
             self.vigiar(agora);
@@ -348,7 +364,8 @@ impl Oraculo {
     ) -> Veredito {
         self.chegar_a(Etapa::Ler, agora)?;
         self.podia_ler(nome, espaco)?;
-        let (turno, encerrando) = (self.turno, self.encerrando);
+        self.ate_a_vez_de(Some(nome), agora)?;
+        let turno = self.turno;
         let mut pedidos = Vec::new();
         let (Some(ficha), Some(Some(cano))) = (self.ficha(nome), rede.canos.get(nome)) else {
             return Ok(());
@@ -359,28 +376,60 @@ impl Oraculo {
         };
         ficha.leitura = turno;
         ficha.leu(deu, lidos, agora, &mut |pedido| pedidos.push((nome, pedido)));
-        if encerrando && ficha.vida == Vida::Atendida && ficha.se_le() && !ficha.sabe.legivel {
-            ficha.vida = Vida::Dispensada;
-        }
-        self.pedidos_no_turno += pedidos.len();
+        self.trabalho += CUSTO_DA_LEITURA + pedidos.len();
         self.lote.append(&mut pedidos);
+        self.passou_a_vez(nome);
         Ok(())
     }
 
-    fn podia_ler(&mut self, nome: usize, espaco: usize) -> Veredito {
-        exigir(self.lote.len() < LOTE_MAXIMO, "o lote tem teto", || {
-            format!("leu {nome} com {} pedidos no lote", self.lote.len())
-        })?;
-        let furou = |ficha: &Ficha| {
-            ficha.preterida && ficha.devia_ler && ficha.leitura < self.turno && ficha.nome != nome
-        };
-        let preterida = |ficha: &Ficha| ficha.nome == nome && ficha.preterida;
-        if self.preteridas && !self.fichas.iter().any(preterida) {
-            let esperam = self.fichas.iter().filter(|ficha| furou(ficha)).count();
-            exigir(esperam == 0, "quem sobrou do lote é o primeiro do seguinte", || {
-                format!("leu {nome} antes de {esperam} que esperavam desde o outro turno")
-            })?;
+    fn enfileirar(&mut self, nome: usize) {
+        let tem = self.ficha(nome).is_some_and(|ficha| ficha.deve_ser_lida());
+        if tem && !self.fila.contains(&nome) {
+            self.fila.push_back(nome);
         }
+    }
+
+    /// O primeiro da fila já foi; se ainda tem o que ler, volta para o fim dela.
+    fn passou_a_vez(&mut self, nome: usize) {
+        self.fila.pop_front();
+        self.vez -= 1;
+        let encerrando = self.encerrando;
+        if let Some(ficha) = self.ficha(nome) {
+            let leu_tudo = !ficha.sabe.legivel && ficha.sobra.is_empty();
+            if encerrando && ficha.vida == Vida::Atendida && ficha.se_le() && leu_tudo {
+                ficha.vida = Vida::Dispensada;
+            }
+        }
+        self.enfileirar(nome);
+    }
+
+    /// Passa pelos que estão na frente de `quem` (ou por todos os que têm a vez, se o balcão não lê mais
+    /// ninguém): quem tem sobra é atendido dela, e quem já não tem o que ler sai da fila. Nenhum dos outros
+    /// pode ser passado para trás.
+    fn ate_a_vez_de(&mut self, quem: Option<usize>, agora: u64) -> Veredito {
+        while self.vez > 0 && self.trabalho < TRABALHO_DO_TURNO {
+            let nome = self.fila[0];
+            let mut pedidos = Vec::new();
+            if let Some(ficha) = self.ficha(nome)
+                && ficha.deve_ser_lida()
+            {
+                if ficha.sobra.is_empty() {
+                    return exigir(quem == Some(nome), "cada um é lido na sua vez", || {
+                        format!("era a de {nome}, e leu {quem:?}")
+                    });
+                }
+                ficha.servir(agora, &mut |pedido| pedidos.push((nome, pedido)));
+                self.trabalho += CUSTO_DA_LEITURA + pedidos.len();
+                self.lote.append(&mut pedidos);
+            }
+            self.passou_a_vez(nome);
+        }
+        exigir(quem.is_none(), "o trabalho de um turno tem teto", || {
+            format!("leu {quem:?}, com {} feitos", self.trabalho)
+        })
+    }
+
+    fn podia_ler(&mut self, nome: usize, espaco: usize) -> Veredito {
         let turno = self.turno;
         let Some(ficha) = self.ficha(nome) else {
             return falha("os mortos descansam", format!("leu {nome}, que não está"));
@@ -406,9 +455,7 @@ impl Oraculo {
             let resposta = self.atender(pedido);
             if let Some(ficha) = self.ficha(nome) {
                 ficha.dizer(agora, &resposta);
-                let ultimo =
-                    matches!(pedido, Pedido::Sair | Pedido::LinhaLonga | Pedido::OutroProtocolo);
-                if ultimo && ficha.vida == Vida::Atendida {
+                if pedido.e_o_ultimo() && ficha.vida == Vida::Atendida {
                     ficha.vida = Vida::Despedida;
                 }
             }
@@ -470,6 +517,7 @@ impl Oraculo {
             Escrita::Erro => ficha.vida = Vida::Morta,
             Escrita::Bytes(bytes) => ficha.ouviu(bytes, agora),
         }
+        self.enfileirar(nome);
         Ok(())
     }
 
@@ -478,18 +526,19 @@ impl Oraculo {
         let Some(ficha) = self.ficha(nome) else {
             return falha("os mortos descansam", format!("fechou a escrita de {nome}"));
         };
-        let cabia = matches!(ficha.vida, Vida::Despedida | Vida::Dispensada);
+        let cabia = matches!(ficha.vida, Vida::Despedida | Vida::Dispensada | Vida::Ociosa);
         exigir(
             cabia && ficha.ouviu_tudo(),
             "a escrita só fecha depois da última palavra",
             || format!("{nome} estava {:?} e esperava {}", ficha.vida, Bytes(ficha.pendente())),
         )?;
         exigir(
-            ficha.vida == Vida::Despedida || lido >= ficha.chegou_antes,
+            ficha.vida != Vida::Dispensada || lido >= ficha.chegou_antes,
             "o que chegou antes de encerrar é lido antes do adeus",
             || format!("de {nome} só leu {lido} bytes, e tinham chegado {}", ficha.chegou_antes),
         )?;
         ficha.vida = Vida::Escoando { desde: agora };
+        self.enfileirar(nome);
         Ok(())
     }
 
@@ -509,9 +558,7 @@ impl Oraculo {
         let passo = self.ocioso.map_or(RONDA, |ocioso| (ocioso / 4).clamp(RONDA_MINIMA, RONDA));
         self.proxima_ronda = agora + passo;
         for ficha in &mut self.fichas {
-            if ficha.venceu(agora, self.ocioso) {
-                ficha.vida = Vida::Morta;
-            }
+            ficha.vida = ficha.venceu(agora, self.ocioso).unwrap_or(ficha.vida);
         }
     }
 
@@ -520,6 +567,9 @@ impl Oraculo {
             return falha("os mortos descansam", format!("largou {nome} duas vezes"));
         };
         let ficha = self.fichas.remove(i);
+        exigir(!self.fila.contains(&nome), "quem tem a vez não é enterrado", || {
+            nome.to_string()
+        })?;
         exigir(ficha.vida == Vida::Morta, "só morre quem deve", || {
             format!("{nome} foi enterrado, e estava {:?}", ficha.vida)
         })
@@ -527,16 +577,7 @@ impl Oraculo {
 
     /// O que vale depois de todo turno. É a lista dos invariantes que se veem de fora.
     pub fn conferir_o_turno(&mut self, rede: &Rede, vitrine: &Vitrine) -> Veredito {
-        let lote_cheio = self.pedidos_no_turno >= LOTE_MAXIMO;
-        self.preteridas = false;
-        for ficha in &mut self.fichas {
-            ficha.preterida = ficha.devia_ler && ficha.leitura < self.turno;
-            self.preteridas |= ficha.preterida;
-            exigir(lote_cheio || !ficha.preterida, "quem tem o que ler é lido no turno", || {
-                format!("ninguém leu {}", ficha.nome)
-            })?;
-            ficha.conferir(rede)?;
-        }
+        self.fichas.iter().try_for_each(|ficha| ficha.conferir(rede))?;
         let morta = self.fichas.iter().find(|ficha| ficha.vida == Vida::Morta);
         exigir(vitrine.tem_trabalho || morta.is_none(), "os mortos são enterrados", || {
             format!("ninguém acordará para enterrar {:?}", morta.map(|ficha| ficha.nome))
@@ -548,6 +589,7 @@ impl Oraculo {
     pub fn conferir_a_vitrine(&self, vitrine: &Vitrine) -> Veredito {
         let tem_o_que_fazer = |ficha: &Ficha| {
             ficha.deve_ser_lida()
+                || ficha.espera_a_ultima()
                 || ficha.pode_ouvir() && ficha.sabe.gravavel && !ficha.ouviu_tudo()
         };
         let espera = self.fichas.iter().find(|ficha| tem_o_que_fazer(ficha));
@@ -568,19 +610,36 @@ impl Oraculo {
         exigir(presentes == (vitrine.ativas, vitrine.vazio), "as contas fecham", || {
             format!("devia ser (ativas, vazio) = {presentes:?}; é {vitrine:?}")
         })?;
+        self.conferir_o_que_se_guarda(vitrine.guardados)?;
         let prazo = (!self.fichas.is_empty()).then_some(self.proxima_ronda);
         exigir(prazo == vitrine.proximo_prazo, "o balcão sabe quando quer acordar", || {
             format!("devia ser {prazo:?}; é {:?}", vitrine.proximo_prazo)
         })
     }
 
+    /// A conta da memória não esquece ninguém, e quem não espera nada não ocupa nada.
+    fn conferir_o_que_se_guarda(&self, guardados: usize) -> Veredito {
+        let ao_menos = self.fichas.iter().map(Ficha::guarda).sum::<usize>();
+        let parada = |ficha: &Ficha| !ficha.deve_ser_lida() && ficha.vida != Vida::Morta;
+        let ninguem = ao_menos == 0 && self.fichas.iter().all(parada);
+        exigir(
+            guardados >= ao_menos && !(ninguem && guardados > 0),
+            "a conta da memória acompanha todas",
+            || format!("diz que guarda {guardados} bytes, e são ao menos {ao_menos}"),
+        )
+    }
+
     // O sossego: sem mais faltas, e depois de bastantes turnos.
 
     /// Quantos turnos bastam para o balcão ficar sem nada a fazer, se nada mais acontecer: um por
-    /// leitura cheia que haja pela frente, e alguns para o fim, a despedida e o enterro.
+    /// leitura cheia ou por sobra que haja pela frente, e alguns para o fim, a despedida e o enterro.
     pub fn turnos_ate_o_sossego(&self, rede: &Rede) -> usize {
-        let canos = self.fichas.iter().filter_map(|ficha| rede.canos[ficha.nome].as_ref());
-        6 + canos.map(|cano| cano.por_ler() / LEITURA_POR_TURNO).sum::<usize>()
+        // O menor pedido tem dois bytes.
+        let turnos = |ficha: &Ficha| {
+            let por_ler = rede.canos[ficha.nome].as_ref().map_or(0, Cano::por_ler);
+            por_ler / LEITURA_POR_TURNO + (por_ler + ficha.sobra.len()) / (2 * PEDIDOS_POR_TURNO)
+        };
+        8 + self.fichas.iter().map(turnos).sum::<usize>()
     }
 
     /// Sossegado, ninguém espera mais nada do balcão.
