@@ -472,7 +472,8 @@ fn pedidos_demais(dado: &mut Dado) -> Vec<u8> {
     let pedido = *dado.um_de(&["x\n", "x\n", "COMPRAR\n", "CONSULTAR\n", "AJUDA\n\n"]);
     let mut pedidos = pedido.repeat(62 + dado.ate(200));
     let fins = ["", "COMPRAR", "SAIR\nCOMPRAR\n", "AJ", "CONSULTAR\n"];
-    pedidos.push_str(dado.um_de(&fins));
+    let fim = dado.um_de(&fins);
+    pedidos.push_str(fim);
     pedidos.into_bytes()
 }
 
