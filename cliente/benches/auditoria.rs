@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cliente::auditoria::auditar;
-use cliente::historia::{Desfecho, Historia, Operacao, Presenca};
+use cliente::conversa::desfecho::Desfecho;
+use cliente::historia::vivido::{Historia, Operacao, Presenca};
 
 const USUARIOS: usize = 1000;
 const OPERACOES: usize = 1_000_000;

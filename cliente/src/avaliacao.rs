@@ -39,8 +39,9 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressStyle};
 use protocolo::terminal::explicar;
 
-use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
-use crate::parada::Parada;
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::conversa::parada::Parada;
+use crate::opcoes::OpcoesDaAvaliacao;
 use banca::{Aberto, Quem};
 use fregues::Mundo;
 use laudo::{Item, Laudo};

@@ -1,13 +1,14 @@
 //! O que um script exige da simulação: `p99(comprar)<50ms`, `falhas=0`. Lê a exigência e a confere;
-//! quem mede são as [`crate::medidas`] e o [`crate::resumo`].
+//! quem mede são as [`crate::historia::medidas`] e o [`crate::historia::resumo`].
 
 use std::fmt;
 use std::time::Duration;
 
 use protocolo::terminal::duracao;
 
-use crate::medidas::{Latencias, Medidas};
-use crate::resumo::{Resumo, formatar};
+use crate::historia::medidas::{Latencias, Medidas};
+use crate::historia::resumo::Resumo;
+use crate::tempo::formatar;
 
 /// Uma exigência. `Display` é o texto como foi escrito.
 #[derive(Debug, Clone, PartialEq)]

@@ -35,27 +35,14 @@
 //!   são fatos a registrar, nunca motivo para parar.
 //! - O cliente não sabe como o servidor é feito: só o protocolo os une.
 
-pub mod arquivo;
 pub mod auditoria;
 pub mod avaliacao;
+pub mod conversa;
 mod cores;
-mod desenho;
-pub mod escuta;
 pub mod exigencia;
-pub mod graficos;
 pub mod historia;
-pub mod limites;
-pub mod medidas;
+pub mod multidao;
 pub mod opcoes;
-pub mod ouvido;
-pub mod painel;
-pub mod parada;
-pub mod parecer;
-pub mod piscina;
 pub mod relatorio;
-pub mod resumo;
-pub mod roteiro;
 pub mod saida;
-pub mod sessao;
-pub mod simulacao;
-pub mod usuario;
+pub mod tempo;

@@ -14,19 +14,20 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use cliente::auditoria::veredito::{Estoque, Parecer};
 use cliente::auditoria::{auditar, extravios};
 use cliente::avaliacao::avaliar;
 use cliente::avaliacao::zelador::zelar;
+use cliente::conversa::texto::citar;
 use cliente::exigencia::{Conferida, Exigencia};
-use cliente::graficos::Dados;
-use cliente::historia::Simulacao;
-use cliente::limites::poupar_enderecos;
+use cliente::historia::conjunto::Simulacao;
+use cliente::historia::resumo::resumir;
+use cliente::multidao::limites::poupar_enderecos;
+use cliente::multidao::simulacao::simular;
 use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
-use cliente::parecer::{Estoque, Parecer};
-use cliente::relatorio::Relatorio;
-use cliente::resumo::{citar, resumir};
+use cliente::relatorio::graficos::Dados;
+use cliente::relatorio::relato::Relatorio;
 use cliente::saida::{Saida, distintas};
-use cliente::simulacao::simular;
 use protocolo::terminal::{contar, dizer, ler_opcoes};
 
 const TUDO_CERTO: u8 = 0;

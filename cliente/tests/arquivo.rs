@@ -6,10 +6,10 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cliente::arquivo::{Arquivo, COLUNAS, Conteudo, GUARDADAS_MAXIMAS, LOTE, PRIMEIRAS};
 use cliente::auditoria::auditar;
-use cliente::historia::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
-use cliente::historia::{Historia, Operacao, Presenca};
+use cliente::conversa::desfecho::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
+use cliente::historia::guarda::{Arquivo, COLUNAS, Conteudo, GUARDADAS_MAXIMAS, LOTE, PRIMEIRAS};
+use cliente::historia::vivido::{Historia, Operacao, Presenca};
 use proptest::prelude::*;
 
 const fn ms(n: u64) -> Duration {
@@ -405,7 +405,8 @@ fn uma_saida_que_falha_da_o_erro_e_nada_mais_muda() {
         for outro in [&inteiro, &sem_csv] {
             assert_eq!(conteudo.historias, outro.historias);
             assert_eq!(conteudo.perdidas, outro.perdidas);
-            let contas = |c: &cliente::medidas::Medidas| (c.consultas, c.vendas, c.recusas);
+            let contas =
+                |c: &cliente::historia::medidas::Medidas| (c.consultas, c.vendas, c.recusas);
             assert_eq!(contas(&conteudo.medidas), contas(&outro.medidas));
         }
     }

@@ -5,10 +5,12 @@
 
 use std::time::Duration;
 
+use cliente::auditoria::regra::{Aviso, Regra};
+use cliente::auditoria::veredito::Estoque;
+use cliente::auditoria::violacao::{Leitura, Que, Violacao};
 use cliente::auditoria::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, auditar, quando_visitar};
-use cliente::historia::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
-use cliente::historia::{Falha, Historia, Operacao, Presenca};
-use cliente::parecer::{Aviso, Estoque, Leitura, Que, Regra, Violacao};
+use cliente::conversa::desfecho::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
+use cliente::historia::vivido::{Falha, Historia, Operacao, Presenca};
 use proptest::prelude::*;
 use proptest::sample::Index;
 

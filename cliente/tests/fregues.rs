@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use cliente::auditoria::auditar;
 use cliente::avaliacao::banca::Quem;
 use cliente::avaliacao::fregues::{Fregues, Mundo};
-use cliente::opcoes::FimDeLinha;
+use cliente::conversa::fim_de_linha::FimDeLinha;
 use protocolo::{Comando, Mensagem};
 
 /// O mundo de um servidor que atende cada conexão assim.

@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use cliente::auditoria::auditar;
-use cliente::historia::{Desfecho, Historia, Operacao, Presenca};
-use cliente::parecer::{Estoque, Regra};
+use cliente::auditoria::regra::Regra;
+use cliente::auditoria::veredito::Estoque;
+use cliente::conversa::desfecho::Desfecho;
+use cliente::historia::vivido::{Historia, Operacao, Presenca};
 use proptest::prelude::*;
 
 fn ms(n: u64) -> Duration {

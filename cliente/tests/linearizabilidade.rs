@@ -22,7 +22,8 @@
 use std::time::Duration;
 
 use cliente::auditoria::auditar;
-use cliente::historia::{Desfecho, Historia, Operacao, Presenca};
+use cliente::conversa::desfecho::Desfecho;
+use cliente::historia::vivido::{Historia, Operacao, Presenca};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use todc_utils::linearizability::WGLChecker;

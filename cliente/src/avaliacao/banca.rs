@@ -27,8 +27,9 @@ use super::costumes::PRAZO;
 use super::fregues::{Fregues, Mundo};
 use super::processos;
 use super::trocas::Trocas;
-use super::zelador::{Fim, SUBCOMANDO};
-use crate::limites::este_programa;
+use super::zelador::Fim;
+use crate::multidao::limites::este_programa;
+use crate::opcoes::SUBCOMANDO;
 
 /// Quanto o servidor tem para terminar com SIGTERM, antes do SIGKILL.
 const DESPEDIDA: Duration = Duration::from_secs(3);

@@ -12,10 +12,12 @@ use protocolo::terminal::explicar;
 
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
+use crate::auditoria::regra::Regra;
+use crate::auditoria::violacao::Violacao;
 use crate::auditoria::{ESPERA_DO_AVISO, auditar};
-use crate::historia::{Desfecho, Historia, Operacao};
-use crate::parecer::{Regra, Violacao};
-use crate::piscina;
+use crate::conversa::desfecho::Desfecho;
+use crate::historia::vivido::{Historia, Operacao};
+use crate::multidao::pool;
 
 /// Enquanto outros compram, de quanto em quanto tempo quem ouve pergunta se já acabaram.
 const ENTRE_OLHADAS: Duration = Duration::from_millis(100);
@@ -227,7 +229,7 @@ fn comprar_juntos<'a>(
         saida.sao(threads);
         largada.sao(threads);
     };
-    let voltaram = piscina::executar(quantos, quantos, comprar, contar)
+    let voltaram = pool::executar(quantos, quantos, comprar, contar)
         .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
     Ok(voltaram.into_iter().flatten().collect())
 }

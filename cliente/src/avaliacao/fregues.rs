@@ -13,12 +13,13 @@ use socket2::SockRef;
 
 use super::banca::{Aberto, Quem};
 use super::costumes::{Costumes, PRAZO};
-use crate::escuta::{Escuta, Estilo, Ouvida, Papel};
-use crate::historia::{AVISOS_MAXIMOS, Desfecho, Historia, Operacao, Presenca};
-use crate::opcoes::FimDeLinha;
-use crate::ouvido::SILENCIO_DE_QUEM_SEPARA;
-use crate::parada::Parada;
-use crate::sessao::{conectar, ler};
+use crate::conversa::desfecho::Desfecho;
+use crate::conversa::enquadrador::SILENCIO_DE_QUEM_SEPARA;
+use crate::conversa::escuta::{Escuta, Estilo, Ouvida, Papel};
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::conversa::parada::Parada;
+use crate::historia::vivido::{AVISOS_MAXIMOS, Historia, Operacao, Presenca};
+use crate::multidao::sessao::{conectar, ler};
 
 /// De quem fecha a conexão depois de responder, quanto se espera que feche.
 const ATE_FECHAR: Duration = Duration::from_millis(100);

@@ -16,9 +16,10 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use crate::auditoria::regra::Regra;
+use crate::auditoria::violacao::Violacao;
 use crate::cores::{self, Tinta};
-use crate::parecer::{Regra, Violacao};
-use crate::relatorio::violacao_em_json;
+use crate::relatorio::relato::violacao_em_json;
 
 /// O resultado de uma avaliação. `Display` é o que se lê no terminal; `{:#}` é o mesmo, em cores.
 #[derive(Debug, Clone, PartialEq)]

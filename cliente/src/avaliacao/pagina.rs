@@ -5,8 +5,8 @@ use protocolo::terminal::contar;
 
 use super::laudo::{Laudo, Rodada, nota};
 use crate::cores::Tinta;
-use crate::desenho::Contradicao;
-use crate::relatorio::data_e_hora;
+use crate::relatorio::contradicao::Contradicao;
+use crate::relatorio::relato::data_e_hora;
 
 impl Laudo {
     /// A página HTML.

@@ -11,8 +11,8 @@ use super::disputa::Ouvintes;
 use super::fregues::Troca;
 use super::laudo::{Conferencia, Estado, Estoque, Extra, Rodada};
 use super::provas::{Atras, Conversa, Evidencias, Provocacao, demora_tipica};
-use crate::parecer::Regra;
-use crate::resumo::formatar;
+use crate::auditoria::regra::Regra;
+use crate::tempo::formatar;
 
 /// A resposta do enunciado a uma compra.
 const COMPRA: &str = "Compra realizada. Estoque restante: 9";
@@ -581,7 +581,8 @@ fn curto(texto: &str) -> String {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::parecer::{Leitura, Que, Regra, Violacao};
+    use crate::auditoria::regra::Regra;
+    use crate::auditoria::violacao::{Leitura, Que, Violacao};
     use protocolo::Comando;
     use std::collections::BTreeMap;
     use std::time::Duration;

@@ -13,8 +13,9 @@ use super::disputa::{Disputa, Ouvintes, Plano, contradicoes, disputar};
 use super::fregues::{Fregues, Mundo, Troca};
 use super::laudo::Rodada;
 use super::pontos::linhas_das_portas;
-use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
-use crate::parecer::Violacao;
+use crate::auditoria::violacao::Violacao;
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::opcoes::OpcoesDaAvaliacao;
 
 /// Quantas provas há além das rodadas de disputa.
 pub const OUTRAS_PROVAS: u64 = 5;

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
 use protocolo::terminal::explicar;
 use rustix::io::Errno;
 use rustix::process::{
@@ -29,23 +28,11 @@ use rustix::termios::tcsetpgrp;
 
 use super::processos::descendentes;
 use super::trocas::Trocas;
-use crate::limites::ARENAS;
-
-/// Como se chama o subcomando, para quem o executa.
-pub const SUBCOMANDO: &str = "zelar";
+use crate::multidao::limites::ARENAS;
+use crate::opcoes::Zelo;
 
 /// Entre uma passada e outra, quando se derruba quem sobrou: quem morre pode deixar filhos.
 const ENTRE_PASSADAS: Duration = Duration::from_millis(5);
-
-/// As opções do zelador; quem as dá é a [`banca`](super::banca).
-#[derive(Debug, Clone, Parser)]
-pub struct Zelo {
-    /// Onde pôr o que apressa as trocas de thread do Python, se é para apressá-las
-    #[arg(long)]
-    pub trocas: Option<std::path::PathBuf>,
-    /// O comando que abre o servidor
-    pub comando: String,
-}
 
 /// Como o comando do servidor terminou.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

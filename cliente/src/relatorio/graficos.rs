@@ -12,9 +12,12 @@ use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
-use crate::arquivo::PRIMEIRAS;
-use crate::historia::{Desfecho, Historia, Operacao, Presenca, Simulacao};
-use crate::medidas::{Latencias, Medidas};
+use crate::conversa::desfecho::Desfecho;
+use crate::historia::conjunto::Simulacao;
+use crate::historia::guarda::PRIMEIRAS;
+use crate::historia::medidas::{Latencias, Medidas};
+use crate::historia::vivido::{Historia, Operacao, Presenca};
+use crate::tempo::rotulo_de_tempo;
 
 const TEXTO: RGBColor = RGBColor(0x1f, 0x23, 0x28);
 pub(crate) const GRADE: RGBColor = RGBColor(0xe1, 0xe4, 0xe8);
@@ -133,20 +136,6 @@ fn segundos(instante: Duration) -> f64 {
 /// De zero até `fim`, que não pode ser zero.
 fn desde_zero(fim: f64) -> Range<f64> {
     0.0..fim.max(1e-6)
-}
-
-/// Um tempo em poucos algarismos: `20 ms`, `1,5 s`, `200 s`.
-pub(crate) fn rotulo_de_tempo(segundos: &f64) -> String {
-    let (valor, unidade) = match *segundos {
-        0.0 => return "0".into(),
-        s if s < 1e-3 => (s * 1e6, "µs"),
-        s if s < 1.0 => (s * 1e3, "ms"),
-        s => (s, "s"),
-    };
-    // Quatro algarismos bastam, e a conta do eixo deixa um resto depois deles.
-    let exato = format!("{valor:.3}");
-    let enxuto = exato.trim_end_matches('0').trim_end_matches('.').replace('.', ",");
-    format!("{enxuto} {unidade}")
 }
 
 /// Só os inteiros têm rótulo: não há meia unidade.

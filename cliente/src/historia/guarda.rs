@@ -10,10 +10,11 @@
 //! venderem). No fim, a auditoria e os relatórios usam outro tanto por algumas vezes, e devolvem.
 
 use std::io;
-use std::time::Duration;
 
-use crate::historia::{Desfecho, Historia, Operacao};
-use crate::medidas::Medidas;
+use crate::conversa::desfecho::Desfecho;
+use crate::historia::medidas::Medidas;
+use crate::historia::vivido::{Historia, Operacao};
+use crate::tempo::em_segundos;
 
 /// Quantas operações um usuário junta antes de entregá-las.
 pub const LOTE: usize = 256;
@@ -201,8 +202,4 @@ impl Csv {
             None => self.escritor.flush(),
         }
     }
-}
-
-fn em_segundos(instante: Duration) -> String {
-    format!("{}.{:09}", instante.as_secs(), instante.subsec_nanos())
 }

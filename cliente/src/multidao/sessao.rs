@@ -9,7 +9,6 @@ mod visita;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,13 +16,14 @@ use protocolo::Comando;
 use protocolo::terminal::explicar;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::arquivo::{Arquivo, LOTE};
-use crate::escuta::{Escuta, Estilo};
-use crate::historia::{Falha, Historia};
-use crate::opcoes::FimDeLinha;
-use crate::painel::Placar;
-use crate::parada::Parada;
-use crate::usuario::{Noticia, Passo, Usuario};
+use crate::conversa::escuta::{Escuta, Estilo};
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::conversa::parada::Parada;
+use crate::historia::guarda::{Arquivo, LOTE};
+use crate::historia::vivido::{Falha, Historia};
+use crate::multidao::evento::{Canal, Evento};
+use crate::multidao::painel::Placar;
+use crate::multidao::usuario::{Passo, Usuario};
 
 pub use visita::visitar;
 
@@ -67,35 +67,24 @@ impl Cena {
     }
 }
 
-/// O que uma sessão conta ao painel: quem, quando e o quê.
-#[derive(Debug)]
-pub enum Recado {
-    /// O servidor ainda não aceita conexões; continua-se tentando.
-    Esperando,
-    /// O servidor não entende comandos que terminam em LF: a multidão os termina assim.
-    FimDeLinha(FimDeLinha),
-    /// Uma notícia do usuário deste número, das que se mostram uma a uma.
-    Usuario(usize, Duration, Noticia),
-}
-
 /// Vive a sessão de um usuário, do começo ao fim, e devolve a sua história. `chegar` dá o usuário, que
 /// chega depois do instante que se lhe diz: o que a multidão gastou até saber como falar com o servidor.
 pub fn viver(
     numero: usize,
     chegar: impl Fn(Duration) -> Usuario,
     cena: &Cena,
-    recados: Sender<Recado>,
+    canal: Canal,
 ) -> Historia {
     let nova = |usuario, fim_de_linha| {
-        let recados = recados.clone();
-        Sessao { numero, usuario, cena, recados, fim_de_linha, conexao: None, atrasadas: 0 }
+        let canal = canal.clone();
+        Sessao { numero, usuario, cena, canal, fim_de_linha, conexao: None, atrasadas: 0 }
     };
     let mut ja_conversa = None;
     let descobrir = || {
         // Quem descobre não espera a sua vez de chegar: os outros é que esperam por ele.
         let (achado, sessao) = sondagem::descobrir(|fim| nova(chegar(Duration::ZERO), fim));
         if achado != FimDeLinha::Lf {
-            let _ = recados.send(Recado::FimDeLinha(achado));
+            let _ = canal.send((numero, cena.agora(), Evento::FimDeLinha(achado)));
         }
         ja_conversa = Some(sessao);
         (achado, cena.agora())
@@ -108,7 +97,7 @@ struct Sessao<'a> {
     numero: usize,
     usuario: Usuario,
     cena: &'a Cena,
-    recados: Sender<Recado>,
+    canal: Canal,
     fim_de_linha: FimDeLinha,
     conexao: Option<(Arc<TcpStream>, Escuta)>,
     /// Leituras seguidas que ainda trouxeram algo com o prazo já vencido.
@@ -134,7 +123,7 @@ impl Sessao<'_> {
                 Passo::Ouvir(ate) => self.ouvir(ate),
                 Passo::Terminar => break,
             }
-            self.contar_as_novas();
+            self.contar_os_eventos();
             if let Some(quando) = self.usuario.viu_esgotar() {
                 self.cena.placar.viu_esgotar(quando);
             }
@@ -144,21 +133,21 @@ impl Sessao<'_> {
             }
         }
         self.conexao = None;
-        self.contar_as_novas();
+        self.contar_os_eventos();
         self.usuario.contar(self.cena.agora())
     }
 
-    fn contar_as_novas(&mut self) {
-        for noticia in self.usuario.noticias() {
-            self.cena.placar.anotar(&noticia);
-            let mostra_se = match noticia {
-                Noticia::Aviso(_) => true,
-                Noticia::Troca(..) | Noticia::Falhou(_) => self.cena.detalhado,
+    fn contar_os_eventos(&mut self) {
+        for evento in self.usuario.eventos() {
+            self.cena.placar.anotar(&evento);
+            let mostra_se = match evento {
+                Evento::Aviso(_) => true,
+                Evento::Troca(..) | Evento::Falhou(_) => self.cena.detalhado,
                 _ => false,
             };
             if mostra_se {
                 // Se o painel já se foi, ninguém mais quer saber.
-                let _ = self.recados.send(Recado::Usuario(self.numero, self.cena.agora(), noticia));
+                let _ = self.canal.send((self.numero, self.cena.agora(), evento));
             }
         }
     }
@@ -181,7 +170,7 @@ impl Sessao<'_> {
                         && !self.usuario.ja_conectou()
                         && self.cena.agora() < self.cena.espera =>
                 {
-                    let _ = self.recados.send(Recado::Esperando);
+                    let _ = self.canal.send((self.numero, self.cena.agora(), Evento::Esperando));
                     self.cena.parada.dormir(ENTRE_TENTATIVAS);
                 }
                 Err(erro) => {
@@ -303,8 +292,9 @@ pub(crate) fn ler(mut socket: &TcpStream, espera: Duration, bytes: &mut [u8]) ->
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::roteiro::{Faixa, Regras, Roteiro};
-    use crate::usuario::Usuario;
+    use crate::multidao::roteiro::{Regras, Roteiro};
+    use crate::multidao::usuario::Usuario;
+    use crate::opcoes::Faixa;
     use std::sync::mpsc;
 
     /// Onde `localhost` tem mais de um endereço e só um deles é do servidor que ainda vai abrir.

@@ -10,8 +10,8 @@ use std::time::Duration;
 use protocolo::Comando;
 
 use super::Sessao;
-use crate::opcoes::FimDeLinha;
-use crate::usuario::Passo;
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::multidao::usuario::Passo;
 
 /// Quanto se espera a resposta a cada tentativa. Um servidor que funciona leva milissegundos, e quem não
 /// respondeu a nenhuma é ouvido depois com o prazo de sempre.

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::limites::ha_memoria;
+use crate::multidao::limites::ha_memoria;
 
 /// A pilha de cada thread. Medido: a sessão mais funda toca 12 KiB dela, otimizada, e 56 KiB sem otimizar; o
 /// rastro de um pânico, outros 28 KiB. Cabem três do pior caso. Só o que se toca ocupa memória, mas os

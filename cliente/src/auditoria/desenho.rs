@@ -1,17 +1,14 @@
-//! O desenho de uma contradição no tempo: quem pediu o quê, o que ouviu, e de quando a quando. Um para o
-//! terminal, que cabe em [`COLUNAS`], e um em SVG, para as páginas. Só desenha; quem acha as contradições é
-//! [`crate::auditoria`].
+//! O desenho de uma contradição no tempo: quem pediu o quê, o que ouviu, e de quando a quando, para um terminal
+//! de [`COLUNAS`]. Só desenha; quem acha as contradições é [`crate::auditoria`], e o desenho das páginas está em
+//! [`crate::relatorio::contradicao`].
 //!
 //! Barras que se cruzam são operações que estavam em curso juntas. Se falta lugar, quem encolhe é a barra, e
 //! depois a linha se divide: os fatos aparecem inteiros.
 
 use std::time::Duration;
 
-use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
-
-use crate::graficos::{self, Erro, Quadro, Tela};
-use crate::parecer::{Leitura, Que, Violacao, segundos};
+use super::violacao::{Leitura, Que, Violacao};
+use crate::tempo::segundos;
 
 /// A largura de um terminal comum, em colunas.
 const COLUNAS: usize = 80;
@@ -20,42 +17,16 @@ const COLUNAS: usize = 80;
 const BARRA: usize = 20;
 const MENOR_BARRA: usize = 8;
 
-/// Uma contradição em uma página: o modelo `contradicao.html` a mostra.
-#[derive(Debug)]
-pub struct Contradicao {
-    /// O que se contradisse.
-    pub frase: String,
-    /// As provas, para quem não vê o desenho.
-    pub descricao: String,
-    /// O desenho para uma tela larga.
-    pub larga: String,
-    /// O mesmo, em um telefone.
-    pub estreita: String,
-}
-
-impl Contradicao {
-    /// A que `violacao` diz.
-    pub fn de(violacao: &Violacao) -> Self {
-        let [larga, estreita] = [Tela::Larga, Tela::Estreita].map(|tela| violacao.em_svg(tela));
-        Contradicao {
-            frase: violacao.to_string(),
-            descricao: violacao.descricao(),
-            larga,
-            estreita,
-        }
-    }
-}
-
 /// Uma prova, com os textos que a acompanham.
-struct Linha<'a> {
+pub(crate) struct Linha<'a> {
     leitura: &'a Leitura,
-    quem: String,
-    ouvido: String,
-    quando: String,
+    pub(crate) quem: String,
+    pub(crate) ouvido: String,
+    pub(crate) quando: String,
 }
 
 impl<'a> Linha<'a> {
-    fn de(leitura: &'a Leitura) -> Self {
+    pub(crate) fn de(leitura: &'a Leitura) -> Self {
         let (inicio, fim) = (leitura.inicio, leitura.fim);
         let quando = match segundos(inicio).strip_suffix(" s") {
             Some(desde) if inicio != fim => format!("{desde} a {}", segundos(fim)),
@@ -65,7 +36,7 @@ impl<'a> Linha<'a> {
         Linha { leitura, quem, ouvido: leitura.ouvido(), quando }
     }
 
-    fn pedido(&self) -> &'static str {
+    pub(crate) fn pedido(&self) -> &'static str {
         self.leitura.pedido()
     }
 }
@@ -113,7 +84,7 @@ impl Larguras {
     }
 }
 
-fn letras(texto: &str) -> usize {
+pub(crate) fn letras(texto: &str) -> usize {
     texto.chars().count()
 }
 
@@ -129,7 +100,7 @@ impl Violacao {
     }
 
     /// As mesmas linhas, em uma frase, para quem não vê o desenho.
-    fn descricao(&self) -> String {
+    pub(crate) fn descricao(&self) -> String {
         let provas = self.no_tempo();
         let linha = |leitura: &Leitura| {
             let linha = Linha::de(leitura);
@@ -140,31 +111,8 @@ impl Violacao {
         provas.iter().map(linha).collect::<Vec<_>>().join("; ")
     }
 
-    /// As mesmas barras em SVG, com os textos de cada uma acima dela.
-    fn em_svg(&self, tela: Tela) -> String {
-        let provas = self.no_tempo();
-        if provas.is_empty() {
-            return String::new();
-        }
-        let textos: Vec<Vec<String>> = provas.iter().map(|prova| textos(prova, tela)).collect();
-        let alturas: Vec<i32> =
-            textos.iter().map(|linhas| LETRA * linhas.len() as i32 + ESPESSURA + 14).collect();
-        let periodo = Periodo::de(&provas);
-        let altura = alturas.iter().sum::<i32>() + 2 * MARGEM + EIXO;
-        graficos::desenhar(tela, altura as u32, |quadro| {
-            let plano = Plano { quadro, periodo, largura: tela.largura() as i32 };
-            plano.eixo(altura, tela)?;
-            let mut topo = MARGEM;
-            for ((prova, textos), altura) in provas.iter().zip(&textos).zip(&alturas) {
-                plano.prova(prova, textos, topo)?;
-                topo += altura;
-            }
-            Ok(())
-        })
-    }
-
     /// As provas, na ordem em que começaram. O AVISO ninguém pediu: só se sabe quando chegou.
-    fn no_tempo(&self) -> Vec<Leitura> {
+    pub(crate) fn no_tempo(&self) -> Vec<Leitura> {
         let mut provas = self.provas.clone();
         for aviso in provas.iter_mut().filter(|leitura| leitura.que == Que::Aviso) {
             aviso.inicio = aviso.fim;
@@ -176,24 +124,24 @@ impl Violacao {
 
 /// Do começo da primeira prova ao fim da última.
 #[derive(Debug, Clone, Copy)]
-struct Periodo {
+pub(crate) struct Periodo {
     comeco: Duration,
     fim: Duration,
 }
 
 impl Periodo {
-    fn de(provas: &[Leitura]) -> Self {
+    pub(crate) fn de(provas: &[Leitura]) -> Self {
         let comeco = provas.iter().map(|prova| prova.inicio).min().unwrap_or_default();
         let fim = provas.iter().map(|prova| prova.fim).max().unwrap_or_default();
         Periodo { comeco, fim }
     }
 
-    fn duracao(self) -> f64 {
+    pub(crate) fn duracao(self) -> f64 {
         self.fim.saturating_sub(self.comeco).as_secs_f64()
     }
 
     /// Onde cai `instante`, de 0 a `ultima`.
-    fn posicao(self, instante: Duration, ultima: usize) -> usize {
+    pub(crate) fn posicao(self, instante: Duration, ultima: usize) -> usize {
         let fracao = instante.saturating_sub(self.comeco).as_secs_f64() / self.duracao();
         // Sem duração alguma a conta não é um número, e vira a posição zero.
         (fracao * ultima as f64).round() as usize
@@ -233,112 +181,11 @@ fn barra(leitura: &Leitura, periodo: Periodo, largura: usize) -> String {
     format!("{}{desenho}{}", " ".repeat(de), " ".repeat(ultima.saturating_sub(ate)))
 }
 
-// As medidas do SVG, em pixels.
-const MARGEM: i32 = 8;
-const LETRA: i32 = 20;
-const ESPESSURA: i32 = 10;
-const EIXO: i32 = 26;
-
-/// As linhas de texto de uma prova, as que a tela pede.
-fn textos(leitura: &Leitura, tela: Tela) -> Vec<String> {
-    // Mais ou menos o que cabe: a letra média tem uns sete pixels.
-    let cabem = (tela.largura() / 7) as usize;
-    let linha = Linha::de(leitura);
-    let mut linhas = vec![linha.quem.clone()];
-    let pedido = Some(linha.pedido().to_owned()).filter(|pedido| !pedido.is_empty());
-    for parte in pedido.into_iter().chain([linha.ouvido, linha.quando]) {
-        match linhas.last_mut() {
-            Some(ultima) if letras(ultima) + 3 + letras(&parte) <= cabem => {
-                *ultima += &format!(" · {parte}");
-            }
-            _ => linhas.push(parte),
-        }
-    }
-    linhas
-}
-
-/// De zero a `duracao`, em passos redondos, no máximo tantas marcas além do zero.
-fn marcas(duracao: f64, quantas: usize) -> Vec<f64> {
-    if duracao <= 0.0 {
-        return vec![0.0];
-    }
-    let minimo = duracao / quantas as f64;
-    let potencia = 10_f64.powf(minimo.log10().floor());
-    let redondos = [1.0, 2.0, 5.0, 10.0].map(|vezes| vezes * potencia);
-    let passo = redondos.into_iter().find(|passo| *passo >= minimo).unwrap_or(minimo);
-    (0..=(duracao / passo) as usize).map(|marca| marca as f64 * passo).collect()
-}
-
-/// Onde se desenham as barras: o tempo, da primeira à última, na largura toda.
-struct Plano<'a, 'b> {
-    quadro: &'a Quadro<'b>,
-    periodo: Periodo,
-    largura: i32,
-}
-
-impl Plano<'_, '_> {
-    fn x(&self, instante: Duration) -> i32 {
-        let util = (self.largura - 2 * MARGEM) as usize;
-        MARGEM + self.periodo.posicao(instante, util) as i32
-    }
-
-    /// As marcas do tempo, a contar da primeira prova, e uma linha de alto a baixo em cada uma.
-    fn eixo(&self, altura: i32, tela: Tela) -> Result<(), Erro> {
-        let base = altura - MARGEM - EIXO + 6;
-        let util = f64::from(self.largura - 2 * MARGEM);
-        for instante in marcas(self.periodo.duracao(), tela.marcas()) {
-            let fracao = if instante > 0.0 { instante / self.periodo.duracao() } else { 0.0 };
-            let x = MARGEM + (util * fracao).round() as i32;
-            let risco = [(x, MARGEM), (x, base)];
-            self.quadro.draw(&PathElement::new(risco, graficos::GRADE))?;
-            let lado = match fracao {
-                f if f < 0.05 => HPos::Left,
-                f if f > 0.95 => HPos::Right,
-                _ => HPos::Center,
-            };
-            let estilo = graficos::letra(13).pos(Pos::new(lado, VPos::Top));
-            self.quadro.draw_text(&graficos::rotulo_de_tempo(&instante), &estilo, (x, base + 4))?;
-        }
-        Ok(())
-    }
-
-    fn prova(&self, leitura: &Leitura, textos: &[String], topo: i32) -> Result<(), Erro> {
-        let estilo = graficos::letra(16);
-        let mut y = topo;
-        for texto in textos {
-            self.quadro.draw_text(texto, &estilo, (MARGEM, y))?;
-            y += LETRA;
-        }
-        let cor = match leitura.que {
-            Que::Consulta => graficos::CONSULTA,
-            Que::Venda | Que::VendaSemNumero => graficos::COMPRA,
-            Que::Recusa => graficos::RECUSA,
-            Que::Aviso => graficos::AVISO,
-            Que::Silencio => graficos::PRESENCA,
-        };
-        let (de, ate) = (self.x(leitura.inicio), self.x(leitura.fim));
-        // Um instante também se vê.
-        let ate = ate.max(de + 3);
-        let caixa = [(de, y), (ate, y + ESPESSURA)];
-        self.quadro.draw(&Rectangle::new(caixa, cor.filled()))?;
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::parecer::Regra;
+    use crate::auditoria::violacao::exemplos::{leitura, qualquer_leitura, violacao};
     use proptest::prelude::*;
-
-    fn leitura(usuario: usize, inicio: u64, fim: u64, que: Que, valor: i128) -> Leitura {
-        let [inicio, fim] = [inicio, fim].map(Duration::from_millis);
-        Leitura { usuario, inicio, fim, que, valor }
-    }
-
-    fn violacao(provas: &[Leitura]) -> Violacao {
-        Violacao { regra: Regra::EstoqueSubiu, quando: Duration::ZERO, provas: provas.to_vec() }
-    }
 
     fn desenho(provas: &[Leitura]) -> String {
         violacao(provas).intercalacao()
@@ -397,9 +244,8 @@ mod testes {
             uma.intercalacao(),
             format!("  usuário 1 CONSULTAR leu -1 │{}0,005000 s\n", vazio)
         );
-        assert!(uma.em_svg(Tela::Larga).contains("usuário 1 · CONSULTAR · leu -1 · 0,005000 s"));
         let nenhuma = violacao(&[]);
-        assert_eq!(nenhuma.intercalacao() + &nenhuma.em_svg(Tela::Estreita), "");
+        assert_eq!(nenhuma.intercalacao(), "");
     }
 
     #[test]
@@ -410,37 +256,6 @@ mod testes {
             "usuário 1 pediu COMPRAR: ouviu que esgotou, 0,100000 a 0,123000 s; \
              usuário 2: recebeu o AVISO, 0,123000 s"
         );
-    }
-
-    #[test]
-    fn as_marcas_do_tempo_sao_redondas() {
-        let marcas = |duracao, quantas| {
-            let marcas = marcas(duracao, quantas);
-            marcas.iter().map(graficos::rotulo_de_tempo).collect::<Vec<_>>().join(" ")
-        };
-        assert_eq!(marcas(0.001367, 4), "0 500 µs 1 ms");
-        assert_eq!(
-            marcas(0.1, 10),
-            "0 10 ms 20 ms 30 ms 40 ms 50 ms 60 ms 70 ms 80 ms 90 ms 100 ms"
-        );
-        assert_eq!(marcas(0.0, 10), "0");
-    }
-
-    prop_compose! {
-        fn qualquer_leitura()(
-            usuario: usize,
-            instantes: [Duration; 2],
-            pequenos: bool,
-            valor: i128,
-            qual in 0..5_usize,
-        ) -> Leitura {
-            // Do que há no mundo, e do que só um servidor hostil faria haver.
-            let [um, outro] = instantes.map(|i| if pequenos { i / (1 << 31) / (1 << 31) } else { i });
-            let que = [Que::Consulta, Que::Venda, Que::Recusa, Que::Aviso, Que::Silencio][qual];
-            let (usuario, valor) =
-                if pequenos { (usuario % 100_000, valor % 10_000_000) } else { (usuario, valor) };
-            Leitura { usuario, inicio: um.min(outro), fim: um.max(outro), que, valor }
-        }
     }
 
     proptest! {
@@ -459,27 +274,6 @@ mod testes {
                 }
             }
             prop_assert!(desenho.matches(['├', '│']).count() == provas.len(), "{}", desenho);
-        }
-
-        /// E o da página fica dentro dela, em qualquer tela.
-        #[test]
-        fn as_barras_da_pagina_ficam_dentro_dela(
-            provas in proptest::collection::vec(qualquer_leitura(), 1..4),
-        ) {
-            for tela in [Tela::Larga, Tela::Estreita] {
-                let svg = violacao(&provas).em_svg(tela);
-                let caixas: Vec<&str> = svg.split("<rect ").skip(1).collect();
-                prop_assert_eq!(caixas.len(), provas.len());
-                for caixa in caixas {
-                    let numero = |nome: &str| -> i64 {
-                        let (_, resto) = caixa.split_once(&format!("{nome}=\"")).unwrap();
-                        resto.split_once('"').unwrap().0.parse().unwrap()
-                    };
-                    let (x, largura) = (numero("x"), numero("width"));
-                    prop_assert!(x >= 0 && largura > 0, "{}", svg);
-                    prop_assert!(x + largura <= i64::from(tela.largura()), "{}", svg);
-                }
-            }
         }
     }
 }

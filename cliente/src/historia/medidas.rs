@@ -6,7 +6,8 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 use protocolo::Mensagem;
 
-use crate::historia::{Desfecho, Operacao};
+use crate::conversa::desfecho::Desfecho;
+use crate::historia::vivido::Operacao;
 
 /// As contas.
 #[derive(Debug, Clone, Default)]

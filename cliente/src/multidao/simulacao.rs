@@ -9,18 +9,20 @@ use std::time::{Duration, Instant};
 
 use protocolo::terminal::{contar, dizer, explicar};
 
-use crate::arquivo::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
 use crate::auditoria::quando_visitar;
-use crate::escuta::Estilo;
-use crate::historia::{Historia, Presenca, Simulacao};
-use crate::limites::{self, Limite};
-use crate::opcoes::{FimDeLinha, Opcoes};
-use crate::painel::{Painel, Placar, Previsao};
-use crate::parada::Parada;
-use crate::piscina;
-use crate::roteiro::{Regras, Roteiro, acelerada};
-use crate::sessao::{self, Cena, visitar};
-use crate::usuario::Usuario;
+use crate::conversa::escuta::Estilo;
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::conversa::parada::Parada;
+use crate::historia::conjunto::Simulacao;
+use crate::historia::guarda::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
+use crate::historia::vivido::{Historia, Presenca};
+use crate::multidao::limites::{self, Limite};
+use crate::multidao::painel::{Painel, Placar, Previsao};
+use crate::multidao::pool;
+use crate::multidao::roteiro::{Regras, Roteiro, acelerada};
+use crate::multidao::sessao::{self, Cena, visitar};
+use crate::multidao::usuario::Usuario;
+use crate::opcoes::Opcoes;
 
 /// Simula a multidão que as opções pedem, com esta semente. Cada operação vai ao arquivo que `csv` abre,
 /// se algum foi pedido; só é chamada quando já há o que simular.
@@ -37,8 +39,8 @@ pub fn simular(
     let regras = regras(opcoes, semente);
     let ciclos = || (1..=opcoes.usuarios).map(|numero| Roteiro::novo(regras, numero).ciclos());
     let cena = cena(opcoes, csv)?;
-    let (recados, novidades) = mpsc::channel();
-    // `recados` vai com a tarefa: o painel para quando a última cópia do canal se fecha. E cada thread tem a
+    let (canal, eventos) = mpsc::channel();
+    // `canal` vai com a tarefa: o painel para quando a última cópia do canal se fecha. E cada thread tem a
     // sua conta do que se esperou nela: quem vive depois começa mais tarde por causa dos de antes.
     let viver = {
         let (cena, esperado) = (&cena, Cell::new(Duration::ZERO));
@@ -48,7 +50,7 @@ pub fn simular(
                 let chegada = chegada(indice, opcoes).saturating_add(depois);
                 Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar)
             };
-            let mut historia = sessao::viver(numero, chegar, cena, recados.clone());
+            let mut historia = sessao::viver(numero, chegar, cena, canal.clone());
             esperado.set(esperado.get() + historia.espera);
             historia.espera = esperado.get();
             historia
@@ -66,9 +68,9 @@ pub fn simular(
             dizer(format_args!("cliente: {aviso}"));
         }
         let previsao = Previsao::de(opcoes, ciclos(), threads);
-        Painel::novo(opcoes, previsao, &cena.placar).acompanhar(&novidades);
+        Painel::novo(opcoes, previsao, &cena.placar).acompanhar(&eventos);
     };
-    let historias = piscina::executar(cabem, opcoes.usuarios, viver, acompanhar)
+    let historias = pool::executar(cabem, opcoes.usuarios, viver, acompanhar)
         .map_err(|_| sem_threads(limites::das_threads()))?;
     let ciclos_previstos = ciclos().map(u64::from).sum();
     Ok(concluir(cena, historias, Previsto { semente, usuarios: opcoes.usuarios, ciclos_previstos }))

@@ -24,9 +24,11 @@ use std::time::Duration;
 use protocolo::{Comando, Mensagem};
 
 use crate::auditoria::ESPERA_DO_AVISO;
-use crate::escuta::{Ouvida, Papel};
-use crate::historia::{AVISOS_MAXIMOS, Desfecho, Falha, Historia, Operacao, Presenca};
-use crate::roteiro::{Ciclo, Roteiro};
+use crate::conversa::desfecho::Desfecho;
+use crate::conversa::escuta::{Ouvida, Papel};
+use crate::historia::vivido::{AVISOS_MAXIMOS, Falha, Historia, Operacao, Presenca};
+use crate::multidao::evento::Evento;
+use crate::multidao::roteiro::{Ciclo, Roteiro};
 
 /// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor. É o
 /// que uma pessoa espera antes de desistir, e muito mais do que um servidor que funciona leva.
@@ -52,27 +54,6 @@ pub enum Passo {
     Ouvir(Duration),
     /// Fechar a conexão: a simulação deste usuário acabou.
     Terminar,
-}
-
-/// O que um usuário fez que o mundo quer saber na hora.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Noticia {
-    /// Conectou.
-    Entrou,
-    /// Deixou a conexão.
-    Saiu,
-    /// Comprou uma unidade.
-    Comprou,
-    /// Ouviu que o produto esgotou.
-    Recusado,
-    /// Terminou um ciclo.
-    Ciclo,
-    /// Ouviu um AVISO, com estas palavras.
-    Aviso(String),
-    /// Uma troca completa: o que enviou, o que ouviu e quanto demorou.
-    Troca(Comando, Mensagem, Duration),
-    /// Algo deu errado.
-    Falhou(Falha),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +82,7 @@ pub struct Usuario {
     /// Já leu o estoque, ainda que em uma resposta fora de hora.
     entendeu: bool,
     historia: Historia,
-    noticias: Vec<Noticia>,
+    eventos: Vec<Evento>,
 }
 
 impl Usuario {
@@ -119,7 +100,7 @@ impl Usuario {
             esgotou: None,
             entendeu: false,
             historia: Historia { usuario: numero, ..Historia::default() },
-            noticias: Vec::new(),
+            eventos: Vec::new(),
         }
     }
 
@@ -163,7 +144,7 @@ impl Usuario {
             conectou: agora,
             ..Presenca::default()
         });
-        self.noticias.push(Noticia::Entrou);
+        self.eventos.push(Evento::Entrou);
         self.fase = Fase::Pronto { compra: false };
     }
 
@@ -212,7 +193,7 @@ impl Usuario {
                     }
                     quais.push(quando);
                 }
-                self.noticias.push(Noticia::Aviso(texto));
+                self.eventos.push(Evento::Aviso(texto));
             }
             Papel::Lotado => self.caiu(quando, Falha::Lotado),
             Papel::NaoPedida { do_protocolo } => self.nao_pediu(quando, &texto, do_protocolo),
@@ -268,13 +249,13 @@ impl Usuario {
             presenca.respondida.get_or_insert(agora);
         }
         let mensagem = Mensagem::interpretar(texto.as_bytes());
-        self.noticias.push(Noticia::Troca(comando, mensagem, agora - enviada));
+        self.eventos.push(Evento::Troca(comando, mensagem, agora - enviada));
         match desfecho {
             Desfecho::Leu(_) | Desfecho::LeuSemNumero => self.entendeu = true,
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => {
-                self.noticias.push(Noticia::Comprou);
+                self.eventos.push(Evento::Comprou);
             }
-            Desfecho::Recusado => self.noticias.push(Noticia::Recusado),
+            Desfecho::Recusado => self.eventos.push(Evento::Recusado),
             Desfecho::Estranho(_) => {
                 if let Some(presenca) = self.historia.presencas.last_mut() {
                     presenca.desencontrou(enviada);
@@ -366,7 +347,7 @@ impl Usuario {
     fn terminar_ciclo(&mut self, agora: Duration) {
         self.historia.ciclos += 1;
         self.ciclos_gastos += 1;
-        self.noticias.push(Noticia::Ciclo);
+        self.eventos.push(Evento::Ciclo);
         if self.ciclos_gastos >= self.roteiro.ciclos() {
             self.fase = Fase::Saindo { desde: agora };
             return;
@@ -382,7 +363,7 @@ impl Usuario {
     fn deixar_conexao(&mut self, agora: Duration) {
         if let Some(presenca) = self.historia.presencas.last_mut().filter(|p| p.fechou.is_none()) {
             presenca.fechou = Some(agora);
-            self.noticias.push(Noticia::Saiu);
+            self.eventos.push(Evento::Saiu);
         }
     }
 
@@ -391,7 +372,7 @@ impl Usuario {
             return;
         }
         self.historia.falhas.push((agora, falha.clone()));
-        self.noticias.push(Noticia::Falhou(falha));
+        self.eventos.push(Evento::Falhou(falha));
     }
 
     /// Entrega o que já pediu, se juntou `lote` operações e nenhuma espera resposta.
@@ -401,9 +382,9 @@ impl Usuario {
         entrega.then(|| std::mem::take(&mut self.historia.operacoes))
     }
 
-    /// As notícias desde a última vez que se perguntou.
-    pub fn noticias(&mut self) -> impl Iterator<Item = Noticia> + '_ {
-        self.noticias.drain(..)
+    /// Os eventos desde a última vez que se perguntou.
+    pub fn eventos(&mut self) -> impl Iterator<Item = Evento> + '_ {
+        self.eventos.drain(..)
     }
 
     /// A história, completa depois de [`Passo::Terminar`], menos o que já foi entregue. Terminou `agora`.
@@ -415,8 +396,9 @@ impl Usuario {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::escuta::{Escuta, Estilo};
-    use crate::roteiro::{Faixa, Regras};
+    use crate::conversa::escuta::{Escuta, Estilo};
+    use crate::multidao::roteiro::Regras;
+    use crate::opcoes::Faixa;
 
     const fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
@@ -606,12 +588,12 @@ mod testes {
     }
 
     #[test]
-    fn um_aviso_de_outra_coisa_e_noticia_mas_nao_testemunho() {
+    fn um_aviso_de_outra_coisa_e_evento_mas_nao_testemunho() {
         let mut ana = usuario(1, false);
         conectar(&mut ana, ms(0));
         ana.recebeu(ms(1), Mensagem::Aviso("AVISO: restam 3".into()));
         assert!(ana.historia.presencas[0].avisos.is_empty());
-        assert!(ana.noticias().any(|n| n == Noticia::Aviso("AVISO: restam 3".into())));
+        assert!(ana.eventos().any(|n| n == Evento::Aviso("AVISO: restam 3".into())));
     }
 
     #[test]

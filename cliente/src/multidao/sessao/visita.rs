@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use super::{PRAZO_DA_CONEXAO, conectar, ler};
-use crate::escuta::{Escuta, Estilo, Ouvida, Papel};
-use crate::historia::Presenca;
-use crate::parada::Parada;
+use crate::conversa::escuta::{Escuta, Estilo, Ouvida, Papel};
+use crate::conversa::parada::Parada;
+use crate::historia::vivido::Presenca;
 
 /// Quanto a visita escuta: quem avisa quem chega avisa logo.
 const ESCUTA: Duration = Duration::from_millis(300);

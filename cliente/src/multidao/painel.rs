@@ -4,7 +4,7 @@
 //! `--detalhado`, todos. O andamento, animado, vai à saída de erro, e só quando ela é um terminal. O painel não guarda história nenhuma: o resumo e o veredito
 //! vêm das sessões.
 //!
-//! O que só se conta vai ao [`Placar`], que se olha a cada quadro: um recado por venda acordaria o painel
+//! O que só se conta vai ao [`Placar`], que se olha a cada quadro: um evento por venda acordaria o painel
 //! milhares de vezes por segundo para somar um.
 
 use std::fmt::Display;
@@ -17,11 +17,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use protocolo::mensagem::visivel;
 use protocolo::terminal::{contar, dizer};
 
-use crate::opcoes::{FimDeLinha, Opcoes};
-use crate::resumo::formatar;
-use crate::roteiro::Faixa;
-use crate::sessao::Recado;
-use crate::usuario::Noticia;
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::multidao::evento::Evento;
+use crate::opcoes::Faixa;
+use crate::opcoes::Opcoes;
+use crate::tempo::formatar;
 
 /// De quanto em quanto tempo o andamento se atualiza.
 const QUADRO: Duration = Duration::from_millis(100);
@@ -69,24 +69,24 @@ impl Placar {
         (quando < u64::MAX).then(|| Duration::from_nanos(quando))
     }
 
-    /// Conta esta notícia.
-    pub fn anotar(&self, noticia: &Noticia) {
+    /// Conta este evento.
+    pub fn anotar(&self, evento: &Evento) {
         let somar = |conta: &AtomicU64| {
             conta.fetch_add(1, Ordering::Relaxed);
         };
-        match noticia {
-            Noticia::Entrou => {
+        match evento {
+            Evento::Entrou => {
                 self.ativos.fetch_add(1, Ordering::Relaxed);
             }
-            Noticia::Saiu => {
+            Evento::Saiu => {
                 self.ativos.fetch_sub(1, Ordering::Relaxed);
             }
-            Noticia::Ciclo => somar(&self.ciclos),
-            Noticia::Comprou => somar(&self.vendas),
-            Noticia::Recusado => somar(&self.recusas),
-            Noticia::Aviso(_) => somar(&self.avisos),
-            Noticia::Falhou(_) => somar(&self.falhas),
-            Noticia::Troca(..) => {}
+            Evento::Ciclo => somar(&self.ciclos),
+            Evento::Comprou => somar(&self.vendas),
+            Evento::Recusado => somar(&self.recusas),
+            Evento::Aviso(_) => somar(&self.avisos),
+            Evento::Falhou(_) => somar(&self.falhas),
+            Evento::Troca(..) | Evento::Esperando | Evento::FimDeLinha(_) => {}
         }
     }
 }
@@ -161,16 +161,12 @@ impl<'a> Painel<'a> {
         }
     }
 
-    /// Mostra os recados até a última sessão terminar.
-    pub fn acompanhar(mut self, recados: &Receiver<Recado>) {
+    /// Mostra os eventos até a última sessão terminar.
+    pub fn acompanhar(mut self, eventos: &Receiver<(usize, Duration, Evento)>) {
         let mut proximo_quadro = Instant::now();
         loop {
-            match recados.recv_timeout(proximo_quadro.saturating_duration_since(Instant::now())) {
-                Ok(Recado::Esperando) => self.esperando(),
-                Ok(Recado::FimDeLinha(achado)) => self.fim_de_linha(achado),
-                Ok(Recado::Usuario(numero, quando, noticia)) => {
-                    self.noticia(numero, quando, noticia);
-                }
+            match eventos.recv_timeout(proximo_quadro.saturating_duration_since(Instant::now())) {
+                Ok((numero, quando, evento)) => self.evento(numero, quando, evento),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.concluir(),
             }
@@ -181,26 +177,24 @@ impl<'a> Painel<'a> {
         }
     }
 
-    fn noticia(&mut self, numero: usize, quando: Duration, noticia: Noticia) {
-        match noticia {
-            Noticia::Aviso(texto) => {
+    fn evento(&mut self, numero: usize, quando: Duration, evento: Evento) {
+        match evento {
+            Evento::Esperando => self.esperando(),
+            Evento::FimDeLinha(achado) => self.fim_de_linha(achado),
+            Evento::Aviso(texto) => {
                 self.avisos = (self.avisos.0 + 1, quando);
                 if self.detalhado || self.avisos.0 <= AVISOS_MOSTRADOS {
                     self.imprimir(numero, quando, visivel(&texto));
                 }
             }
-            Noticia::Troca(comando, mensagem, demora) => {
+            Evento::Troca(comando, mensagem, demora) => {
                 let comando = comando.nome().escape_ascii();
                 let troca = format!("{comando} -> {mensagem} ({})", formatar(demora));
                 self.imprimir(numero, quando, troca);
             }
-            Noticia::Falhou(falha) => self.imprimir(numero, quando, format!("falha: {falha}")),
+            Evento::Falhou(falha) => self.imprimir(numero, quando, format!("falha: {falha}")),
             // Só se contam.
-            Noticia::Entrou
-            | Noticia::Saiu
-            | Noticia::Comprou
-            | Noticia::Recusado
-            | Noticia::Ciclo => {}
+            Evento::Entrou | Evento::Saiu | Evento::Comprou | Evento::Recusado | Evento::Ciclo => {}
         }
     }
 
@@ -299,12 +293,12 @@ mod testes {
     use proptest::prelude::*;
 
     #[test]
-    fn cada_noticia_soma_na_sua_conta_e_quem_sai_deixa_de_estar() {
+    fn cada_evento_soma_na_sua_conta_e_quem_sai_deixa_de_estar() {
         let placar = Placar::default();
-        let [entrou, saiu] = [Noticia::Entrou, Noticia::Saiu];
-        let outras = [Noticia::Ciclo, Noticia::Comprou, Noticia::Recusado, Noticia::Ciclo];
+        let [entrou, saiu] = [Evento::Entrou, Evento::Saiu];
+        let outras = [Evento::Ciclo, Evento::Comprou, Evento::Recusado, Evento::Ciclo];
         [entrou.clone(), entrou, saiu].iter().chain(&outras).for_each(|n| placar.anotar(n));
-        placar.anotar(&Noticia::Aviso("AVISO: acabou".into()));
+        placar.anotar(&Evento::Aviso("AVISO: acabou".into()));
         let Placar { ativos, ciclos, vendas, recusas, avisos, falhas, .. } = placar;
         assert_eq!(ativos.into_inner(), 1);
         let contas = [ciclos, vendas, recusas, avisos, falhas].map(AtomicU64::into_inner);

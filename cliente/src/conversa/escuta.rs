@@ -17,8 +17,8 @@ use std::time::Duration;
 use protocolo::Mensagem;
 use protocolo::mensagem::{avisa_que_esgotou, decodificar};
 
-use crate::historia::Desfecho;
-use crate::ouvido::Ouvido;
+use crate::conversa::desfecho::Desfecho;
+use crate::conversa::enquadrador::Ouvido;
 
 /// Depois de um texto que talvez não responda ao pedido, quanto se espera ainda pela resposta.
 pub const OUTRA_CHANCE: Duration = Duration::from_millis(300);

@@ -10,14 +10,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
-/// Um intervalo, pontas incluídas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Faixa<T> {
-    /// A menor ponta.
-    pub de: T,
-    /// A maior ponta.
-    pub ate: T,
-}
+use crate::opcoes::Faixa;
 
 /// As regras do sorteio, comuns a todos os usuários.
 #[derive(Debug, Clone, Copy)]

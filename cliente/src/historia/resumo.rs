@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use crate::historia::{Historia, Presenca, Simulacao};
-use crate::medidas::{Latencias, Sem};
+use crate::conversa::texto::citar;
+use crate::historia::conjunto::Simulacao;
+use crate::historia::medidas::{Latencias, Sem};
+use crate::historia::vivido::{Historia, Presenca};
+use crate::tempo::formatar;
 
 /// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -221,45 +224,9 @@ impl Resumo {
 /// Os nomes de [`Percentis::tempos`].
 pub const NOMES_DOS_PERCENTIS: [&str; 5] = ["p50", "p90", "p99", "p99,9", "máx"];
 
-/// Uma duração com três algarismos, na unidade que a deixa legível: `87,2 µs`, `1,25 ms`, `2,61 s`.
-pub fn formatar(duracao: Duration) -> String {
-    let segundos = duracao.as_secs_f64();
-    let (valor, unidade) = match segundos {
-        s if s >= 1.0 => (s, "s"),
-        s if s >= 1e-3 => (s * 1e3, "ms"),
-        s => (s * 1e6, "µs"),
-    };
-    let casas = match valor {
-        v if v >= 99.95 => 0,
-        v if v >= 9.995 => 1,
-        _ => 2,
-    };
-    format!("{valor:.casas$} {unidade}").replace('.', ",")
-}
-
-/// O texto de um desconhecido entre aspas, cortado: o começo basta para reconhecê-lo. Já deve ser só o
-/// visível.
-pub fn citar(texto: &str) -> String {
-    const LETRAS: usize = 60;
-    match texto.char_indices().nth(LETRAS) {
-        Some((corte, _)) => format!("'{}...'", &texto[..corte]),
-        None => format!("'{texto}'"),
-    }
-}
-
 #[cfg(test)]
 mod testes {
     use super::*;
-
-    #[test]
-    fn duracoes_com_tres_algarismos() {
-        let casos = [(87_200, "87,2 µs"), (1_250_000, "1,25 ms"), (123_400_000, "123 ms")];
-        for (nanos, texto) in casos {
-            assert_eq!(formatar(Duration::from_nanos(nanos)), texto);
-        }
-        assert_eq!(formatar(Duration::from_millis(2610)), "2,61 s");
-        assert_eq!(formatar(Duration::from_micros(9_999)), "10,0 ms");
-    }
 
     #[test]
     fn a_tabela_de_latencias_tem_uma_coluna_por_percentil() {

@@ -1,0 +1,207 @@
+//! A quinta regra: o AVISO, uma vez a cada conexão que estava aberta no esgotamento. O porquê dela está em
+//! [`crate::auditoria`].
+
+use std::time::Duration;
+
+use super::leituras::{leitura_do_aviso, leituras_dos_avisos, ultima_venda};
+use super::regra::Regra;
+use super::violacao::{Leitura, Que, Violacao};
+use crate::historia::vivido::{Historia, Presenca};
+use crate::tempo::formatar;
+
+/// Até quanto depois do esgotamento o AVISO chega "quase instantaneamente" (§7.3), para a multidão e
+/// para o avaliador. É folgado de propósito: ele leva milissegundos, e uma acusação falsa é pior que um
+/// atraso.
+pub const TOLERANCIA_DO_AVISO: Duration = Duration::from_secs(1);
+
+/// Quanto se fica à espera dele depois do esgotamento, para saber se faltou ou só atrasou.
+pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
+
+/// Regra 4, vista pelo AVISO: quem o ouviu com o que vender não diz que uma unidade sumiu, e sim que ele
+/// saiu antes da hora.
+pub(super) fn aviso_com_o_que_vender(sumida: Violacao) -> Violacao {
+    let provas = sumida.provas.into_iter().take(1).collect();
+    Violacao { regra: Regra::AvisoAdiantado, provas, ..sumida }
+}
+
+/// Regra 5.
+pub(super) fn avisos(
+    historias: &[Historia],
+    leituras: &[Leitura],
+    esgotamento: Option<&Esgotamento>,
+    violacoes: &mut Vec<Violacao>,
+) {
+    // Quem viu, por último, que ainda havia: um AVISO que chegou antes de ele pedir mentiu.
+    let havia = leituras.iter().filter(|l| l.antes() > 0).max_by_key(|l| l.inicio);
+    let limite = esgotamento.map(|esgotamento| esgotamento.limite(historias));
+    for historia in historias {
+        let usuario = historia.usuario;
+        for presenca in &historia.presencas {
+            violacoes.extend(aviso_repetido(usuario, presenca));
+            violacoes.extend(havia.and_then(|havia| aviso_adiantado(usuario, presenca, havia)));
+            let Some((esgotamento, limite)) = esgotamento.zip(limite) else { continue };
+            violacoes.extend(esgotamento.a_quem_chegou_depois(usuario, presenca));
+            violacoes.extend(esgotamento.aviso_perdido(usuario, presenca, limite));
+        }
+    }
+    violacoes.extend(esgotamento.and_then(|esgotamento| esgotamento.aviso_atrasado(historias)));
+}
+
+fn aviso_repetido(usuario: usize, presenca: &Presenca) -> Option<Violacao> {
+    let [primeiro, segundo, ..] = presenca.avisos[..] else { return None };
+    Some(Violacao {
+        regra: Regra::AvisoRepetido,
+        quando: segundo,
+        provas: [primeiro, segundo].map(|aviso| leitura_do_aviso(usuario, aviso)).into(),
+    })
+}
+
+fn aviso_adiantado(usuario: usize, presenca: &Presenca, havia: &Leitura) -> Option<Violacao> {
+    let aviso = *presenca.avisos.first()?;
+    (aviso < havia.inicio).then(|| Violacao {
+        regra: Regra::AvisoAdiantado,
+        quando: havia.fim,
+        provas: vec![leitura_do_aviso(usuario, aviso), *havia],
+    })
+}
+
+/// Quando o estoque chegou a zero: depois de um instante, se se sabe, e antes do fim de uma leitura.
+pub(super) struct Esgotamento {
+    /// A última venda; ou, se a multidão não a viu (de outro comprador, ou de um pedido sem resposta), a
+    /// primeira leitura de zero a terminar.
+    pub(super) ate: Leitura,
+    /// Ainda havia o que vender. Sem ninguém que tenha visto uma unidade, pode nem ter havido
+    /// esgotamento: o estoque já estava vazio.
+    pub(super) depois_de: Option<Duration>,
+}
+
+impl Esgotamento {
+    pub(super) fn de(leituras: &[Leitura]) -> Option<Self> {
+        let primeiro_zero = || leituras.iter().filter(|l| l.valor == 0).min_by_key(|l| l.fim);
+        let ate = *ultima_venda(leituras).or_else(primeiro_zero)?;
+        let ultima = || leituras.iter().filter(|l| l.valor > 0).map(|l| l.inicio).max();
+        let depois_de = match ate.que {
+            Que::Venda => Some(ate.inicio),
+            _ => ultima().map(|ultima| ultima.min(ate.fim)),
+        };
+        Some(Esgotamento { ate, depois_de })
+    }
+
+    /// O servidor certamente conhecia esta conexão (ela já tinha ouvido uma resposta) antes do
+    /// esgotamento: o AVISO é devido a ela, se ela ficou para ouvi-lo.
+    fn deve_a(&self, presenca: &Presenca) -> bool {
+        let Some(depois_de) = self.depois_de else { return false };
+        presenca.respondida.is_some_and(|quando| quando < depois_de)
+    }
+
+    /// Quando cada conexão a que ele é devido o ouviu, se ouviu.
+    fn chegadas<'a>(
+        &'a self,
+        historias: &'a [Historia],
+    ) -> impl Iterator<Item = (usize, Duration)> {
+        historias.iter().flat_map(|historia| {
+            let devidas = historia.presencas.iter().filter(|presenca| self.deve_a(presenca));
+            devidas.filter_map(|p| Some((historia.usuario, *p.avisos.first()?)))
+        })
+    }
+
+    /// Quem ficou até depois deste instante, e nada ouviu, perdeu o AVISO. Se a alguém ele demorou a
+    /// chegar, o dos outros também podia estar a caminho; mas não para sempre.
+    fn limite(&self, historias: &[Historia]) -> Duration {
+        let demorou = |quando| quando > self.ate.fim + TOLERANCIA_DO_AVISO;
+        let demora = self.chegadas(historias).any(|(_, quando)| demorou(quando));
+        self.ate.fim + if demora { ESPERA_DO_AVISO } else { TOLERANCIA_DO_AVISO }
+    }
+
+    /// Se o primeiro a chegar já passou da tolerância, é o servidor que demorou. Se só outros passaram,
+    /// podem ser as milhares de threads da multidão a disputar o processador: isso só se observa, a não
+    /// ser que passem também da espera.
+    fn aviso_atrasado(&self, historias: &[Historia]) -> Option<Violacao> {
+        let depois = |(_, chegou): (usize, Duration)| chegou.saturating_sub(self.ate.fim);
+        let avisos = leituras_dos_avisos(historias).map(|aviso| (aviso.usuario, aviso.fim));
+        let primeira = avisos.min_by_key(|(_, quando)| *quando)?;
+        let ultima = self.chegadas(historias).max_by_key(|(_, quando)| *quando)?;
+        let (usuario, chegou) = match () {
+            () if depois(primeira) > TOLERANCIA_DO_AVISO => primeira,
+            () if depois(ultima) > ESPERA_DO_AVISO => ultima,
+            () => return None,
+        };
+        let depois = depois((usuario, chegou));
+        Some(Violacao {
+            regra: Regra::AvisoAtrasado { depois },
+            quando: chegou,
+            provas: vec![leitura_do_aviso(usuario, chegou), self.ate],
+        })
+    }
+
+    pub(super) fn espalhou_devagar(&self, historias: &[Historia]) -> Option<String> {
+        let ultima = self.chegadas(historias).map(|(_, quando)| quando).max()?;
+        let demorou = ultima.saturating_sub(self.ate.fim);
+        (demorou > TOLERANCIA_DO_AVISO && self.aviso_atrasado(historias).is_none())
+            .then(|| format!("o AVISO levou {} para chegar a todos", formatar(demorou)))
+    }
+
+    /// Quem pediu a conexão enquanto o AVISO saía pode tê-lo pego; quem a pediu bem depois, não.
+    fn a_quem_chegou_depois(&self, usuario: usize, presenca: &Presenca) -> Option<Violacao> {
+        let aviso = presenca.avisos.first()?;
+        (presenca.pediu > self.ate.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
+            regra: Regra::AvisoAQuemChegouDepois,
+            quando: *aviso,
+            provas: vec![leitura_do_aviso(usuario, *aviso), self.ate],
+        })
+    }
+
+    /// Quem o merecia e ficou conectado tempo de sobra devia ter ouvido.
+    fn aviso_perdido(
+        &self,
+        usuario: usize,
+        presenca: &Presenca,
+        limite: Duration,
+    ) -> Option<Violacao> {
+        let ficou = presenca.fechou.is_none_or(|fechou| fechou > limite);
+        (self.deve_a(presenca) && ficou && presenca.avisos.is_empty() && !self.duvidoso(presenca))
+            .then(|| {
+                let (inicio, fim) = (presenca.conectou, presenca.fechou.unwrap_or(limite));
+                let calado = Leitura { usuario, inicio, fim, que: Que::Silencio, valor: 0 };
+                Violacao {
+                    regra: Regra::AvisoPerdido,
+                    quando: limite,
+                    provas: vec![calado, self.ate],
+                }
+            })
+    }
+
+    /// Ouviu algo na hora certa, em palavras que não se reconhecem: na dúvida, vale.
+    fn duvidoso(&self, presenca: &Presenca) -> bool {
+        let depois_de = self.depois_de.unwrap_or_default();
+        presenca.outros_avisos.iter().any(|aviso| *aviso >= depois_de)
+    }
+}
+
+/// Quantas conexões ouviram o AVISO; ou por que não se pode dizer nada dele, se ninguém o ouviu.
+pub(super) fn ouvintes(
+    historias: &[Historia],
+    leituras: &[Leitura],
+    esgotamento: Option<&Esgotamento>,
+) -> Result<usize, String> {
+    let presencas = || historias.iter().flat_map(|historia| &historia.presencas);
+    let ouviram = presencas().filter(|presenca| !presenca.avisos.is_empty()).count();
+    if ouviram > 0 {
+        return Ok(ouviram);
+    }
+    let Some(esgotamento) = esgotamento else {
+        let leu = leituras.iter().any(|l| matches!(l.que, Que::Consulta | Que::Venda));
+        let porque = if leu { "o estoque não chegou a esgotar" } else { "não se viu o estoque" };
+        return Err(porque.into());
+    };
+    if presencas().any(|presenca| esgotamento.duvidoso(presenca)) {
+        return Err("chegou algo em outras palavras, que não se reconhecem".into());
+    }
+    if esgotamento.depois_de.is_none() {
+        return Err("o estoque já estava esgotado quando a multidão chegou".into());
+    }
+    Err(format!(
+        "ninguém que já conversava com o servidor ficou conectado por {} depois do esgotamento",
+        formatar(TOLERANCIA_DO_AVISO)
+    ))
+}

@@ -1,0 +1,19 @@
+//! A multidão: usuários simulados, cada um em uma thread, contra um servidor de verdade.
+//!
+//! ```text
+//!   simulacao                  monta a multidão e recolhe as histórias
+//!      ├──► limites            quantas threads cabem no que o sistema dá
+//!      ├──► pool               N threads da std, fixas
+//!      ├──► sessao ─► usuario ─► roteiro    leva um usuário por um socket; o que ele faz e quando é puro
+//!      │       └──► painel     as contas; e o andamento e os AVISOs, ao vivo
+//!      └──► painel ─► evento   o que acontece a um usuário e se conta na hora
+//! ```
+
+pub mod evento;
+pub mod limites;
+pub mod painel;
+pub mod pool;
+pub mod roteiro;
+pub mod sessao;
+pub mod simulacao;
+pub mod usuario;
