@@ -57,11 +57,11 @@ use estoque::{
 };
 use leituras::{leituras_dos_avisos, reunir_leituras, sem_lugar};
 use observacoes::observar;
-use veredito::Parecer;
+use veredito::Veredito;
 
 /// Confere as histórias de uma simulação. `estoque` é com quantas unidades o servidor abriu, se
 /// ninguém mais comprou delas; sem isso, a regra 4 não se afirma.
-pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Parecer {
+pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Veredito {
     let leituras = reunir_leituras(historias);
     let mut violacoes = Vec::new();
     negativas(&leituras, &mut violacoes);
@@ -87,20 +87,20 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Parecer {
     // Estável: no mesmo instante, na ordem das regras.
     violacoes.sort_by_key(|violacao| violacao.quando);
     let ouviram = ouvintes(historias, &com_os_avisos, esgotamento.as_ref());
-    Parecer { violacoes, observacoes, vendas: ha_vendas(historias, &leituras), ouviram }
+    Veredito { violacoes, observacoes, vendas: ha_vendas(historias, &leituras), ouviram }
 }
 
 /// Quando alguém teria de conectar para se ver se o AVISO também chega a quem vem depois; `None` se ninguém o
 /// ouviu, se não se sabe do esgotamento, ou se alguém já conectou depois dele.
 pub fn quando_visitar(historias: &[Historia]) -> Option<Duration> {
-    let presencas = || historias.iter().flat_map(|historia| &historia.presencas);
-    if presencas().all(|presenca| presenca.avisos.is_empty()) {
+    let conexoes = || historias.iter().flat_map(|historia| &historia.conexoes);
+    if conexoes().all(|conexao| conexao.avisos.is_empty()) {
         return None;
     }
     let esgotamento = Esgotamento::de(&reunir_leituras(historias))?;
     esgotamento.depois_de?;
     let depois = esgotamento.ate.fim + TOLERANCIA_DO_AVISO;
-    let ninguem = presencas().all(|presenca| presenca.pediu <= depois);
+    let ninguem = conexoes().all(|conexao| conexao.pediu <= depois);
     // Um instante a mais: a regra 5 só fala de quem pediu a conexão depois da tolerância.
     ninguem.then_some(depois + Duration::from_millis(1))
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use cliente::auditoria::regra::{Aviso, Regra};
 use cliente::auditoria::veredito::Estoque;
-use cliente::auditoria::violacao::{Leitura, Que, Violacao};
+use cliente::auditoria::violacao::{Leitura, Origem, Violacao};
 use cliente::auditoria::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, auditar, quando_visitar};
 use cliente::conversa::desfecho::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
-use cliente::historia::vivido::{Falha, Historia, Operacao, Presenca};
+use cliente::historia::vivido::{Conexao, Falha, Historia, Operacao};
 use proptest::prelude::*;
 use proptest::sample::Index;
 
@@ -20,41 +20,41 @@ const fn ms(n: u64) -> Duration {
 
 fn operacao(enviada: u64, chegou: u64, desfecho: Desfecho) -> Operacao {
     let compra = !matches!(desfecho, Leu(_));
-    Operacao { presenca: 1, compra, enviada: ms(enviada), resposta: Some((ms(chegou), desfecho)) }
+    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta: Some((ms(chegou), desfecho)) }
 }
 
 /// Um COMPRAR que pode ter valido ou não.
 fn sem_resposta(enviada: u64) -> Operacao {
-    Operacao { presenca: 1, compra: true, enviada: ms(enviada), resposta: None }
+    Operacao { conexao: 1, compra: true, enviada: ms(enviada), resposta: None }
 }
 
 /// Um usuário com uma conexão, aberta de 0 a 100 s.
 fn historia(usuario: usize, operacoes: Vec<Operacao>, avisos: &[u64]) -> Historia {
     let respostas = operacoes.iter().filter_map(|o| o.resposta.as_ref());
-    let presenca = Presenca {
+    let conexao = Conexao {
         numero: 1,
         respondida: respostas.map(|(quando, _)| *quando).min(),
         fechou: Some(ms(100_000)),
         avisos: avisos.iter().map(|n| ms(*n)).collect(),
-        ..Presenca::default()
+        ..Conexao::default()
     };
-    Historia { usuario, presencas: vec![presenca], operacoes, ..Historia::default() }
+    Historia { usuario, conexoes: vec![conexao], operacoes, ..Historia::default() }
 }
 
 /// Um usuário que fez uma coisa só, e a quem ninguém deve o AVISO.
 fn so(usuario: usize, enviada: u64, chegou: u64, desfecho: Desfecho) -> Historia {
     let mut historia = historia(usuario, vec![operacao(enviada, chegou, desfecho)], &[]);
-    historia.presencas[0].respondida = None;
+    historia.conexoes[0].respondida = None;
     historia
 }
 
-fn leitura(usuario: usize, inicio: u64, fim: u64, que: Que, valor: i128) -> Leitura {
-    Leitura { usuario, inicio: ms(inicio), fim: ms(fim), que, valor }
+fn leitura(usuario: usize, inicio: u64, fim: u64, origem: Origem, valor: i128) -> Leitura {
+    Leitura { usuario, inicio: ms(inicio), fim: ms(fim), origem, valor }
 }
 
 fn violacao(historias: &[Historia]) -> String {
-    let parecer = auditar(historias, None);
-    parecer.violacoes.first().map(|v| v.to_string()).unwrap_or_default()
+    let veredito = auditar(historias, None);
+    veredito.violacoes.first().map(|v| v.to_string()).unwrap_or_default()
 }
 
 /// A auditoria acusa isto, e só isto.
@@ -86,14 +86,14 @@ fn uma_venda_certa_passa() {
         historia(3, vec![operacao(3, 6, Leu(1)), operacao(7, 9, Recusado)], &[9]),
     ];
     for estoque in [None, Some(2)] {
-        let parecer = auditar(&historias, estoque);
+        let veredito = auditar(&historias, estoque);
         let nada: [&str; 0] = [];
         assert_eq!(
-            (parecer.violacoes.len(), &parecer.observacoes[..]),
+            (veredito.violacoes.len(), &veredito.observacoes[..]),
             (0, &nada.map(String::from)[..])
         );
         assert_eq!(
-            parecer.to_string(),
+            veredito.to_string(),
             "Veredito do AVISO: certo (3 conexões o ouviram)\nVeredito: CONSISTENTE\n"
         );
     }
@@ -102,10 +102,10 @@ fn uma_venda_certa_passa() {
 #[test]
 fn sem_historia_nao_ha_contradicao() {
     for estoque in [None, Some(0), Some(10)] {
-        for parecer in [auditar(&[], estoque), auditar(&[historia(1, vec![], &[])], estoque)] {
-            assert_eq!((parecer.violacoes.len(), parecer.observacoes.len()), (0, 0));
-            assert_eq!(parecer.estoque(), Estoque::SemVeredito);
-            assert_eq!(parecer.aviso(), Aviso::NaoJulgado);
+        for veredito in [auditar(&[], estoque), auditar(&[historia(1, vec![], &[])], estoque)] {
+            assert_eq!((veredito.violacoes.len(), veredito.observacoes.len()), (0, 0));
+            assert_eq!(veredito.estoque(), Estoque::SemVeredito);
+            assert_eq!(veredito.aviso(), Aviso::NaoJulgado);
         }
     }
 }
@@ -113,9 +113,9 @@ fn sem_historia_nao_ha_contradicao() {
 #[test]
 fn a_mesma_unidade_duas_vezes() {
     let historias = [so(3, 0, 5, Comprou(4)), so(17, 1, 6, Comprou(4))];
-    let parecer = auditar(&historias, None);
+    let veredito = auditar(&historias, None);
     assert_eq!(
-        parecer.veredito(),
+        veredito.frase_do_estoque(),
         "INCONSISTENTE: a mesma unidade vendida duas vezes: o usuário 3 comprou e \
          restaram 4 aos 0,005000 s, e o usuário 17 comprou e restaram 4 aos 0,006000 s"
     );
@@ -124,21 +124,21 @@ fn a_mesma_unidade_duas_vezes() {
         None,
         Regra::VendaRepetida,
         6,
-        &[leitura(3, 0, 5, Que::Venda, 4), leitura(17, 1, 6, Que::Venda, 4)],
+        &[leitura(3, 0, 5, Origem::Venda, 4), leitura(17, 1, 6, Origem::Venda, 4)],
     );
 }
 
 #[test]
 fn depois_de_um_texto_que_ninguem_pediu_a_resposta_pode_ser_de_um_pedido_anterior() {
-    let atrasada = |desencontro| {
+    let atrasada = |dessincronizada_desde| {
         let mut leitor = historia(2, vec![operacao(8, 9, Leu(2))], &[]);
-        leitor.presencas[0].desencontro = desencontro;
+        leitor.conexoes[0].dessincronizada_desde = dessincronizada_desde;
         [historia(1, vec![operacao(5, 6, Comprou(1))], &[]), leitor]
     };
-    let estoque = |desencontro| auditar(&atrasada(desencontro), None).estoque();
+    let estoque = |dessincronizada_desde| auditar(&atrasada(dessincronizada_desde), None).estoque();
     assert_eq!(estoque(None), Estoque::Inconsistente);
     assert_eq!(estoque(Some(ms(3))), Estoque::Consistente);
-    assert_eq!(estoque(Some(ms(7))), Estoque::Inconsistente, "o desencontro foi depois");
+    assert_eq!(estoque(Some(ms(7))), Estoque::Inconsistente, "dessincronizou-se depois");
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn a_primeira_contradicao_a_acontecer_e_a_primeira_dita() {
         historia(1, vec![operacao(0, 5, Comprou(4)), operacao(90, 100, Comprou(-1))], &[]),
         so(2, 1, 6, Comprou(4)),
     ];
-    let texto = auditar(&historias, None).veredito();
+    let texto = auditar(&historias, None).frase_do_estoque();
     assert!(texto.starts_with("INCONSISTENTE: a mesma unidade"), "{texto}");
     assert!(texto.ends_with("(e mais 1 contradição)"), "{texto}");
 }
@@ -209,7 +209,7 @@ fn a_venda_abaixo_de_zero_e_estoque_negativo() {
         None,
         Regra::EstoqueNegativo,
         6,
-        &[leitura(2, 1, 6, Que::Venda, -1), leitura(1, 0, 5, Que::Venda, 0)],
+        &[leitura(2, 1, 6, Origem::Venda, -1), leitura(1, 0, 5, Origem::Venda, 0)],
     );
     // Sozinha já é impossível.
     acusa(
@@ -217,7 +217,7 @@ fn a_venda_abaixo_de_zero_e_estoque_negativo() {
         None,
         Regra::EstoqueNegativo,
         1,
-        &[leitura(1, 0, 1, Que::Venda, -1)],
+        &[leitura(1, 0, 1, Origem::Venda, -1)],
     );
     assert!(violacao(&[so(1, 0, 1, Comprou(-1))]).starts_with("estoque negativo: o usuário 1"));
     passa(&[so(1, 0, 5, Comprou(0)), so(2, 1, 6, Recusado)], Some(1));
@@ -227,7 +227,7 @@ fn a_venda_abaixo_de_zero_e_estoque_negativo() {
 fn a_venda_negativa_e_comparada_a_primeira_que_deixou_zero() {
     let historias = [so(1, 0, 9, Comprou(0)), so(2, 0, 4, Comprou(0)), so(3, 0, 1, Comprou(-1))];
     let primeira = &auditar(&historias, None).violacoes[0];
-    assert_eq!(primeira.provas[1], leitura(2, 0, 4, Que::Venda, 0));
+    assert_eq!(primeira.provas[1], leitura(2, 0, 4, Origem::Venda, 0));
 }
 
 #[test]
@@ -241,7 +241,7 @@ fn as_consultas_que_leem_o_negativo_sao_o_eco_da_venda() {
         None,
         Regra::EstoqueNegativo,
         3,
-        &[leitura(2, 2, 3, Que::Consulta, -1)],
+        &[leitura(2, 2, 3, Origem::Consulta, -1)],
     );
 }
 
@@ -292,7 +292,7 @@ fn a_subida_mostra_a_menor_leitura_que_terminou_antes() {
         None,
         Regra::EstoqueSubiu,
         6,
-        &[leitura(3, 5, 6, Que::Consulta, 4), leitura(2, 0, 4, Que::Consulta, 2)],
+        &[leitura(3, 5, 6, Origem::Consulta, 4), leitura(2, 0, 4, Origem::Consulta, 2)],
     );
 }
 
@@ -303,7 +303,7 @@ fn a_venda_depois_de_uma_recusa_e_subida() {
         None,
         Regra::EstoqueSubiu,
         6,
-        &[leitura(2, 4, 6, Que::Venda, 5), leitura(1, 0, 3, Que::Recusa, 0)],
+        &[leitura(2, 4, 6, Origem::Venda, 5), leitura(1, 0, 3, Origem::Recusa, 0)],
     );
 }
 
@@ -315,7 +315,7 @@ fn ler_mais_que_o_do_comeco_e_acusado_se_so_a_multidao_compra() {
         Some(10),
         Regra::AcimaDoInicial { inicial: 10 },
         4,
-        &[leitura(2, 0, 4, Que::Consulta, 11)],
+        &[leitura(2, 0, 4, Origem::Consulta, 11)],
     );
     passa(&historias[1..2], Some(11));
     passa(&historias[1..2], None);
@@ -325,7 +325,7 @@ fn ler_mais_que_o_do_comeco_e_acusado_se_so_a_multidao_compra() {
         Some(10),
         Regra::AcimaDoInicial { inicial: 10 },
         1,
-        &[leitura(1, 0, 1, Que::Venda, 10)],
+        &[leitura(1, 0, 1, Origem::Venda, 10)],
     );
     passa(&[so(1, 0, 1, Comprou(9))], Some(10));
 }
@@ -338,9 +338,9 @@ fn a_unidade_que_ninguem_comprou_sumiu() {
         Some(5),
         Regra::UnidadeSumiu { restaria: 2, quantas: 1 },
         8,
-        &[leitura(3, 6, 8, Que::Venda, 1), leitura(2, 2, 3, Que::Venda, 3)],
+        &[leitura(3, 6, 8, Origem::Venda, 1), leitura(2, 2, 3, Origem::Venda, 3)],
     );
-    let texto = auditar(&historias, Some(5)).veredito();
+    let texto = auditar(&historias, Some(5)).frase_do_estoque();
     assert!(texto.ends_with("aos 0,008000 s, e ninguém comprou a que deixaria 2"), "{texto}");
     // Outro comprador pode tê-la levado.
     passa(&historias, None);
@@ -353,15 +353,15 @@ fn a_unidade_sumida_aparece_na_primeira_leitura_que_ja_nao_a_ve() {
         Some(3),
         Regra::UnidadeSumiu { restaria: 1, quantas: 2 },
         6,
-        &[leitura(1, 5, 6, Que::Consulta, 1), leitura(4, 0, 8, Que::Venda, 2)],
+        &[leitura(1, 5, 6, Origem::Consulta, 1), leitura(4, 0, 8, Origem::Venda, 2)],
     );
 }
 
 #[test]
 fn o_aviso_com_o_que_vender_saiu_antes_da_hora() {
     let mut avisado = historia(1, vec![operacao(0, 1, Leu(2))], &[7]);
-    avisado.presencas[0].respondida = None;
-    acusa(&[avisado], Some(2), Regra::AvisoAdiantado, 7, &[leitura(1, 0, 7, Que::Aviso, 0)]);
+    avisado.conexoes[0].respondida = None;
+    acusa(&[avisado], Some(2), Regra::AvisoAdiantado, 7, &[leitura(1, 0, 7, Origem::Aviso, 0)]);
 }
 
 #[test]
@@ -372,9 +372,9 @@ fn a_recusa_com_o_que_vender_e_indevida() {
         Some(5),
         Regra::RecusaIndevida { restaria: 3, quantas: 4 },
         7,
-        &[leitura(2, 6, 7, Que::Recusa, 0), leitura(1, 0, 5, Que::Venda, 4)],
+        &[leitura(2, 6, 7, Origem::Recusa, 0), leitura(1, 0, 5, Origem::Venda, 4)],
     );
-    let texto = auditar(&historias, Some(5)).veredito();
+    let texto = auditar(&historias, Some(5)).frase_do_estoque();
     assert_eq!(
         texto,
         "INCONSISTENTE: recusa com o que vender: o usuário 2 ouviu que esgotou aos 0,007000 s, e \
@@ -402,7 +402,7 @@ fn o_pedido_sem_resposta_que_partiu_tarde_nao_explica_nada() {
         Some(5),
         Regra::UnidadeSumiu { restaria: 3, quantas: 1 },
         8,
-        &[leitura(2, 5, 8, Que::Venda, 2), leitura(1, 0, 3, Que::Venda, 4)],
+        &[leitura(2, 5, 8, Origem::Venda, 2), leitura(1, 0, 3, Origem::Venda, 4)],
     );
 }
 
@@ -416,7 +416,7 @@ fn cada_pedido_sem_resposta_explica_uma_unidade_so() {
         Some(5),
         Regra::UnidadeSumiu { restaria: 2, quantas: 1 },
         8,
-        &[leitura(2, 5, 8, Que::Venda, 1), leitura(1, 0, 3, Que::Venda, 4)],
+        &[leitura(2, 5, 8, Origem::Venda, 1), leitura(1, 0, 3, Origem::Venda, 4)],
     );
     let [primeira, segunda] = vendas();
     passa(&[primeira, segunda, duvidas(2)], Some(5));
@@ -437,14 +437,14 @@ fn o_pedido_que_partiu_cedo_fica_para_a_unidade_que_saiu_cedo() {
         Some(6),
         Regra::UnidadeSumiu { restaria: 4, quantas: 1 },
         4,
-        &[leitura(1, 2, 4, Que::Venda, 3), leitura(1, 0, 1, Que::Venda, 5)],
+        &[leitura(1, 2, 4, Origem::Venda, 3), leitura(1, 0, 1, Origem::Venda, 5)],
     );
     acusa(
         &com_duvidas([21, 3]),
         Some(6),
         Regra::UnidadeSumiu { restaria: 2, quantas: 1 },
         20,
-        &[leitura(1, 18, 20, Que::Venda, 1), leitura(1, 2, 4, Que::Venda, 3)],
+        &[leitura(1, 18, 20, Origem::Venda, 1), leitura(1, 2, 4, Origem::Venda, 3)],
     );
 }
 
@@ -462,9 +462,9 @@ fn a_resposta_que_nao_se_entende_conta_como_sem_resposta() {
     let mut consultar = comprar();
     consultar.operacoes[0].compra = false;
     let [primeira, segunda] = vendas();
-    let parecer = auditar(&[primeira, segunda, consultar], Some(5));
-    assert_eq!(parecer.violacoes[0].regra, Regra::UnidadeSumiu { restaria: 3, quantas: 1 });
-    assert_eq!(parecer.observacoes, [] as [&str; 0]);
+    let veredito = auditar(&[primeira, segunda, consultar], Some(5));
+    assert_eq!(veredito.violacoes[0].regra, Regra::UnidadeSumiu { restaria: 3, quantas: 1 });
+    assert_eq!(veredito.observacoes, [] as [&str; 0]);
 }
 
 #[test]
@@ -475,7 +475,7 @@ fn um_estoque_imenso_nao_prende_a_auditoria() {
         Some(u64::MAX),
         Regra::UnidadeSumiu { restaria: inicial - 2, quantas: inicial - 2 },
         3,
-        &[leitura(2, 2, 3, Que::Venda, 0), leitura(1, 0, 1, Que::Venda, inicial - 1)],
+        &[leitura(2, 2, 3, Origem::Venda, 0), leitura(1, 0, 1, Origem::Venda, inicial - 1)],
     );
     let duvidas = historia(3, vec![sem_resposta(0); 1000], &[]);
     acusa(
@@ -483,7 +483,7 @@ fn um_estoque_imenso_nao_prende_a_auditoria() {
         Some(u64::MAX),
         Regra::RecusaIndevida { restaria: inicial - 1001, quantas: inicial - 1000 },
         3,
-        &[leitura(2, 2, 3, Que::Recusa, 0)],
+        &[leitura(2, 2, 3, Origem::Recusa, 0)],
     );
     passa(&[so(1, 0, 1, Leu(inicial))], Some(u64::MAX));
 }
@@ -502,9 +502,9 @@ fn numeros_absurdos_nao_derrubam_a_auditoria() {
         })
     };
     for estoque in [None, Some(0), Some(u64::MAX)] {
-        let parecer = auditar(&extremos(), estoque);
-        assert_eq!(parecer.estoque(), Estoque::Inconsistente);
-        assert!(parecer.to_string().contains("INCONSISTENTE"));
+        let veredito = auditar(&extremos(), estoque);
+        assert_eq!(veredito.estoque(), Estoque::Inconsistente);
+        assert!(veredito.to_string().contains("INCONSISTENTE"));
     }
 }
 
@@ -521,7 +521,7 @@ fn presente(avisos: &[u64]) -> Historia {
     historia(2, vec![operacao(0, 1, Leu(1))], avisos)
 }
 
-const ULTIMA: fn() -> Leitura = || leitura(1, 2000, 2010, Que::Venda, 0);
+const ULTIMA: fn() -> Leitura = || leitura(1, 2000, 2010, Origem::Venda, 0);
 
 #[test]
 fn o_aviso_chega_uma_vez_a_cada_conexao() {
@@ -531,11 +531,11 @@ fn o_aviso_chega_uma_vez_a_cada_conexao() {
         None,
         Regra::AvisoRepetido,
         2009,
-        &[leitura(2, 0, 2008, Que::Aviso, 0), leitura(2, 0, 2009, Que::Aviso, 0)],
+        &[leitura(2, 0, 2008, Origem::Aviso, 0), leitura(2, 0, 2009, Origem::Aviso, 0)],
     );
     // Em conexões diferentes, cada uma tem o seu.
     let mut dois = presente(&[2008]);
-    dois.presencas.push(Presenca { numero: 2, avisos: vec![ms(2009)], ..Presenca::default() });
+    dois.conexoes.push(Conexao { numero: 2, avisos: vec![ms(2009)], ..Conexao::default() });
     passa(&[ultimo_comprador(), dois], None);
     // Sem que se saiba de venda alguma, dois ainda são demais.
     let texto = violacao(&[historia(2, vec![], &[5, 6])]);
@@ -549,12 +549,12 @@ fn o_aviso_chega_uma_vez_a_cada_conexao() {
 #[test]
 fn quem_estava_la_e_ficou_deve_ouvir_o_aviso() {
     let limite = 3010;
-    let com = |mudar: &dyn Fn(&mut Presenca)| {
+    let com = |mudar: &dyn Fn(&mut Conexao)| {
         let mut ouvinte = presente(&[]);
-        mudar(&mut ouvinte.presencas[0]);
+        mudar(&mut ouvinte.conexoes[0]);
         [ultimo_comprador(), ouvinte]
     };
-    let perdido = |fim| [leitura(2, 0, fim, Que::Silencio, 0), ULTIMA()];
+    let perdido = |fim| [leitura(2, 0, fim, Origem::Silencio, 0), ULTIMA()];
     acusa(&com(&|_| {}), None, Regra::AvisoPerdido, limite, &perdido(100_000));
     acusa(&com(&|p| p.fechou = None), None, Regra::AvisoPerdido, limite, &perdido(limite));
     let logo_depois = com(&|p| p.fechou = Some(ms(limite + 1)));
@@ -576,7 +576,7 @@ fn quem_estava_la_e_ficou_deve_ouvir_o_aviso() {
 #[test]
 fn quem_perdeu_o_aviso_tem_a_frase_com_o_tempo_em_que_esteve_conectado() {
     let mut ouvinte = presente(&[]);
-    ouvinte.presencas[0].conectou = ms(1);
+    ouvinte.conexoes[0].conectou = ms(1);
     assert_eq!(
         violacao(&[ultimo_comprador(), ouvinte]),
         "AVISO perdido: o usuário 2, conectado de 0,001000 s a 100,000000 s, nada recebeu, e \
@@ -587,13 +587,13 @@ fn quem_perdeu_o_aviso_tem_a_frase_com_o_tempo_em_que_esteve_conectado() {
 #[test]
 fn o_comprador_da_ultima_unidade_tambem_ouve() {
     let mut comprador = ultimo_comprador();
-    comprador.presencas[0].avisos.clear();
+    comprador.conexoes[0].avisos.clear();
     acusa(
         &[comprador],
         None,
         Regra::AvisoPerdido,
         3010,
-        &[leitura(1, 0, 100_000, Que::Silencio, 0), ULTIMA()],
+        &[leitura(1, 0, 100_000, Origem::Silencio, 0), ULTIMA()],
     );
 }
 
@@ -601,7 +601,7 @@ fn o_comprador_da_ultima_unidade_tambem_ouve() {
 fn o_aviso_nao_chega_a_quem_so_conectou_depois() {
     let atrasado = |pediu| {
         let mut historia = historia(3, vec![operacao(4000, 4001, Leu(0))], &[4002]);
-        historia.presencas[0].pediu = ms(pediu);
+        historia.conexoes[0].pediu = ms(pediu);
         [ultimo_comprador(), historia]
     };
     acusa(
@@ -609,7 +609,7 @@ fn o_aviso_nao_chega_a_quem_so_conectou_depois() {
         None,
         Regra::AvisoAQuemChegouDepois,
         4002,
-        &[leitura(3, 0, 4002, Que::Aviso, 0), ULTIMA()],
+        &[leitura(3, 0, 4002, Origem::Aviso, 0), ULTIMA()],
     );
     assert_eq!(
         violacao(&atrasado(3011)),
@@ -636,7 +636,7 @@ fn aviso_antes_da_hora() {
         None,
         Regra::AvisoAdiantado,
         3,
-        &[leitura(1, 0, 1, Que::Aviso, 0), leitura(2, 2, 3, Que::Venda, 1)],
+        &[leitura(1, 0, 1, Origem::Aviso, 0), leitura(2, 2, 3, Origem::Venda, 1)],
     );
     // Enquanto a última venda está em curso, já pode ser a hora.
     passa(&[historia(1, vec![], &[2]), so(2, 2, 3, Comprou(0))], None);
@@ -650,24 +650,24 @@ fn o_aviso_errado_nao_diz_que_o_estoque_esta_errado() {
     for (historias, aviso) in
         [(sem_aviso, Aviso::Faltou), (duas_vezes, Aviso::Repetido), (antes, Aviso::Adiantado)]
     {
-        let parecer = auditar(&historias, None);
-        assert_eq!((parecer.estoque(), parecer.aviso()), (Estoque::Consistente, aviso));
-        assert_eq!(parecer.veredito(), "CONSISTENTE");
-        let frase = parecer.veredito_do_aviso();
+        let veredito = auditar(&historias, None);
+        assert_eq!((veredito.estoque(), veredito.aviso()), (Estoque::Consistente, aviso));
+        assert_eq!(veredito.frase_do_estoque(), "CONSISTENTE");
+        let frase = veredito.frase_do_aviso();
         assert!(frase.starts_with(&format!("{}: AVISO ", aviso.palavras())), "{frase}");
     }
     // E o estoque errado não diz nada do AVISO.
     let repetida = [ultimo_comprador(), so(9, 2000, 2010, Comprou(0)), presente(&[2011])];
-    let parecer = auditar(&repetida, None);
-    assert_eq!((parecer.estoque(), parecer.aviso()), (Estoque::Inconsistente, Aviso::Certo));
-    assert!(!parecer.veredito().contains("e mais"), "{}", parecer.veredito());
+    let veredito = auditar(&repetida, None);
+    assert_eq!((veredito.estoque(), veredito.aviso()), (Estoque::Inconsistente, Aviso::Certo));
+    assert!(!veredito.frase_do_estoque().contains("e mais"), "{}", veredito.frase_do_estoque());
 }
 
 #[test]
 fn o_aviso_que_demora_e_atraso_e_nao_perda() {
     let ouviu_aos = |comprador: u64, outro: u64| {
         let mut historias = [ultimo_comprador(), presente(&[outro])];
-        historias[0].presencas[0].avisos = vec![ms(comprador)];
+        historias[0].conexoes[0].avisos = vec![ms(comprador)];
         historias
     };
     let depois = ms(1500);
@@ -676,7 +676,7 @@ fn o_aviso_que_demora_e_atraso_e_nao_perda() {
         None,
         Regra::AvisoAtrasado { depois },
         3510,
-        &[leitura(1, 0, 3510, Que::Aviso, 0), ULTIMA()],
+        &[leitura(1, 0, 3510, Origem::Aviso, 0), ULTIMA()],
     );
     assert!(violacao(&ouviu_aos(3510, 3520)).starts_with("AVISO atrasado, chegou 1,50 s depois: "));
     passa(&ouviu_aos(3010, 3010), None);
@@ -691,11 +691,11 @@ fn o_aviso_que_demora_e_atraso_e_nao_perda() {
         None,
         Regra::AvisoAtrasado { depois },
         5011,
-        &[leitura(2, 0, 5011, Que::Aviso, 0), ULTIMA()],
+        &[leitura(2, 0, 5011, Origem::Aviso, 0), ULTIMA()],
     );
     // Quem foi embora enquanto ele ainda chegava a outros não o perdeu.
     let mut cedo = presente(&[]);
-    cedo.presencas[0].fechou = Some(ms(3300));
+    cedo.conexoes[0].fechou = Some(ms(3300));
     let [comprador, outro] = ouviu_aos(3510, 3520);
     let regras = auditar(&[comprador, outro, cedo], None).violacoes;
     assert_eq!(regras.iter().map(|v| v.regra.nome()).collect::<Vec<_>>(), ["aviso-atrasado"]);
@@ -706,11 +706,11 @@ fn so_se_visita_depois_da_tolerancia_e_se_ninguem_ja_o_fez() {
     let mut historias = vec![ultimo_comprador(), presente(&[2011])];
     assert_eq!(quando_visitar(&historias), Some(ms(3011)));
     let mut depois = historia(3, vec![operacao(4000, 4001, Leu(0))], &[]);
-    depois.presencas[0].pediu = ms(3011);
+    depois.conexoes[0].pediu = ms(3011);
     historias.push(depois);
     assert_eq!(quando_visitar(&historias), None, "já houve quem chegasse depois");
     let mut sem_aviso = [ultimo_comprador(), presente(&[])];
-    sem_aviso[0].presencas[0].avisos.clear();
+    sem_aviso[0].conexoes[0].avisos.clear();
     assert_eq!(quando_visitar(&sem_aviso), None, "faltou: já se sabe");
     assert_eq!(quando_visitar(&[so(1, 0, 1, Leu(5))]), None, "não esgotou");
 }
@@ -718,20 +718,20 @@ fn so_se_visita_depois_da_tolerancia_e_se_ninguem_ja_o_fez() {
 #[test]
 fn o_que_nao_se_pode_julgar_do_aviso_e_dito() {
     let porque = |historias: &[Historia]| {
-        let parecer = auditar(historias, None);
-        assert_eq!(parecer.aviso(), Aviso::NaoJulgado);
-        parecer.ouviram.unwrap_err()
+        let veredito = auditar(historias, None);
+        assert_eq!(veredito.aviso(), Aviso::NaoJulgado);
+        veredito.ouviram.unwrap_err()
     };
     let sobrou = [so(1, 0, 1, Leu(5)), so(2, 2, 3, Comprou(4))];
     assert_eq!(porque(&sobrou), "o estoque não chegou a esgotar");
     let vazio = [so(1, 0, 1, Leu(0)), so(2, 2, 3, Recusado)];
     assert_eq!(porque(&vazio), "o estoque já estava esgotado quando a multidão chegou");
     let mut foi_embora = presente(&[]);
-    foi_embora.presencas[0].fechou = Some(ms(3000));
+    foi_embora.conexoes[0].fechou = Some(ms(3000));
     let ninguem = [so(1, 2000, 2010, Comprou(0)), foi_embora];
     assert!(porque(&ninguem).starts_with("ninguém que já conversava"), "{}", porque(&ninguem));
     let mut outras_palavras = presente(&[]);
-    outras_palavras.presencas[0].outros_avisos = vec![ms(2011)];
+    outras_palavras.conexoes[0].outros_avisos = vec![ms(2011)];
     let historias = [so(1, 2000, 2010, Comprou(0)), outras_palavras];
     assert_eq!(porque(&historias), "chegou algo em outras palavras, que não se reconhecem");
 }
@@ -742,26 +742,26 @@ fn o_aviso_e_devido_mesmo_se_a_multidao_nao_viu_a_ultima_venda() {
     let historias = |avisos: &[u64]| {
         let duvida = historia(4, vec![sem_resposta(505)], &[]);
         let mut recusado = so(3, 600, 605, Recusado);
-        recusado.presencas[0].respondida = Some(ms(605));
+        recusado.conexoes[0].respondida = Some(ms(605));
         [so_avisado(1, 500, 501, Leu(1)), presente(avisos), recusado, duvida]
     };
     let mut perdeu = historias(&[]);
-    perdeu[0].presencas[0].respondida = Some(ms(501));
+    perdeu[0].conexoes[0].respondida = Some(ms(501));
     for estoque in [None, Some(1)] {
         acusa(
             &perdeu,
             estoque,
             Regra::AvisoPerdido,
             1540,
-            &[leitura(2, 0, 100_000, Que::Silencio, 0), leitura(1, 0, 540, Que::Aviso, 0)],
+            &[leitura(2, 0, 100_000, Origem::Silencio, 0), leitura(1, 0, 540, Origem::Aviso, 0)],
         );
         passa(&historias(&[560]), estoque);
     }
     // Quem só foi conhecido depois de a última unidade ser vista pode ter chegado tarde.
-    perdeu[1].presencas[0].respondida = Some(ms(500));
+    perdeu[1].conexoes[0].respondida = Some(ms(500));
     passa(&perdeu, None);
-    perdeu[1].presencas[0].respondida = Some(ms(1));
-    perdeu[1].presencas[0].fechou = Some(ms(1540));
+    perdeu[1].conexoes[0].respondida = Some(ms(1));
+    perdeu[1].conexoes[0].fechou = Some(ms(1540));
     passa(&perdeu, None);
 }
 
@@ -774,7 +774,7 @@ fn so_avisado(usuario: usize, enviada: u64, chegou: u64, desfecho: Desfecho) -> 
 fn o_aviso_atrasado_se_ve_mesmo_sem_a_ultima_venda() {
     let atrasado = |pediu| {
         let mut historia = historia(3, vec![], &[4002]);
-        historia.presencas[0].pediu = ms(pediu);
+        historia.conexoes[0].pediu = ms(pediu);
         [so(1, 500, 505, Recusado), historia]
     };
     acusa(
@@ -782,7 +782,7 @@ fn o_aviso_atrasado_se_ve_mesmo_sem_a_ultima_venda() {
         None,
         Regra::AvisoAQuemChegouDepois,
         4002,
-        &[leitura(3, 0, 4002, Que::Aviso, 0), leitura(1, 500, 505, Que::Recusa, 0)],
+        &[leitura(3, 0, 4002, Origem::Aviso, 0), leitura(1, 500, 505, Origem::Recusa, 0)],
     );
     passa(&atrasado(1505), None);
 }
@@ -800,7 +800,7 @@ fn sem_esgotamento_ninguem_deve_o_aviso() {
 fn com_o_contador_quebrado_o_aviso_perdido_se_conta_do_primeiro_zero() {
     // Zero aos 10, e depois ainda se leu 3: quem só chegou no meio não devia nada.
     let mut do_meio = so(2, 100, 110, Leu(0));
-    do_meio.presencas[0].respondida = Some(ms(110));
+    do_meio.conexoes[0].respondida = Some(ms(110));
     let historias = [so(1, 5, 10, Leu(0)), so(3, 200, 201, Leu(3)), do_meio];
     let regras: Vec<Regra> = auditar(&historias, None).violacoes.iter().map(|v| v.regra).collect();
     assert_eq!(regras, [Regra::EstoqueSubiu]);
@@ -812,16 +812,16 @@ fn com_o_contador_quebrado_o_aviso_perdido_se_conta_do_primeiro_zero() {
 #[test]
 fn a_unidade_que_falta_entre_duas_vendas_e_observada() {
     let vendas = || vec![operacao(0, 1, Comprou(3)), operacao(2, 3, Comprou(1))];
-    let parecer = auditar(&[historia(1, vendas(), &[])], None);
+    let veredito = auditar(&[historia(1, vendas(), &[])], None);
     assert_eq!(
-        parecer.observacoes,
+        veredito.observacoes,
         ["1 unidade sem comprador conhecido: outros as compraram, as respostas se perderam \
           (se só esta multidão compra, diga --estoque, e ela poderá afirmar)"]
     );
     // Se ela compra sozinha, é contradição, e não observação.
-    let parecer = auditar(&[historia(1, vendas(), &[])], Some(4));
-    assert_eq!(parecer.observacoes, [] as [&str; 0]);
-    assert_eq!(parecer.estoque(), Estoque::Inconsistente);
+    let veredito = auditar(&[historia(1, vendas(), &[])], Some(4));
+    assert_eq!(veredito.observacoes, [] as [&str; 0]);
+    assert_eq!(veredito.estoque(), Estoque::Inconsistente);
 }
 
 #[test]
@@ -832,10 +832,10 @@ fn o_que_nao_se_pode_afirmar_e_so_observado() {
         historia(1, vec![operacao(0, 1, Leu(10)), perdida], &[]),
         historia(2, vec![operacao(5, 6, Comprou(7)), operacao(7, 8, Comprou(1))], &[]),
     ];
-    let parecer = auditar(&historias, None);
-    assert_eq!(parecer.estoque(), Estoque::Consistente);
+    let veredito = auditar(&historias, None);
+    assert_eq!(veredito.estoque(), Estoque::Consistente);
     assert_eq!(
-        parecer.observacoes,
+        veredito.observacoes,
         [
             "1 compra sem resposta: cada uma pode ter sido feita ou não",
             "7 unidades sem comprador conhecido: outros as compraram, as respostas se perderam \
@@ -847,10 +847,10 @@ fn o_que_nao_se_pode_afirmar_e_so_observado() {
 #[test]
 fn a_recusa_com_unidades_sem_comprador_so_e_suspeita() {
     let historias = [so(1, 0, 1, Comprou(2)), so(2, 2, 3, Recusado)];
-    let parecer = auditar(&historias, None);
-    assert_eq!(parecer.estoque(), Estoque::Consistente);
+    let veredito = auditar(&historias, None);
+    assert_eq!(veredito.estoque(), Estoque::Consistente);
     assert_eq!(
-        parecer.to_string(),
+        veredito.to_string(),
         "Observação: 2 unidades sem comprador conhecido: outros as compraram, as respostas se \
          perderam, ou o servidor recusou com estoque (se só esta multidão compra, diga --estoque, \
          e ela poderá afirmar)\nVeredito do AVISO: não julgado: ninguém que já conversava com o servidor \
@@ -861,13 +861,13 @@ fn a_recusa_com_unidades_sem_comprador_so_e_suspeita() {
 #[test]
 fn quem_chega_com_tudo_vendido_fica_sabendo() {
     let historias = [historia(1, vec![operacao(0, 1, Leu(0)), operacao(2, 3, Recusado)], &[])];
-    let parecer = auditar(&historias, None);
-    assert_eq!(parecer.estoque(), Estoque::Consistente);
-    assert_eq!(parecer.observacoes, ["o estoque já estava esgotado quando a multidão chegou"]);
+    let veredito = auditar(&historias, None);
+    assert_eq!(veredito.estoque(), Estoque::Consistente);
+    assert_eq!(veredito.observacoes, ["o estoque já estava esgotado quando a multidão chegou"]);
     // Quem ouviu que comprou não chegou tarde, nem se o restante é absurdo.
     for restou in [0, -1] {
-        let parecer = auditar(&[so(1, 0, 1, Comprou(restou))], None);
-        assert_eq!(parecer.observacoes, [] as [&str; 0]);
+        let veredito = auditar(&[so(1, 0, 1, Comprou(restou))], None);
+        assert_eq!(veredito.observacoes, [] as [&str; 0]);
     }
 }
 
@@ -878,9 +878,9 @@ fn quem_chega_com_tudo_vendido_fica_sabendo() {
 fn sem_venda_que_se_veja_nao_ha_veredito_sobre_as_vendas() {
     let erro = || Estranho("Erro interno".into());
     let porque = |historias: &[Historia]| {
-        let parecer = auditar(historias, None);
-        assert_eq!(parecer.estoque(), Estoque::SemVeredito, "{historias:?}");
-        let frase = parecer.veredito();
+        let veredito = auditar(historias, None);
+        assert_eq!(veredito.estoque(), Estoque::SemVeredito, "{historias:?}");
+        let frase = veredito.frase_do_estoque();
         frase.strip_prefix("SEM VEREDITO sobre as vendas: ").unwrap().to_owned()
     };
     let leu = || so(1, 0, 1, Leu(10));
@@ -1013,7 +1013,7 @@ impl Plano {
         if ate_esgotar {
             let consultas = [(0, 1), (3, 4)].map(|(de, ate)| operacao(de, ate, Leu(0)));
             let mut vigia = historia(historias.len() + 1, consultas.to_vec(), &[]);
-            vigia.presencas[0].fechou = Some(ms(FIM));
+            vigia.conexoes[0].fechou = Some(ms(FIM));
             age.extend([(0, Some((historias.len(), 0))), (3, Some((historias.len(), 1)))]);
             historias.push(vigia);
         }
@@ -1058,12 +1058,12 @@ impl Plano {
             historias.push(historia(historias.len() + 1, ultimo, &[]));
         }
         for (historia, demora) in historias.iter_mut().zip(&self.demoras) {
-            for presenca in &mut historia.presencas {
+            for conexao in &mut historia.conexoes {
                 let Some(esgotou) = esgotou else { continue };
                 let chega = ms(esgotou + demora);
-                let estava = presenca.conectou <= ms(esgotou);
-                if estava && presenca.fechou.is_none_or(|fechou| fechou > chega) {
-                    presenca.avisos.push(chega);
+                let estava = conexao.conectou <= ms(esgotou);
+                if estava && conexao.fechou.is_none_or(|fechou| fechou > chega) {
+                    conexao.avisos.push(chega);
                 }
             }
         }
@@ -1080,15 +1080,15 @@ fn viver_sozinho(
     let mut agora = 10;
     let mut historia = Historia { usuario: indice + 1, ..Historia::default() };
     for pedido in pedidos {
-        if pedido.reconecta || historia.presencas.is_empty() {
-            if let Some(presenca) = historia.presencas.last_mut() {
-                presenca.fechou = Some(ms(agora));
+        if pedido.reconecta || historia.conexoes.is_empty() {
+            if let Some(conexao) = historia.conexoes.last_mut() {
+                conexao.fechou = Some(ms(agora));
             }
-            historia.presencas.push(Presenca {
-                numero: historia.presencas.len() as u32 + 1,
+            historia.conexoes.push(Conexao {
+                numero: historia.conexoes.len() as u32 + 1,
                 pediu: ms(agora),
                 conectou: ms(agora + 1),
-                ..Presenca::default()
+                ..Conexao::default()
             });
             agora += 1;
         }
@@ -1096,7 +1096,7 @@ fn viver_sozinho(
         let agiu = enviada + pedido.ate_agir;
         let chegou = agiu + pedido.ate_chegar;
         agora = chegou;
-        let presenca = historia.presencas.last_mut().unwrap();
+        let conexao = historia.conexoes.last_mut().unwrap();
         let qual = historia.operacoes.len();
         let (desfecho, valeu) = match pedido.que {
             // O contador dirá quanto.
@@ -1105,18 +1105,18 @@ fn viver_sozinho(
             Pede::Estranha { valeu } => (Some(Estranho("?".into())), valeu.then_some(agiu)),
         };
         if desfecho.is_some() {
-            presenca.respondida.get_or_insert(ms(chegou));
+            conexao.respondida.get_or_insert(ms(chegou));
         }
         age.extend(valeu.map(|quando| (quando, Some((indice, qual)))));
         historia.operacoes.push(Operacao {
-            presenca: presenca.numero,
+            conexao: conexao.numero,
             compra: !matches!(pedido.que, Pede::Consultar),
             enviada: ms(enviada),
             resposta: desfecho.map(|desfecho| (ms(chegou), desfecho)),
         });
     }
-    if let Some(presenca) = historia.presencas.last_mut() {
-        presenca.fechou = indice.is_multiple_of(2).then_some(ms(agora + 1500));
+    if let Some(conexao) = historia.conexoes.last_mut() {
+        conexao.fechou = indice.is_multiple_of(2).then_some(ms(agora + 1500));
     }
     historia
 }
@@ -1245,22 +1245,22 @@ impl Defeito {
                 historias.iter_mut().for_each(|h| h.operacoes.retain(|o| !e_ela(o)));
             }
             Defeito::AvisoDuasVezes => {
-                let presencas = historias.iter_mut().flat_map(|h| &mut h.presencas);
-                let mut avisadas: Vec<&mut Presenca> =
-                    presencas.filter(|p| !p.avisos.is_empty()).collect();
+                let conexoes = historias.iter_mut().flat_map(|h| &mut h.conexoes);
+                let mut avisadas: Vec<&mut Conexao> =
+                    conexoes.filter(|p| !p.avisos.is_empty()).collect();
                 let qual = sorteio.index(avisadas.len());
                 let de_novo = avisadas[qual].avisos[0] + ms(quanto);
                 avisadas[qual].avisos.push(de_novo);
             }
             Defeito::AvisoQueNaoVeio => {
                 let vigia = historias.len() - 2;
-                assert_eq!(historias[vigia].presencas[0].avisos.len(), 1);
-                historias[vigia].presencas[0].avisos.clear();
+                assert_eq!(historias[vigia].conexoes[0].avisos.len(), 1);
+                historias[vigia].conexoes[0].avisos.clear();
             }
             Defeito::AvisoAQuemChegouDepois => {
                 // Todo esgotamento já foi visto antes de FIM - 1001.
                 let mut depois = historia(99, vec![], &[FIM + quanto]);
-                depois.presencas[0].pediu = ms(FIM);
+                depois.conexoes[0].pediu = ms(FIM);
                 historias.push(depois);
             }
             Defeito::AvisoAntesDaHora => {
@@ -1308,11 +1308,11 @@ proptest! {
             for operacao in &mut historia.operacoes {
                 operacao.resposta = operacao.resposta.take().filter(|(fim, _)| *fim <= ms(ate));
             }
-            historia.presencas.retain(|p| p.conectou <= ms(ate));
-            for presenca in &mut historia.presencas {
-                presenca.fechou = Some(presenca.fechou.unwrap_or(ms(ate)).min(ms(ate)));
-                presenca.respondida = presenca.respondida.filter(|fim| *fim <= ms(ate));
-                presenca.avisos.retain(|aviso| *aviso <= ms(ate));
+            historia.conexoes.retain(|p| p.conectou <= ms(ate));
+            for conexao in &mut historia.conexoes {
+                conexao.fechou = Some(conexao.fechou.unwrap_or(ms(ate)).min(ms(ate)));
+                conexao.respondida = conexao.respondida.filter(|fim| *fim <= ms(ate));
+                conexao.avisos.retain(|aviso| *aviso <= ms(ate));
             }
         }
         prop_assert_eq!(auditar(&historias, Some(plano.inicial)).violacoes, []);
@@ -1326,19 +1326,19 @@ proptest! {
         let plano = plano.sem_outros_compradores();
         let mut historias = plano.viver(true);
         let pontual = auditar(&historias, None);
-        for presenca in historias.iter_mut().flat_map(|historia| &mut historia.presencas) {
-            presenca.avisos.iter_mut().for_each(|aviso| *aviso += ms(demora));
-            let fechou = presenca.fechou.unwrap_or(Duration::MAX);
-            presenca.avisos.retain(|aviso| *aviso < fechou);
+        for conexao in historias.iter_mut().flat_map(|historia| &mut historia.conexoes) {
+            conexao.avisos.iter_mut().for_each(|aviso| *aviso += ms(demora));
+            let fechou = conexao.fechou.unwrap_or(Duration::MAX);
+            conexao.avisos.retain(|aviso| *aviso < fechou);
         }
-        let parecer = auditar(&historias, None);
-        let regras: Vec<&str> = parecer.violacoes.iter().map(|v| v.regra.nome()).collect();
+        let veredito = auditar(&historias, None);
+        let regras: Vec<&str> = veredito.violacoes.iter().map(|v| v.regra.nome()).collect();
         prop_assert!(regras.is_empty() || regras == ["aviso-atrasado"], "{:?}", regras);
         let viu_a_ultima = historias.iter().flat_map(|h| &h.operacoes).any(|o| {
             o.resposta.as_ref().is_some_and(|(_, desfecho)| *desfecho == Comprou(0))
         });
         if viu_a_ultima {
-            prop_assert_eq!((pontual.aviso(), parecer.aviso()), (Aviso::Certo, Aviso::Atrasado));
+            prop_assert_eq!((pontual.aviso(), veredito.aviso()), (Aviso::Certo, Aviso::Atrasado));
         }
     }
 
@@ -1361,8 +1361,8 @@ proptest! {
     ) {
         for defeito in Defeito::TODOS {
             let estoque = defeito.inicial_de(&plano);
-            let parecer = auditar(&defeito.plantar(plano.clone(), sorteio, quanto), estoque);
-            let acusadas: Vec<&str> = parecer.violacoes.iter().map(|v| v.regra.nome()).collect();
+            let veredito = auditar(&defeito.plantar(plano.clone(), sorteio, quanto), estoque);
+            let acusadas: Vec<&str> = veredito.violacoes.iter().map(|v| v.regra.nome()).collect();
             prop_assert!(
                 acusadas.iter().any(|nome| defeito.regras().contains(nome)),
                 "{:?}: {:?}", defeito, acusadas
@@ -1370,12 +1370,12 @@ proptest! {
             // O defeito do AVISO não acusa o estoque, nem o do estoque o AVISO.
             let do_aviso = defeito.regras()[0].starts_with("aviso");
             let estoque = if do_aviso { Estoque::Consistente } else { Estoque::Inconsistente };
-            let acusado = parecer.estoque();
+            let acusado = veredito.estoque();
             // Sem venda que se visse, não há veredito; mas também não há acusação.
             prop_assert!(acusado == estoque || acusado == Estoque::SemVeredito && do_aviso);
             // As provas são de quem estava lá, e em ordem de acontecer.
-            prop_assert!(parecer.violacoes.is_sorted_by_key(|v| v.quando));
-            prop_assert!(parecer.violacoes.iter().all(|v| (1..=2).contains(&v.provas.len())));
+            prop_assert!(veredito.violacoes.is_sorted_by_key(|v| v.quando));
+            prop_assert!(veredito.violacoes.iter().all(|v| (1..=2).contains(&v.provas.len())));
         }
     }
 }

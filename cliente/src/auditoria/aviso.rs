@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::leituras::{leitura_do_aviso, leituras_dos_avisos, ultima_venda};
 use super::regra::Regra;
-use super::violacao::{Leitura, Que, Violacao};
-use crate::historia::vivido::{Historia, Presenca};
+use super::violacao::{Leitura, Origem, Violacao};
+use crate::historia::vivido::{Conexao, Historia};
 use crate::tempo::formatar;
 
 /// Até quanto depois do esgotamento o AVISO chega "quase instantaneamente" (§7.3), para a multidão e
@@ -36,19 +36,19 @@ pub(super) fn avisos(
     let limite = esgotamento.map(|esgotamento| esgotamento.limite(historias));
     for historia in historias {
         let usuario = historia.usuario;
-        for presenca in &historia.presencas {
-            violacoes.extend(aviso_repetido(usuario, presenca));
-            violacoes.extend(havia.and_then(|havia| aviso_adiantado(usuario, presenca, havia)));
+        for conexao in &historia.conexoes {
+            violacoes.extend(aviso_repetido(usuario, conexao));
+            violacoes.extend(havia.and_then(|havia| aviso_adiantado(usuario, conexao, havia)));
             let Some((esgotamento, limite)) = esgotamento.zip(limite) else { continue };
-            violacoes.extend(esgotamento.a_quem_chegou_depois(usuario, presenca));
-            violacoes.extend(esgotamento.aviso_perdido(usuario, presenca, limite));
+            violacoes.extend(esgotamento.a_quem_chegou_depois(usuario, conexao));
+            violacoes.extend(esgotamento.aviso_perdido(usuario, conexao, limite));
         }
     }
     violacoes.extend(esgotamento.and_then(|esgotamento| esgotamento.aviso_atrasado(historias)));
 }
 
-fn aviso_repetido(usuario: usize, presenca: &Presenca) -> Option<Violacao> {
-    let [primeiro, segundo, ..] = presenca.avisos[..] else { return None };
+fn aviso_repetido(usuario: usize, conexao: &Conexao) -> Option<Violacao> {
+    let [primeiro, segundo, ..] = conexao.avisos[..] else { return None };
     Some(Violacao {
         regra: Regra::AvisoRepetido,
         quando: segundo,
@@ -56,8 +56,8 @@ fn aviso_repetido(usuario: usize, presenca: &Presenca) -> Option<Violacao> {
     })
 }
 
-fn aviso_adiantado(usuario: usize, presenca: &Presenca, havia: &Leitura) -> Option<Violacao> {
-    let aviso = *presenca.avisos.first()?;
+fn aviso_adiantado(usuario: usize, conexao: &Conexao, havia: &Leitura) -> Option<Violacao> {
+    let aviso = *conexao.avisos.first()?;
     (aviso < havia.inicio).then(|| Violacao {
         regra: Regra::AvisoAdiantado,
         quando: havia.fim,
@@ -80,8 +80,8 @@ impl Esgotamento {
         let primeiro_zero = || leituras.iter().filter(|l| l.valor == 0).min_by_key(|l| l.fim);
         let ate = *ultima_venda(leituras).or_else(primeiro_zero)?;
         let ultima = || leituras.iter().filter(|l| l.valor > 0).map(|l| l.inicio).max();
-        let depois_de = match ate.que {
-            Que::Venda => Some(ate.inicio),
+        let depois_de = match ate.origem {
+            Origem::Venda => Some(ate.inicio),
             _ => ultima().map(|ultima| ultima.min(ate.fim)),
         };
         Some(Esgotamento { ate, depois_de })
@@ -89,9 +89,9 @@ impl Esgotamento {
 
     /// O servidor certamente conhecia esta conexão (ela já tinha ouvido uma resposta) antes do
     /// esgotamento: o AVISO é devido a ela, se ela ficou para ouvi-lo.
-    fn deve_a(&self, presenca: &Presenca) -> bool {
+    fn deve_a(&self, conexao: &Conexao) -> bool {
         let Some(depois_de) = self.depois_de else { return false };
-        presenca.respondida.is_some_and(|quando| quando < depois_de)
+        conexao.respondida.is_some_and(|quando| quando < depois_de)
     }
 
     /// Quando cada conexão a que ele é devido o ouviu, se ouviu.
@@ -100,7 +100,7 @@ impl Esgotamento {
         historias: &'a [Historia],
     ) -> impl Iterator<Item = (usize, Duration)> {
         historias.iter().flat_map(|historia| {
-            let devidas = historia.presencas.iter().filter(|presenca| self.deve_a(presenca));
+            let devidas = historia.conexoes.iter().filter(|conexao| self.deve_a(conexao));
             devidas.filter_map(|p| Some((historia.usuario, *p.avisos.first()?)))
         })
     }
@@ -142,9 +142,9 @@ impl Esgotamento {
     }
 
     /// Quem pediu a conexão enquanto o AVISO saía pode tê-lo pego; quem a pediu bem depois, não.
-    fn a_quem_chegou_depois(&self, usuario: usize, presenca: &Presenca) -> Option<Violacao> {
-        let aviso = presenca.avisos.first()?;
-        (presenca.pediu > self.ate.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
+    fn a_quem_chegou_depois(&self, usuario: usize, conexao: &Conexao) -> Option<Violacao> {
+        let aviso = conexao.avisos.first()?;
+        (conexao.pediu > self.ate.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
             regra: Regra::AvisoAQuemChegouDepois,
             quando: *aviso,
             provas: vec![leitura_do_aviso(usuario, *aviso), self.ate],
@@ -155,14 +155,14 @@ impl Esgotamento {
     fn aviso_perdido(
         &self,
         usuario: usize,
-        presenca: &Presenca,
+        conexao: &Conexao,
         limite: Duration,
     ) -> Option<Violacao> {
-        let ficou = presenca.fechou.is_none_or(|fechou| fechou > limite);
-        (self.deve_a(presenca) && ficou && presenca.avisos.is_empty() && !self.duvidoso(presenca))
+        let ficou = conexao.fechou.is_none_or(|fechou| fechou > limite);
+        (self.deve_a(conexao) && ficou && conexao.avisos.is_empty() && !self.duvidoso(conexao))
             .then(|| {
-                let (inicio, fim) = (presenca.conectou, presenca.fechou.unwrap_or(limite));
-                let calado = Leitura { usuario, inicio, fim, que: Que::Silencio, valor: 0 };
+                let (inicio, fim) = (conexao.conectou, conexao.fechou.unwrap_or(limite));
+                let calado = Leitura { usuario, inicio, fim, origem: Origem::Silencio, valor: 0 };
                 Violacao {
                     regra: Regra::AvisoPerdido,
                     quando: limite,
@@ -172,9 +172,9 @@ impl Esgotamento {
     }
 
     /// Ouviu algo na hora certa, em palavras que não se reconhecem: na dúvida, vale.
-    fn duvidoso(&self, presenca: &Presenca) -> bool {
+    fn duvidoso(&self, conexao: &Conexao) -> bool {
         let depois_de = self.depois_de.unwrap_or_default();
-        presenca.outros_avisos.iter().any(|aviso| *aviso >= depois_de)
+        conexao.outros_avisos.iter().any(|aviso| *aviso >= depois_de)
     }
 }
 
@@ -184,17 +184,17 @@ pub(super) fn ouvintes(
     leituras: &[Leitura],
     esgotamento: Option<&Esgotamento>,
 ) -> Result<usize, String> {
-    let presencas = || historias.iter().flat_map(|historia| &historia.presencas);
-    let ouviram = presencas().filter(|presenca| !presenca.avisos.is_empty()).count();
+    let conexoes = || historias.iter().flat_map(|historia| &historia.conexoes);
+    let ouviram = conexoes().filter(|conexao| !conexao.avisos.is_empty()).count();
     if ouviram > 0 {
         return Ok(ouviram);
     }
     let Some(esgotamento) = esgotamento else {
-        let leu = leituras.iter().any(|l| matches!(l.que, Que::Consulta | Que::Venda));
+        let leu = leituras.iter().any(|l| matches!(l.origem, Origem::Consulta | Origem::Venda));
         let porque = if leu { "o estoque não chegou a esgotar" } else { "não se viu o estoque" };
         return Err(porque.into());
     };
-    if presencas().any(|presenca| esgotamento.duvidoso(presenca)) {
+    if conexoes().any(|conexao| esgotamento.duvidoso(conexao)) {
         return Err("chegou algo em outras palavras, que não se reconhecem".into());
     }
     if esgotamento.depois_de.is_none() {

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::violacao::{Leitura, Que, Violacao};
+use super::violacao::{Leitura, Origem, Violacao};
 use crate::tempo::segundos;
 
 /// A largura de um terminal comum, em colunas.
@@ -114,7 +114,7 @@ impl Violacao {
     /// As provas, na ordem em que começaram. O AVISO ninguém pediu: só se sabe quando chegou.
     pub(crate) fn no_tempo(&self) -> Vec<Leitura> {
         let mut provas = self.provas.clone();
-        for aviso in provas.iter_mut().filter(|leitura| leitura.que == Que::Aviso) {
+        for aviso in provas.iter_mut().filter(|leitura| leitura.origem == Origem::Aviso) {
             aviso.inicio = aviso.fim;
         }
         provas.sort_by_key(|leitura| leitura.inicio);
@@ -193,7 +193,8 @@ mod testes {
 
     #[test]
     fn as_provas_vem_na_ordem_em_que_comecaram_e_alinhadas() {
-        let provas = [leitura(39, 23, 46, Que::Consulta, 7), leitura(1, 0, 23, Que::Venda, -1)];
+        let provas =
+            [leitura(39, 23, 46, Origem::Consulta, 7), leitura(1, 0, 23, Origem::Venda, -1)];
         assert_eq!(
             desenho(&provas),
             "  usuário 1  COMPRAR   comprou, restaram -1 ├──────┤       0,000000 a 0,023000 s\n  \
@@ -204,13 +205,14 @@ mod testes {
     #[test]
     fn o_aviso_e_um_instante_e_o_silencio_e_uma_espera() {
         // Ninguém pediu o AVISO: o começo dele não se desenha.
-        let provas = [leitura(2, 0, 123, Que::Aviso, 0), leitura(1, 100, 123, Que::Recusa, 0)];
+        let provas =
+            [leitura(2, 0, 123, Origem::Aviso, 0), leitura(1, 100, 123, Origem::Recusa, 0)];
         assert_eq!(
             desenho(&provas),
             "  usuário 1 COMPRAR ouviu que esgotou ├──────────────────┤ 0,100000 a 0,123000 s\n  \
              usuário 2         recebeu o AVISO                      │            0,123000 s\n"
         );
-        let provas = [leitura(2, 0, 23, Que::Silencio, 0), leitura(1, 9, 10, Que::Venda, 0)];
+        let provas = [leitura(2, 0, 23, Origem::Silencio, 0), leitura(1, 9, 10, Origem::Venda, 0)];
         assert_eq!(
             desenho(&provas),
             "  usuário 2         não recebeu o AVISO ├────────────────┤ 0,000000 a 0,023000 s\n  \
@@ -220,8 +222,10 @@ mod testes {
 
     #[test]
     fn o_que_nao_cabe_em_uma_linha_vai_em_duas_ou_tres() {
-        let duas =
-            [leitura(12345, 0, 23, Que::Consulta, 7), leitura(1, 9, 23, Que::Venda, -1234567)];
+        let duas = [
+            leitura(12345, 0, 23, Origem::Consulta, 7),
+            leitura(1, 9, 23, Origem::Venda, -1234567),
+        ];
         assert_eq!(
             desenho(&duas),
             "  usuário 12345 CONSULTAR leu 7\n    \
@@ -229,7 +233,7 @@ mod testes {
              usuário 1     COMPRAR   comprou, restaram -1234567\n                   \
              ├───────────────────────┤ 0,009000 a 0,023000 s\n"
         );
-        let tres = [leitura(usize::MAX, 1, 2, Que::Venda, i128::MIN)];
+        let tres = [leitura(usize::MAX, 1, 2, Origem::Venda, i128::MIN)];
         let linhas: Vec<String> = desenho(&tres).lines().map(|linha| linha.trim().into()).collect();
         assert_eq!(linhas[0], format!("usuário {} COMPRAR", usize::MAX));
         assert_eq!(linhas[1], format!("comprou, restaram {}", i128::MIN));
@@ -238,7 +242,7 @@ mod testes {
 
     #[test]
     fn provas_sem_duracao_ou_sem_provas_tambem_se_desenham() {
-        let uma = violacao(&[leitura(1, 5, 5, Que::Consulta, -1)]);
+        let uma = violacao(&[leitura(1, 5, 5, Origem::Consulta, -1)]);
         let vazio = " ".repeat(BARRA);
         assert_eq!(
             uma.intercalacao(),
@@ -250,7 +254,8 @@ mod testes {
 
     #[test]
     fn quem_nao_ve_o_desenho_ouve_as_mesmas_provas() {
-        let provas = [leitura(2, 0, 123, Que::Aviso, 0), leitura(1, 100, 123, Que::Recusa, 0)];
+        let provas =
+            [leitura(2, 0, 123, Origem::Aviso, 0), leitura(1, 100, 123, Origem::Recusa, 0)];
         assert_eq!(
             violacao(&provas).descricao(),
             "usuário 1 pediu COMPRAR: ouviu que esgotou, 0,100000 a 0,123000 s; \

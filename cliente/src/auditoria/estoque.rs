@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::leituras::ultima_venda;
 use super::regra::Regra;
-use super::violacao::{Leitura, Que, Violacao};
+use super::violacao::{Leitura, Origem, Violacao};
 use crate::conversa::desfecho::Desfecho;
 use crate::conversa::texto::citar;
 use crate::historia::vivido::{Falha, Historia};
@@ -13,15 +13,15 @@ use crate::historia::vivido::{Falha, Historia};
 /// Viu-se por que julgar as vendas? Uma venda, ou uma recusa a que não falte uma venda: se alguém viu o que
 /// vender, ninguém viu vender, e há compras que não se sabe se valeram, o que houve de vendas não se viu.
 pub(super) fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<(), String> {
-    let viu = |que| leituras.iter().any(|leitura| leitura.que == que);
+    let viu = |que| leituras.iter().any(|leitura| leitura.origem == que);
     let havia = leituras.iter().any(|leitura| leitura.valor > 0);
     let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
     let em_duvida = compras().filter(|compra| compra.em_duvida()).count();
     let vendeu = compras().any(|o| o.resposta.as_ref().is_some_and(|(_, d)| d.vendeu()));
-    if vendeu || viu(Que::Recusa) && (em_duvida == 0 || !havia) {
+    if vendeu || viu(Origem::Recusa) && (em_duvida == 0 || !havia) {
         return Ok(());
     }
-    let que = if viu(Que::Recusa) { "venda" } else { "resposta a COMPRAR" };
+    let que = if viu(Origem::Recusa) { "venda" } else { "resposta a COMPRAR" };
     let estranhas = compras().filter_map(|compra| match &compra.resposta {
         Some((quando, Desfecho::Estranho(texto))) => Some((quando, texto)),
         _ => None,
@@ -45,7 +45,7 @@ pub(super) fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<
 /// só o eco dela, e contam apenas se a multidão não viu venda nenhuma assim.
 pub(super) fn negativas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
     let (vendas, consultas): (Vec<&Leitura>, Vec<&Leitura>) =
-        leituras.iter().filter(|l| l.valor < 0).partition(|l| l.que == Que::Venda);
+        leituras.iter().filter(|l| l.valor < 0).partition(|l| l.origem == Origem::Venda);
     let eco = consultas.into_iter().min_by_key(|l| l.fim).filter(|_| vendas.is_empty());
     // Quem levou a última unidade de verdade: é com ele que a venda a mais disputou.
     let ultima = ultima_venda(leituras);
@@ -57,7 +57,7 @@ pub(super) fn negativas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
 
 /// Regra 2.
 pub(super) fn vendas_repetidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
-    let mut vendas: Vec<&Leitura> = leituras.iter().filter(|l| l.que == Que::Venda).collect();
+    let mut vendas: Vec<&Leitura> = leituras.iter().filter(|l| l.origem == Origem::Venda).collect();
     vendas.sort_unstable_by_key(|venda| (venda.valor, venda.fim));
     for par in vendas.windows(2).filter(|par| par[0].valor == par[1].valor) {
         violacoes.push(Violacao {
@@ -72,7 +72,8 @@ pub(super) fn vendas_repetidas(leituras: &[Leitura], violacoes: &mut Vec<Violaca
 /// começar. Duas vendas da mesma unidade já foram contadas; e "esgotado" diz só que não há mais, e
 /// por isso nunca vê demais.
 pub(super) fn subidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
-    let ve_o_numero = |leitura: &&Leitura| matches!(leitura.que, Que::Consulta | Que::Venda);
+    let ve_o_numero =
+        |leitura: &&Leitura| matches!(leitura.origem, Origem::Consulta | Origem::Venda);
     let mut por_inicio: Vec<&Leitura> = leituras.iter().filter(ve_o_numero).collect();
     por_inicio.sort_unstable_by_key(|leitura| leitura.inicio);
     let mut por_fim: Vec<&Leitura> = leituras.iter().collect();
@@ -86,7 +87,9 @@ pub(super) fn subidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
             }
         }
         let Some(menor) = menor.filter(|menor| leitura.antes() > menor.valor) else { continue };
-        if (leitura.que, leitura.valor) == (menor.que, menor.valor) && menor.que == Que::Venda {
+        if (leitura.origem, leitura.valor) == (menor.origem, menor.valor)
+            && menor.origem == Origem::Venda
+        {
             continue;
         }
         violacoes.push(Violacao {
@@ -109,20 +112,23 @@ pub(super) fn mais_que_havia(historias: &[Historia], inicial: i128) -> Option<Vi
     let mut vendas = Vec::new();
     let mut sem_numero = false;
     for historia in historias {
-        // Depois de um desencontro, uma venda sem número pode ser a resposta anterior, dita de novo.
-        let desencontrada = |conexao: u32| {
-            historia.presencas.iter().any(|p| p.numero == conexao && p.desencontro.is_some())
+        // Depois de dessincronizada a conexão, uma venda sem número pode ser a resposta anterior, dita de novo.
+        let dessincronizada = |conexao: u32| {
+            historia
+                .conexoes
+                .iter()
+                .any(|p| p.numero == conexao && p.dessincronizada_desde.is_some())
         };
-        for operacao in historia.operacoes.iter().filter(|o| !desencontrada(o.presenca)) {
+        for operacao in historia.operacoes.iter().filter(|o| !dessincronizada(o.conexao)) {
             let Some((fim, desfecho)) = &operacao.resposta else { continue };
-            let (que, valor) = match desfecho {
-                Desfecho::Comprou(restante) => (Que::Venda, *restante),
-                Desfecho::ComprouSemNumero => (Que::VendaSemNumero, 0),
+            let (origem, valor) = match desfecho {
+                Desfecho::Comprou(restante) => (Origem::Venda, *restante),
+                Desfecho::ComprouSemNumero => (Origem::VendaSemNumero, 0),
                 _ => continue,
             };
-            sem_numero |= que == Que::VendaSemNumero;
+            sem_numero |= origem == Origem::VendaSemNumero;
             let (usuario, inicio) = (historia.usuario, operacao.enviada);
-            vendas.push(Leitura { usuario, inicio, fim: *fim, que, valor });
+            vendas.push(Leitura { usuario, inicio, fim: *fim, origem, valor });
         }
     }
     vendas.sort_by_key(|venda| venda.fim);
@@ -142,7 +148,7 @@ pub(super) fn sumidas(
 ) -> Option<Violacao> {
     let testemunhas = Testemunhas::reunir(leituras);
     let chao = leituras.iter().map(|l| l.valor).min()?.max(0);
-    let vendas = leituras.iter().filter(|l| l.que == Que::Venda);
+    let vendas = leituras.iter().filter(|l| l.origem == Origem::Venda);
     let vendidas: BTreeSet<i128> =
         vendas.clone().map(|l| l.valor).filter(|v| (chao..inicial).contains(v)).collect();
     let sem_dono = inicial.saturating_sub(chao).saturating_sub(vendidas.len() as i128);
@@ -155,8 +161,8 @@ pub(super) fn sumidas(
             if partidas.next().is_some_and(|partida| partida <= testemunha.fim) {
                 continue;
             }
-            let regra = match testemunha.que {
-                Que::Recusa => Regra::RecusaIndevida { restaria, quantas },
+            let regra = match testemunha.origem {
+                Origem::Recusa => Regra::RecusaIndevida { restaria, quantas },
                 _ => Regra::UnidadeSumiu { restaria, quantas },
             };
             let anterior = vendas.clone().find(|l| l.valor == acima);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::violacao::{Leitura, Que};
+use super::violacao::{Leitura, Origem};
 use crate::conversa::desfecho::Desfecho;
 use crate::historia::vivido::{Historia, Operacao};
 
@@ -13,32 +13,35 @@ pub(super) fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
     for historia in historias {
         let usuario = historia.usuario;
         // Quase ninguém tem: depois de um, uma resposta pode ter atendido um pedido anterior.
-        let desencontros: Vec<(u32, Duration)> =
-            historia.presencas.iter().filter_map(|p| Some((p.numero, p.desencontro?))).collect();
-        let desencontro = |conexao: u32| {
-            let achado = desencontros.iter().find(|(numero, _)| *numero == conexao);
+        let dessincronizadas: Vec<(u32, Duration)> = historia
+            .conexoes
+            .iter()
+            .filter_map(|p| Some((p.numero, p.dessincronizada_desde?)))
+            .collect();
+        let dessincronizada_desde = |conexao: u32| {
+            let achado = dessincronizadas.iter().find(|(numero, _)| *numero == conexao);
             achado.map_or(Duration::MAX, |(_, desde)| *desde)
         };
         let mut ditas = BTreeSet::new();
         for operacao in &historia.operacoes {
             let Some((fim, desfecho)) = &operacao.resposta else { continue };
-            let (que, valor) = match desfecho {
-                Desfecho::Leu(valor) => (Que::Consulta, *valor),
-                Desfecho::Comprou(restante) => (Que::Venda, *restante),
-                Desfecho::Recusado => (Que::Recusa, 0),
+            let (origem, valor) = match desfecho {
+                Desfecho::Leu(valor) => (Origem::Consulta, *valor),
+                Desfecho::Comprou(restante) => (Origem::Venda, *restante),
+                Desfecho::Recusado => (Origem::Recusa, 0),
                 // Sem um número que se leia com certeza, não diz onde o contador estava.
                 Desfecho::LeuSemNumero | Desfecho::ComprouSemNumero => continue,
                 Desfecho::Estranho(_) => continue,
             };
-            // Depois de um desencontro, o mesmo número na mesma conexão pode ser a mesma resposta, repetida.
-            let repetida = que == Que::Venda
-                && desencontro(operacao.presenca) < Duration::MAX
-                && !ditas.insert((operacao.presenca, valor));
+            // Depois de dessincronizada, o mesmo número na mesma conexão pode ser a mesma resposta, repetida.
+            let repetida = origem == Origem::Venda
+                && dessincronizada_desde(operacao.conexao) < Duration::MAX
+                && !ditas.insert((operacao.conexao, valor));
             if repetida {
                 continue;
             }
-            let inicio = operacao.enviada.min(desencontro(operacao.presenca));
-            leituras.push(Leitura { usuario, inicio, fim: *fim, que, valor });
+            let inicio = operacao.enviada.min(dessincronizada_desde(operacao.conexao));
+            leituras.push(Leitura { usuario, inicio, fim: *fim, origem, valor });
         }
     }
     leituras
@@ -46,14 +49,14 @@ pub(super) fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
 
 pub(super) fn leituras_dos_avisos(historias: &[Historia]) -> impl Iterator<Item = Leitura> {
     historias.iter().flat_map(|historia| {
-        let avisos = historia.presencas.iter().flat_map(|presenca| &presenca.avisos);
+        let avisos = historia.conexoes.iter().flat_map(|conexao| &conexao.avisos);
         avisos.map(|aviso| leitura_do_aviso(historia.usuario, *aviso))
     })
 }
 
 /// Ninguém pediu o AVISO: só se sabe que o estoque era zero quando ele chegou, ou antes.
 pub(super) fn leitura_do_aviso(usuario: usize, aviso: Duration) -> Leitura {
-    Leitura { usuario, inicio: Duration::ZERO, fim: aviso, que: Que::Aviso, valor: 0 }
+    Leitura { usuario, inicio: Duration::ZERO, fim: aviso, origem: Origem::Aviso, valor: 0 }
 }
 
 /// Quando partiram as compras que podem ter levado uma unidade sem que se saiba qual, em ordem: as que podem
@@ -70,6 +73,6 @@ pub(super) fn sem_lugar(historias: &[Historia]) -> Vec<Duration> {
 }
 
 pub(super) fn ultima_venda(leituras: &[Leitura]) -> Option<&Leitura> {
-    let ultimas = leituras.iter().filter(|l| l.que == Que::Venda && l.valor == 0);
+    let ultimas = leituras.iter().filter(|l| l.origem == Origem::Venda && l.valor == 0);
     ultimas.min_by_key(|l| l.fim)
 }

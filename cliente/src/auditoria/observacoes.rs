@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use protocolo::terminal::contar;
 
-use super::violacao::{Leitura, Que};
+use super::violacao::{Leitura, Origem};
 use crate::historia::conjunto::Simulacao;
 use crate::historia::vivido::{Falha, Historia};
 
@@ -12,7 +12,7 @@ pub(super) fn observar(historias: &[Historia], leituras: &[Leitura], sozinha: bo
     let mut observacoes = Vec::new();
     observacoes.extend(compras_em_duvida(historias));
     let vendas: BTreeSet<i128> =
-        leituras.iter().filter(|l| l.que == Que::Venda).map(|l| l.valor).collect();
+        leituras.iter().filter(|l| l.origem == Origem::Venda).map(|l| l.valor).collect();
     let maior = leituras.iter().map(Leitura::antes).max().unwrap_or(0);
     let menor = leituras.iter().map(|l| l.valor).min().unwrap_or(0);
     let por_fora =
@@ -20,7 +20,7 @@ pub(super) fn observar(historias: &[Historia], leituras: &[Leitura], sozinha: bo
     // Se ela compra sozinha, isso já é contradição, ou está nas compras sem resposta.
     if por_fora > 0 && !sozinha {
         let unidades = contar(por_fora, "unidade", "unidades");
-        let recusou = leituras.iter().any(|l| l.que == Que::Recusa);
+        let recusou = leituras.iter().any(|l| l.origem == Origem::Recusa);
         let ou = if recusou { ", ou o servidor recusou com estoque" } else { "" };
         observacoes.push(format!(
             "{unidades} sem comprador conhecido: outros as compraram, as respostas se perderam{ou} \

@@ -1,4 +1,4 @@
-//! O parecer: o que a auditoria concluiu, com as provas. Só guarda e mostra; quem julga é
+//! O veredito: o que a auditoria concluiu, com as provas. Só guarda e mostra; quem julga é
 //! [`crate::auditoria`], e o desenho de uma contradição está em `desenho`.
 
 use std::fmt;
@@ -14,7 +14,7 @@ use crate::cores::{self, Tinta};
 /// desenhada no tempo e, por último, a linha de cada veredito, a do estoque no fim; `{:#}` dá o mesmo, em
 /// cores.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parecer {
+pub struct Veredito {
     /// O que está errado, o primeiro a acontecer antes.
     pub violacoes: Vec<Violacao>,
     /// O que vale dizer e não é erro.
@@ -47,7 +47,17 @@ impl Estoque {
     }
 }
 
-impl Parecer {
+impl fmt::Display for Estoque {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Estoque::Consistente => "CONSISTENTE",
+            Estoque::Inconsistente => "INCONSISTENTE",
+            Estoque::SemVeredito => "SEM VEREDITO",
+        })
+    }
+}
+
+impl Veredito {
     /// O que se conclui do estoque.
     pub fn estoque(&self) -> Estoque {
         match self.primeira(true) {
@@ -77,7 +87,7 @@ impl Parecer {
     }
 
     /// O veredito sobre o estoque, em uma frase.
-    pub fn veredito(&self) -> String {
+    pub fn frase_do_estoque(&self) -> String {
         match (self.primeira(true), &self.vendas) {
             (Some(primeira), _) => format!("INCONSISTENTE: {}", self.com_as_outras(primeira)),
             (None, Err(porque)) => format!("SEM VEREDITO sobre as vendas: {porque}"),
@@ -86,7 +96,7 @@ impl Parecer {
     }
 
     /// O veredito sobre o AVISO, em uma frase.
-    pub fn veredito_do_aviso(&self) -> String {
+    pub fn frase_do_aviso(&self) -> String {
         let aviso = self.aviso().palavras();
         match (self.primeira(false), &self.ouviram) {
             (Some(primeira), _) => format!("{aviso}: {}", self.com_as_outras(primeira)),
@@ -117,7 +127,7 @@ fn em_cores(f: &mut fmt::Formatter<'_>, nome: &str, tinta: Tinta, frase: &str) -
     writeln!(f, "{porque}")
 }
 
-impl fmt::Display for Parecer {
+impl fmt::Display for Veredito {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for observacao in &self.observacoes {
             writeln!(f, "Observação: {observacao}")?;
@@ -133,13 +143,13 @@ impl fmt::Display for Parecer {
             Aviso::NaoJulgado => Tinta::Neutra,
             _ => Tinta::Ruim,
         };
-        em_cores(f, "Veredito do AVISO: ", tinta, &self.veredito_do_aviso())?;
+        em_cores(f, "Veredito do AVISO: ", tinta, &self.frase_do_aviso())?;
         let tinta = match self.estoque() {
             Estoque::Consistente => Tinta::Boa,
             Estoque::SemVeredito => Tinta::Neutra,
             Estoque::Inconsistente => Tinta::Ruim,
         };
-        em_cores(f, "Veredito: ", tinta, &self.veredito())
+        em_cores(f, "Veredito: ", tinta, &self.frase_do_estoque())
     }
 }
 
@@ -148,7 +158,7 @@ mod testes {
     use super::*;
     use crate::auditoria::regra::Regra;
     use crate::auditoria::violacao::exemplos::leitura;
-    use crate::auditoria::violacao::{Leitura, Que};
+    use crate::auditoria::violacao::{Leitura, Origem};
     use std::time::Duration;
 
     const fn ms(n: u64) -> Duration {
@@ -161,7 +171,7 @@ mod testes {
 
     #[test]
     fn cada_regra_tem_o_seu_nome_e_a_sua_frase() {
-        let provas = [leitura(1, 0, 1, Que::Consulta, 3), leitura(2, 0, 2, Que::Aviso, 0)];
+        let provas = [leitura(1, 0, 1, Origem::Consulta, 3), leitura(2, 0, 2, Origem::Aviso, 0)];
         let (inicial, restaria, quantas) = (10, 7, 1);
         let ditas = [
             (Regra::EstoqueNegativo, "estoque-negativo", "estoque negativo: "),
@@ -205,7 +215,7 @@ mod testes {
     fn as_outras_unidades_sem_comprador_se_contam() {
         let frase = |quantas| {
             let regra = Regra::UnidadeSumiu { restaria: 7, quantas };
-            violacao(regra, &[leitura(1, 0, 1, Que::Consulta, 3)]).to_string()
+            violacao(regra, &[leitura(1, 0, 1, Origem::Consulta, 3)]).to_string()
         };
         assert!(frase(1).ends_with("e ninguém comprou a que deixaria 7"));
         assert!(frase(2).ends_with("e ninguém comprou a que deixaria 7 (nem outra)"));
@@ -214,7 +224,7 @@ mod testes {
     #[test]
     fn so_a_venda_faz_o_contador_descer() {
         let antes = |que| leitura(1, 0, 1, que, 3).antes();
-        assert_eq!([Que::Venda, Que::Consulta].map(antes), [4, 3]);
-        assert_eq!(leitura(1, 0, 1, Que::Venda, i128::MAX).antes(), i128::MAX);
+        assert_eq!([Origem::Venda, Origem::Consulta].map(antes), [4, 3]);
+        assert_eq!(leitura(1, 0, 1, Origem::Venda, i128::MAX).antes(), i128::MAX);
     }
 }

@@ -90,14 +90,14 @@ pub struct Leitura {
     /// Um instante depois de ouvir.
     pub fim: Duration,
     /// Como viu.
-    pub que: Que,
+    pub origem: Origem,
     /// O que viu; depois da venda, se foi uma.
     pub valor: i128,
 }
 
 /// De que modo se viu o contador.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Que {
+pub enum Origem {
     /// Por uma resposta a CONSULTAR.
     Consulta,
     /// Por uma compra.
@@ -116,27 +116,27 @@ pub enum Que {
 impl Leitura {
     /// O contador imediatamente antes: uma venda o fez descer um.
     pub fn antes(&self) -> i128 {
-        self.valor.saturating_add(i128::from(self.que == Que::Venda))
+        self.valor.saturating_add(i128::from(self.origem == Origem::Venda))
     }
 
     /// O que foi pedido.
     pub fn pedido(&self) -> &'static str {
-        match self.que {
-            Que::Consulta => "CONSULTAR",
-            Que::Venda | Que::VendaSemNumero | Que::Recusa => "COMPRAR",
-            Que::Aviso | Que::Silencio => "",
+        match self.origem {
+            Origem::Consulta => "CONSULTAR",
+            Origem::Venda | Origem::VendaSemNumero | Origem::Recusa => "COMPRAR",
+            Origem::Aviso | Origem::Silencio => "",
         }
     }
 
     /// O que se ouviu, em poucas palavras.
     pub fn ouvido(&self) -> String {
-        match self.que {
-            Que::Consulta => format!("leu {}", self.valor),
-            Que::Venda => format!("comprou, restaram {}", self.valor),
-            Que::VendaSemNumero => "comprou".into(),
-            Que::Recusa => "ouviu que esgotou".into(),
-            Que::Aviso => "recebeu o AVISO".into(),
-            Que::Silencio => "não recebeu o AVISO".into(),
+        match self.origem {
+            Origem::Consulta => format!("leu {}", self.valor),
+            Origem::Venda => format!("comprou, restaram {}", self.valor),
+            Origem::VendaSemNumero => "comprou".into(),
+            Origem::Recusa => "ouviu que esgotou".into(),
+            Origem::Aviso => "recebeu o AVISO".into(),
+            Origem::Silencio => "não recebeu o AVISO".into(),
         }
     }
 }
@@ -145,15 +145,17 @@ impl fmt::Display for Leitura {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Leitura { usuario, valor, inicio, fim, .. } = self;
         let quando = segundos(*fim);
-        match self.que {
-            Que::Consulta => write!(f, "o usuário {usuario} consultou e leu {valor} aos {quando}"),
-            Que::Venda => {
+        match self.origem {
+            Origem::Consulta => {
+                write!(f, "o usuário {usuario} consultou e leu {valor} aos {quando}")
+            }
+            Origem::Venda => {
                 write!(f, "o usuário {usuario} comprou e restaram {valor} aos {quando}")
             }
-            Que::VendaSemNumero => write!(f, "o usuário {usuario} comprou aos {quando}"),
-            Que::Recusa => write!(f, "o usuário {usuario} ouviu que esgotou aos {quando}"),
-            Que::Aviso => write!(f, "o usuário {usuario} recebeu o AVISO aos {quando}"),
-            Que::Silencio => {
+            Origem::VendaSemNumero => write!(f, "o usuário {usuario} comprou aos {quando}"),
+            Origem::Recusa => write!(f, "o usuário {usuario} ouviu que esgotou aos {quando}"),
+            Origem::Aviso => write!(f, "o usuário {usuario} recebeu o AVISO aos {quando}"),
+            Origem::Silencio => {
                 let desde = segundos(*inicio);
                 write!(f, "o usuário {usuario}, conectado de {desde} a {quando}, nada recebeu")
             }
@@ -167,9 +169,15 @@ pub(crate) mod exemplos {
     use super::*;
     use proptest::prelude::*;
 
-    pub(crate) fn leitura(usuario: usize, inicio: u64, fim: u64, que: Que, valor: i128) -> Leitura {
+    pub(crate) fn leitura(
+        usuario: usize,
+        inicio: u64,
+        fim: u64,
+        origem: Origem,
+        valor: i128,
+    ) -> Leitura {
         let [inicio, fim] = [inicio, fim].map(Duration::from_millis);
-        Leitura { usuario, inicio, fim, que, valor }
+        Leitura { usuario, inicio, fim, origem, valor }
     }
 
     pub(crate) fn violacao(provas: &[Leitura]) -> Violacao {
@@ -186,10 +194,10 @@ pub(crate) mod exemplos {
         ) -> Leitura {
             // Do que há no mundo, e do que só um servidor hostil faria haver.
             let [um, outro] = instantes.map(|i| if pequenos { i / (1 << 31) / (1 << 31) } else { i });
-            let que = [Que::Consulta, Que::Venda, Que::Recusa, Que::Aviso, Que::Silencio][qual];
+            let origem = [Origem::Consulta, Origem::Venda, Origem::Recusa, Origem::Aviso, Origem::Silencio][qual];
             let (usuario, valor) =
                 if pequenos { (usuario % 100_000, valor % 10_000_000) } else { (usuario, valor) };
-            Leitura { usuario, inicio: um.min(outro), fim: um.max(outro), que, valor }
+            Leitura { usuario, inicio: um.min(outro), fim: um.max(outro), origem, valor }
         }
     }
 }

@@ -6,12 +6,14 @@ use protocolo::Mensagem;
 use protocolo::mensagem::visivel;
 use protocolo::terminal::contar;
 
+use super::boletim::{Conferencia, Estado, Extra};
 use super::costumes::PRAZO;
-use super::disputa::Ouvintes;
-use super::fregues::Troca;
-use super::laudo::{Conferencia, Estado, Estoque, Extra, Rodada};
-use super::provas::{Atras, Conversa, Evidencias, Provocacao, demora_tipica};
+use super::evidencias::{
+    Atras, Conversa, Evidencias, Ouvintes, Provocacao, Rodada, demora_tipica, linhas_das_portas,
+};
+use super::sonda::Troca;
 use crate::auditoria::regra::Regra;
+use crate::auditoria::veredito::Estoque;
 use crate::tempo::formatar;
 
 /// A resposta do enunciado a uma compra.
@@ -506,15 +508,6 @@ fn julgar_log(console: &str, portas: &[u16], comandos: usize) -> (Estado, String
     }
 }
 
-/// As linhas do console que têm um destes números de porta, e não só os algarismos dele dentro de outro.
-pub fn linhas_das_portas<'a>(console: &'a str, portas: &[u16]) -> impl Iterator<Item = &'a str> {
-    let portas: Vec<String> = portas.iter().map(u16::to_string).collect();
-    console.lines().filter(move |linha| {
-        let mut numeros = linha.split(|letra: char| !letra.is_ascii_digit());
-        numeros.any(|numero| portas.iter().any(|porta| porta == numero))
-    })
-}
-
 fn tem_ip(linha: &str) -> bool {
     ["127.0.0.1", "::1", "localhost"].iter().any(|ip| linha.contains(ip))
 }
@@ -582,7 +575,7 @@ fn curto(texto: &str) -> String {
 mod testes {
     use super::*;
     use crate::auditoria::regra::Regra;
-    use crate::auditoria::violacao::{Leitura, Que, Violacao};
+    use crate::auditoria::violacao::{Leitura, Origem, Violacao};
     use protocolo::Comando;
     use std::collections::BTreeMap;
     use std::time::Duration;
@@ -606,8 +599,13 @@ mod testes {
     }
 
     fn violacao(regra: Regra) -> Violacao {
-        let leitura =
-            Leitura { usuario: 1, inicio: Duration::ZERO, fim: DEMORA, que: Que::Venda, valor: 3 };
+        let leitura = Leitura {
+            usuario: 1,
+            inicio: Duration::ZERO,
+            fim: DEMORA,
+            origem: Origem::Venda,
+            valor: 3,
+        };
         Violacao { regra, quando: DEMORA, provas: vec![leitura, leitura] }
     }
 

@@ -38,9 +38,9 @@ pub const SILENCIO_DE_QUEM_SEPARA: Duration = Duration::from_millis(500);
 /// memória do cliente.
 const MENSAGEM_MAXIMA: usize = 4096;
 
-/// O ouvido de uma conexão.
+/// O enquadrador de uma conexão.
 #[derive(Debug, Default)]
-pub struct Ouvido {
+pub struct Enquadrador {
     bytes: Vec<u8>,
     /// Quando chegou o último byte.
     chegou: Duration,
@@ -48,7 +48,7 @@ pub struct Ouvido {
     separa_linhas: bool,
 }
 
-impl Ouvido {
+impl Enquadrador {
     /// Recebe bytes que chegaram em `agora` e entrega as mensagens que eles completam.
     pub fn receber(&mut self, agora: Duration, bytes: &[u8], mut entregar: impl FnMut(&[u8])) {
         self.bytes.extend_from_slice(bytes);
@@ -133,13 +133,13 @@ mod testes {
     use super::*;
     use proptest::prelude::*;
 
-    fn ouvir(pedacos: &[&[u8]]) -> (Vec<Mensagem>, Ouvido) {
-        let mut ouvido = Ouvido::default();
+    fn ouvir(pedacos: &[&[u8]]) -> (Vec<Mensagem>, Enquadrador) {
+        let mut enquadrador = Enquadrador::default();
         let mut ouvidas = Vec::new();
         for pedaco in pedacos {
-            ouvido.receber(Duration::ZERO, pedaco, |m| ouvidas.push(Mensagem::interpretar(m)));
+            enquadrador.receber(Duration::ZERO, pedaco, |m| ouvidas.push(Mensagem::interpretar(m)));
         }
-        (ouvidas, ouvido)
+        (ouvidas, enquadrador)
     }
 
     fn aviso() -> Mensagem {
@@ -156,21 +156,21 @@ mod testes {
 
     #[test]
     fn mensagens_coladas_sao_separadas() {
-        let (ouvidas, mut ouvido) =
+        let (ouvidas, mut enquadrador) =
             ouvir(&[b"Compra realizada. Estoque restante: 0AVISO: O estoque acabou de esgotar!"]);
         assert_eq!(ouvidas, [Mensagem::Compra { restante: 0 }]);
         let mut resto = Vec::new();
-        ouvido.calou(|_, m| resto.push(Mensagem::interpretar(m)));
+        enquadrador.calou(|_, m| resto.push(Mensagem::interpretar(m)));
         assert_eq!(resto, [aviso()]);
     }
 
     #[test]
     fn a_hora_antes_do_aviso_nao_entra_no_numero_de_quem_veio_antes() {
-        let (ouvidas, mut ouvido) =
+        let (ouvidas, mut enquadrador) =
             ouvir(&[b"Compra realizada. Estoque restante: 3[14:05:09] AVISO: acabou"]);
         assert_eq!(ouvidas, [Mensagem::Compra { restante: 3 }]);
         let mut resto = Vec::new();
-        ouvido.calou(|_, m| resto.push(Mensagem::interpretar(m)));
+        enquadrador.calou(|_, m| resto.push(Mensagem::interpretar(m)));
         assert_eq!(resto, [Mensagem::Aviso("[14:05:09] AVISO: acabou".into())]);
     }
 
@@ -190,41 +190,41 @@ mod testes {
 
     #[test]
     fn o_fim_de_linha_de_uma_saudacao_nao_faz_esperar_o_das_respostas() {
-        let (_, ouvido) = ouvir(&[b"Bem-vindo!\nEstoque atual: 10"]);
-        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO));
+        let (_, enquadrador) = ouvir(&[b"Bem-vindo!\nEstoque atual: 10"]);
+        assert_eq!(enquadrador.fim_do_silencio(), Some(SILENCIO));
     }
 
     #[test]
     fn sem_fim_de_linha_o_silencio_termina_e_vale_a_hora_do_ultimo_byte() {
-        let mut ouvido = Ouvido::default();
+        let mut enquadrador = Enquadrador::default();
         let ms = Duration::from_millis;
-        ouvido.receber(ms(5), b"Estoque at", |m| panic!("{m:?}"));
-        ouvido.receber(ms(7), b"ual: 1", |m| panic!("{m:?}"));
-        assert_eq!(ouvido.fim_do_silencio(), Some(ms(7) + SILENCIO));
-        ouvido.calou(|quando, m| assert_eq!((quando, m), (ms(7), &b"Estoque atual: 1"[..])));
-        assert_eq!(ouvido.fim_do_silencio(), None);
+        enquadrador.receber(ms(5), b"Estoque at", |m| panic!("{m:?}"));
+        enquadrador.receber(ms(7), b"ual: 1", |m| panic!("{m:?}"));
+        assert_eq!(enquadrador.fim_do_silencio(), Some(ms(7) + SILENCIO));
+        enquadrador.calou(|quando, m| assert_eq!((quando, m), (ms(7), &b"Estoque atual: 1"[..])));
+        assert_eq!(enquadrador.fim_do_silencio(), None);
     }
 
     #[test]
     fn o_que_ainda_nao_se_entende_tem_mais_tempo_para_terminar() {
-        let (_, ouvido) = ouvir(&[b"Compra realizada. Estoque restante: "]);
-        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO_DA_METADE));
-        let (_, ouvido) = ouvir(&[b"Compra realizada. Estoque restante: ", b"9"]);
-        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO));
+        let (_, enquadrador) = ouvir(&[b"Compra realizada. Estoque restante: "]);
+        assert_eq!(enquadrador.fim_do_silencio(), Some(SILENCIO_DA_METADE));
+        let (_, enquadrador) = ouvir(&[b"Compra realizada. Estoque restante: ", b"9"]);
+        assert_eq!(enquadrador.fim_do_silencio(), Some(SILENCIO));
     }
 
     #[test]
     fn quem_as_vezes_separa_linhas_so_demora_mais() {
-        let (_, ouvido) = ouvir(&[b"Estoque atual: 3\n", b"Estoque atual: 1"]);
-        assert_eq!(ouvido.fim_do_silencio(), Some(SILENCIO_DE_QUEM_SEPARA));
+        let (_, enquadrador) = ouvir(&[b"Estoque atual: 3\n", b"Estoque atual: 1"]);
+        assert_eq!(enquadrador.fim_do_silencio(), Some(SILENCIO_DE_QUEM_SEPARA));
     }
 
     #[test]
     fn no_fim_da_conexao_um_pedaco_cortado_nao_e_resposta() {
         let ouvir_ate_o_fim = |pedacos: &[&[u8]]| {
-            let (_, mut ouvido) = ouvir(pedacos);
+            let (_, mut enquadrador) = ouvir(pedacos);
             let mut sobra = Vec::new();
-            ouvido.fim(|_, m| sobra.push(Mensagem::interpretar(m)));
+            enquadrador.fim(|_, m| sobra.push(Mensagem::interpretar(m)));
             sobra
         };
         let cortada = b"Compra realizada. Estoque restante: 1";
@@ -242,9 +242,9 @@ mod testes {
 
     #[test]
     fn um_servidor_que_nunca_termina_nao_ocupa_a_memoria() {
-        let (ouvidas, ouvido) = ouvir(&[&[b'x'; 3000], &[b'x'; 3000]]);
+        let (ouvidas, enquadrador) = ouvir(&[&[b'x'; 3000], &[b'x'; 3000]]);
         assert_eq!(ouvidas.len(), 1);
-        assert!(ouvido.bytes.is_empty());
+        assert!(enquadrador.bytes.is_empty());
     }
 
     proptest! {

@@ -18,7 +18,7 @@ use protocolo::Mensagem;
 use protocolo::mensagem::{avisa_que_esgotou, decodificar};
 
 use crate::conversa::desfecho::Desfecho;
-use crate::conversa::enquadrador::Ouvido;
+use crate::conversa::enquadrador::Enquadrador;
 
 /// Depois de um texto que talvez não responda ao pedido, quanto se espera ainda pela resposta.
 pub const OUTRA_CHANCE: Duration = Duration::from_millis(300);
@@ -87,7 +87,7 @@ pub enum Papel {
 /// A escuta de uma conexão.
 #[derive(Debug, Default)]
 pub struct Escuta {
-    ouvido: Ouvido,
+    enquadrador: Enquadrador,
     /// O pedido que espera resposta: é COMPRAR?
     pedido: Option<bool>,
     /// Chegou e talvez seja a resposta.
@@ -121,14 +121,14 @@ impl Escuta {
     /// Recebe bytes que chegaram em `agora` e entrega as mensagens que eles completam.
     pub fn receber(&mut self, agora: Duration, bytes: &[u8], estilo: &Estilo) -> Vec<Ouvida> {
         let mut textos = Vec::new();
-        self.ouvido.receber(agora, bytes, |texto| textos.push((agora, limpo(texto))));
+        self.enquadrador.receber(agora, bytes, |texto| textos.push((agora, limpo(texto))));
         self.entender(textos, estilo)
     }
 
     /// Até quando o que já chegou pode mudar de sentido; `None` se nada espera.
     pub fn fim_do_silencio(&self) -> Option<Duration> {
         let reserva = self.reserva.as_ref().map(|_| self.em_duvida_desde + OUTRA_CHANCE);
-        match (self.ouvido.fim_do_silencio(), reserva) {
+        match (self.enquadrador.fim_do_silencio(), reserva) {
             (Some(um), Some(outro)) => Some(um.min(outro)),
             (um, outro) => um.or(outro),
         }
@@ -137,8 +137,8 @@ impl Escuta {
     /// Nada chegou até `agora`: o que só esperava pelo silêncio está inteiro.
     pub fn calou(&mut self, agora: Duration, estilo: &Estilo) -> Vec<Ouvida> {
         let mut textos = Vec::new();
-        if self.ouvido.fim_do_silencio().is_some_and(|fim| fim <= agora) {
-            self.ouvido.calou(|quando, texto| textos.push((quando, limpo(texto))));
+        if self.enquadrador.fim_do_silencio().is_some_and(|fim| fim <= agora) {
+            self.enquadrador.calou(|quando, texto| textos.push((quando, limpo(texto))));
         }
         let mut ouvidas = self.entender(textos, estilo);
         let venceu = |_: &mut (Duration, String)| self.em_duvida_desde + OUTRA_CHANCE <= agora;
@@ -151,7 +151,7 @@ impl Escuta {
     /// A conexão terminou: o que sobrou não vai mudar.
     pub fn fim(&mut self, estilo: &Estilo) -> Vec<Ouvida> {
         let mut textos = Vec::new();
-        self.ouvido.fim(|quando, texto| textos.push((quando, limpo(texto))));
+        self.enquadrador.fim(|quando, texto| textos.push((quando, limpo(texto))));
         let mut ouvidas = self.entender(textos, estilo);
         ouvidas.extend(self.reserva.take().map(|reserva| self.era_a_resposta(reserva, estilo)));
         ouvidas

@@ -38,7 +38,7 @@ pub struct Simulacao {
 impl Simulacao {
     /// Alguém chegou a conectar?
     pub fn houve_conexao(&self) -> bool {
-        self.historias.iter().any(|historia| !historia.presencas.is_empty())
+        self.historias.iter().any(|historia| !historia.conexoes.is_empty())
     }
 
     /// Alguém teve uma resposta do protocolo? Sem nenhuma, não há o que julgar.

@@ -1,4 +1,4 @@
-//! O arquivo: recebe as operações dos usuários aos lotes, faz as contas, escreve o `--csv` e guarda só
+//! A guarda: recebe as operações dos usuários aos lotes, faz as contas, escreve o `--csv` e guarda só
 //! o que a auditoria precisa. É o que deixa uma multidão rodar por horas sem ocupar mais memória.
 //!
 //! Um usuário entrega quando junta [`LOTE`] operações; uma simulação comum (de 10 a 20 ciclos) só
@@ -25,8 +25,8 @@ pub const GUARDADAS_MAXIMAS: usize = 1_000_000;
 /// As primeiras de cada usuário ficam todas: são as que o relatório desenha.
 pub const PRIMEIRAS: usize = 8;
 
-/// O arquivo de uma simulação.
-pub struct Arquivo {
+/// A guarda de uma simulação.
+pub struct Guarda {
     medidas: Medidas,
     /// As de cada usuário, pela ordem dos números.
     guardadas: Vec<Vec<Operacao>>,
@@ -35,7 +35,7 @@ pub struct Arquivo {
     csv: Option<Csv>,
 }
 
-/// O que o arquivo tem no fim.
+/// O que a guarda tem no fim.
 #[derive(Debug)]
 pub struct Conteudo {
     /// As histórias, cada uma com as operações que se guardaram.
@@ -48,11 +48,11 @@ pub struct Conteudo {
     pub csv: io::Result<()>,
 }
 
-impl Arquivo {
-    /// Um arquivo para `usuarios` usuários, que guarda até `cabem` operações (na simulação,
+impl Guarda {
+    /// Uma guarda para `usuarios` usuários, que guarda até `cabem` operações (na simulação,
     /// [`GUARDADAS_MAXIMAS`]) e escreve cada uma em `csv`.
-    pub fn novo(usuarios: usize, cabem: usize, csv: Option<Box<dyn io::Write + Send>>) -> Self {
-        Arquivo {
+    pub fn nova(usuarios: usize, cabem: usize, csv: Option<Box<dyn io::Write + Send>>) -> Self {
+        Guarda {
             medidas: Medidas::default(),
             guardadas: vec![Vec::new(); usuarios],
             cabem,
@@ -104,7 +104,7 @@ impl Arquivo {
                 historia.operacoes = std::mem::take(guardadas);
             }
         }
-        let Arquivo { medidas, perdidas, csv, .. } = self;
+        let Guarda { medidas, perdidas, csv, .. } = self;
         Conteudo { historias, medidas, perdidas, csv: csv.map_or(Ok(()), Csv::concluir) }
     }
 }
@@ -155,7 +155,7 @@ impl Csv {
     }
 
     fn operacao(&mut self, usuario: usize, operacao: &Operacao) {
-        let Operacao { presenca, compra, enviada, resposta } = operacao;
+        let Operacao { conexao, compra, enviada, resposta } = operacao;
         let (resultado, valor) = match resposta.as_ref().map(|(_, desfecho)| desfecho) {
             None => ("sem-resposta", String::new()),
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
@@ -167,7 +167,7 @@ impl Csv {
         };
         self.linha([
             usuario.to_string(),
-            presenca.to_string(),
+            conexao.to_string(),
             if *compra { "COMPRAR" } else { "CONSULTAR" }.into(),
             em_segundos(*enviada),
             resposta.as_ref().map(|(chegou, _)| em_segundos(*chegou)).unwrap_or_default(),
@@ -177,11 +177,11 @@ impl Csv {
     }
 
     fn avisos(&mut self, historia: &Historia) {
-        for presenca in &historia.presencas {
-            for aviso in &presenca.avisos {
+        for conexao in &historia.conexoes {
+            for aviso in &conexao.avisos {
                 self.linha([
                     historia.usuario.to_string(),
-                    presenca.numero.to_string(),
+                    conexao.numero.to_string(),
                     "AVISO".into(),
                     String::new(),
                     em_segundos(*aviso),

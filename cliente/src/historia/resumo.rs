@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::conversa::texto::citar;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::medidas::{Latencias, Sem};
-use crate::historia::vivido::{Historia, Presenca};
+use crate::historia::vivido::{Conexao, Historia};
 use crate::tempo::formatar;
 
 /// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
@@ -123,16 +123,16 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
 
 /// Quando chegou cada AVISO de que o estoque acabou, em ordem.
 pub fn avisos(historias: &[Historia]) -> Vec<Duration> {
-    let presencas = historias.iter().flat_map(|h| &h.presencas);
-    let mut avisos: Vec<Duration> = presencas.flat_map(|p| p.avisos.iter().copied()).collect();
+    let conexoes = historias.iter().flat_map(|h| &h.conexoes);
+    let mut avisos: Vec<Duration> = conexoes.flat_map(|p| p.avisos.iter().copied()).collect();
     avisos.sort_unstable();
     avisos
 }
 
 fn pico(historias: &[Historia]) -> u64 {
-    let presencas = historias.iter().flat_map(|h| &h.presencas);
-    let mut mudancas: Vec<(Duration, i64)> = presencas
-        .flat_map(|p: &Presenca| [(p.conectou, 1), (p.fechou.unwrap_or(Duration::MAX), -1)])
+    let conexoes = historias.iter().flat_map(|h| &h.conexoes);
+    let mut mudancas: Vec<(Duration, i64)> = conexoes
+        .flat_map(|p: &Conexao| [(p.conectou, 1), (p.fechou.unwrap_or(Duration::MAX), -1)])
         .collect();
     // No mesmo instante, primeiro quem sai.
     mudancas.sort_unstable();
@@ -252,16 +252,16 @@ mod testes {
 
     #[test]
     fn o_pico_conta_quem_esteve_junto() {
-        let presenca = |de, ate: Option<u64>| Presenca {
+        let conexao = |de, ate: Option<u64>| Conexao {
             conectou: Duration::from_secs(de),
             fechou: ate.map(Duration::from_secs),
-            ..Presenca::default()
+            ..Conexao::default()
         };
-        let historia = |presencas| Historia { presencas, ..Historia::default() };
+        let historia = |conexoes| Historia { conexoes, ..Historia::default() };
         let historias = [
-            historia(vec![presenca(0, Some(2)), presenca(2, Some(4))]),
-            historia(vec![presenca(1, None)]),
-            historia(vec![presenca(5, Some(6))]),
+            historia(vec![conexao(0, Some(2)), conexao(2, Some(4))]),
+            historia(vec![conexao(1, None)]),
+            historia(vec![conexao(5, Some(6))]),
         ];
         assert_eq!(pico(&historias), 2);
     }

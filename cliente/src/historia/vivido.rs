@@ -17,7 +17,7 @@ pub struct Historia {
     /// O número do usuário, a partir de 1.
     pub usuario: usize,
     /// As conexões que teve, na ordem.
-    pub presencas: Vec<Presenca>,
+    pub conexoes: Vec<Conexao>,
     /// O que pediu, na ordem.
     pub operacoes: Vec<Operacao>,
     /// O que deu errado, e quando.
@@ -41,7 +41,7 @@ pub const AVISOS_MAXIMOS: usize = 1000;
 
 /// Uma conexão, do pedido ao fechamento.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Presenca {
+pub struct Conexao {
     /// O número dela entre as deste usuário, a partir de 1.
     pub numero: u32,
     /// Quando pediu a conexão.
@@ -52,7 +52,7 @@ pub struct Presenca {
     pub respondida: Option<Duration>,
     /// Desde quando uma resposta pode ser de um pedido anterior: o servidor disse algo que ninguém pediu,
     /// ou que não respondia ao pedido.
-    pub desencontro: Option<Duration>,
+    pub dessincronizada_desde: Option<Duration>,
     /// Quando terminou, por qualquer dos lados; `None` enquanto dura.
     pub fechou: Option<Duration>,
     /// Quando chegou cada AVISO de que o estoque acabou.
@@ -63,7 +63,7 @@ pub struct Presenca {
     pub nao_entendido: Option<String>,
 }
 
-impl Presenca {
+impl Conexao {
     /// Onde se anota um AVISO com estas palavras: diz que o estoque acabou, ou não se sabe.
     pub fn anotados_como(&mut self, aviso: &str) -> &mut Vec<Duration> {
         if avisa_que_esgotou(aviso) { &mut self.avisos } else { &mut self.outros_avisos }
@@ -79,8 +79,8 @@ impl Presenca {
     }
 
     /// Desde este instante, uma resposta pode ser de um pedido anterior.
-    pub fn desencontrou(&mut self, quando: Duration) {
-        let desde = self.desencontro.get_or_insert(quando);
+    pub fn dessincronizou(&mut self, quando: Duration) {
+        let desde = self.dessincronizada_desde.get_or_insert(quando);
         *desde = quando.min(*desde);
     }
 }
@@ -89,7 +89,7 @@ impl Presenca {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operacao {
     /// O número da conexão deste usuário em que foi feita, a partir de 1.
-    pub presenca: u32,
+    pub conexao: u32,
     /// Foi COMPRAR? Senão, foi CONSULTAR.
     pub compra: bool,
     /// Um instante antes de os bytes partirem.

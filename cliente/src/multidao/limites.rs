@@ -3,7 +3,7 @@
 //! Faltar algo no meio seria pior: um usuário sem descritor pareceria uma falha do servidor, e uma thread
 //! sem mapas para o que a std prepara antes de nós encerra o programa inteiro. Aqui só se contam os limites
 //! que se podem saber; o de threads (`ulimit -u`) e o de memória (`ulimit -v`) só se descobrem pedindo, e é
-//! a piscina quem os descobre.
+//! o pool quem os descobre.
 
 use std::env;
 use std::fs;

@@ -1,4 +1,4 @@
-//! Uma piscina fixa de threads da std: N trabalhadores, uma fila de tarefas numeradas, e o que cada
+//! Um pool fixo de threads da std: N trabalhadores, uma fila de tarefas numeradas, e o que cada
 //! tarefa devolve. Não sabe o que são as tarefas.
 
 use std::io;
@@ -21,7 +21,7 @@ const PILHA: usize = 256 * 1024;
 ///
 /// # Errors
 ///
-/// O sistema não deu nenhuma thread. Se deu algumas, a piscina segue com elas: cada tarefa ainda será feita,
+/// O sistema não deu nenhuma thread. Se deu algumas, o pool segue com elas: cada tarefa ainda será feita,
 /// só que menos ao mesmo tempo.
 pub fn executar<T: Send>(
     threads: usize,

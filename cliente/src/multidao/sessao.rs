@@ -19,7 +19,7 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use crate::conversa::escuta::{Escuta, Estilo};
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::conversa::parada::Parada;
-use crate::historia::guarda::{Arquivo, LOTE};
+use crate::historia::guarda::{Guarda, LOTE};
 use crate::historia::vivido::{Falha, Historia};
 use crate::multidao::evento::{Canal, Evento};
 use crate::multidao::painel::Placar;
@@ -39,7 +39,7 @@ const ENTRE_TENTATIVAS: Duration = Duration::from_millis(100);
 const LEITURAS_ATRASADAS: u32 = 64;
 
 /// O que todas as sessões têm em comum.
-pub struct Cena {
+pub struct Contexto {
     /// O instante zero de todas as histórias.
     pub inicio: Instant,
     /// Onde está o servidor; um nome pode ter vários endereços.
@@ -56,12 +56,12 @@ pub struct Cena {
     /// O pedido de parada.
     pub parada: Arc<Parada>,
     /// Onde as histórias longas entregam o que já viveram.
-    pub arquivo: Mutex<Arquivo>,
+    pub guarda: Mutex<Guarda>,
     /// Com que palavras este servidor responde, aprendido por todos.
     pub estilo: Estilo,
 }
 
-impl Cena {
+impl Contexto {
     fn agora(&self) -> Duration {
         self.inicio.elapsed()
     }
@@ -72,31 +72,31 @@ impl Cena {
 pub fn viver(
     numero: usize,
     chegar: impl Fn(Duration) -> Usuario,
-    cena: &Cena,
+    contexto: &Contexto,
     canal: Canal,
 ) -> Historia {
     let nova = |usuario, fim_de_linha| {
         let canal = canal.clone();
-        Sessao { numero, usuario, cena, canal, fim_de_linha, conexao: None, atrasadas: 0 }
+        Sessao { numero, usuario, contexto, canal, fim_de_linha, conexao: None, atrasadas: 0 }
     };
     let mut ja_conversa = None;
     let descobrir = || {
         // Quem descobre não espera a sua vez de chegar: os outros é que esperam por ele.
         let (achado, sessao) = sondagem::descobrir(|fim| nova(chegar(Duration::ZERO), fim));
         if achado != FimDeLinha::Lf {
-            let _ = canal.send((numero, cena.agora(), Evento::FimDeLinha(achado)));
+            let _ = canal.send((numero, contexto.agora(), Evento::FimDeLinha(achado)));
         }
         ja_conversa = Some(sessao);
-        (achado, cena.agora())
+        (achado, contexto.agora())
     };
-    let (fim_de_linha, desde) = *cena.fim_de_linha.get_or_init(descobrir);
+    let (fim_de_linha, desde) = *contexto.fim_de_linha.get_or_init(descobrir);
     ja_conversa.unwrap_or_else(|| nova(chegar(desde), fim_de_linha)).viver()
 }
 
 struct Sessao<'a> {
     numero: usize,
     usuario: Usuario,
-    cena: &'a Cena,
+    contexto: &'a Contexto,
     canal: Canal,
     fim_de_linha: FimDeLinha,
     conexao: Option<(Arc<TcpStream>, Escuta)>,
@@ -107,47 +107,47 @@ struct Sessao<'a> {
 impl Sessao<'_> {
     fn viver(mut self) -> Historia {
         loop {
-            if self.cena.parada.pedida() {
-                self.usuario.interromper(self.cena.agora());
+            if self.contexto.parada.pedida() {
+                self.usuario.interromper(self.contexto.agora());
             }
-            if let Some(quando) = self.cena.placar.esgotou() {
+            if let Some(quando) = self.contexto.placar.esgotou() {
                 self.usuario.soube_que_esgotou(quando);
             }
-            match self.usuario.avancar(self.cena.agora()) {
+            match self.usuario.avancar(self.contexto.agora()) {
                 Passo::Ausentar(ate) => {
                     self.conexao = None;
-                    self.cena.parada.dormir(ate.saturating_sub(self.cena.agora()));
+                    self.contexto.parada.dormir(ate.saturating_sub(self.contexto.agora()));
                 }
                 Passo::Conectar => self.conectar(),
                 Passo::Enviar(comando) => self.enviar(&comando),
                 Passo::Ouvir(ate) => self.ouvir(ate),
                 Passo::Terminar => break,
             }
-            self.contar_os_eventos();
+            self.anotar_os_eventos();
             if let Some(quando) = self.usuario.viu_esgotar() {
-                self.cena.placar.viu_esgotar(quando);
+                self.contexto.placar.viu_esgotar(quando);
             }
             if let Some(lote) = self.usuario.entregar(LOTE) {
-                let arquivo = self.cena.arquivo.lock();
-                arquivo.unwrap_or_else(PoisonError::into_inner).receber(self.numero, lote);
+                let guarda = self.contexto.guarda.lock();
+                guarda.unwrap_or_else(PoisonError::into_inner).receber(self.numero, lote);
             }
         }
         self.conexao = None;
-        self.contar_os_eventos();
-        self.usuario.contar(self.cena.agora())
+        self.anotar_os_eventos();
+        self.usuario.historia(self.contexto.agora())
     }
 
-    fn contar_os_eventos(&mut self) {
+    fn anotar_os_eventos(&mut self) {
         for evento in self.usuario.eventos() {
-            self.cena.placar.anotar(&evento);
+            self.contexto.placar.anotar(&evento);
             let mostra_se = match evento {
                 Evento::Aviso(_) => true,
-                Evento::Troca(..) | Evento::Falhou(_) => self.cena.detalhado,
+                Evento::Troca(..) | Evento::Falhou(_) => self.contexto.detalhado,
                 _ => false,
             };
             if mostra_se {
                 // Se o painel já se foi, ninguém mais quer saber.
-                let _ = self.canal.send((self.numero, self.cena.agora(), evento));
+                let _ = self.canal.send((self.numero, self.contexto.agora(), evento));
             }
         }
     }
@@ -156,27 +156,28 @@ impl Sessao<'_> {
         self.conexao = None;
         loop {
             let tentativa = self.tentar_conectar();
-            if self.cena.parada.pedida() {
+            if self.contexto.parada.pedida() {
                 return;
             }
             match tentativa {
                 Ok(socket) => {
-                    self.usuario.conectou(self.cena.agora());
+                    self.usuario.conectou(self.contexto.agora());
                     self.conexao = Some((socket, Escuta::default()));
                     return;
                 }
                 Err(erro)
                     if erro.kind() == ErrorKind::ConnectionRefused
                         && !self.usuario.ja_conectou()
-                        && self.cena.agora() < self.cena.espera =>
+                        && self.contexto.agora() < self.contexto.espera =>
                 {
-                    let _ = self.canal.send((self.numero, self.cena.agora(), Evento::Esperando));
-                    self.cena.parada.dormir(ENTRE_TENTATIVAS);
+                    let _ =
+                        self.canal.send((self.numero, self.contexto.agora(), Evento::Esperando));
+                    self.contexto.parada.dormir(ENTRE_TENTATIVAS);
                 }
                 Err(erro) => {
                     return self
                         .usuario
-                        .caiu(self.cena.agora(), Falha::SemConexao(explicar(&erro)));
+                        .caiu(self.contexto.agora(), Falha::SemConexao(explicar(&erro)));
                 }
             }
         }
@@ -184,8 +185,8 @@ impl Sessao<'_> {
 
     fn tentar_conectar(&self) -> io::Result<Arc<TcpStream>> {
         let mut ultimo_erro = io::Error::from(ErrorKind::AddrNotAvailable);
-        for endereco in &self.cena.enderecos {
-            match conectar(&self.cena.parada, *endereco, PRAZO_DA_CONEXAO) {
+        for endereco in &self.contexto.enderecos {
+            match conectar(&self.contexto.parada, *endereco, PRAZO_DA_CONEXAO) {
                 Ok(socket) => return Ok(socket),
                 // Um endereço que recusa é um servidor que pode abrir; outro erro não o desmente.
                 Err(_) if ultimo_erro.kind() == ErrorKind::ConnectionRefused => {}
@@ -199,7 +200,7 @@ impl Sessao<'_> {
         let Some((socket, escuta)) = &mut self.conexao else { return };
         let mut bytes = comando.nome().to_vec();
         bytes.extend_from_slice(self.fim_de_linha.bytes());
-        self.usuario.vai_enviar(self.cena.agora());
+        self.usuario.vai_enviar(self.contexto.agora());
         escuta.pediu(*comando == Comando::Comprar);
         if let Err(erro) = (&**socket).write_all(&bytes) {
             self.caiu(&erro);
@@ -211,17 +212,17 @@ impl Sessao<'_> {
         let Some((socket, escuta)) = &mut self.conexao else { return };
         // Uma mensagem pela metade tem o direito de terminar, ainda que o prazo vença antes.
         let limite = escuta.fim_do_silencio().unwrap_or(ate);
-        let antes = self.cena.agora();
+        let antes = self.contexto.agora();
         let mut bytes = [0; 1024];
         let lido = ler(socket, limite.saturating_sub(antes), &mut bytes);
-        let agora = self.cena.agora();
+        let agora = self.contexto.agora();
         let usuario = &mut self.usuario;
-        let estilo = &self.cena.estilo;
+        let estilo = &self.contexto.estilo;
         self.atrasadas = if antes >= ate && lido.is_ok() { self.atrasadas + 1 } else { 0 };
         match lido {
             Ok(0) => {
                 escuta.fim(estilo).into_iter().for_each(|ouvida| usuario.ouviu(ouvida));
-                if !self.cena.parada.pedida() {
+                if !self.contexto.parada.pedida() {
                     usuario.caiu(agora, Falha::Fechada);
                 }
             }
@@ -250,8 +251,8 @@ impl Sessao<'_> {
 
     fn caiu(&mut self, erro: &io::Error) {
         // Na parada somos nós que fechamos os sockets: não é falha de ninguém.
-        if !self.cena.parada.pedida() {
-            self.usuario.caiu(self.cena.agora(), Falha::Quebrada(explicar(erro)));
+        if !self.contexto.parada.pedida() {
+            self.usuario.caiu(self.contexto.agora(), Falha::Quebrada(explicar(erro)));
         }
     }
 }
@@ -306,7 +307,7 @@ mod testes {
         // O endereço de difusão não aceita TCP: falha de outro jeito, em qualquer máquina.
         let impossivel = SocketAddr::from(([255, 255, 255, 255], 1));
         for enderecos in [vec![recusa, impossivel], vec![impossivel, recusa]] {
-            let cena = Cena {
+            let contexto = Contexto {
                 inicio: Instant::now(),
                 enderecos,
                 espera: Duration::ZERO,
@@ -314,7 +315,7 @@ mod testes {
                 detalhado: false,
                 placar: Placar::default(),
                 parada: Arc::default(),
-                arquivo: Mutex::new(Arquivo::novo(1, LOTE, None)),
+                guarda: Mutex::new(Guarda::nova(1, LOTE, None)),
                 estilo: Estilo::default(),
             };
             let fixa = |valor| Faixa { de: valor, ate: valor };
@@ -326,7 +327,7 @@ mod testes {
                 acelerar: 1.0,
             };
             let usuario = |chegada| Usuario::novo(1, Roteiro::novo(regras, 1), chegada, false);
-            let historia = viver(1, usuario, &cena, mpsc::channel().0);
+            let historia = viver(1, usuario, &contexto, mpsc::channel().0);
             let [(_, falha)] = &historia.falhas[..] else { panic!("{historia:?}") };
             assert_eq!(*falha, Falha::SemConexao("conexão recusada".into()));
         }

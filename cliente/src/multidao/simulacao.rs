@@ -14,13 +14,13 @@ use crate::conversa::escuta::Estilo;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::conversa::parada::Parada;
 use crate::historia::conjunto::Simulacao;
-use crate::historia::guarda::{Arquivo, Conteudo, GUARDADAS_MAXIMAS};
-use crate::historia::vivido::{Historia, Presenca};
+use crate::historia::guarda::{Conteudo, GUARDADAS_MAXIMAS, Guarda};
+use crate::historia::vivido::{Conexao, Historia};
 use crate::multidao::limites::{self, Limite};
 use crate::multidao::painel::{Painel, Placar, Previsao};
 use crate::multidao::pool;
 use crate::multidao::roteiro::{Regras, Roteiro, acelerada};
-use crate::multidao::sessao::{self, Cena, visitar};
+use crate::multidao::sessao::{self, Contexto, visitar};
 use crate::multidao::usuario::Usuario;
 use crate::opcoes::Opcoes;
 
@@ -38,19 +38,19 @@ pub fn simular(
 ) -> Result<Simulacao, String> {
     let regras = regras(opcoes, semente);
     let ciclos = || (1..=opcoes.usuarios).map(|numero| Roteiro::novo(regras, numero).ciclos());
-    let cena = cena(opcoes, csv)?;
+    let contexto = contexto(opcoes, csv)?;
     let (canal, eventos) = mpsc::channel();
     // `canal` vai com a tarefa: o painel para quando a última cópia do canal se fecha. E cada thread tem a
     // sua conta do que se esperou nela: quem vive depois começa mais tarde por causa dos de antes.
     let viver = {
-        let (cena, esperado) = (&cena, Cell::new(Duration::ZERO));
+        let (contexto, esperado) = (&contexto, Cell::new(Duration::ZERO));
         move |indice: usize| {
             let numero = indice + 1;
             let chegar = |depois| {
                 let chegada = chegada(indice, opcoes).saturating_add(depois);
                 Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar)
             };
-            let mut historia = sessao::viver(numero, chegar, cena, canal.clone());
+            let mut historia = sessao::viver(numero, chegar, contexto, canal.clone());
             esperado.set(esperado.get() + historia.espera);
             historia.espera = esperado.get();
             historia
@@ -68,12 +68,16 @@ pub fn simular(
             dizer(format_args!("cliente: {aviso}"));
         }
         let previsao = Previsao::de(opcoes, ciclos(), threads);
-        Painel::novo(opcoes, previsao, &cena.placar).acompanhar(&eventos);
+        Painel::novo(opcoes, previsao, &contexto.placar).acompanhar(&eventos);
     };
     let historias = pool::executar(cabem, opcoes.usuarios, viver, acompanhar)
         .map_err(|_| sem_threads(limites::das_threads()))?;
     let ciclos_previstos = ciclos().map(u64::from).sum();
-    Ok(concluir(cena, historias, Previsto { semente, usuarios: opcoes.usuarios, ciclos_previstos }))
+    Ok(concluir(
+        contexto,
+        historias,
+        Previsto { semente, usuarios: opcoes.usuarios, ciclos_previstos },
+    ))
 }
 
 /// O que já se sabia da simulação antes de vivê-la.
@@ -84,18 +88,18 @@ struct Previsto {
 }
 
 /// Reúne o que se viveu, e faz a visita, se alguém tem de fazê-la.
-fn concluir(cena: Cena, mut historias: Vec<Historia>, previsto: Previsto) -> Simulacao {
+fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto) -> Simulacao {
     historias.sort_unstable_by_key(|historia| historia.usuario);
     let Previsto { semente, usuarios, ciclos_previstos } = previsto;
-    let Cena { inicio, enderecos, parada, fim_de_linha, arquivo, .. } = cena;
+    let Contexto { inicio, enderecos, parada, fim_de_linha, guarda, .. } = contexto;
     let vivida = inicio.elapsed();
     let espera = espera_do_aviso(&historias);
-    let arquivo = arquivo.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let Conteudo { mut historias, medidas, perdidas, csv } = arquivo.concluir(historias);
+    let guarda = guarda.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Conteudo { mut historias, medidas, perdidas, csv } = guarda.concluir(historias);
     let mut visita = Duration::ZERO;
     if let Some(quando) = quando_visitar(&historias) {
-        if let Some(presenca) = visitar(inicio, quando, &enderecos, &parada) {
-            receber_visita(&mut historias, presenca);
+        if let Some(conexao) = visitar(inicio, quando, &enderecos, &parada) {
+            receber_visita(&mut historias, conexao);
         }
         visita = inicio.elapsed().saturating_sub(vivida);
     }
@@ -115,10 +119,10 @@ fn concluir(cena: Cena, mut historias: Vec<Historia>, previsto: Previsto) -> Sim
 }
 
 /// O que todas as sessões têm em comum; o relógio da simulação começa aqui.
-fn cena(
+fn contexto(
     opcoes: &Opcoes,
     csv: impl FnOnce() -> Result<Option<File>, String>,
-) -> Result<Cena, String> {
+) -> Result<Contexto, String> {
     let enderecos = opcoes.servidor.to_socket_addrs().map_err(|_| {
         format!("'{}' não é um servidor conhecido; confira --servidor", opcoes.servidor)
     })?;
@@ -127,7 +131,7 @@ fn cena(
     let parada = Parada::ao_sinal(|| ()).map_err(|erro| sem_ctrl_c(&erro))?;
     let fim_de_linha = opcoes.fim_de_linha.map(|pedido| (pedido, Duration::ZERO));
     let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
-    Ok(Cena {
+    Ok(Contexto {
         inicio: Instant::now(),
         enderecos: enderecos.collect(),
         espera: opcoes.espera,
@@ -135,16 +139,16 @@ fn cena(
         detalhado: opcoes.detalhado,
         placar: Placar::default(),
         parada,
-        arquivo: Mutex::new(Arquivo::novo(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
+        guarda: Mutex::new(Guarda::nova(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
         estilo: Estilo::default(),
     })
 }
 
 /// A visita é a última conexão do primeiro usuário: todos já se foram.
-fn receber_visita(historias: &mut [Historia], mut presenca: Presenca) {
+fn receber_visita(historias: &mut [Historia], mut conexao: Conexao) {
     let Some(primeira) = historias.first_mut() else { return };
-    presenca.numero = primeira.presencas.last().map_or(1, |ultima| ultima.numero + 1);
-    primeira.presencas.push(presenca);
+    conexao.numero = primeira.conexoes.last().map_or(1, |ultima| ultima.numero + 1);
+    primeira.conexoes.push(conexao);
 }
 
 /// Quanto a simulação durou a mais porque alguém ficou à espera do AVISO: sem isso, cada um teria terminado

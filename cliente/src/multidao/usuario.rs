@@ -26,7 +26,7 @@ use protocolo::{Comando, Mensagem};
 use crate::auditoria::ESPERA_DO_AVISO;
 use crate::conversa::desfecho::Desfecho;
 use crate::conversa::escuta::{Ouvida, Papel};
-use crate::historia::vivido::{AVISOS_MAXIMOS, Falha, Historia, Operacao, Presenca};
+use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Falha, Historia, Operacao};
 use crate::multidao::evento::Evento;
 use crate::multidao::roteiro::{Ciclo, Roteiro};
 
@@ -39,7 +39,7 @@ const FALHAS_MAXIMAS: usize = 1000;
 
 /// Quantas conexões um usuário lembra. Quem reconecta por horas esquece as antigas que não ouviram
 /// AVISO algum: no máximo, deixa de acusar.
-const PRESENCAS_MAXIMAS: usize = 256;
+const CONEXOES_MAXIMAS: usize = 256;
 
 /// O que fazer agora.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,8 @@ pub struct Usuario {
     roteiro: Roteiro,
     ciclo: Ciclo,
     ciclos_gastos: u32,
-    conexoes: u32,
+    /// O número da conexão, a última que teve.
+    conexao: u32,
     reconectar: bool,
     fase: Fase,
     /// Quando alguém viu o estoque vazio pela primeira vez.
@@ -94,7 +95,7 @@ impl Usuario {
             roteiro,
             ciclo,
             ciclos_gastos: 0,
-            conexoes: 0,
+            conexao: 0,
             reconectar,
             fase: Fase::Fora { ate: chegada },
             esgotou: None,
@@ -132,17 +133,17 @@ impl Usuario {
     /// A conexão pedida se completou.
     pub fn conectou(&mut self, agora: Duration) {
         let Fase::Conectando { desde } = self.fase else { return };
-        self.conexoes += 1;
-        let presencas = &mut self.historia.presencas;
-        if presencas.len() >= PRESENCAS_MAXIMAS {
-            let calada = |p: &Presenca| p.avisos.is_empty() && p.outros_avisos.is_empty();
-            presencas.remove(presencas.iter().position(calada).unwrap_or(0));
+        self.conexao += 1;
+        let conexoes = &mut self.historia.conexoes;
+        if conexoes.len() >= CONEXOES_MAXIMAS {
+            let calada = |p: &Conexao| p.avisos.is_empty() && p.outros_avisos.is_empty();
+            conexoes.remove(conexoes.iter().position(calada).unwrap_or(0));
         }
-        presencas.push(Presenca {
-            numero: self.conexoes,
+        conexoes.push(Conexao {
+            numero: self.conexao,
             pediu: desde,
             conectou: agora,
-            ..Presenca::default()
+            ..Conexao::default()
         });
         self.eventos.push(Evento::Entrou);
         self.fase = Fase::Pronto { compra: false };
@@ -151,8 +152,8 @@ impl Usuario {
     /// O comando pedido vai partir.
     pub fn vai_enviar(&mut self, agora: Duration) {
         let Fase::Pronto { compra } = self.fase else { return };
-        let presenca = self.conexoes;
-        self.historia.operacoes.push(Operacao { presenca, compra, enviada: agora, resposta: None });
+        let conexao = self.conexao;
+        self.historia.operacoes.push(Operacao { conexao, compra, enviada: agora, resposta: None });
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
 
@@ -186,8 +187,8 @@ impl Usuario {
                 }
             }
             Papel::Aviso => {
-                if let Some(presenca) = self.historia.presencas.last_mut() {
-                    let quais = presenca.anotados_como(&texto);
+                if let Some(conexao) = self.historia.conexoes.last_mut() {
+                    let quais = conexao.anotados_como(&texto);
                     if quais.len() >= AVISOS_MAXIMOS {
                         return;
                     }
@@ -206,7 +207,7 @@ impl Usuario {
         let mensagem = Mensagem::interpretar(texto.as_bytes());
         self.entendeu |= matches!(mensagem, Mensagem::Estoque(_));
         // Se é uma resposta, ou é a anterior de novo, ou era de outro.
-        let desta = self.historia.operacoes.last().filter(|o| o.presenca == self.conexoes);
+        let desta = self.historia.operacoes.last().filter(|o| o.conexao == self.conexao);
         let igual_a_anterior = desta.is_some_and(|operacao| {
             let resposta = operacao.resposta.as_ref();
             resposta.is_some_and(|(_, d)| *d == Desfecho::de(operacao.compra, &mensagem))
@@ -216,12 +217,12 @@ impl Usuario {
             _ if mensagem.e_resposta() => self.historia.nao_pedidas += 1,
             _ => {}
         }
-        if let Some(presenca) = self.historia.presencas.last_mut() {
+        if let Some(conexao) = self.historia.conexoes.last_mut() {
             if do_protocolo {
-                presenca.desencontrou(antes.min(quando));
+                conexao.dessincronizou(antes.min(quando));
             } else {
-                presenca.desencontrou(quando);
-                presenca.anotar_nao_entendido(quando, texto);
+                conexao.dessincronizou(quando);
+                conexao.anotar_nao_entendido(quando, texto);
             }
         }
         self.falhou(quando, Falha::ForaDeHora);
@@ -230,9 +231,9 @@ impl Usuario {
     /// Se sobra uma resposta, a que se tomou pela última pode ter vindo antes do pedido: depois do pedido
     /// anterior, ou do começo da conexão.
     fn antes_da_ultima(&self) -> Duration {
-        let daqui = |operacao: &&Operacao| operacao.presenca == self.conexoes;
+        let daqui = |operacao: &&Operacao| operacao.conexao == self.conexao;
         let anterior = self.historia.operacoes.iter().rev().filter(daqui).nth(1);
-        let inicio = self.historia.presencas.last().map(|presenca| presenca.pediu);
+        let inicio = self.historia.conexoes.last().map(|conexao| conexao.pediu);
         anterior.map(|operacao| operacao.enviada).or(inicio).unwrap_or_default()
     }
 
@@ -245,8 +246,8 @@ impl Usuario {
         // Um texto que já estava chegando quando o pedido partiu pode terminar agora: o tempo não volta.
         let agora = agora.max(enviada);
         operacao.resposta = Some((agora, desfecho.clone()));
-        if let Some(presenca) = self.historia.presencas.last_mut() {
-            presenca.respondida.get_or_insert(agora);
+        if let Some(conexao) = self.historia.conexoes.last_mut() {
+            conexao.respondida.get_or_insert(agora);
         }
         let mensagem = Mensagem::interpretar(texto.as_bytes());
         self.eventos.push(Evento::Troca(comando, mensagem, agora - enviada));
@@ -257,8 +258,8 @@ impl Usuario {
             }
             Desfecho::Recusado => self.eventos.push(Evento::Recusado),
             Desfecho::Estranho(_) => {
-                if let Some(presenca) = self.historia.presencas.last_mut() {
-                    presenca.desencontrou(enviada);
+                if let Some(conexao) = self.historia.conexoes.last_mut() {
+                    conexao.dessincronizou(enviada);
                 }
                 self.falhou(agora, Falha::RespostaEstranha);
             }
@@ -294,7 +295,7 @@ impl Usuario {
 
     /// Já esteve conectado alguma vez?
     pub fn ja_conectou(&self) -> bool {
-        !self.historia.presencas.is_empty()
+        !self.historia.conexoes.is_empty()
     }
 
     /// A simulação foi interrompida: o que estiver em curso fica sem resposta.
@@ -329,9 +330,9 @@ impl Usuario {
 
     /// Até quando fica à espera do AVISO, se esta conexão o merece e ele ainda não veio.
     fn fica_ate(&self) -> Option<Duration> {
-        let (esgotou, presenca) = (self.esgotou?, self.historia.presencas.last()?);
-        let conhecida = presenca.respondida.is_some_and(|quando| quando < esgotou);
-        let calada = presenca.avisos.is_empty() && presenca.outros_avisos.is_empty();
+        let (esgotou, conexao) = (self.esgotou?, self.historia.conexoes.last()?);
+        let conhecida = conexao.respondida.is_some_and(|quando| quando < esgotou);
+        let calada = conexao.avisos.is_empty() && conexao.outros_avisos.is_empty();
         (conhecida && calada).then(|| esgotou.saturating_add(ESPERA_DO_AVISO))
     }
 
@@ -361,8 +362,8 @@ impl Usuario {
     }
 
     fn deixar_conexao(&mut self, agora: Duration) {
-        if let Some(presenca) = self.historia.presencas.last_mut().filter(|p| p.fechou.is_none()) {
-            presenca.fechou = Some(agora);
+        if let Some(conexao) = self.historia.conexoes.last_mut().filter(|p| p.fechou.is_none()) {
+            conexao.fechou = Some(agora);
             self.eventos.push(Evento::Saiu);
         }
     }
@@ -388,7 +389,7 @@ impl Usuario {
     }
 
     /// A história, completa depois de [`Passo::Terminar`], menos o que já foi entregue. Terminou `agora`.
-    pub fn contar(self, agora: Duration) -> Historia {
+    pub fn historia(self, agora: Duration) -> Historia {
         Historia { terminou: agora, ..self.historia }
     }
 }
@@ -465,26 +466,26 @@ mod testes {
         assert_eq!(ana.avancar(ms(1020)), Passo::Ouvir(ms(6020)));
         assert_eq!(silencio(&mut ana, ms(6020)), Passo::Terminar);
 
-        let historia = ana.contar(ms(9000));
+        let historia = ana.historia(ms(9000));
         assert_eq!(historia.ciclos, 1);
         assert_eq!(
             historia.operacoes,
             [
                 Operacao {
-                    presenca: 1,
+                    conexao: 1,
                     compra: false,
                     enviada: ms(10),
                     resposta: Some((ms(10), Desfecho::Leu(10))),
                 },
                 Operacao {
-                    presenca: 1,
+                    conexao: 1,
                     compra: true,
                     enviada: ms(1010),
                     resposta: Some((ms(1020), Desfecho::Comprou(9))),
                 },
             ]
         );
-        assert_eq!(historia.presencas[0].fechou, Some(ms(6020)));
+        assert_eq!(historia.conexoes[0].fechou, Some(ms(6020)));
     }
 
     #[test]
@@ -500,7 +501,7 @@ mod testes {
         ana.recebeu(ms(1001), aviso());
         ana.recebeu(ms(1002), Mensagem::Esgotado);
         ana.recebeu(ms(1003), aviso());
-        assert_eq!(ana.historia.presencas[0].avisos, [ms(500), ms(1001), ms(1003)]);
+        assert_eq!(ana.historia.conexoes[0].avisos, [ms(500), ms(1001), ms(1003)]);
         assert_eq!(ana.historia.operacoes[1].resposta, Some((ms(1002), Desfecho::Recusado)));
         assert!(ana.historia.falhas.is_empty());
     }
@@ -532,8 +533,8 @@ mod testes {
             }
             assert!(terminou);
             assert_eq!((agora, ana.historia.ciclos), (ms(3 * 6000), 3));
-            assert_eq!(ana.historia.presencas.len(), conexoes);
-            assert!(ana.historia.presencas.iter().all(|p| p.fechou.is_some()));
+            assert_eq!(ana.historia.conexoes.len(), conexoes);
+            assert!(ana.historia.conexoes.iter().all(|p| p.fechou.is_some()));
         }
     }
 
@@ -592,7 +593,7 @@ mod testes {
         let mut ana = usuario(1, false);
         conectar(&mut ana, ms(0));
         ana.recebeu(ms(1), Mensagem::Aviso("AVISO: restam 3".into()));
-        assert!(ana.historia.presencas[0].avisos.is_empty());
+        assert!(ana.historia.conexoes[0].avisos.is_empty());
         assert!(ana.eventos().any(|n| n == Evento::Aviso("AVISO: restam 3".into())));
     }
 
@@ -636,8 +637,8 @@ mod testes {
         consultar(&mut ana, ms(0), 5);
         ana.interromper(ms(300));
         assert_eq!(ana.avancar(ms(300)), Passo::Terminar);
-        let historia = ana.contar(ms(9000));
-        assert_eq!(historia.presencas[0].fechou, Some(ms(300)));
+        let historia = ana.historia(ms(9000));
+        assert_eq!(historia.conexoes[0].fechou, Some(ms(300)));
         assert!(historia.falhas.is_empty());
     }
 
@@ -666,9 +667,9 @@ mod testes {
             // Com --reconectar, a próxima conexão vem em seguida.
             let depois = if reconectar { Passo::Conectar } else { Passo::Terminar };
             assert_eq!(ana.avancar(ms(6600)), depois);
-            let historia = ana.contar(ms(6600));
+            let historia = ana.historia(ms(6600));
             assert_eq!((historia.espera, historia.ciclos), (ms(580), 1));
-            assert_eq!(historia.presencas[0].fechou, Some(ms(6600)));
+            assert_eq!(historia.conexoes[0].fechou, Some(ms(6600)));
         }
     }
 
@@ -680,7 +681,7 @@ mod testes {
         // A thread dormiu além da espera: o que já estava no socket conta antes do relógio.
         assert_eq!(ana.avancar(ms(9500)), Passo::Ouvir(ms(8000)));
         assert_eq!(silencio(&mut ana, ms(9500)), Passo::Terminar);
-        assert_eq!(ana.contar(ms(9500)).espera, ms(3480));
+        assert_eq!(ana.historia(ms(9500)).espera, ms(3480));
     }
 
     #[test]
@@ -696,14 +697,13 @@ mod testes {
             let mut ana = usuario(1, false);
             ate_a_ultima_escuta(&mut ana, Mensagem::Esgotado);
             antes(&mut ana);
-            if ana.historia.presencas[0].avisos.len()
-                + ana.historia.presencas[0].outros_avisos.len()
+            if ana.historia.conexoes[0].avisos.len() + ana.historia.conexoes[0].outros_avisos.len()
                 > 0
             {
                 ana.soube_que_esgotou(ms(5000));
             }
             assert_eq!(ana.avancar(ms(6020)), Passo::Terminar);
-            assert_eq!(ana.contar(ms(6020)).espera, ms(0));
+            assert_eq!(ana.historia(ms(6020)).espera, ms(0));
         }
     }
 
@@ -715,7 +715,7 @@ mod testes {
         assert!(matches!(ana.avancar(ms(6020)), Passo::Ouvir(_)));
         ana.caiu(ms(7000), Falha::Fechada);
         assert_eq!(ana.avancar(ms(7000)), Passo::Terminar);
-        let historia = ana.contar(ms(7000));
+        let historia = ana.historia(ms(7000));
         assert_eq!((historia.ciclos, historia.falhas.len(), historia.espera), (1, 0, ms(980)));
     }
 

@@ -8,7 +8,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::graficos::{self, Erro, Quadro, Tela};
 use crate::auditoria::desenho::{Linha, Periodo, letras};
-use crate::auditoria::violacao::{Leitura, Que, Violacao};
+use crate::auditoria::violacao::{Leitura, Origem, Violacao};
 use crate::tempo::rotulo_de_tempo;
 
 /// Uma contradição em uma página: o modelo `contradicao.html` a mostra.
@@ -136,12 +136,12 @@ impl Plano<'_, '_> {
             self.quadro.draw_text(texto, &estilo, (MARGEM, y))?;
             y += LETRA;
         }
-        let cor = match leitura.que {
-            Que::Consulta => graficos::CONSULTA,
-            Que::Venda | Que::VendaSemNumero => graficos::COMPRA,
-            Que::Recusa => graficos::RECUSA,
-            Que::Aviso => graficos::AVISO,
-            Que::Silencio => graficos::PRESENCA,
+        let cor = match leitura.origem {
+            Origem::Consulta => graficos::CONSULTA,
+            Origem::Venda | Origem::VendaSemNumero => graficos::COMPRA,
+            Origem::Recusa => graficos::RECUSA,
+            Origem::Aviso => graficos::AVISO,
+            Origem::Silencio => graficos::CONEXAO,
         };
         let (de, ate) = (self.x(leitura.inicio), self.x(leitura.fim));
         // Um instante também se vê.
@@ -160,7 +160,7 @@ mod testes {
 
     #[test]
     fn provas_sem_duracao_ou_sem_provas_tambem_se_desenham() {
-        let uma = violacao(&[leitura(1, 5, 5, Que::Consulta, -1)]);
+        let uma = violacao(&[leitura(1, 5, 5, Origem::Consulta, -1)]);
         assert!(em_svg(&uma, Tela::Larga).contains("usuário 1 · CONSULTAR · leu -1 · 0,005000 s"));
         assert_eq!(em_svg(&violacao(&[]), Tela::Estreita), "");
     }

@@ -16,12 +16,12 @@ use crate::conversa::desfecho::Desfecho;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::guarda::PRIMEIRAS;
 use crate::historia::medidas::{Latencias, Medidas};
-use crate::historia::vivido::{Historia, Operacao, Presenca};
+use crate::historia::vivido::{Conexao, Historia, Operacao};
 use crate::tempo::rotulo_de_tempo;
 
 const TEXTO: RGBColor = RGBColor(0x1f, 0x23, 0x28);
 pub(crate) const GRADE: RGBColor = RGBColor(0xe1, 0xe4, 0xe8);
-pub(crate) const PRESENCA: RGBColor = RGBColor(0xc4, 0xca, 0xd1);
+pub(crate) const CONEXAO: RGBColor = RGBColor(0xc4, 0xca, 0xd1);
 const DECISAO: RGBColor = RGBColor(0xa5, 0xc8, 0xff);
 const ESCUTA: RGBColor = RGBColor(0xdd, 0xe1, 0xe6);
 pub(crate) const CONSULTA: RGBColor = RGBColor(0x09, 0x69, 0xda);
@@ -114,7 +114,7 @@ where
         .configure_mesh()
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRADE)
-        .axis_style(PRESENCA)
+        .axis_style(CONEXAO)
         .label_style(letra(13))
         .x_labels(tela.marcas())
         .y_labels(eixo.marcas)
@@ -243,27 +243,27 @@ impl Dados<'_> {
     /// O primeiro sinal do esgotamento, se alguém ouviu o AVISO: a resposta do comprador da última unidade ou
     /// o primeiro AVISO, o que se soube antes.
     pub fn primeiro_sinal(&self) -> Option<Duration> {
-        let avisos = self.presencas().filter_map(|(_, presenca)| presenca.avisos.first());
+        let avisos = self.conexoes().filter_map(|(_, conexao)| conexao.avisos.first());
         let primeiro = *avisos.min()?;
         Some(self.esgotamento.map_or(primeiro, |venda| venda.min(primeiro)))
     }
 
     /// As conexões abertas no instante `zero` que nunca ouviram o AVISO, cada uma com o seu usuário.
-    pub fn sem_aviso(&self, zero: Duration) -> impl Iterator<Item = (usize, &Presenca)> {
-        self.presencas().filter(move |(_, presenca)| {
-            let aberta = presenca.conectou <= zero && presenca.fechou.is_none_or(|fim| fim > zero);
-            aberta && presenca.avisos.is_empty()
+    pub fn sem_aviso(&self, zero: Duration) -> impl Iterator<Item = (usize, &Conexao)> {
+        self.conexoes().filter(move |(_, conexao)| {
+            let aberta = conexao.conectou <= zero && conexao.fechou.is_none_or(|fim| fim > zero);
+            aberta && conexao.avisos.is_empty()
         })
     }
 
-    fn presencas(&self) -> impl Iterator<Item = (usize, &Presenca)> {
-        self.historias.iter().flat_map(|h| h.presencas.iter().map(|presenca| (h.usuario, presenca)))
+    fn conexoes(&self) -> impl Iterator<Item = (usize, &Conexao)> {
+        self.historias.iter().flat_map(|h| h.conexoes.iter().map(|conexao| (h.usuario, conexao)))
     }
 
     /// Que fração dos conectados no esgotamento já tinha ouvido o AVISO, a contar do primeiro sinal dele.
     pub fn espalhamento(&self, tela: Tela) -> String {
         let mut avisos: Vec<Duration> =
-            self.presencas().filter_map(|(_, p)| p.avisos.first().copied()).collect();
+            self.conexoes().filter_map(|(_, p)| p.avisos.first().copied()).collect();
         avisos.sort_unstable();
         let [_, .., ultimo] = avisos[..] else { return String::new() };
         let zero = self.primeiro_sinal().unwrap_or_default();
@@ -332,7 +332,7 @@ impl Dados<'_> {
     pub fn janela(&self) -> Range<Duration> {
         let ultima = |historia: &Historia| {
             let primeiras = historia.operacoes.iter().take(2 * CICLOS_DESENHADOS);
-            let fechou = historia.presencas.last().and_then(|presenca| presenca.fechou);
+            let fechou = historia.conexoes.last().and_then(|conexao| conexao.fechou);
             primeiras
                 .map(fim_da_operacao)
                 .chain(fechou.filter(|_| historia.operacoes.len() <= 2 * CICLOS_DESENHADOS))
@@ -437,10 +437,10 @@ fn desenhar_usuario(
     janela: &Range<Duration>,
 ) -> Result<(), Erro> {
     let (decidindo, escutando) = esperas(historia);
-    let conectado = historia.presencas.iter();
+    let conectado = historia.conexoes.iter();
     let conectado = conectado.map(|p| (p.conectou, p.fechou.unwrap_or(janela.end))).collect();
     for (trechos, cor, grossura) in
-        [(conectado, PRESENCA, 1), (decidindo, DECISAO, 6), (escutando, ESCUTA, 6)]
+        [(conectado, CONEXAO, 1), (decidindo, DECISAO, 6), (escutando, ESCUTA, 6)]
     {
         let trechos: Vec<Trecho> = trechos;
         let visiveis = trechos.into_iter().filter_map(|trecho| cortar(trecho, janela));
@@ -450,7 +450,7 @@ fn desenhar_usuario(
     }
     let visivel = |quando: &Duration| janela.contains(quando);
     // O AVISO por baixo: a compra que esgotou fica à vista.
-    let avisos = historia.presencas.iter().flat_map(|p| &p.avisos).filter(|aviso| visivel(aviso));
+    let avisos = historia.conexoes.iter().flat_map(|p| &p.avisos).filter(|aviso| visivel(aviso));
     let triangulo =
         |aviso: &Duration| TriangleMarker::new((segundos(*aviso), y), 5, AVISO.filled());
     plano.draw_series(avisos.map(triangulo))?;
@@ -477,10 +477,9 @@ fn esperas(historia: &Historia) -> (Vec<Trecho>, Vec<Trecho>) {
             // Daqui em diante faltam operações, e o que parece uma espera pode não ser.
             break;
         }
-        let proxima =
-            historia.operacoes.get(indice + 1).filter(|p| p.presenca == operacao.presenca);
-        let presenca = historia.presencas.iter().find(|p| p.numero == operacao.presenca);
-        let fim = proxima.map(|p| p.enviada).or(presenca.and_then(|p| p.fechou));
+        let proxima = historia.operacoes.get(indice + 1).filter(|p| p.conexao == operacao.conexao);
+        let conexao = historia.conexoes.iter().find(|p| p.numero == operacao.conexao);
+        let fim = proxima.map(|p| p.enviada).or(conexao.and_then(|p| p.fechou));
         let Some(fim) = fim else { continue };
         let esperas = if operacao.compra { &mut escutando } else { &mut decidindo };
         esperas.push((fim_da_operacao(operacao), fim));

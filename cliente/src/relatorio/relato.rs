@@ -32,12 +32,12 @@ use serde_json::{Value, json};
 
 use crate::auditoria::TOLERANCIA_DO_AVISO;
 use crate::auditoria::regra::{Aviso, Regra};
-use crate::auditoria::veredito::{Estoque, Parecer};
-use crate::auditoria::violacao::{Leitura, Que, Violacao};
+use crate::auditoria::veredito::{Estoque, Veredito};
+use crate::auditoria::violacao::{Leitura, Origem, Violacao};
 use crate::exigencia::Conferida;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::resumo::{NOMES_DOS_PERCENTIS, Percentis, Resumo, avisos};
-use crate::historia::vivido::Presenca;
+use crate::historia::vivido::Conexao;
 use crate::opcoes::Opcoes;
 use crate::relatorio::contradicao::Contradicao;
 use crate::relatorio::graficos::{Dados, Tela, Venda};
@@ -59,7 +59,7 @@ pub struct Relatorio<'a> {
     /// Os números.
     pub resumo: &'a Resumo,
     /// O veredito.
-    pub parecer: &'a Parecer,
+    pub veredito: &'a Veredito,
     /// As exigências, conferidas.
     pub exigencias: &'a [Conferida],
     /// O que se desenha.
@@ -69,7 +69,7 @@ pub struct Relatorio<'a> {
 impl Relatorio<'_> {
     /// O documento JSON.
     pub fn json(&self) -> Value {
-        let Relatorio { simulacao, parecer, .. } = self;
+        let Relatorio { simulacao, veredito, .. } = self;
         let venda = |venda: &Venda| {
             json!({
                 "instante_s": venda.instante.as_secs_f64(),
@@ -85,17 +85,17 @@ impl Relatorio<'_> {
             "parametros": self.parametros_em_json(),
             "resumo": resumo_em_json(self.resumo),
             "vereditos": {
-                "estoque": { "veredito": parecer.estoque().nome(), "texto": parecer.veredito() },
-                "aviso": { "veredito": parecer.aviso().nome(), "texto": parecer.veredito_do_aviso() },
+                "estoque": { "veredito": veredito.estoque().nome(), "texto": veredito.frase_do_estoque() },
+                "aviso": { "veredito": veredito.aviso().nome(), "texto": veredito.frase_do_aviso() },
             },
-            "consistente": match parecer.estoque() {
+            "consistente": match veredito.estoque() {
                 Estoque::Consistente => Some(true),
                 Estoque::Inconsistente => Some(false),
                 Estoque::SemVeredito => None,
             },
-            "contradicoes": parecer.violacoes.len(),
-            "violacoes": parecer.violacoes.iter().take(VIOLACOES_NO_JSON).map(violacao_em_json).collect::<Vec<_>>(),
-            "observacoes": parecer.observacoes,
+            "contradicoes": veredito.violacoes.len(),
+            "violacoes": veredito.violacoes.iter().take(VIOLACOES_NO_JSON).map(violacao_em_json).collect::<Vec<_>>(),
+            "observacoes": veredito.observacoes,
             "exigencias": self.exigencias.iter().map(exigencia).collect::<Vec<_>>(),
             "vendas": self.dados.vendas.iter().map(venda).collect::<Vec<_>>(),
             "avisos_s": avisos(&simulacao.historias).iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
@@ -123,9 +123,9 @@ impl Relatorio<'_> {
 
     /// A página HTML: um arquivo só, sem rede e sem scripts.
     pub fn html(&self) -> String {
-        let Relatorio { opcoes, resumo, parecer, .. } = *self;
-        let violacoes = parecer.violacoes.iter().take(VIOLACOES_NA_PAGINA);
-        let mostradas = match parecer.violacoes.len() {
+        let Relatorio { opcoes, resumo, veredito, .. } = *self;
+        let violacoes = veredito.violacoes.iter().take(VIOLACOES_NA_PAGINA);
+        let mostradas = match veredito.violacoes.len() {
             1 => "Uma.".into(),
             n if n <= VIOLACOES_NA_PAGINA => format!("São {n}, na ordem em que apareceram."),
             n => format!("São {n}; aqui, as primeiras {VIOLACOES_NA_PAGINA} a aparecer."),
@@ -135,19 +135,19 @@ impl Relatorio<'_> {
             usuarios: contar(resumo.usuarios, "usuário", "usuários"),
             quando: data_e_hora(),
             comando: self.comando,
-            selo: match parecer.estoque() {
+            selo: match veredito.estoque() {
                 Estoque::Consistente => ("bom", "CONSISTENTE"),
                 Estoque::Inconsistente => ("ruim", "INCONSISTENTE"),
                 Estoque::SemVeredito => ("ruim", "SEM VEREDITO"),
             },
             aviso: (
-                if parecer.aviso().errado() { "ruim" } else { "bom" },
-                parecer.aviso().palavras(),
+                if veredito.aviso().errado() { "ruim" } else { "bom" },
+                veredito.aviso().palavras(),
             ),
             frase: self.frase(),
-            frase_do_aviso: parecer.veredito_do_aviso(),
+            frase_do_aviso: veredito.frase_do_aviso(),
             resumo,
-            parecer,
+            veredito,
             descumpriu: self.exigencias.iter().any(|exigencia| !exigencia.cumprida),
             exigencias: self.exigencias,
             numeros: numeros(resumo),
@@ -168,10 +168,10 @@ impl Relatorio<'_> {
     }
 
     fn frase(&self) -> String {
-        if let Some(primeira) = self.parecer.primeira(true) {
+        if let Some(primeira) = self.veredito.primeira(true) {
             return format!("O servidor se contradisse. A primeira vez: {primeira}.");
         }
-        if let Err(porque) = &self.parecer.vendas {
+        if let Err(porque) = &self.veredito.vendas {
             return format!("Das vendas nada se pode dizer: {porque}.");
         }
         let Resumo { vendas, recusas, consultas, .. } = *self.resumo;
@@ -187,13 +187,13 @@ impl Relatorio<'_> {
     fn afirmacoes(&self) -> Vec<&'static str> {
         let sozinha = self.opcoes.estoque.is_some();
         let mut afirmacoes = Vec::new();
-        if !self.parecer.violacoes.is_empty() {
+        if !self.veredito.violacoes.is_empty() {
             afirmacoes.push(
                 "Cada contradição acima é certa: nenhum servidor correto responde assim, seja qual for a \
                  demora da rede.",
             );
         }
-        match self.parecer.aviso() {
+        match self.veredito.aviso() {
             Aviso::Certo => afirmacoes.push(
                 "Quem estava conectado no esgotamento ouviu o AVISO uma vez, e ninguém o ouviu antes da \
                  hora.",
@@ -203,7 +203,7 @@ impl Relatorio<'_> {
                 "O AVISO é um extra (§9): o que há de errado com ele não diz que o estoque está errado.",
             ),
         }
-        match self.parecer.estoque() {
+        match self.veredito.estoque() {
             Estoque::Consistente => {}
             Estoque::Inconsistente => return afirmacoes,
             Estoque::SemVeredito => {
@@ -273,14 +273,14 @@ impl Relatorio<'_> {
     fn legenda_do_aviso(&self) -> String {
         let curva = "A fração dos conectados no esgotamento que já o tinha ouvido, a contar do primeiro sinal dele.";
         let zero = self.dados.primeiro_sinal().unwrap_or_default();
-        let acusadas = self.parecer.violacoes.iter().filter(|v| v.regra == Regra::AvisoPerdido);
+        let acusadas = self.veredito.violacoes.iter().filter(|v| v.regra == Regra::AvisoPerdido);
         let acusadas: HashSet<(usize, Duration)> =
             acusadas.filter_map(|v| v.provas.first()).map(|p| (p.usuario, p.inicio)).collect();
-        let motivo = |usuario, presenca: &Presenca| match presenca.fechou {
-            _ if acusadas.contains(&(usuario, presenca.conectou)) => {
+        let motivo = |usuario, conexao: &Conexao| match conexao.fechou {
+            _ if acusadas.contains(&(usuario, conexao.conectou)) => {
                 ("estava e nada chegou", "estavam e nada chegou")
             }
-            _ if presenca.outros_avisos.iter().any(|aviso| *aviso >= zero) => {
+            _ if conexao.outros_avisos.iter().any(|aviso| *aviso >= zero) => {
                 ("ouviu um AVISO em outras palavras", "ouviram um AVISO em outras palavras")
             }
             Some(fim) if fim <= zero + TOLERANCIA_DO_AVISO => {
@@ -292,8 +292,8 @@ impl Relatorio<'_> {
             ),
         };
         let mut contas: BTreeMap<_, usize> = BTreeMap::new();
-        for (usuario, presenca) in self.dados.sem_aviso(zero) {
-            *contas.entry(motivo(usuario, presenca)).or_default() += 1;
+        for (usuario, conexao) in self.dados.sem_aviso(zero) {
+            *contas.entry(motivo(usuario, conexao)).or_default() += 1;
         }
         let surdos = contas.values().sum();
         if surdos == 0 {
@@ -356,7 +356,7 @@ impl Relatorio<'_> {
 
 /// O que se desenha de cada usuário: o sinal, a cor e o que significam.
 const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
-    ("─", "presenca", "conectado"),
+    ("─", "conexao", "conectado"),
     ("●", "consulta", "CONSULTAR"),
     ("▬", "decisao", "decidindo"),
     ("▬", "escuta", "escutando"),
@@ -422,14 +422,14 @@ fn resumo_em_json(resumo: &Resumo) -> Value {
 /// Uma contradição, com as provas.
 pub fn violacao_em_json(violacao: &Violacao) -> Value {
     let prova = |leitura: &Leitura| {
-        let Leitura { usuario, inicio, fim, que, valor } = *leitura;
+        let Leitura { usuario, inicio, fim, origem, valor } = *leitura;
         let pedido = leitura.pedido();
         json!({
             "usuario": usuario,
             "pedido": (!pedido.is_empty()).then_some(pedido),
             "ouvido": leitura.ouvido(),
-            "valor": (que != Que::Silencio).then(|| inteiro(valor)),
-            "enviada_s": (que != Que::Aviso).then_some(inicio.as_secs_f64()),
+            "valor": (origem != Origem::Silencio).then(|| inteiro(valor)),
+            "enviada_s": (origem != Origem::Aviso).then_some(inicio.as_secs_f64()),
             "chegou_s": fim.as_secs_f64(),
         })
     };
@@ -493,7 +493,7 @@ struct Pagina<'a> {
     frase: String,
     frase_do_aviso: String,
     resumo: &'a Resumo,
-    parecer: &'a Parecer,
+    veredito: &'a Veredito,
     exigencias: &'a [Conferida],
     descumpriu: bool,
     numeros: Vec<(&'static str, String)>,

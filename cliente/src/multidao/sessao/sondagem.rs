@@ -52,8 +52,8 @@ fn tentar(sessao: &mut Sessao<'_>) -> Tentativa {
     let mut limite = Duration::MAX;
     let mut perguntou = false;
     let mut respondeu = false;
-    while sessao.cena.agora() < limite && !sessao.cena.parada.pedida() {
-        let agora = sessao.cena.agora();
+    while sessao.contexto.agora() < limite && !sessao.contexto.parada.pedida() {
+        let agora = sessao.contexto.agora();
         match sessao.usuario.avancar(agora) {
             Passo::Conectar if sessao.conexao.is_some() => sessao.usuario.conectou(agora),
             Passo::Conectar => sessao.conectar(),
@@ -72,11 +72,11 @@ fn tentar(sessao: &mut Sessao<'_>) -> Tentativa {
         }
         if !respondeu && sessao.usuario.ja_teve_resposta() {
             respondeu = true;
-            limite = limite.min(sessao.cena.agora() + OUTRA_CHANCE);
+            limite = limite.min(sessao.contexto.agora() + OUTRA_CHANCE);
         }
     }
     match () {
-        () if sessao.cena.parada.pedida() || !sessao.usuario.ja_conectou() => Tentativa::Serve,
+        () if sessao.contexto.parada.pedida() || !sessao.usuario.ja_conectou() => Tentativa::Serve,
         () if respondeu && sessao.conexao.is_some() => Tentativa::Outra,
         () => Tentativa::Nada,
     }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{PRAZO_DA_CONEXAO, conectar, ler};
 use crate::conversa::escuta::{Escuta, Estilo, Ouvida, Papel};
 use crate::conversa::parada::Parada;
-use crate::historia::vivido::Presenca;
+use crate::historia::vivido::Conexao;
 
 /// Quanto a visita escuta: quem avisa quem chega avisa logo.
 const ESCUTA: Duration = Duration::from_millis(300);
@@ -22,7 +22,7 @@ pub fn visitar(
     quando: Duration,
     enderecos: &[SocketAddr],
     parada: &Parada,
-) -> Option<Presenca> {
+) -> Option<Conexao> {
     parada.dormir(quando.saturating_sub(inicio.elapsed()));
     let pediu = inicio.elapsed();
     if parada.pedida() || pediu < quando {
@@ -30,11 +30,11 @@ pub fn visitar(
     }
     let socket = enderecos.iter().find_map(|e| conectar(parada, *e, PRAZO_DA_CONEXAO).ok())?;
     let conectou = inicio.elapsed();
-    let mut presenca = Presenca { pediu, conectou, ..Presenca::default() };
+    let mut conexao = Conexao { pediu, conectou, ..Conexao::default() };
     let (mut escuta, estilo) = (Escuta::default(), Estilo::default());
     let mut anotar = |ouvidas: Vec<Ouvida>| {
         for ouvida in ouvidas.into_iter().filter(|ouvida| ouvida.papel == Papel::Aviso) {
-            presenca.anotados_como(&ouvida.texto).push(ouvida.quando);
+            conexao.anotados_como(&ouvida.texto).push(ouvida.quando);
         }
     };
     let mut bytes = [0; 1024];
@@ -51,6 +51,6 @@ pub fn visitar(
         }
     }
     anotar(escuta.fim(&estilo));
-    presenca.fechou = Some(inicio.elapsed());
-    (!parada.pedida()).then_some(presenca)
+    conexao.fechou = Some(inicio.elapsed());
+    (!parada.pedida()).then_some(conexao)
 }

@@ -1,4 +1,4 @@
-//! A banca: o servidor avaliado, aberto de novo para cada prova, com o console dele guardado.
+//! O servidor avaliado, aberto de novo para cada prova, com o console dele guardado.
 //!
 //! O servidor roda em um terminal de mentira, que é a entrada e as saídas dele, porque é assim que os
 //! alunos o veem: o que ele imprime sai linha a linha, e quem lê o teclado espera por ele. Entre este
@@ -11,7 +11,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -22,10 +22,11 @@ use rustix::process::Pid;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
+use super::alvo::{Aberto, Alvo, Quem};
 use super::autopsia::{autopsiar, explicar_sinal, pergunta, sinal_de_um_codigo, ultima_linha};
 use super::costumes::PRAZO;
-use super::fregues::{Fregues, Mundo};
 use super::processos;
+use super::sonda::Sonda;
 use super::trocas::Trocas;
 use super::zelador::Fim;
 use crate::multidao::limites::este_programa;
@@ -64,20 +65,6 @@ const VEZES_EM_SOSSEGO: u32 = 3;
 /// A fração de um núcleo acima da qual um servidor sem ninguém conectado não está parado.
 const PARADO: f64 = 0.5;
 
-/// Como chegar ao servidor.
-#[derive(Debug, Clone)]
-pub enum Quem {
-    /// Já está no ar, e ninguém aqui o abre ou fecha.
-    NoAr,
-    /// Este comando, dado ao `sh`, o abre.
-    Comando {
-        /// O comando.
-        comando: String,
-        /// O que se digita no console dele assim que começa.
-        entrada: Option<String>,
-    },
-}
-
 /// De quanto em quanto tempo o Python do servidor troca de thread; o de outra linguagem, como sempre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ritmo {
@@ -87,31 +74,9 @@ pub enum Ritmo {
     Apressado,
 }
 
-/// O que mantém vivo o servidor aberto agora, se há um. Quem larga o cano o derruba.
-#[derive(Debug, Default)]
-pub struct Aberto(Mutex<Option<ChildStdin>>);
-
-impl Aberto {
-    /// Derruba o servidor, sem conversa.
-    pub fn derrubar(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
-    }
-
-    fn guardar(&self, cano: Option<ChildStdin>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = cano;
-    }
-
-    /// Pede ao servidor que termine.
-    fn despedir(&self) {
-        let mut cano = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // Se o zelador já se foi, não há a quem pedir.
-        let _ = cano.as_mut().map(|cano| cano.write_all(b"."));
-    }
-}
-
 /// Um servidor aberto para uma prova. Deixar de tê-lo é fechá-lo.
 #[derive(Debug)]
-pub struct Banca {
+pub struct ServidorAvaliado {
     processo: Option<Processo>,
 }
 
@@ -131,44 +96,46 @@ struct Processo {
     aberto: Arc<Aberto>,
 }
 
-impl Banca {
-    /// Abre o servidor pela primeira vez, e acha o endereço em que ele atende: é o do `mundo` daí em diante.
+impl ServidorAvaliado {
+    /// Abre o servidor pela primeira vez, e acha o endereço em que ele atende: é o do `alvo` daí em diante.
     ///
     /// # Errors
     ///
     /// O servidor não abriu, e por quê.
-    pub fn inaugurar(mundo: &mut Mundo) -> Result<Self, String> {
-        let Quem::Comando { .. } = mundo.quem else {
-            return ninguem_a_abrir(mundo).map(|_| Banca { processo: None });
+    pub fn inaugurar(alvo: &mut Alvo) -> Result<Self, String> {
+        let Quem::Comando { .. } = alvo.quem else {
+            return ninguem_a_abrir(alvo).map(|_| ServidorAvaliado { processo: None });
         };
-        esperar_a_porta(mundo, Duration::ZERO)?;
-        let mut banca = Banca { processo: Some(Processo::iniciar(mundo, Ritmo::Normal)?) };
-        let porta = mundo.endereco.port();
-        let achado = banca.esperar_abrir(mundo, |banca, vez| banca.onde_atende(porta, vez))?;
-        mundo.endereco = achado;
-        Ok(banca)
+        esperar_a_porta(alvo, Duration::ZERO)?;
+        let mut servidor =
+            ServidorAvaliado { processo: Some(Processo::iniciar(alvo, Ritmo::Normal)?) };
+        let porta = alvo.endereco.port();
+        let achado =
+            servidor.esperar_abrir(alvo, |servidor, vez| servidor.onde_atende(porta, vez))?;
+        alvo.endereco = achado;
+        Ok(servidor)
     }
 
-    /// Abre o servidor de novo e devolve, com ele, o primeiro freguês: a conexão que mostrou que ele abriu.
+    /// Abre o servidor de novo e devolve, com ele, a primeira sonda: a conexão que mostrou que ele abriu.
     ///
     /// # Errors
     ///
     /// O servidor não abriu, e por quê.
-    pub fn abrir(mundo: &Mundo, ritmo: Ritmo) -> Result<(Self, Fregues<'_>), String> {
-        let Quem::Comando { .. } = mundo.quem else {
-            return ninguem_a_abrir(mundo).map(|fregues| (Banca { processo: None }, fregues));
+    pub fn abrir(alvo: &Alvo, ritmo: Ritmo) -> Result<(Self, Sonda<'_>), String> {
+        let Quem::Comando { .. } = alvo.quem else {
+            return ninguem_a_abrir(alvo).map(|sonda| (ServidorAvaliado { processo: None }, sonda));
         };
         let limite = Instant::now() + PORTA_PRESA;
         loop {
-            esperar_a_porta(mundo, DESPEDIDA)?;
-            let mut banca = Banca { processo: Some(Processo::iniciar(mundo, ritmo)?) };
-            match banca.esperar_abrir(mundo, |_, _| Fregues::conectar(mundo).ok()) {
-                Ok(fregues) => return Ok((banca, fregues)),
-                Err(porque) if mundo.parada.pedida() || Instant::now() > limite => {
+            esperar_a_porta(alvo, DESPEDIDA)?;
+            let mut servidor = ServidorAvaliado { processo: Some(Processo::iniciar(alvo, ritmo)?) };
+            match servidor.esperar_abrir(alvo, |_, _| Sonda::conectar(alvo).ok()) {
+                Ok(sonda) => return Ok((servidor, sonda)),
+                Err(porque) if alvo.parada.pedida() || Instant::now() > limite => {
                     return Err(porque);
                 }
                 // A porta ainda pode estar presa pela vez anterior.
-                Err(_) => mundo.parada.dormir(Duration::from_secs(1)),
+                Err(_) => alvo.parada.dormir(Duration::from_secs(1)),
             }
         }
     }
@@ -176,10 +143,10 @@ impl Banca {
     /// Tenta até o servidor atender; a tentativa recebe quantas já houve.
     fn esperar_abrir<T>(
         &mut self,
-        mundo: &Mundo,
+        alvo: &Alvo,
         mut tentar: impl FnMut(&Self, u32) -> Option<T>,
     ) -> Result<T, String> {
-        let limite = Instant::now() + mundo.espera;
+        let limite = Instant::now() + alvo.espera;
         for vez in 0.. {
             if let Some(atende) = tentar(self, vez) {
                 return Ok(atende);
@@ -188,15 +155,15 @@ impl Banca {
                 self.esperar_o_console();
                 return Err(format!("o servidor terminou antes de abrir{}", self.causa()));
             }
-            if mundo.parada.pedida() {
+            if alvo.parada.pedida() {
                 return Err("interrompido antes de o servidor abrir".into());
             }
             if Instant::now() > limite {
                 break;
             }
-            mundo.parada.dormir(ENTRE_TENTATIVAS);
+            alvo.parada.dormir(ENTRE_TENTATIVAS);
         }
-        Err(self.nao_abriu(mundo))
+        Err(self.nao_abriu(alvo))
     }
 
     /// Em que endereço desta máquina o servidor atende nesta porta. Um que escuta em `localhost` pode ter
@@ -228,17 +195,17 @@ impl Banca {
     }
 
     /// Está vivo, e não atende: o que se sabe disso.
-    fn nao_abriu(&self, mundo: &Mundo) -> String {
-        let espera = humantime::format_duration(mundo.espera);
-        let nao_abriu = format!("o servidor não abriu {} em {espera}", mundo.endereco);
+    fn nao_abriu(&self, alvo: &Alvo) -> String {
+        let espera = humantime::format_duration(alvo.espera);
+        let nao_abriu = format!("o servidor não abriu {} em {espera}", alvo.endereco);
         let porta = self.escutas().iter().map(SocketAddr::port).min();
-        if let Some(outra) = porta.filter(|porta| *porta != mundo.endereco.port()) {
+        if let Some(outra) = porta.filter(|porta| *porta != alvo.endereco.port()) {
             let dito = self.ultimas_palavras();
             return format!(
                 "{nao_abriu}, e sim a porta {outra}{dito}; confira --porta e --espera (a do enunciado é a 12346)"
             );
         }
-        let digitou = matches!(mundo.quem, Quem::Comando { entrada: Some(_), .. });
+        let digitou = matches!(alvo.quem, Quem::Comando { entrada: Some(_), .. });
         let dica = if digitou {
             r"cada '\n' de --entrada começa outra linha"
         } else {
@@ -274,12 +241,12 @@ impl Banca {
 
     /// Que fração de um núcleo o servidor gasta sem ninguém conectado, se não fica parado; `None` se fica,
     /// ou se não se sabe. É a menor de várias medidas seguidas.
-    pub fn gasto_em_sossego(&self, mundo: &Mundo) -> Option<f64> {
+    pub fn gasto_em_sossego(&self, alvo: &Alvo) -> Option<f64> {
         let zelador = Pid::from_child(&self.processo.as_ref()?.zelador);
         let mut menor = f64::INFINITY;
         for _ in 0..VEZES_EM_SOSSEGO {
             let (antes, desde) = (processos::processador(zelador)?, Instant::now());
-            mundo.parada.dormir(SOSSEGO);
+            alvo.parada.dormir(SOSSEGO);
             let gastou = processos::processador(zelador)?.saturating_sub(antes);
             menor = menor.min(gastou.as_secs_f64() / desde.elapsed().as_secs_f64());
             if menor <= PARADO {
@@ -333,9 +300,9 @@ impl Banca {
 }
 
 /// De um servidor que já estava no ar só se espera que atenda.
-fn ninguem_a_abrir(mundo: &Mundo) -> Result<Fregues<'_>, String> {
-    Fregues::conectar(mundo)
-        .map_err(|erro| format!("ninguém atende em {}: {}", mundo.endereco, explicar(&erro)))
+fn ninguem_a_abrir(alvo: &Alvo) -> Result<Sonda<'_>, String> {
+    Sonda::conectar(alvo)
+        .map_err(|erro| format!("ninguém atende em {}: {}", alvo.endereco, explicar(&erro)))
 }
 
 /// Onde se procura, antes de perguntar ao sistema.
@@ -345,11 +312,11 @@ fn desta_maquina(porta: u16) -> [SocketAddr; 2] {
 }
 
 /// Ninguém mais atende na porta? O servidor anterior pode levar um instante para largá-la.
-fn esperar_a_porta(mundo: &Mundo, tolerancia: Duration) -> Result<(), String> {
+fn esperar_a_porta(alvo: &Alvo, tolerancia: Duration) -> Result<(), String> {
     let limite = Instant::now() + tolerancia;
-    let porta = mundo.endereco.port();
+    let porta = alvo.endereco.port();
     let atende = |endereco: &SocketAddr| TcpStream::connect_timeout(endereco, PRAZO).is_ok();
-    while desta_maquina(porta).iter().any(atende) || atende(&mundo.endereco) {
+    while desta_maquina(porta).iter().any(atende) || atende(&alvo.endereco) {
         if Instant::now() >= limite {
             let como = match processos::dono(porta) {
                 Some(dono) => format!(
@@ -362,7 +329,7 @@ fn esperar_a_porta(mundo: &Mundo, tolerancia: Duration) -> Result<(), String> {
                 "já há um servidor na porta {porta}{como}, ou avalie-o com --servidor"
             ));
         }
-        mundo.parada.dormir(ENTRE_TENTATIVAS);
+        alvo.parada.dormir(ENTRE_TENTATIVAS);
     }
     Ok(())
 }
@@ -388,12 +355,12 @@ fn terminal() -> io::Result<(File, File)> {
 }
 
 impl Processo {
-    fn iniciar(mundo: &Mundo, ritmo: Ritmo) -> Result<Self, String> {
-        let Quem::Comando { comando, entrada } = &mundo.quem else {
+    fn iniciar(alvo: &Alvo, ritmo: Ritmo) -> Result<Self, String> {
+        let Quem::Comando { comando, entrada } = &alvo.quem else {
             return Err("não há comando a executar".into());
         };
         let trocas = (ritmo == Ritmo::Apressado).then(Trocas::caminho_novo);
-        Self::com(comando, entrada.as_deref(), trocas, &mundo.aberto)
+        Self::com(comando, entrada.as_deref(), trocas, &alvo.aberto)
             .map_err(|erro| format!("não posso executar '{comando}': {}", explicar(&erro)))
     }
 

@@ -1,51 +1,26 @@
-//! O freguês: uma conexão que faz o que a prova manda, certo ou errado, e guarda o que ouviu. Toda
+//! A sonda: uma conexão que faz o que a prova manda, certo ou errado, e guarda o que ouviu. Toda
 //! espera tem prazo, e nada que o servidor faça é um erro: é um fato da prova.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use protocolo::mensagem::AVISO;
 use protocolo::{Comando, Mensagem};
 use socket2::SockRef;
 
-use super::banca::{Aberto, Quem};
-use super::costumes::{Costumes, PRAZO};
+use super::alvo::Alvo;
+use super::costumes::PRAZO;
 use crate::conversa::desfecho::Desfecho;
 use crate::conversa::enquadrador::SILENCIO_DE_QUEM_SEPARA;
-use crate::conversa::escuta::{Escuta, Estilo, Ouvida, Papel};
-use crate::conversa::fim_de_linha::FimDeLinha;
-use crate::conversa::parada::Parada;
-use crate::historia::vivido::{AVISOS_MAXIMOS, Historia, Operacao, Presenca};
+use crate::conversa::escuta::{Escuta, Ouvida, Papel};
+use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Historia, Operacao};
 use crate::multidao::sessao::{conectar, ler};
 
 /// De quem fecha a conexão depois de responder, quanto se espera que feche.
 const ATE_FECHAR: Duration = Duration::from_millis(100);
-
-/// O que toda a avaliação tem em comum.
-#[derive(Debug, Clone)]
-pub struct Mundo {
-    /// Como chegar ao servidor.
-    pub quem: Quem,
-    /// Onde ele escuta.
-    pub endereco: SocketAddr,
-    /// Quanto esperar que ele abra.
-    pub espera: Duration,
-    /// O que este servidor espera depois de um comando.
-    pub fim_de_linha: FimDeLinha,
-    /// O servidor aberto agora, se há um.
-    pub aberto: Arc<Aberto>,
-    /// Com que palavras este servidor responde, se não são as do enunciado. Aprende-se uma vez.
-    pub estilo: Arc<Estilo>,
-    /// Quanto demora, e se fecha a conexão depois de responder.
-    pub costumes: Arc<Costumes>,
-    /// O instante zero.
-    pub inicio: Instant,
-    /// O pedido de parada.
-    pub parada: Arc<Parada>,
-}
 
 /// Um pedido e a resposta, letra por letra.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,19 +73,19 @@ impl Troca {
     }
 }
 
-/// Conecta, pela vez de número `numero` deste freguês.
-fn entrar(mundo: &Mundo, numero: u32) -> io::Result<(Arc<TcpStream>, Presenca)> {
-    let pediu = mundo.inicio.elapsed();
-    let socket = conectar(&mundo.parada, mundo.endereco, PRAZO)?;
+/// Conecta, pela vez de número `numero` desta sonda.
+fn entrar(alvo: &Alvo, numero: u32) -> io::Result<(Arc<TcpStream>, Conexao)> {
+    let pediu = alvo.inicio.elapsed();
+    let socket = conectar(&alvo.parada, alvo.endereco, PRAZO)?;
     socket.set_write_timeout(Some(PRAZO))?;
-    let conectou = mundo.inicio.elapsed();
-    Ok((socket, Presenca { numero, pediu, conectou, ..Presenca::default() }))
+    let conectou = alvo.inicio.elapsed();
+    Ok((socket, Conexao { numero, pediu, conectou, ..Conexao::default() }))
 }
 
 /// Uma conexão com o servidor avaliado.
 #[derive(Debug)]
-pub struct Fregues<'a> {
-    mundo: &'a Mundo,
+pub struct Sonda<'a> {
+    alvo: &'a Alvo,
     socket: Arc<TcpStream>,
     escuta: Escuta,
     /// Chegou e ainda não se usou.
@@ -129,72 +104,72 @@ pub struct Fregues<'a> {
     portas: Vec<u16>,
 }
 
-impl<'a> Fregues<'a> {
+impl<'a> Sonda<'a> {
     /// Conecta.
     ///
     /// # Errors
     ///
     /// Ninguém atende.
-    pub fn conectar(mundo: &'a Mundo) -> io::Result<Self> {
-        let (socket, presenca) = entrar(mundo, 1)?;
-        let mut fregues = Fregues {
-            mundo,
+    pub fn conectar(alvo: &'a Alvo) -> io::Result<Self> {
+        let (socket, conexao) = entrar(alvo, 1)?;
+        let mut sonda = Sonda {
+            alvo,
             socket,
             escuta: Escuta::default(),
             chegadas: VecDeque::new(),
-            historia: Historia { presencas: vec![presenca], ..Historia::default() },
-            volta: mundo.costumes.fecha(),
+            historia: Historia { conexoes: vec![conexao], ..Historia::default() },
+            volta: alvo.costumes.fecha(),
             avisos: Vec::new(),
             ouvidos: Vec::new(),
             trocas: Vec::new(),
             sobras: 0,
             portas: Vec::new(),
         };
-        fregues.anota_a_porta();
-        Ok(fregues)
+        sonda.anota_a_porta();
+        Ok(sonda)
     }
 
     /// Conecta de novo, se o servidor fechou a conexão e é o caso de voltar. Se não se consegue, a conexão
     /// continua fechada.
     pub fn volta_se_preciso(&mut self) {
         self.esvazia();
-        let numero = self.presenca().numero + 1;
+        let numero = self.conexao().numero + 1;
         if !(self.volta && self.fechada()) {
             return;
         }
-        if let Ok((socket, presenca)) = entrar(self.mundo, numero) {
+        if let Ok((socket, conexao)) = entrar(self.alvo, numero) {
             self.socket = socket;
             self.escuta = Escuta::default();
-            self.historia.presencas.push(presenca);
+            self.historia.conexoes.push(conexao);
             self.anota_a_porta();
         }
     }
 
     /// O servidor fechou esta conexão?
     pub fn fechada(&self) -> bool {
-        self.historia.presencas.last().is_some_and(|presenca| presenca.fechou.is_some())
+        self.historia.conexoes.last().is_some_and(|conexao| conexao.fechou.is_some())
     }
 
     /// Espera até `quanto` que o servidor feche a conexão, e diz se a fechou. O que chegar fica guardado.
     pub fn espera_fechar(&mut self, quanto: Duration) -> bool {
-        let limite = self.mundo.inicio.elapsed() + quanto;
+        let limite = self.alvo.inicio.elapsed() + quanto;
         // O que está pela metade tem o tempo de terminar.
         let no_meio = |este: &Self| este.escuta.fim_do_silencio().is_some();
-        while self.escuta(limite) && (self.mundo.inicio.elapsed() < limite || no_meio(self)) {}
+        while self.escuta(limite) && (self.alvo.inicio.elapsed() < limite || no_meio(self)) {}
         self.guarda_o_que_chegou();
         self.fechada()
     }
 
     /// Já ouviu, nesta conexão, algo que não pediu? Espera até `quanto` que termine de chegar.
-    pub fn desencontrou(&mut self, quanto: Duration) -> bool {
+    pub fn esta_dessincronizada(&mut self, quanto: Duration) -> bool {
         self.espera_fechar(quanto);
-        self.presenca().desencontro.is_some()
+        self.conexao().dessincronizada_desde.is_some()
     }
 
     /// A conexão de agora. Há sempre uma.
-    fn presenca(&mut self) -> &mut Presenca {
-        let ultima = self.historia.presencas.len() - 1;
-        &mut self.historia.presencas[ultima]
+    fn conexao(&mut self) -> &mut Conexao {
+        let ultima = self.historia.conexoes.len() - 1;
+        &mut self.historia.conexoes[ultima]
     }
 
     /// As portas desta ponta, uma por conexão, como o servidor as viu.
@@ -214,8 +189,8 @@ impl<'a> Fregues<'a> {
     /// Pede e espera a resposta; o que for AVISO fica guardado.
     pub fn pede(&mut self, comando: Comando) -> Option<Mensagem> {
         self.volta_se_preciso();
-        let bytes = [comando.nome(), self.mundo.fim_de_linha.bytes()].concat();
-        let enviada = self.mundo.inicio.elapsed();
+        let bytes = [comando.nome(), self.alvo.fim_de_linha.bytes()].concat();
+        let enviada = self.alvo.inicio.elapsed();
         let compra = comando == Comando::Comprar;
         self.escuta.pediu(compra);
         self.manda(&bytes);
@@ -224,23 +199,23 @@ impl<'a> Fregues<'a> {
         let chegada =
             chegada.map(|(quando, texto, desfecho)| (quando.max(enviada), texto, desfecho));
         let resposta = chegada.as_ref().map(|(quando, _, desfecho)| {
-            let presenca = self.presenca();
-            presenca.respondida.get_or_insert(*quando);
+            let conexao = self.conexao();
+            conexao.respondida.get_or_insert(*quando);
             if matches!(desfecho, Desfecho::Estranho(_)) {
-                presenca.desencontrou(enviada);
+                conexao.dessincronizou(enviada);
             }
             (*quando, desfecho.clone())
         });
-        let fim = chegada.as_ref().map_or_else(|| self.mundo.inicio.elapsed(), |(fim, ..)| *fim);
-        let presenca = self.presenca().numero;
-        self.historia.operacoes.push(Operacao { presenca, compra, enviada, resposta });
+        let fim = chegada.as_ref().map_or_else(|| self.alvo.inicio.elapsed(), |(fim, ..)| *fim);
+        let conexao = self.conexao().numero;
+        self.historia.operacoes.push(Operacao { conexao, compra, enviada, resposta });
         let resposta = chegada.map(|(_, texto, _)| texto);
         let troca = Troca { comando, resposta, demora: fim - enviada };
         let mensagem = troca.entendida();
         self.trocas.push(troca);
         if mensagem.is_some() {
-            self.mundo.costumes.respondeu(fim);
-            if self.mundo.costumes.fecha() {
+            self.alvo.costumes.respondeu(fim);
+            if self.alvo.costumes.fecha() {
                 self.espera_fechar(ATE_FECHAR);
             }
         }
@@ -277,27 +252,27 @@ impl<'a> Fregues<'a> {
                     return Some((quando, antes + &texto, desfecho));
                 }
             }
-            let limite = self.mundo.costumes.limite(enviada);
+            let limite = self.alvo.costumes.limite(enviada);
             // O tempo se olha sempre: um servidor que fala sem parar não prende ninguém.
-            if !aberta || self.mundo.inicio.elapsed() >= limite {
+            if !aberta || self.alvo.inicio.elapsed() >= limite {
                 break;
             }
             aberta = self.escuta(limite);
         }
-        let ultima = self.escuta.desistiu(&self.mundo.estilo)?;
+        let ultima = self.escuta.desistiu(&self.alvo.estilo)?;
         self.guarda(ultima)
     }
 
     /// Ouve até este instante, ou até receber um AVISO. O que já estava aqui vale, por mais tarde que seja,
     /// e o que está pela metade tem o tempo de terminar.
     pub fn espera_aviso(&mut self, limite: Duration) {
-        let tarde = limite.max(self.mundo.inicio.elapsed()) + SILENCIO_DE_QUEM_SEPARA;
+        let tarde = limite.max(self.alvo.inicio.elapsed()) + SILENCIO_DE_QUEM_SEPARA;
         let mut aberta = self.escuta(Duration::ZERO);
         loop {
             self.guarda_o_que_chegou();
             let no_meio = self.escuta.fim_do_silencio().is_some();
             let ate = if no_meio { tarde } else { limite };
-            if !aberta || !self.avisos.is_empty() || self.mundo.inicio.elapsed() >= ate {
+            if !aberta || !self.avisos.is_empty() || self.alvo.inicio.elapsed() >= ate {
                 return;
             }
             aberta = self.escuta(limite);
@@ -321,7 +296,7 @@ impl<'a> Fregues<'a> {
         let Ouvida { quando, texto, papel } = ouvida;
         let antes = self.antes_da_ultima();
         let cabe = self.avisos.len() < AVISOS_MAXIMOS;
-        let presenca = self.presenca();
+        let conexao = self.conexao();
         match papel {
             Papel::Resposta(desfecho) => return Some((quando, texto, desfecho)),
             Papel::RespostaDeVerdade(desfecho) => {
@@ -333,7 +308,7 @@ impl<'a> Fregues<'a> {
                 }
             }
             Papel::Aviso if cabe => {
-                presenca.anotados_como(&texto).push(quando);
+                conexao.anotados_como(&texto).push(quando);
                 self.ouvidos.push(quando);
                 self.avisos.push(texto);
             }
@@ -341,12 +316,12 @@ impl<'a> Fregues<'a> {
             // A recusa da casa cheia responde a qualquer pedido, e a nenhum dos que se conferem.
             Papel::Lotado => return Some((quando, texto.clone(), Desfecho::Estranho(texto))),
             Papel::NaoPedida { do_protocolo: true } => {
-                presenca.desencontrou(antes.min(quando));
+                conexao.dessincronizou(antes.min(quando));
                 self.sobras += 1;
             }
             Papel::NaoPedida { do_protocolo: false } => {
-                presenca.desencontrou(quando);
-                presenca.anotar_nao_entendido(quando, &texto);
+                conexao.dessincronizou(quando);
+                conexao.anotar_nao_entendido(quando, &texto);
             }
         }
         None
@@ -355,21 +330,21 @@ impl<'a> Fregues<'a> {
     /// Se sobra uma resposta, a que se tomou pela última pode ter vindo antes do pedido: depois do pedido
     /// anterior, ou do começo da conexão.
     fn antes_da_ultima(&mut self) -> Duration {
-        let agora = self.presenca();
+        let agora = self.conexao();
         let (numero, pediu) = (agora.numero, agora.pediu);
-        let daqui = |operacao: &&Operacao| operacao.presenca == numero;
+        let daqui = |operacao: &&Operacao| operacao.conexao == numero;
         let anterior = self.historia.operacoes.iter().rev().filter(daqui).nth(1);
         anterior.map_or(pediu, |operacao| operacao.enviada)
     }
 
     /// Uma leitura, até `limite`; `false` se a conexão se foi. Com o limite no passado, lê o que já houver.
     fn escuta(&mut self, limite: Duration) -> bool {
-        let agora = self.mundo.inicio.elapsed();
+        let agora = self.alvo.inicio.elapsed();
         let ate = self.escuta.fim_do_silencio().unwrap_or(limite);
         let mut bytes = [0; 4096];
         let lido = ler(&self.socket, ate.saturating_sub(agora), &mut bytes);
-        let agora = self.mundo.inicio.elapsed();
-        let estilo = &self.mundo.estilo;
+        let agora = self.alvo.inicio.elapsed();
+        let estilo = &self.alvo.estilo;
         let aberta = match lido {
             Ok(0) => {
                 self.chegadas.extend(self.escuta.fim(estilo));
@@ -391,7 +366,7 @@ impl<'a> Fregues<'a> {
             }
         };
         if !aberta {
-            self.presenca().fechou.get_or_insert(agora);
+            self.conexao().fechou.get_or_insert(agora);
         }
         aberta
     }
@@ -407,10 +382,10 @@ impl<'a> Fregues<'a> {
     }
 
     /// A história desta conexão, como a auditoria a lê, e a conexão acaba.
-    pub fn conta(mut self, usuario: usize) -> Historia {
+    pub fn historia(mut self, usuario: usize) -> Historia {
         self.historia.usuario = usuario;
-        let agora = self.mundo.inicio.elapsed();
-        self.presenca().fechou.get_or_insert(agora);
+        let agora = self.alvo.inicio.elapsed();
+        self.conexao().fechou.get_or_insert(agora);
         self.historia
     }
 

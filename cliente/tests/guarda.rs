@@ -1,4 +1,4 @@
-//! O arquivo por fora: a memória tem teto, guardar menos não muda o veredito, e o CSV tem tudo.
+//! A guarda por fora: a memória tem teto, guardar menos não muda o veredito, e o CSV tem tudo.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use cliente::auditoria::auditar;
 use cliente::conversa::desfecho::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
-use cliente::historia::guarda::{Arquivo, COLUNAS, Conteudo, GUARDADAS_MAXIMAS, LOTE, PRIMEIRAS};
-use cliente::historia::vivido::{Historia, Operacao, Presenca};
+use cliente::historia::guarda::{COLUNAS, Conteudo, GUARDADAS_MAXIMAS, Guarda, LOTE, PRIMEIRAS};
+use cliente::historia::vivido::{Conexao, Historia, Operacao};
 use proptest::prelude::*;
 
 const fn ms(n: u64) -> Duration {
@@ -18,7 +18,7 @@ const fn ms(n: u64) -> Duration {
 
 fn operacao(enviada: u64, chegou: u64, desfecho: Desfecho) -> Operacao {
     let compra = !matches!(desfecho, Leu(_));
-    Operacao { presenca: 1, compra, enviada: ms(enviada), resposta: Some((ms(chegou), desfecho)) }
+    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta: Some((ms(chegou), desfecho)) }
 }
 
 /// Uma operação atrás da outra, uma por milissegundo.
@@ -36,12 +36,12 @@ fn primeiras() -> Vec<Operacao> {
     seguidas(vec![Leu(9); PRIMEIRAS])
 }
 
-/// O que um arquivo de um usuário só guarda destas operações, depois das primeiras.
+/// O que a guarda de um usuário só guarda destas operações, depois das primeiras.
 fn guardadas(operacoes: &[Operacao]) -> Vec<Operacao> {
-    let mut arquivo = Arquivo::novo(1, GUARDADAS_MAXIMAS, None);
-    arquivo.receber(1, primeiras());
-    arquivo.receber(1, operacoes.to_vec());
-    let historia = arquivo.concluir(vec![historia(1, vec![])]).historias.remove(0);
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
+    guarda.receber(1, primeiras());
+    guarda.receber(1, operacoes.to_vec());
+    let historia = guarda.concluir(vec![historia(1, vec![])]).historias.remove(0);
     assert_eq!(historia.operacoes[..PRIMEIRAS], primeiras());
     assert_eq!(historia.resumida, historia.operacoes.len() > PRIMEIRAS);
     historia.operacoes[PRIMEIRAS..].to_vec()
@@ -52,18 +52,17 @@ fn guardadas(operacoes: &[Operacao]) -> Vec<Operacao> {
 
 #[test]
 fn um_milhao_de_operacoes_depois_do_esgotamento_deixa_poucas_e_as_contas_de_todas() {
-    let mut arquivo = Arquivo::novo(1, GUARDADAS_MAXIMAS, None);
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
     let todas = 1_000_000;
     let uma =
         |n: u64| operacao(3 * n, 3 * n + 2, if n.is_multiple_of(2) { Leu(0) } else { Recusado });
     let mut proxima = 0;
     while proxima < todas {
         let ate = todas.min(proxima + LOTE as u64);
-        arquivo.receber(1, (proxima..ate).map(uma).collect());
+        guarda.receber(1, (proxima..ate).map(uma).collect());
         proxima = ate;
     }
-    let Conteudo { historias, medidas, perdidas, csv } =
-        arquivo.concluir(vec![historia(1, vec![])]);
+    let Conteudo { historias, medidas, perdidas, csv } = guarda.concluir(vec![historia(1, vec![])]);
     let ficam = (0..PRIMEIRAS as u64 + 2).chain([todas - 2, todas - 1]).map(uma);
     assert_eq!(historias[0].operacoes, ficam.collect::<Vec<_>>());
     assert_eq!((medidas.consultas, medidas.vendas, medidas.recusas), (500_000, 0, 500_000));
@@ -125,12 +124,12 @@ fn uma_venda_entre_recusas_separa_as_de_antes_das_de_depois() {
 
 #[test]
 fn cada_usuario_tem_as_suas() {
-    let mut arquivo = Arquivo::novo(2, GUARDADAS_MAXIMAS, None);
+    let mut guarda = Guarda::nova(2, GUARDADAS_MAXIMAS, None);
     for operacao in primeiras().into_iter().chain(seguidas(vec![Leu(5); 4])) {
-        arquivo.receber(1, vec![operacao.clone()]);
-        arquivo.receber(2, vec![operacao]);
+        guarda.receber(1, vec![operacao.clone()]);
+        guarda.receber(2, vec![operacao]);
     }
-    let conteudo = arquivo.concluir(vec![historia(2, vec![]), historia(1, vec![])]);
+    let conteudo = guarda.concluir(vec![historia(2, vec![]), historia(1, vec![])]);
     assert_eq!(conteudo.historias.iter().map(|h| h.usuario).collect::<Vec<_>>(), [2, 1]);
     assert!(conteudo.historias.iter().all(|h| h.operacoes.len() == PRIMEIRAS + 2));
     assert_eq!(conteudo.medidas.consultas, 2 * (PRIMEIRAS as u64 + 4));
@@ -139,10 +138,10 @@ fn cada_usuario_tem_as_suas() {
 #[test]
 fn o_fim_da_historia_vem_depois_do_que_ja_foi_entregue_e_fica_inteiro() {
     let todas = seguidas(vec![Leu(5); 8]);
-    let mut arquivo = Arquivo::novo(1, GUARDADAS_MAXIMAS, None);
-    arquivo.receber(1, primeiras());
-    arquivo.receber(1, todas[..4].to_vec());
-    let conteudo = arquivo.concluir(vec![historia(1, todas[4..].to_vec())]);
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
+    guarda.receber(1, primeiras());
+    guarda.receber(1, todas[..4].to_vec());
+    let conteudo = guarda.concluir(vec![historia(1, todas[4..].to_vec())]);
     let ficam: Vec<Operacao> = [0, 3, 4, 5, 6, 7].map(|n: usize| todas[n].clone()).to_vec();
     assert_eq!(conteudo.historias[0].operacoes[PRIMEIRAS..], ficam);
     assert_eq!(conteudo.medidas.consultas, PRIMEIRAS as u64 + 8);
@@ -150,10 +149,10 @@ fn o_fim_da_historia_vem_depois_do_que_ja_foi_entregue_e_fica_inteiro() {
 
 #[test]
 fn um_usuario_que_nao_existe_entra_nas_contas_e_nada_mais() {
-    let mut arquivo = Arquivo::novo(1, GUARDADAS_MAXIMAS, None);
-    arquivo.receber(0, seguidas([Leu(5)]));
-    arquivo.receber(2, seguidas([Comprou(4)]));
-    let conteudo = arquivo.concluir(vec![
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
+    guarda.receber(0, seguidas([Leu(5)]));
+    guarda.receber(2, seguidas([Comprou(4)]));
+    let conteudo = guarda.concluir(vec![
         historia(0, seguidas([Recusado])),
         historia(1, vec![]),
         historia(2, seguidas([Recusado])),
@@ -168,14 +167,14 @@ fn um_usuario_que_nao_existe_entra_nas_contas_e_nada_mais() {
 #[test]
 fn as_que_nao_cabem_sao_contadas_e_nao_guardadas() {
     let (usuarios, por_usuario) = (10, 100);
-    let mut arquivo = Arquivo::novo(usuarios, usuarios * por_usuario, None);
+    let mut guarda = Guarda::nova(usuarios, usuarios * por_usuario, None);
     let vendas = vec![operacao(0, 1, Comprou(7)); por_usuario];
     for usuario in 1..=usuarios {
-        arquivo.receber(usuario, vendas.clone());
+        guarda.receber(usuario, vendas.clone());
     }
     // Cheio: destas, só cabe a que toma o lugar de outra, e nenhuma toma o de uma venda.
-    arquivo.receber(3, vendas[..5].to_vec());
-    let conteudo = arquivo.concluir((1..=usuarios).map(|n| historia(n, vec![])).collect());
+    guarda.receber(3, vendas[..5].to_vec());
+    let conteudo = guarda.concluir((1..=usuarios).map(|n| historia(n, vec![])).collect());
     assert_eq!(conteudo.perdidas, 5);
     assert!(conteudo.historias.iter().all(|h| h.operacoes.len() == por_usuario));
     assert_eq!(conteudo.medidas.vendas, 1005);
@@ -218,14 +217,14 @@ fn viver(inicial: i128, feitos: &[Feito], troca: Option<(usize, i128)>) -> Vec<H
         };
         let compra = que >= 4;
         let resposta = (que != 9).then_some((ms(livre[quem]), desfecho));
-        let operacao = Operacao { presenca: 1, compra, enviada: ms(enviada), resposta };
+        let operacao = Operacao { conexao: 1, compra, enviada: ms(enviada), resposta };
         historias[quem].operacoes.push(operacao);
     }
     for historia in &mut historias {
         let respostas = historia.operacoes.iter().filter_map(|o| o.resposta.as_ref());
         let respondida = respostas.map(|(quando, _)| *quando).min();
         let avisos = esgotou.map(|quando| ms(quando + 1)).into_iter().collect();
-        historia.presencas.push(Presenca { numero: 1, respondida, avisos, ..Presenca::default() });
+        historia.conexoes.push(Conexao { numero: 1, respondida, avisos, ..Conexao::default() });
     }
     historias
 }
@@ -238,18 +237,18 @@ fn violadas(historias: &[Historia], estoque: Option<u64>) -> (bool, bool) {
     (alguma(true), alguma(false))
 }
 
-/// Passa as histórias pelo arquivo, em lotes destes tamanhos; o que sobra fica com cada uma.
+/// Passa as histórias pela guarda, em lotes destes tamanhos; o que sobra fica com cada uma.
 fn arquivar(historias: &[Historia], lotes: &[usize], csv: Option<Saida>) -> Conteudo {
-    let mut arquivo =
-        Arquivo::novo(historias.len(), GUARDADAS_MAXIMAS, csv.map(|csv| Box::new(csv) as _));
+    let mut guarda =
+        Guarda::nova(historias.len(), GUARDADAS_MAXIMAS, csv.map(|csv| Box::new(csv) as _));
     let mut historias = historias.to_vec();
     for lote in lotes {
         for historia in &mut historias {
             let quantas = (*lote).min(historia.operacoes.len());
-            arquivo.receber(historia.usuario, historia.operacoes.drain(..quantas).collect());
+            guarda.receber(historia.usuario, historia.operacoes.drain(..quantas).collect());
         }
     }
-    arquivo.concluir(historias)
+    guarda.concluir(historias)
 }
 
 proptest! {
@@ -280,7 +279,7 @@ proptest! {
         prop_assert_eq!(conteudo.medidas.vendas, leram(|d| matches!(d, Comprou(_))));
         prop_assert_eq!(conteudo.medidas.recusas, leram(|d| matches!(d, Recusado)));
         // O cabeçalho, uma linha por operação e uma por AVISO.
-        let avisos = historias.iter().flat_map(|h| &h.presencas).flat_map(|p| &p.avisos).count();
+        let avisos = historias.iter().flat_map(|h| &h.conexoes).flat_map(|p| &p.avisos).count();
         let linhas = String::from_utf8(escrito.lock().unwrap().clone()).unwrap().lines().count();
         prop_assert_eq!(linhas, 1 + todas().count() + avisos);
     }
@@ -333,19 +332,19 @@ impl Write for Saida {
 fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     let saida = Saida::default();
     let escrito = saida.escrito.clone();
-    let mut arquivo = Arquivo::novo(2, GUARDADAS_MAXIMAS, Some(Box::new(saida)));
+    let mut guarda = Guarda::nova(2, GUARDADAS_MAXIMAS, Some(Box::new(saida)));
     let mut longa = operacao(1, 2, Leu(10));
     longa.enviada = Duration::new(61, 7);
     longa.resposta = Some((Duration::new(62, 123_456_789), Leu(-10)));
     let mut calada = operacao(5, 6, Recusado);
     calada.resposta = None;
-    arquivo.receber(2, vec![longa, operacao(2, 3, Comprou(9))]);
+    guarda.receber(2, vec![longa, operacao(2, 3, Comprou(9))]);
     let mut dela = historia(1, vec![operacao(3, 4, Recusado), calada]);
-    dela.operacoes[1].presenca = 2;
-    let presenca = |numero, avisos| Presenca { numero, avisos, ..Presenca::default() };
-    dela.presencas = vec![presenca(1, vec![]), presenca(2, vec![ms(9), ms(10)])];
-    dela.presencas[1].outros_avisos = vec![ms(11)];
-    let conteudo = arquivo.concluir(vec![dela, historia(2, vec![operacao(8, 9, Leu(0))])]);
+    dela.operacoes[1].conexao = 2;
+    let conexao = |numero, avisos| Conexao { numero, avisos, ..Conexao::default() };
+    dela.conexoes = vec![conexao(1, vec![]), conexao(2, vec![ms(9), ms(10)])];
+    dela.conexoes[1].outros_avisos = vec![ms(11)];
+    let conteudo = guarda.concluir(vec![dela, historia(2, vec![operacao(8, 9, Leu(0))])]);
     assert!(conteudo.csv.is_ok());
     assert_eq!(
         String::from_utf8(escrito.lock().unwrap().clone()).unwrap(),
@@ -368,7 +367,7 @@ fn um_texto_estranho_cabe_em_uma_celula() {
     let saida = Saida::default();
     let escrito = saida.escrito.clone();
     let estranhas = textos.map(|texto| operacao(0, 1, Estranho(texto.into())));
-    let conteudo = Arquivo::novo(1, GUARDADAS_MAXIMAS, Some(Box::new(saida)))
+    let conteudo = Guarda::nova(1, GUARDADAS_MAXIMAS, Some(Box::new(saida)))
         .concluir(vec![historia(1, estranhas.to_vec())]);
     assert!(conteudo.csv.is_ok());
     let escrito = escrito.lock().unwrap().clone();

@@ -1,4 +1,4 @@
-//! O laudo: a nota, item por item, com o que se tentou e o que se viu. Só guarda e mostra; a página está em
+//! O boletim: a nota, item por item, com o que se tentou e o que se viu. Só guarda e mostra; a página está em
 //! `pagina`.
 //!
 //! # O JSON
@@ -16,14 +16,16 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
+use super::evidencias::Rodada;
 use crate::auditoria::regra::Regra;
+use crate::auditoria::veredito::Estoque;
 use crate::auditoria::violacao::Violacao;
 use crate::cores::{self, Tinta};
 use crate::relatorio::relato::violacao_em_json;
 
 /// O resultado de uma avaliação. `Display` é o que se lê no terminal; `{:#}` é o mesmo, em cores.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Laudo {
+pub struct Boletim {
     /// De quem é o que se avaliou, se o disseram.
     pub nome: Option<String>,
     /// O comando que abriu o servidor, ou o endereço dele.
@@ -92,63 +94,6 @@ pub enum Estado {
     NaoAvaliado,
 }
 
-/// O veredito sobre o estoque.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Estoque {
-    /// Nada que um servidor certo não faria.
-    Consistente,
-    /// Há uma contradição.
-    Inconsistente,
-    /// Nada se viu por que julgar.
-    SemVeredito,
-}
-
-impl Estoque {
-    /// O nome dele no JSON: estável.
-    pub fn nome(self) -> &'static str {
-        match self {
-            Estoque::Consistente => "consistente",
-            Estoque::Inconsistente => "inconsistente",
-            Estoque::SemVeredito => "sem-veredito",
-        }
-    }
-}
-
-impl fmt::Display for Estoque {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Estoque::Consistente => "CONSISTENTE",
-            Estoque::Inconsistente => "INCONSISTENTE",
-            Estoque::SemVeredito => "SEM VEREDITO",
-        })
-    }
-}
-
-/// Uma disputa: todos compram ao mesmo tempo, de um servidor recém-aberto.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rodada {
-    /// Quantos compradores se quis reunir.
-    pub convidados: usize,
-    /// Quantos deles o servidor atendeu e continuavam conectados quando a disputa começou.
-    pub atendidos: usize,
-    /// Quantos compraram juntos. Se o servidor fecha a conexão a cada resposta, conectam de novo a cada pedido.
-    pub compradores: usize,
-    /// Quanto havia à venda, se o servidor o disse.
-    pub havia: Option<u64>,
-    /// Compras feitas.
-    pub vendas: u64,
-    /// Compras recusadas.
-    pub recusas: u64,
-    /// Compras sem resposta nenhuma.
-    pub sem_resposta: u64,
-    /// Compras com uma resposta que não se entende.
-    pub estranhas: u64,
-    /// A primeira dessas, já só com o que é visível.
-    pub primeira_estranha: Option<String>,
-    /// Contradições sobre o estoque, a primeira a aparecer antes.
-    pub contradicoes: Vec<Violacao>,
-}
-
 impl Item {
     /// Os pontos do item.
     pub fn pontos(&self) -> f64 {
@@ -212,7 +157,7 @@ pub fn nota(pontos: f64) -> String {
     texto.strip_suffix('0').unwrap_or(&texto).replace('.', ",")
 }
 
-impl Laudo {
+impl Boletim {
     /// A nota, de 0 a 10, sem os extras.
     pub fn nota(&self) -> f64 {
         self.itens.iter().map(Item::pontos).sum()
@@ -277,7 +222,7 @@ fn item_em_json(item: &Item) -> Value {
     })
 }
 
-impl fmt::Display for Laudo {
+impl fmt::Display for Boletim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let de_quem = self.nome.as_ref().map(|nome| format!("{nome}: ")).unwrap_or_default();
         writeln!(f, "{de_quem}Avaliação de {} pelos critérios da atividade (§10)", self.servidor)?;
