@@ -2,22 +2,19 @@
 //! espera tem prazo, e nada que o servidor faça é um erro: é um fato da prova.
 
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Write};
-use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
+use std::io;
 use std::time::Duration;
 
 use protocolo::mensagem::AVISO;
 use protocolo::{Comando, Mensagem};
-use socket2::SockRef;
 
 use super::alvo::Alvo;
 use super::costumes::PRAZO;
 use crate::conversa::desfecho::Desfecho;
 use crate::conversa::enquadrador::SILENCIO_DE_QUEM_SEPARA;
-use crate::conversa::escuta::{Escuta, Ouvida, Papel};
+use crate::conversa::escuta::{Ouvida, Papel};
+use crate::conversa::ligacao::{Chegada, Ligacao};
 use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Historia, Operacao};
-use crate::multidao::sessao::{conectar, ler};
 
 /// De quem fecha a conexão depois de responder, quanto se espera que feche.
 const ATE_FECHAR: Duration = Duration::from_millis(100);
@@ -74,20 +71,19 @@ impl Troca {
 }
 
 /// Conecta, pela vez de número `numero` desta sonda.
-fn entrar(alvo: &Alvo, numero: u32) -> io::Result<(Arc<TcpStream>, Conexao)> {
+fn entrar(alvo: &Alvo, numero: u32) -> io::Result<(Ligacao, Conexao)> {
     let pediu = alvo.inicio.elapsed();
-    let socket = conectar(&alvo.parada, alvo.endereco, PRAZO)?;
-    socket.set_write_timeout(Some(PRAZO))?;
+    let ligacao = Ligacao::abrir(&alvo.parada, alvo.endereco, PRAZO)?;
+    ligacao.limitar_o_envio(PRAZO)?;
     let conectou = alvo.inicio.elapsed();
-    Ok((socket, Conexao { numero, pediu, conectou, ..Conexao::default() }))
+    Ok((ligacao, Conexao { numero, pediu, conectou, ..Conexao::default() }))
 }
 
 /// Uma conexão com o servidor avaliado.
 #[derive(Debug)]
 pub struct Sonda<'a> {
     alvo: &'a Alvo,
-    socket: Arc<TcpStream>,
-    escuta: Escuta,
+    ligacao: Ligacao,
     /// Chegou e ainda não se usou.
     chegadas: VecDeque<Ouvida>,
     historia: Historia,
@@ -111,11 +107,10 @@ impl<'a> Sonda<'a> {
     ///
     /// Ninguém atende.
     pub fn conectar(alvo: &'a Alvo) -> io::Result<Self> {
-        let (socket, conexao) = entrar(alvo, 1)?;
+        let (ligacao, conexao) = entrar(alvo, 1)?;
         let mut sonda = Sonda {
             alvo,
-            socket,
-            escuta: Escuta::default(),
+            ligacao,
             chegadas: VecDeque::new(),
             historia: Historia { conexoes: vec![conexao], ..Historia::default() },
             volta: alvo.costumes.fecha(),
@@ -137,9 +132,8 @@ impl<'a> Sonda<'a> {
         if !(self.volta && self.fechada()) {
             return;
         }
-        if let Ok((socket, conexao)) = entrar(self.alvo, numero) {
-            self.socket = socket;
-            self.escuta = Escuta::default();
+        if let Ok((ligacao, conexao)) = entrar(self.alvo, numero) {
+            self.ligacao = ligacao;
             self.historia.conexoes.push(conexao);
             self.anota_a_porta();
         }
@@ -154,9 +148,9 @@ impl<'a> Sonda<'a> {
     pub fn espera_fechar(&mut self, quanto: Duration) -> bool {
         let limite = self.alvo.inicio.elapsed() + quanto;
         // O que está pela metade tem o tempo de terminar.
-        let no_meio = |este: &Self| este.escuta.fim_do_silencio().is_some();
+        let no_meio = |este: &Self| este.ligacao.no_meio();
         while self.escuta(limite) && (self.alvo.inicio.elapsed() < limite || no_meio(self)) {}
-        self.guarda_o_que_chegou();
+        self.anota_o_que_chegou();
         self.fechada()
     }
 
@@ -178,22 +172,21 @@ impl<'a> Sonda<'a> {
     }
 
     fn anota_a_porta(&mut self) {
-        self.portas.extend(self.socket.local_addr().map(|endereco| endereco.port()));
+        self.portas.extend(self.ligacao.porta());
     }
 
     /// Manda bytes. Se o servidor não os recebe, é ele quem perde.
     pub fn manda(&self, bytes: &[u8]) {
-        let _ = (&*self.socket).write_all(bytes);
+        let _ = self.ligacao.mandar(bytes);
     }
 
     /// Pede e espera a resposta; o que for AVISO fica guardado.
     pub fn pede(&mut self, comando: Comando) -> Option<Mensagem> {
         self.volta_se_preciso();
-        let bytes = [comando.nome(), self.alvo.fim_de_linha.bytes()].concat();
         let enviada = self.alvo.inicio.elapsed();
         let compra = comando == Comando::Comprar;
-        self.escuta.pediu(compra);
-        self.manda(&bytes);
+        // Se o servidor não o recebe, é ele quem perde.
+        let _ = self.ligacao.pedir(&comando, self.alvo.fim_de_linha);
         let chegada = self.espera_resposta(enviada);
         // Um começo que já estava aqui pode terminar agora: passa pela resposta, e o tempo não volta.
         let chegada =
@@ -245,7 +238,7 @@ impl<'a> Sonda<'a> {
                 if conversava && ouvida.papel == (Papel::NaoPedida { do_protocolo: false }) {
                     junto = Some((ouvida.quando, ouvida.texto.clone()));
                 }
-                let resposta = self.guarda(ouvida);
+                let resposta = self.anota(ouvida);
                 if let Some((quando, texto, desfecho)) = resposta {
                     let antes = junto.filter(|(chegou, _)| *chegou == quando);
                     let antes = antes.map(|(_, antes)| antes + " ").unwrap_or_default();
@@ -259,8 +252,8 @@ impl<'a> Sonda<'a> {
             }
             aberta = self.escuta(limite);
         }
-        let ultima = self.escuta.desistiu(&self.alvo.estilo)?;
-        self.guarda(ultima)
+        let ultima = self.ligacao.desistir(&self.alvo.estilo)?;
+        self.anota(ultima)
     }
 
     /// Ouve até este instante, ou até receber um AVISO. O que já estava aqui vale, por mais tarde que seja,
@@ -269,8 +262,8 @@ impl<'a> Sonda<'a> {
         let tarde = limite.max(self.alvo.inicio.elapsed()) + SILENCIO_DE_QUEM_SEPARA;
         let mut aberta = self.escuta(Duration::ZERO);
         loop {
-            self.guarda_o_que_chegou();
-            let no_meio = self.escuta.fim_do_silencio().is_some();
+            self.anota_o_que_chegou();
+            let no_meio = self.ligacao.no_meio();
             let ate = if no_meio { tarde } else { limite };
             if !aberta || !self.avisos.is_empty() || self.alvo.inicio.elapsed() >= ate {
                 return;
@@ -282,27 +275,24 @@ impl<'a> Sonda<'a> {
     /// O que já chegou, antes de pedir, não é resposta.
     fn esvazia(&mut self) {
         self.escuta(Duration::ZERO);
-        self.guarda_o_que_chegou();
+        self.anota_o_que_chegou();
     }
 
-    fn guarda_o_que_chegou(&mut self) {
+    fn anota_o_que_chegou(&mut self) {
         while let Some(ouvida) = self.chegadas.pop_front() {
-            self.guarda(ouvida);
+            self.anota(ouvida);
         }
     }
 
     /// Anota o que chegou; se é a resposta, a devolve.
-    fn guarda(&mut self, ouvida: Ouvida) -> Option<(Duration, String, Desfecho)> {
+    fn anota(&mut self, ouvida: Ouvida) -> Option<(Duration, String, Desfecho)> {
         let Ouvida { quando, texto, papel } = ouvida;
-        let antes = self.antes_da_ultima();
         let cabe = self.avisos.len() < AVISOS_MAXIMOS;
         let conexao = self.conexao();
         match papel {
             Papel::Resposta(desfecho) => return Some((quando, texto, desfecho)),
             Papel::RespostaDeVerdade(desfecho) => {
-                if let Some(operacao) = self.historia.operacoes.last_mut() {
-                    operacao.resposta = Some((quando.max(operacao.enviada), desfecho));
-                }
+                self.historia.corrigir_a_ultima(quando, desfecho);
                 if let Some(troca) = self.trocas.last_mut() {
                     troca.resposta = Some(texto);
                 }
@@ -315,57 +305,25 @@ impl<'a> Sonda<'a> {
             Papel::Aviso => {}
             // A recusa da casa cheia responde a qualquer pedido, e a nenhum dos que se conferem.
             Papel::Lotado => return Some((quando, texto.clone(), Desfecho::Estranho(texto))),
-            Papel::NaoPedida { do_protocolo: true } => {
-                conexao.dessincronizou(antes.min(quando));
-                self.sobras += 1;
-            }
-            Papel::NaoPedida { do_protocolo: false } => {
-                conexao.dessincronizou(quando);
-                conexao.anotar_nao_entendido(quando, &texto);
+            Papel::NaoPedida { do_protocolo } => {
+                self.historia.anotar_nao_pedida(quando, &texto, do_protocolo);
+                self.sobras += usize::from(do_protocolo);
             }
         }
         None
     }
 
-    /// Se sobra uma resposta, a que se tomou pela última pode ter vindo antes do pedido: depois do pedido
-    /// anterior, ou do começo da conexão.
-    fn antes_da_ultima(&mut self) -> Duration {
-        let agora = self.conexao();
-        let (numero, pediu) = (agora.numero, agora.pediu);
-        let daqui = |operacao: &&Operacao| operacao.conexao == numero;
-        let anterior = self.historia.operacoes.iter().rev().filter(daqui).nth(1);
-        anterior.map_or(pediu, |operacao| operacao.enviada)
-    }
-
     /// Uma leitura, até `limite`; `false` se a conexão se foi. Com o limite no passado, lê o que já houver.
     fn escuta(&mut self, limite: Duration) -> bool {
-        let agora = self.alvo.inicio.elapsed();
-        let ate = self.escuta.fim_do_silencio().unwrap_or(limite);
-        let mut bytes = [0; 4096];
-        let lido = ler(&self.socket, ate.saturating_sub(agora), &mut bytes);
-        let agora = self.alvo.inicio.elapsed();
-        let estilo = &self.alvo.estilo;
-        let aberta = match lido {
-            Ok(0) => {
-                self.chegadas.extend(self.escuta.fim(estilo));
-                false
-            }
-            Ok(n) => {
-                self.chegadas.extend(self.escuta.receber(agora, &bytes[..n], estilo));
-                true
-            }
-            Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                self.chegadas.extend(self.escuta.calou(agora, estilo));
-                true
-            }
-            Err(erro) if erro.kind() == ErrorKind::Interrupted => true,
-            // Quem fecha sem ler tudo o que se mandou quebra a conexão, mas o que disse antes vale.
-            Err(_) => {
-                self.chegadas.extend(self.escuta.fim(estilo));
-                false
-            }
+        let chegada = self.ligacao.ouvir(self.alvo.inicio, limite, &self.alvo.estilo);
+        let (ouvidas, aberta) = match chegada {
+            Chegada::Bytes(ouvidas) | Chegada::Silencio(ouvidas) => (ouvidas, true),
+            Chegada::Nada => return true,
+            Chegada::Fim(ouvidas, _) => (ouvidas, false),
         };
+        self.chegadas.extend(ouvidas);
         if !aberta {
+            let agora = self.alvo.inicio.elapsed();
             self.conexao().fechou.get_or_insert(agora);
         }
         aberta
@@ -373,12 +331,12 @@ impl<'a> Sonda<'a> {
 
     /// Vai embora sem educação: o servidor recebe um reset.
     pub fn reseta(self) {
-        let _ = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
+        self.ligacao.resetar();
     }
 
     /// Avisa que não manda mais nada, e vai embora.
     pub fn desiste(self) {
-        let _ = self.socket.shutdown(Shutdown::Write);
+        self.ligacao.despedir();
     }
 
     /// A história desta conexão, como a auditoria a lê, e a conexão acaba.

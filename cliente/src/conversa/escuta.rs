@@ -23,6 +23,11 @@ use crate::conversa::enquadrador::Enquadrador;
 /// Depois de um texto que talvez não responda ao pedido, quanto se espera ainda pela resposta.
 pub const OUTRA_CHANCE: Duration = Duration::from_millis(300);
 
+/// Depois que, por falta de outro, um texto que não se entende se tomou por resposta (uma saudação, talvez), quanto
+/// quem ainda não sabe como falar com o servidor espera pela [de verdade](Papel::RespostaDeVerdade). Quem já sabe
+/// não espera: se ela vier enquanto ele decide ou escuta, é corrigida.
+pub const ESPERA_DA_DE_VERDADE: Duration = Duration::from_secs(1);
+
 /// Quantas respostas em outras palavras se lembram: um servidor que nunca se repete não ocupa a memória.
 const RESPOSTAS_LEMBRADAS: usize = 64;
 

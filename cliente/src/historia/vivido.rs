@@ -36,6 +36,35 @@ pub struct Historia {
     pub resumida: bool,
 }
 
+impl Historia {
+    /// O servidor disse, na conexão de agora, algo que ninguém pediu. Se é uma frase do protocolo, a resposta que se
+    /// tomou pela última pode ter vindo antes do pedido: depois do pedido anterior, ou do começo da conexão.
+    pub fn anotar_nao_pedida(&mut self, quando: Duration, texto: &str, do_protocolo: bool) {
+        let Some(conexao) = self.conexoes.last_mut() else { return };
+        if do_protocolo {
+            let daqui = |operacao: &&Operacao| operacao.conexao == conexao.numero;
+            let anterior = self.operacoes.iter().rev().filter(daqui).nth(1);
+            let antes = anterior.map_or(conexao.pediu, |operacao| operacao.enviada);
+            conexao.dessincronizou(antes.min(quando));
+        } else {
+            conexao.dessincronizou(quando);
+            conexao.anotar_nao_entendido(quando, texto);
+        }
+    }
+
+    /// Veio a resposta de verdade ao último pedido: toma o lugar da que se supôs, e a falha que aquela custou se
+    /// desfaz.
+    pub fn corrigir_a_ultima(&mut self, quando: Duration, desfecho: Desfecho) {
+        let Some(operacao) = self.operacoes.last_mut() else { return };
+        let resposta = (quando.max(operacao.enviada), desfecho);
+        let Some((suposta_em, _)) = operacao.resposta.replace(resposta) else { return };
+        let dela = |falha: &(Duration, Falha)| *falha == (suposta_em, Falha::RespostaEstranha);
+        if let Some(qual) = self.falhas.iter().rposition(dela) {
+            self.falhas.remove(qual);
+        }
+    }
+}
+
 /// Quantos AVISOs se guardam por conexão: um servidor que fala sem parar não ocupa a memória do cliente.
 pub const AVISOS_MAXIMOS: usize = 1000;
 

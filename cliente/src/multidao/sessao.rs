@@ -7,17 +7,17 @@
 mod sondagem;
 mod visita;
 
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use protocolo::Comando;
 use protocolo::terminal::explicar;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
-use crate::conversa::escuta::{Escuta, Estilo};
+use crate::conversa::escuta::Estilo;
 use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::conversa::ligacao::{Chegada, Ligacao};
 use crate::conversa::parada::Parada;
 use crate::historia::guarda::{Guarda, LOTE};
 use crate::historia::vivido::{Falha, Historia};
@@ -77,7 +77,7 @@ pub fn viver(
 ) -> Historia {
     let nova = |usuario, fim_de_linha| {
         let canal = canal.clone();
-        Sessao { numero, usuario, contexto, canal, fim_de_linha, conexao: None, atrasadas: 0 }
+        Sessao { numero, usuario, contexto, canal, fim_de_linha, ligacao: None, atrasadas: 0 }
     };
     let mut ja_conversa = None;
     let descobrir = || {
@@ -99,7 +99,7 @@ struct Sessao<'a> {
     contexto: &'a Contexto,
     canal: Canal,
     fim_de_linha: FimDeLinha,
-    conexao: Option<(Arc<TcpStream>, Escuta)>,
+    ligacao: Option<Ligacao>,
     /// Leituras seguidas que ainda trouxeram algo com o prazo já vencido.
     atrasadas: u32,
 }
@@ -115,7 +115,7 @@ impl Sessao<'_> {
             }
             match self.usuario.avancar(self.contexto.agora()) {
                 Passo::Ausentar(ate) => {
-                    self.conexao = None;
+                    self.ligacao = None;
                     self.contexto.parada.dormir(ate.saturating_sub(self.contexto.agora()));
                 }
                 Passo::Conectar => self.conectar(),
@@ -132,7 +132,7 @@ impl Sessao<'_> {
                 guarda.unwrap_or_else(PoisonError::into_inner).receber(self.numero, lote);
             }
         }
-        self.conexao = None;
+        self.ligacao = None;
         self.anotar_os_eventos();
         self.usuario.historia(self.contexto.agora())
     }
@@ -153,16 +153,16 @@ impl Sessao<'_> {
     }
 
     fn conectar(&mut self) {
-        self.conexao = None;
+        self.ligacao = None;
         loop {
             let tentativa = self.tentar_conectar();
             if self.contexto.parada.pedida() {
                 return;
             }
             match tentativa {
-                Ok(socket) => {
+                Ok(ligacao) => {
                     self.usuario.conectou(self.contexto.agora());
-                    self.conexao = Some((socket, Escuta::default()));
+                    self.ligacao = Some(ligacao);
                     return;
                 }
                 Err(erro)
@@ -183,11 +183,11 @@ impl Sessao<'_> {
         }
     }
 
-    fn tentar_conectar(&self) -> io::Result<Arc<TcpStream>> {
+    fn tentar_conectar(&self) -> io::Result<Ligacao> {
         let mut ultimo_erro = io::Error::from(ErrorKind::AddrNotAvailable);
         for endereco in &self.contexto.enderecos {
-            match conectar(&self.contexto.parada, *endereco, PRAZO_DA_CONEXAO) {
-                Ok(socket) => return Ok(socket),
+            match Ligacao::abrir(&self.contexto.parada, *endereco, PRAZO_DA_CONEXAO) {
+                Ok(ligacao) => return Ok(ligacao),
                 // Um endereço que recusa é um servidor que pode abrir; outro erro não o desmente.
                 Err(_) if ultimo_erro.kind() == ErrorKind::ConnectionRefused => {}
                 Err(erro) => ultimo_erro = erro,
@@ -197,96 +197,43 @@ impl Sessao<'_> {
     }
 
     fn enviar(&mut self, comando: &Comando) {
-        let Some((socket, escuta)) = &mut self.conexao else { return };
-        let mut bytes = comando.nome().to_vec();
-        bytes.extend_from_slice(self.fim_de_linha.bytes());
+        let Some(ligacao) = &mut self.ligacao else { return };
         self.usuario.vai_enviar(self.contexto.agora());
-        escuta.pediu(*comando == Comando::Comprar);
-        if let Err(erro) = (&**socket).write_all(&bytes) {
-            self.caiu(&erro);
+        if let Err(erro) = ligacao.pedir(comando, self.fim_de_linha) {
+            self.caiu(self.contexto.agora(), Some(erro));
         }
     }
 
     /// Uma leitura, que dura no máximo até `ate`, e o que ela trouxe.
     fn ouvir(&mut self, ate: Duration) {
-        let Some((socket, escuta)) = &mut self.conexao else { return };
-        // Uma mensagem pela metade tem o direito de terminar, ainda que o prazo vença antes.
-        let limite = escuta.fim_do_silencio().unwrap_or(ate);
+        let Some(ligacao) = &mut self.ligacao else { return };
         let antes = self.contexto.agora();
-        let mut bytes = [0; 1024];
-        let lido = ler(socket, limite.saturating_sub(antes), &mut bytes);
+        let chegada = ligacao.ouvir(self.contexto.inicio, ate, &self.contexto.estilo);
         let agora = self.contexto.agora();
-        let usuario = &mut self.usuario;
-        let estilo = &self.contexto.estilo;
-        self.atrasadas = if antes >= ate && lido.is_ok() { self.atrasadas + 1 } else { 0 };
-        match lido {
-            Ok(0) => {
-                escuta.fim(estilo).into_iter().for_each(|ouvida| usuario.ouviu(ouvida));
-                if !self.contexto.parada.pedida() {
-                    usuario.caiu(agora, Falha::Fechada);
-                }
-            }
-            Ok(n) => {
-                let ouvidas = escuta.receber(agora, &bytes[..n], estilo);
-                ouvidas.into_iter().for_each(|ouvida| usuario.ouviu(ouvida));
-            }
-            Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
-            Err(erro) if matches!(erro.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                if escuta.fim_do_silencio().is_some() {
-                    escuta
-                        .calou(agora, estilo)
-                        .into_iter()
-                        .for_each(|ouvida| usuario.ouviu(ouvida));
-                } else {
-                    // O socket estava vazio em `ate`; do que veio depois, este não sabe.
-                    usuario.nada_chegou(ate.max(antes));
-                }
-            }
-            Err(erro) => return self.caiu(&erro),
+        let atrasada = antes >= ate && matches!(chegada, Chegada::Bytes(_));
+        self.atrasadas = if atrasada { self.atrasadas + 1 } else { 0 };
+        let (ouvidas, fim) = match chegada {
+            Chegada::Bytes(ouvidas) | Chegada::Silencio(ouvidas) => (ouvidas, None),
+            // O socket estava vazio em `ate`; do que veio depois, este não sabe.
+            Chegada::Nada => return self.usuario.nada_chegou(ate.max(antes)),
+            Chegada::Fim(ouvidas, erro) => (ouvidas, Some(erro)),
+        };
+        ouvidas.into_iter().for_each(|ouvida| self.usuario.ouviu(ouvida));
+        if let Some(erro) = fim {
+            return self.caiu(agora, erro);
         }
         if self.atrasadas > LEITURAS_ATRASADAS {
             self.usuario.nada_chegou(agora);
         }
     }
 
-    fn caiu(&mut self, erro: &io::Error) {
+    /// A conexão terminou: sem erro, foi o servidor quem a fechou.
+    fn caiu(&mut self, agora: Duration, erro: Option<io::Error>) {
         // Na parada somos nós que fechamos os sockets: não é falha de ninguém.
         if !self.contexto.parada.pedida() {
-            self.usuario.caiu(self.contexto.agora(), Falha::Quebrada(explicar(erro)));
+            let falha = erro.map_or(Falha::Fechada, |erro| Falha::Quebrada(explicar(&erro)));
+            self.usuario.caiu(agora, falha);
         }
-    }
-}
-
-/// Conecta, esperando no máximo `prazo`. O socket fica na parada *antes*: nem um servidor que não completa
-/// a conexão prende quem apertou Ctrl-C.
-pub(crate) fn conectar(
-    parada: &Parada,
-    endereco: SocketAddr,
-    prazo: Duration,
-) -> io::Result<Arc<TcpStream>> {
-    let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
-    let socket = Arc::new(TcpStream::from(socket));
-    parada.guardar(&socket);
-    if parada.pedida() {
-        return Err(ErrorKind::Interrupted.into());
-    }
-    SockRef::from(&*socket).connect_timeout(&endereco.into(), prazo)?;
-    // Comandos são pequenos e esperados: sem Nagle. Se falhar, só demora mais.
-    let _ = socket.set_nodelay(true);
-    Ok(socket)
-}
-
-/// Lê, esperando no máximo `espera`.
-pub(crate) fn ler(mut socket: &TcpStream, espera: Duration, bytes: &mut [u8]) -> io::Result<usize> {
-    if espera.is_zero() {
-        // Para a std, um prazo zero é um erro; para nós, uma olhada sem esperar.
-        socket.set_nonblocking(true)?;
-        let lido = socket.read(bytes);
-        socket.set_nonblocking(false)?;
-        lido
-    } else {
-        socket.set_read_timeout(Some(espera))?;
-        socket.read(bytes)
     }
 }
 
@@ -296,6 +243,7 @@ mod testes {
     use crate::multidao::roteiro::{Regras, Roteiro};
     use crate::multidao::usuario::Usuario;
     use crate::opcoes::Faixa;
+    use socket2::{Domain, Socket, Type};
     use std::sync::mpsc;
 
     /// Onde `localhost` tem mais de um endereço e só um deles é do servidor que ainda vai abrir.

@@ -182,9 +182,7 @@ impl Usuario {
             Papel::Resposta(desfecho) => self.respondido(quando, desfecho, &texto),
             Papel::RespostaDeVerdade(desfecho) => {
                 self.entendeu |= matches!(desfecho, Desfecho::Leu(_) | Desfecho::LeuSemNumero);
-                if let Some(operacao) = self.historia.operacoes.last_mut() {
-                    operacao.resposta = Some((quando.max(operacao.enviada), desfecho));
-                }
+                self.historia.corrigir_a_ultima(quando, desfecho);
             }
             Papel::Aviso => {
                 if let Some(conexao) = self.historia.conexoes.last_mut() {
@@ -203,7 +201,6 @@ impl Usuario {
 
     /// O servidor disse algo que não responde a nada.
     fn nao_pediu(&mut self, quando: Duration, texto: &str, do_protocolo: bool) {
-        let antes = self.antes_da_ultima();
         let mensagem = Mensagem::interpretar(texto.as_bytes());
         self.entendeu |= matches!(mensagem, Mensagem::Estoque(_));
         // Se é uma resposta, ou é a anterior de novo, ou era de outro.
@@ -217,24 +214,8 @@ impl Usuario {
             _ if mensagem.e_resposta() => self.historia.nao_pedidas += 1,
             _ => {}
         }
-        if let Some(conexao) = self.historia.conexoes.last_mut() {
-            if do_protocolo {
-                conexao.dessincronizou(antes.min(quando));
-            } else {
-                conexao.dessincronizou(quando);
-                conexao.anotar_nao_entendido(quando, texto);
-            }
-        }
+        self.historia.anotar_nao_pedida(quando, texto, do_protocolo);
         self.falhou(quando, Falha::ForaDeHora);
-    }
-
-    /// Se sobra uma resposta, a que se tomou pela última pode ter vindo antes do pedido: depois do pedido
-    /// anterior, ou do começo da conexão.
-    fn antes_da_ultima(&self) -> Duration {
-        let daqui = |operacao: &&Operacao| operacao.conexao == self.conexao;
-        let anterior = self.historia.operacoes.iter().rev().filter(daqui).nth(1);
-        let inicio = self.historia.conexoes.last().map(|conexao| conexao.pediu);
-        anterior.map(|operacao| operacao.enviada).or(inicio).unwrap_or_default()
     }
 
     fn respondido(&mut self, agora: Duration, desfecho: Desfecho, texto: &str) {
@@ -376,11 +357,12 @@ impl Usuario {
         self.eventos.push(Evento::Falhou(falha));
     }
 
-    /// Entrega o que já pediu, se juntou `lote` operações e nenhuma espera resposta.
+    /// Entrega as operações mais antigas, se passaram de `lote` e nenhuma espera resposta. A última fica: a resposta de
+    /// verdade a ela ainda pode chegar.
     pub fn entregar(&mut self, lote: usize) -> Option<Vec<Operacao>> {
-        let entrega =
-            self.historia.operacoes.len() >= lote && !matches!(self.fase, Fase::Esperando { .. });
-        entrega.then(|| std::mem::take(&mut self.historia.operacoes))
+        let operacoes = &mut self.historia.operacoes;
+        let entrega = operacoes.len() > lote && !matches!(self.fase, Fase::Esperando { .. });
+        entrega.then(|| operacoes.drain(..operacoes.len() - 1).collect())
     }
 
     /// Os eventos desde a última vez que se perguntou.
@@ -729,6 +711,43 @@ mod testes {
         ana.recebeu(ms(3), Mensagem::Outra("oi".into()));
         assert_eq!((ana.historia.repetidas, ana.historia.nao_pedidas), (1, 1));
         assert_eq!(ana.historia.falhas.len(), 3);
+    }
+
+    /// Ouve uma resposta que não se entende e, mais tarde, a de verdade.
+    fn responder_tarde(usuario: &mut Usuario, agora: Duration, de_verdade: Desfecho) {
+        let ouvida = |quando, papel| Ouvida { quando, texto: "Bom dia!".into(), papel };
+        let estranha = Papel::Resposta(Desfecho::Estranho("Bom dia!".into()));
+        usuario.ouviu(ouvida(agora, estranha));
+        assert_eq!(usuario.historia.falhas, [(agora, Falha::RespostaEstranha)]);
+        assert_eq!(usuario.entregar(2), None, "a última espera pela de verdade");
+        usuario.ouviu(ouvida(agora + ms(1), Papel::RespostaDeVerdade(de_verdade)));
+    }
+
+    #[test]
+    fn a_resposta_de_verdade_toma_o_lugar_da_suposta_e_desfaz_a_falha() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        ana.vai_enviar(ms(10));
+        responder_tarde(&mut ana, ms(20), Desfecho::Leu(10));
+        assert!(ana.entendeu());
+        let historia = ana.historia(ms(30));
+        assert_eq!(historia.operacoes[0].resposta, Some((ms(21), Desfecho::Leu(10))));
+        assert_eq!(historia.falhas, []);
+    }
+
+    #[test]
+    fn a_ultima_operacao_de_um_lote_ainda_se_corrige() {
+        let mut ana = usuario(1, false);
+        conectar(&mut ana, ms(0));
+        consultar(&mut ana, ms(10), 10);
+        silencio(&mut ana, ms(1010));
+        ana.vai_enviar(ms(1010));
+        responder_tarde(&mut ana, ms(1020), Desfecho::Comprou(9));
+        let entregues = ana.entregar(1).unwrap();
+        assert_eq!(entregues.len(), 1);
+        assert!(!entregues[0].compra);
+        let resposta = ana.historia(ms(1030)).operacoes.remove(0).resposta;
+        assert_eq!(resposta, Some((ms(1021), Desfecho::Comprou(9))));
     }
 
     #[test]

@@ -10,16 +10,13 @@ use std::time::Duration;
 use protocolo::Comando;
 
 use super::Sessao;
+use crate::conversa::escuta::ESPERA_DA_DE_VERDADE;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::multidao::usuario::Passo;
 
 /// Quanto se espera a resposta a cada tentativa. Um servidor que funciona leva milissegundos, e quem não
 /// respondeu a nenhuma é ouvido depois com o prazo de sempre.
 const PRAZO: Duration = Duration::from_secs(2);
-
-/// Depois de um texto que não é a resposta (uma saudação, talvez), quanto se espera ainda por ela, além do que
-/// a escuta já esperou.
-const OUTRA_CHANCE: Duration = Duration::from_secs(1);
 
 /// Como terminou uma tentativa.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,13 +31,13 @@ enum Tentativa {
 
 /// O primeiro fim de linha que o servidor entende, e a sessão que já conversa assim. Na dúvida, LF.
 pub(super) fn descobrir<'a>(nova: impl Fn(FimDeLinha) -> Sessao<'a>) -> (FimDeLinha, Sessao<'a>) {
-    let mut conexao = None;
+    let mut ligacao = None;
     for fim_de_linha in FimDeLinha::TENTADOS {
         let mut sessao = nova(fim_de_linha);
-        sessao.conexao = conexao.take();
+        sessao.ligacao = ligacao.take();
         match tentar(&mut sessao) {
             Tentativa::Serve => return (fim_de_linha, sessao),
-            Tentativa::Outra => conexao = sessao.conexao.take(),
+            Tentativa::Outra => ligacao = sessao.ligacao.take(),
             Tentativa::Nada => {}
         }
     }
@@ -55,7 +52,7 @@ fn tentar(sessao: &mut Sessao<'_>) -> Tentativa {
     while sessao.contexto.agora() < limite && !sessao.contexto.parada.pedida() {
         let agora = sessao.contexto.agora();
         match sessao.usuario.avancar(agora) {
-            Passo::Conectar if sessao.conexao.is_some() => sessao.usuario.conectou(agora),
+            Passo::Conectar if sessao.ligacao.is_some() => sessao.usuario.conectou(agora),
             Passo::Conectar => sessao.conectar(),
             Passo::Enviar(Comando::Consultar) if !perguntou => {
                 perguntou = true;
@@ -72,12 +69,12 @@ fn tentar(sessao: &mut Sessao<'_>) -> Tentativa {
         }
         if !respondeu && sessao.usuario.ja_teve_resposta() {
             respondeu = true;
-            limite = limite.min(sessao.contexto.agora() + OUTRA_CHANCE);
+            limite = limite.min(sessao.contexto.agora() + ESPERA_DA_DE_VERDADE);
         }
     }
     match () {
         () if sessao.contexto.parada.pedida() || !sessao.usuario.ja_conectou() => Tentativa::Serve,
-        () if respondeu && sessao.conexao.is_some() => Tentativa::Outra,
+        () if respondeu && sessao.ligacao.is_some() => Tentativa::Outra,
         () => Tentativa::Nada,
     }
 }

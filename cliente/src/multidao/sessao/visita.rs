@@ -3,12 +3,12 @@
 //! O AVISO é de quem estava conectado no esgotamento. Se chega também a quem conectou bem depois, só se vê
 //! conectando bem depois, e em uma simulação curta ninguém o faz. A visita não pede nada ao servidor.
 
-use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{PRAZO_DA_CONEXAO, conectar, ler};
-use crate::conversa::escuta::{Escuta, Estilo, Ouvida, Papel};
+use super::PRAZO_DA_CONEXAO;
+use crate::conversa::escuta::{Estilo, Ouvida, Papel};
+use crate::conversa::ligacao::{Chegada, Ligacao};
 use crate::conversa::parada::Parada;
 use crate::historia::vivido::Conexao;
 
@@ -28,29 +28,31 @@ pub fn visitar(
     if parada.pedida() || pediu < quando {
         return None;
     }
-    let socket = enderecos.iter().find_map(|e| conectar(parada, *e, PRAZO_DA_CONEXAO).ok())?;
+    let abrir = |endereco: &SocketAddr| Ligacao::abrir(parada, *endereco, PRAZO_DA_CONEXAO).ok();
+    let mut ligacao = enderecos.iter().find_map(abrir)?;
     let conectou = inicio.elapsed();
     let mut conexao = Conexao { pediu, conectou, ..Conexao::default() };
-    let (mut escuta, estilo) = (Escuta::default(), Estilo::default());
+    let estilo = Estilo::default();
     let mut anotar = |ouvidas: Vec<Ouvida>| {
         for ouvida in ouvidas.into_iter().filter(|ouvida| ouvida.papel == Papel::Aviso) {
             conexao.anotados_como(&ouvida.texto).push(ouvida.quando);
         }
     };
-    let mut bytes = [0; 1024];
     let limite = conectou + ESCUTA;
+    let mut aberta = true;
     // Cada leitura termina até o limite: um servidor que fala sem parar não prende ninguém.
-    while let Some(falta) = limite.checked_sub(inicio.elapsed()).filter(|falta| !falta.is_zero()) {
-        match ler(&socket, falta, &mut bytes) {
-            Ok(0) => break,
-            Ok(n) => {
-                anotar(escuta.receber(inicio.elapsed(), &bytes[..n], &estilo));
+    while aberta && inicio.elapsed() < limite {
+        let ouvidas = match ligacao.ouvir(inicio, limite, &estilo) {
+            Chegada::Bytes(ouvidas) | Chegada::Silencio(ouvidas) => ouvidas,
+            Chegada::Nada => Vec::new(),
+            Chegada::Fim(ouvidas, _) => {
+                aberta = false;
+                ouvidas
             }
-            Err(erro) if erro.kind() == ErrorKind::Interrupted => {}
-            Err(_) => break,
-        }
+        };
+        anotar(ouvidas);
     }
-    anotar(escuta.fim(&estilo));
+    anotar(ligacao.terminar(&estilo));
     conexao.fechou = Some(inicio.elapsed());
     (!parada.pedida()).then_some(conexao)
 }
