@@ -4,8 +4,10 @@
 //!   simulacao                  monta a multidão e recolhe as histórias
 //!      ├──► limites            quantas threads cabem no que o sistema dá
 //!      ├──► pool               N threads da std, fixas
-//!      ├──► sessao ─► usuario ─► roteiro    leva um usuário por um socket; o que ele faz e quando é puro
-//!      │       └──► painel     as contas; e o andamento e os AVISOs, ao vivo
+//!      ├──► sondagem ─► sessao ─► usuario ─► roteiro    descobre o fim de linha; leva um usuário por um socket; o
+//!      │                   │                            que ele faz e quando é puro
+//!      │                   └──► painel    as contas; e o andamento e os AVISOs, ao vivo
+//!      ├──► visita             depois da última sessão, alguém conecta e só escuta
 //!      └──► painel ─► evento   o que acontece a um usuário e se conta na hora
 //! ```
 
@@ -16,4 +18,6 @@ pub mod pool;
 pub mod roteiro;
 pub mod sessao;
 pub mod simulacao;
+pub mod sondagem;
 pub mod usuario;
+pub mod visita;

@@ -13,6 +13,10 @@ use super::escuta::{Escuta, Estilo, Ouvida};
 use super::fim_de_linha::FimDeLinha;
 use super::parada::Parada;
 
+/// Quanto se espera uma conexão se completar, por endereço: tempo para o sistema repetir algumas vezes
+/// um pedido perdido (tcp(7), `tcp_syn_retries`).
+pub const PRAZO_DA_CONEXAO: Duration = Duration::from_secs(10);
+
 /// Uma conexão aberta.
 #[derive(Debug)]
 pub struct Ligacao {

@@ -4,9 +4,6 @@
 //! conexão é uma leitura com prazo, nunca um sono cego. O que fazer é o usuário quem diz; aqui não se
 //! decide nada.
 
-mod sondagem;
-mod visita;
-
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,19 +14,13 @@ use protocolo::terminal::explicar;
 
 use crate::conversa::escuta::Estilo;
 use crate::conversa::fim_de_linha::FimDeLinha;
-use crate::conversa::ligacao::{Chegada, Ligacao};
+use crate::conversa::ligacao::{Chegada, Ligacao, PRAZO_DA_CONEXAO};
 use crate::conversa::parada::Parada;
 use crate::historia::guarda::{Guarda, LOTE};
 use crate::historia::vivido::{Falha, Historia};
 use crate::multidao::evento::{Canal, Evento};
 use crate::multidao::painel::Placar;
 use crate::multidao::usuario::{Passo, Usuario};
-
-pub use visita::visitar;
-
-/// Quanto se espera uma conexão se completar, por endereço: tempo para o sistema repetir algumas vezes
-/// um pedido perdido (tcp(7), `tcp_syn_retries`).
-const PRAZO_DA_CONEXAO: Duration = Duration::from_secs(10);
 
 /// Enquanto o servidor não abre, de quanto em quanto tempo se tenta de novo.
 const ENTRE_TENTATIVAS: Duration = Duration::from_millis(100);
@@ -62,50 +53,38 @@ pub struct Contexto {
 }
 
 impl Contexto {
-    fn agora(&self) -> Duration {
+    /// Quanto passou desde o começo.
+    pub fn agora(&self) -> Duration {
         self.inicio.elapsed()
     }
 }
 
-/// Vive a sessão de um usuário, do começo ao fim, e devolve a sua história. `chegar` dá o usuário, que
-/// chega depois do instante que se lhe diz: o que a multidão gastou até saber como falar com o servidor.
-pub fn viver(
+/// A sessão de um usuário, com a ligação que tem agora.
+pub(super) struct Sessao<'a> {
     numero: usize,
-    chegar: impl Fn(Duration) -> Usuario,
-    contexto: &Contexto,
-    canal: Canal,
-) -> Historia {
-    let nova = |usuario, fim_de_linha| {
-        let canal = canal.clone();
-        Sessao { numero, usuario, contexto, canal, fim_de_linha, ligacao: None, atrasadas: 0 }
-    };
-    let mut ja_conversa = None;
-    let descobrir = || {
-        // Quem descobre não espera a sua vez de chegar: os outros é que esperam por ele.
-        let (achado, sessao) = sondagem::descobrir(|fim| nova(chegar(Duration::ZERO), fim));
-        if achado != FimDeLinha::Lf {
-            let _ = canal.send((numero, contexto.agora(), Evento::FimDeLinha(achado)));
-        }
-        ja_conversa = Some(sessao);
-        (achado, contexto.agora())
-    };
-    let (fim_de_linha, desde) = *contexto.fim_de_linha.get_or_init(descobrir);
-    ja_conversa.unwrap_or_else(|| nova(chegar(desde), fim_de_linha)).viver()
-}
-
-struct Sessao<'a> {
-    numero: usize,
-    usuario: Usuario,
-    contexto: &'a Contexto,
+    pub(super) usuario: Usuario,
+    pub(super) contexto: &'a Contexto,
     canal: Canal,
     fim_de_linha: FimDeLinha,
-    ligacao: Option<Ligacao>,
+    pub(super) ligacao: Option<Ligacao>,
     /// Leituras seguidas que ainda trouxeram algo com o prazo já vencido.
     atrasadas: u32,
 }
 
-impl Sessao<'_> {
-    fn viver(mut self) -> Historia {
+impl<'a> Sessao<'a> {
+    /// A sessão de um usuário que ainda não conectou.
+    pub(super) fn nova(
+        numero: usize,
+        usuario: Usuario,
+        contexto: &'a Contexto,
+        canal: Canal,
+        fim_de_linha: FimDeLinha,
+    ) -> Self {
+        Sessao { numero, usuario, contexto, canal, fim_de_linha, ligacao: None, atrasadas: 0 }
+    }
+
+    /// Vive até o fim, e devolve a história.
+    pub(super) fn viver(mut self) -> Historia {
         loop {
             if self.contexto.parada.pedida() {
                 self.usuario.interromper(self.contexto.agora());
@@ -152,7 +131,7 @@ impl Sessao<'_> {
         }
     }
 
-    fn conectar(&mut self) {
+    pub(super) fn conectar(&mut self) {
         self.ligacao = None;
         loop {
             let tentativa = self.tentar_conectar();
@@ -196,7 +175,7 @@ impl Sessao<'_> {
         Err(ultimo_erro)
     }
 
-    fn enviar(&mut self, comando: &Comando) {
+    pub(super) fn enviar(&mut self, comando: &Comando) {
         let Some(ligacao) = &mut self.ligacao else { return };
         self.usuario.vai_enviar(self.contexto.agora());
         if let Err(erro) = ligacao.pedir(comando, self.fim_de_linha) {
@@ -205,7 +184,7 @@ impl Sessao<'_> {
     }
 
     /// Uma leitura, que dura no máximo até `ate`, e o que ela trouxe.
-    fn ouvir(&mut self, ate: Duration) {
+    pub(super) fn ouvir(&mut self, ate: Duration) {
         let Some(ligacao) = &mut self.ligacao else { return };
         let antes = self.contexto.agora();
         let chegada = ligacao.ouvir(self.contexto.inicio, ate, &self.contexto.estilo);
@@ -233,51 +212,6 @@ impl Sessao<'_> {
         if !self.contexto.parada.pedida() {
             let falha = erro.map_or(Falha::Fechada, |erro| Falha::Quebrada(explicar(&erro)));
             self.usuario.caiu(agora, falha);
-        }
-    }
-}
-
-#[cfg(test)]
-mod testes {
-    use super::*;
-    use crate::multidao::roteiro::{Regras, Roteiro};
-    use crate::multidao::usuario::Usuario;
-    use crate::opcoes::Faixa;
-    use socket2::{Domain, Socket, Type};
-    use std::sync::mpsc;
-
-    /// Onde `localhost` tem mais de um endereço e só um deles é do servidor que ainda vai abrir.
-    #[test]
-    fn um_endereco_impossivel_nao_esconde_o_que_ainda_pode_abrir() {
-        let fechada = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        fechada.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
-        let recusa = fechada.local_addr().unwrap().as_socket().unwrap();
-        // O endereço de difusão não aceita TCP: falha de outro jeito, em qualquer máquina.
-        let impossivel = SocketAddr::from(([255, 255, 255, 255], 1));
-        for enderecos in [vec![recusa, impossivel], vec![impossivel, recusa]] {
-            let contexto = Contexto {
-                inicio: Instant::now(),
-                enderecos,
-                espera: Duration::ZERO,
-                fim_de_linha: OnceLock::from((FimDeLinha::Lf, Duration::ZERO)),
-                detalhado: false,
-                placar: Placar::default(),
-                parada: Arc::default(),
-                guarda: Mutex::new(Guarda::nova(1, LOTE, None)),
-                estilo: Estilo::default(),
-            };
-            let fixa = |valor| Faixa { de: valor, ate: valor };
-            let regras = Regras {
-                semente: 1,
-                ciclos: Faixa { de: 1, ate: 1 },
-                decisao: fixa(Duration::ZERO),
-                escuta: fixa(Duration::ZERO),
-                acelerar: 1.0,
-            };
-            let usuario = |chegada| Usuario::novo(1, Roteiro::novo(regras, 1), chegada, false);
-            let historia = viver(1, usuario, &contexto, mpsc::channel().0);
-            let [(_, falha)] = &historia.falhas[..] else { panic!("{historia:?}") };
-            assert_eq!(*falha, Falha::SemConexao("conexão recusada".into()));
         }
     }
 }

@@ -20,8 +20,10 @@ use crate::multidao::limites::{self, Limite};
 use crate::multidao::painel::{Painel, Placar, Previsao};
 use crate::multidao::pool;
 use crate::multidao::roteiro::{Regras, Roteiro, acelerada};
-use crate::multidao::sessao::{self, Contexto, visitar};
+use crate::multidao::sessao::Contexto;
+use crate::multidao::sondagem::viver;
 use crate::multidao::usuario::Usuario;
+use crate::multidao::visita::visitar;
 use crate::opcoes::Opcoes;
 
 /// Simula a multidão que as opções pedem, com esta semente. Cada operação vai ao arquivo que `csv` abre,
@@ -50,7 +52,7 @@ pub fn simular(
                 let chegada = chegada(indice, opcoes).saturating_add(depois);
                 Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar)
             };
-            let mut historia = sessao::viver(numero, chegar, contexto, canal.clone());
+            let mut historia = viver(numero, chegar, contexto, canal.clone());
             esperado.set(esperado.get() + historia.espera);
             historia.espera = esperado.get();
             historia

@@ -6,9 +6,8 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::PRAZO_DA_CONEXAO;
 use crate::conversa::escuta::{Estilo, Ouvida, Papel};
-use crate::conversa::ligacao::{Chegada, Ligacao};
+use crate::conversa::ligacao::{Chegada, Ligacao, PRAZO_DA_CONEXAO};
 use crate::conversa::parada::Parada;
 use crate::historia::vivido::Conexao;
 
