@@ -40,6 +40,7 @@ mod aviso;
 pub mod desenho;
 mod estoque;
 mod leituras;
+pub mod motivos;
 mod observacoes;
 pub mod regra;
 pub mod veredito;
@@ -47,8 +48,8 @@ pub mod violacao;
 
 use std::time::Duration;
 
-pub use aviso::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO};
 pub use observacoes::extravios;
+pub use regra::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO};
 
 use crate::historia::vivido::Historia;
 use aviso::{Esgotamento, aviso_com_o_que_vender, avisos, ouvintes};

@@ -26,6 +26,7 @@ mod autopsia;
 pub mod boletim;
 pub mod costumes;
 mod disputa;
+pub mod erro;
 mod evidencias;
 mod pagina;
 mod pontos;
@@ -41,13 +42,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use protocolo::terminal::explicar;
 
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::conversa::parada::Parada;
 use crate::opcoes::OpcoesDaAvaliacao;
 use alvo::{Aberto, Alvo, Quem};
 use boletim::{Boletim, Item};
+use erro::Erro;
 use evidencias::Evidencias;
 use provas::Provas;
 
@@ -56,14 +57,13 @@ use provas::Provas;
 /// # Errors
 ///
 /// O servidor não abre, ou não se chega a ele.
-pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Boletim>, String> {
+pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Boletim>, Erro> {
     // Cada comprador é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let aberto: Arc<Aberto> = Arc::default();
     // No Ctrl-C o servidor cai na hora, sem esperar que a prova termine.
     let do_sinal = Arc::clone(&aberto);
-    let parada = Parada::ao_sinal(move || do_sinal.derrubar())
-        .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
+    let parada = Parada::ao_sinal(move || do_sinal.derrubar()).map_err(Erro::SemCtrlC)?;
     let mut alvo = Alvo {
         quem: opcoes.iniciar.clone().map_or(Quem::NoAr, |comando| Quem::Comando {
             comando,
@@ -92,7 +92,7 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Bol
     Ok((!alvo.parada.pedida()).then(|| boletim(opcoes, alvo.endereco, evidencias, comando)))
 }
 
-fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, String> {
+fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
     let Some(servidor) = &opcoes.servidor else {
         return Ok((Ipv4Addr::LOCALHOST, opcoes.porta).into());
     };
@@ -103,9 +103,7 @@ fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, String> {
         std::net::TcpStream::connect_timeout(endereco, costumes::PRAZO).is_ok()
     };
     let escolhido = enderecos.iter().find(atende).or(enderecos.first());
-    escolhido
-        .copied()
-        .ok_or_else(|| format!("'{servidor}' não é um servidor conhecido; confira --servidor"))
+    escolhido.copied().ok_or_else(|| Erro::ServidorDesconhecido(servidor.clone()))
 }
 
 fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {

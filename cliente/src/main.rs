@@ -11,6 +11,7 @@
 //! | 4 | exigência não cumprida |
 //! | 0 | tudo certo |
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -27,7 +28,7 @@ use cliente::multidao::simulacao::simular;
 use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
 use cliente::relatorio::graficos::Dados;
 use cliente::relatorio::relato::Relatorio;
-use cliente::saida::{Saida, distintas};
+use cliente::saida::{self, Saida, distintas};
 use protocolo::terminal::{contar, dizer, ler_opcoes};
 
 const TUDO_CERTO: u8 = 0;
@@ -45,7 +46,7 @@ fn main() -> ExitCode {
     let feito = match programa.acao {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
-        Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO),
+        Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO).map_err(Into::into),
     };
     let codigo = feito.unwrap_or_else(|motivo| {
         dizer(format_args!("cliente: {motivo}"));
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 /// A simulação inteira: o código de saída, ou por que não houve o que concluir.
-fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
+fn multidao(opcoes: &Opcoes) -> Result<u8, Box<dyn Error>> {
     poupar_enderecos();
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
@@ -104,7 +105,7 @@ fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
 }
 
 /// O arquivo foi escrito, ou não foi pedido? Se não foi, diz por quê.
-fn entregue(escrito: Option<Result<(), String>>) -> bool {
+fn entregue(escrito: Option<Result<(), saida::Erro>>) -> bool {
     let Some(Err(motivo)) = escrito else { return true };
     dizer(format_args!("cliente: {motivo}"));
     false
@@ -169,7 +170,7 @@ fn comando_que_repete(semente: Option<u64>) -> String {
 }
 
 /// A avaliação inteira: o código de saída não depende da nota.
-fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, String> {
+fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     distintas(&[&html, &json])?;

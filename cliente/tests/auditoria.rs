@@ -720,7 +720,7 @@ fn o_que_nao_se_pode_julgar_do_aviso_e_dito() {
     let porque = |historias: &[Historia]| {
         let veredito = auditar(historias, None);
         assert_eq!(veredito.aviso(), Aviso::NaoJulgado);
-        veredito.ouviram.unwrap_err()
+        veredito.ouviram.unwrap_err().to_string()
     };
     let sobrou = [so(1, 0, 1, Leu(5)), so(2, 2, 3, Comprou(4))];
     assert_eq!(porque(&sobrou), "o estoque não chegou a esgotar");

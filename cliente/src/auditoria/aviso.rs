@@ -4,18 +4,11 @@
 use std::time::Duration;
 
 use super::leituras::{leitura_do_aviso, leituras_dos_avisos, ultima_venda};
-use super::regra::Regra;
+use super::motivos::SemAviso;
+use super::regra::{ESPERA_DO_AVISO, Regra, TOLERANCIA_DO_AVISO};
 use super::violacao::{Leitura, Origem, Violacao};
 use crate::historia::vivido::{Conexao, Historia};
 use crate::tempo::formatar;
-
-/// Até quanto depois do esgotamento o AVISO chega "quase instantaneamente" (§7.3), para a multidão e
-/// para o avaliador. É folgado de propósito: ele leva milissegundos, e uma acusação falsa é pior que um
-/// atraso.
-pub const TOLERANCIA_DO_AVISO: Duration = Duration::from_secs(1);
-
-/// Quanto se fica à espera dele depois do esgotamento, para saber se faltou ou só atrasou.
-pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
 
 /// Regra 4, vista pelo AVISO: quem o ouviu com o que vender não diz que uma unidade sumiu, e sim que ele
 /// saiu antes da hora.
@@ -183,7 +176,7 @@ pub(super) fn ouvintes(
     historias: &[Historia],
     leituras: &[Leitura],
     esgotamento: Option<&Esgotamento>,
-) -> Result<usize, String> {
+) -> Result<usize, SemAviso> {
     let conexoes = || historias.iter().flat_map(|historia| &historia.conexoes);
     let ouviram = conexoes().filter(|conexao| !conexao.avisos.is_empty()).count();
     if ouviram > 0 {
@@ -191,17 +184,11 @@ pub(super) fn ouvintes(
     }
     let Some(esgotamento) = esgotamento else {
         let leu = leituras.iter().any(|l| matches!(l.origem, Origem::Consulta | Origem::Venda));
-        let porque = if leu { "o estoque não chegou a esgotar" } else { "não se viu o estoque" };
-        return Err(porque.into());
+        return Err(if leu { SemAviso::NaoEsgotou } else { SemAviso::EstoqueNaoVisto });
     };
-    if conexoes().any(|conexao| esgotamento.duvidoso(conexao)) {
-        return Err("chegou algo em outras palavras, que não se reconhecem".into());
-    }
-    if esgotamento.depois_de.is_none() {
-        return Err("o estoque já estava esgotado quando a multidão chegou".into());
-    }
-    Err(format!(
-        "ninguém que já conversava com o servidor ficou conectado por {} depois do esgotamento",
-        formatar(TOLERANCIA_DO_AVISO)
-    ))
+    Err(match () {
+        () if conexoes().any(|conexao| esgotamento.duvidoso(conexao)) => SemAviso::OutrasPalavras,
+        () if esgotamento.depois_de.is_none() => SemAviso::JaEsgotado,
+        () => SemAviso::NinguemFicou,
+    })
 }

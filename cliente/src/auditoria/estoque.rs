@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::leituras::ultima_venda;
+use super::motivos::{Falta, SemVendas};
 use super::regra::Regra;
 use super::violacao::{Leitura, Origem, Violacao};
 use crate::conversa::desfecho::Desfecho;
-use crate::conversa::texto::citar;
 use crate::historia::vivido::{Falha, Historia};
 
 /// Viu-se por que julgar as vendas? Uma venda, ou uma recusa a que não falte uma venda: se alguém viu o que
 /// vender, ninguém viu vender, e há compras que não se sabe se valeram, o que houve de vendas não se viu.
-pub(super) fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<(), String> {
+pub(super) fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<(), SemVendas> {
     let viu = |que| leituras.iter().any(|leitura| leitura.origem == que);
     let havia = leituras.iter().any(|leitura| leitura.valor > 0);
     let compras = || historias.iter().flat_map(|h| &h.operacoes).filter(|o| o.compra);
@@ -21,23 +21,19 @@ pub(super) fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<
     if vendeu || viu(Origem::Recusa) && (em_duvida == 0 || !havia) {
         return Ok(());
     }
-    let que = if viu(Origem::Recusa) { "venda" } else { "resposta a COMPRAR" };
+    let falta = if viu(Origem::Recusa) { Falta::Venda } else { Falta::Resposta };
     let estranhas = compras().filter_map(|compra| match &compra.resposta {
         Some((quando, Desfecho::Estranho(texto))) => Some((quando, texto)),
         _ => None,
     });
     if let Some((_, texto)) = estranhas.min_by_key(|(quando, _)| **quando) {
-        return Err(format!("nenhuma {que} foi entendida; a primeira foi {}", citar(texto)));
+        return Err(SemVendas::NadaSeEntendeu { falta, primeira: texto.clone() });
     }
     let mut falhas = historias.iter().flat_map(|h| &h.falhas);
     Err(match em_duvida {
-        0 if falhas.any(|(_, falha)| *falha == Falha::Fechada) => {
-            "o servidor fechou a conexão antes de cada compra (a atividade a quer aberta, §5)"
-                .into()
-        }
-        0 => "nenhum COMPRAR chegou a ser enviado".into(),
-        1 => format!("nenhuma {que} chegou, e 1 COMPRAR ficou sem resposta"),
-        n => format!("nenhuma {que} chegou, e {n} COMPRAR ficaram sem resposta"),
+        0 if falhas.any(|(_, falha)| *falha == Falha::Fechada) => SemVendas::Fechada,
+        0 => SemVendas::NadaSePediu,
+        compras => SemVendas::NadaChegou { falta, compras },
     })
 }
 

@@ -3,6 +3,14 @@
 
 use std::time::Duration;
 
+/// Até quanto depois do esgotamento o AVISO chega "quase instantaneamente" (§7.3), para a multidão e
+/// para o avaliador. É folgado de propósito: ele leva milissegundos, e uma acusação falsa é pior que um
+/// atraso.
+pub const TOLERANCIA_DO_AVISO: Duration = Duration::from_secs(1);
+
+/// Quanto se fica à espera dele depois do esgotamento, para saber se faltou ou só atrasou.
+pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
+
 /// O veredito sobre o AVISO (§7.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Aviso {

@@ -5,6 +5,7 @@ use std::fmt;
 
 use protocolo::terminal::contar;
 
+use super::motivos::{SemAviso, SemVendas};
 use super::regra::Aviso;
 use super::violacao::Violacao;
 use crate::cores::{self, Tinta};
@@ -20,9 +21,9 @@ pub struct Veredito {
     /// O que vale dizer e não é erro.
     pub observacoes: Vec<String>,
     /// Houve por que julgar as vendas? Senão, por que não.
-    pub vendas: Result<(), String>,
+    pub vendas: Result<(), SemVendas>,
     /// Quantas conexões ouviram o AVISO, se houve por que julgá-lo. Senão, por que não.
-    pub ouviram: Result<usize, String>,
+    pub ouviram: Result<usize, SemAviso>,
 }
 
 /// O veredito sobre o estoque (§7.2).

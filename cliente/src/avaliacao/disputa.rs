@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use protocolo::Comando;
 use protocolo::mensagem::visivel;
-use protocolo::terminal::explicar;
 
 use super::alvo::Alvo;
+use super::erro::Erro;
 use super::evidencias::{Ouvintes, Rodada};
 use super::sonda::{Sonda, Troca};
 use crate::auditoria::regra::Regra;
@@ -72,7 +72,7 @@ pub fn disputar<'a>(
     alvo: &'a Alvo,
     primeiro: Sonda<'a>,
     plano: Plano<'_>,
-) -> Result<Disputa, String> {
+) -> Result<Disputa, Erro> {
     let sondas = reunir(alvo, primeiro, plano.compradores);
     let atendidos = sondas.iter().filter(|sonda| !sonda.fechada()).count();
     // Quem fecha a cada resposta nunca tem dois conectados, mas pode atender dois ao mesmo tempo.
@@ -184,7 +184,7 @@ fn comprar_juntos<'a>(
     alvo: &Alvo,
     sondas: Vec<Sonda<'a>>,
     plano: Plano<'_>,
-) -> Result<Vec<Sonda<'a>>, String> {
+) -> Result<Vec<Sonda<'a>>, Erro> {
     let quantos = sondas.len();
     let fila = Mutex::new(sondas);
     let largada = Largada::default();
@@ -209,8 +209,7 @@ fn comprar_juntos<'a>(
         saida.sao(threads);
         largada.sao(threads);
     };
-    let voltaram = pool::executar(quantos, quantos, comprar, largar)
-        .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
+    let voltaram = pool::executar(quantos, quantos, comprar, largar).map_err(Erro::SemThreads)?;
     Ok(voltaram.into_iter().flatten().collect())
 }
 

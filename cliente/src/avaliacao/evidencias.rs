@@ -21,8 +21,8 @@ pub struct Evidencias {
     pub rodadas: Vec<Rodada>,
     /// Quem ouviu o AVISO na primeira disputa.
     pub aviso: Ouvintes,
-    /// As provocações, na ordem, e se o servidor continuou atendendo depois de cada uma.
-    pub robustez: Vec<(Provocacao, Result<(), String>)>,
+    /// As provocações, na ordem, e por que o servidor deixou de atender depois de cada uma, se deixou.
+    pub robustez: Vec<(Provocacao, Option<String>)>,
     /// Nas disputas, o Python do servidor trocou de thread mais depressa.
     pub apressado: bool,
     /// O comando terminou, e deixou o servidor em segundo plano.

@@ -449,8 +449,8 @@ fn mostrar(troca: &Troca) -> String {
 pub fn robustez(vistas: &Evidencias) -> Vec<Conferencia> {
     let provocacoes = &vistas.robustez;
     let outra_lingua = outra_lingua(vistas);
-    let caiu = provocacoes.iter().any(|(_, resultado)| resultado.is_err());
-    let conferir = |(provocacao, resultado): &(Provocacao, Result<(), String>)| {
+    let caiu = provocacoes.iter().any(|(_, deixou)| deixou.is_some());
+    let conferir = |(provocacao, deixou): &(Provocacao, Option<String>)| {
         let (tentou, de) = match provocacao {
             Provocacao::Resets => {
                 ("20 clientes quebram a conexão (reset), com e sem comando no meio", 0.5)
@@ -458,18 +458,18 @@ pub fn robustez(vistas: &Evidencias) -> Vec<Conferencia> {
             Provocacao::Metades => ("20 clientes vão embora no meio de um comando", 0.25),
             Provocacao::Lixo => ("20 clientes mandam bytes que não são comando nem texto", 0.25),
         };
-        match resultado {
+        match deixou {
             _ if outra_lingua.is_some() => {
                 conferencia(tentou, de, 0.0, outra_lingua.clone().unwrap_or_default())
             }
-            Ok(()) if caiu => conferencia(
+            None if caiu => conferencia(
                 tentou,
                 de,
                 0.0,
                 "os outros seguiram atendidos; sem pontos, porque o servidor não sobrevive a outra prova",
             ),
-            Ok(()) => conferencia(tentou, de, 1.0, "os outros seguiram atendidos"),
-            Err(porque) => conferencia(tentou, de, 0.0, porque.clone()),
+            None => conferencia(tentou, de, 1.0, "os outros seguiram atendidos"),
+            Some(porque) => conferencia(tentou, de, 0.0, porque.clone()),
         }
     };
     provocacoes.iter().map(conferir).collect()
@@ -654,10 +654,10 @@ mod testes {
         }
     }
 
-    fn provocacoes(passaram: [bool; 3]) -> Vec<(Provocacao, Result<(), String>)> {
+    fn provocacoes(passaram: [bool; 3]) -> Vec<(Provocacao, Option<String>)> {
         let provocacoes = [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo];
-        let resultado = |passou: bool| if passou { Ok(()) } else { Err("caiu".into()) };
-        provocacoes.into_iter().zip(passaram.map(resultado)).collect()
+        let deixou = |passou: bool| (!passou).then(|| "caiu".into());
+        provocacoes.into_iter().zip(passaram.map(deixou)).collect()
     }
 
     #[test]

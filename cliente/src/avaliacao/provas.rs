@@ -10,6 +10,7 @@ use protocolo::{Comando, Mensagem};
 use super::alvo::{Alvo, Quem};
 use super::costumes::Costumes;
 use super::disputa::{Disputa, Plano, contradicoes, disputar};
+use super::erro::Erro;
 use super::evidencias::{
     Atras, Conversa, Evidencias, Provocacao, demora_tipica, linhas_das_portas,
 };
@@ -77,7 +78,7 @@ fn numeros_trocados(
 /// # Errors
 ///
 /// O servidor não abriu.
-pub fn inaugurar(alvo: &mut Alvo) -> Result<FimDeLinha, String> {
+pub fn inaugurar(alvo: &mut Alvo) -> Result<FimDeLinha, Erro> {
     let _servidor = ServidorAvaliado::inaugurar(alvo)?;
     let mut mudo = true;
     for fim_de_linha in FimDeLinha::TENTADOS {
@@ -123,7 +124,7 @@ impl<'a> Provas<'a> {
     /// # Errors
     ///
     /// O servidor deixou de abrir, ou a avaliação foi interrompida.
-    pub fn reunir(self) -> Result<Evidencias, String> {
+    pub fn reunir(self) -> Result<Evidencias, Erro> {
         let mut vistas = Evidencias::default();
         self.anuncia("uma conversa calma");
         vistas.conversa = self.conversar()?;
@@ -162,15 +163,15 @@ impl<'a> Provas<'a> {
         matches!(self.alvo.quem, Quem::NoAr)
     }
 
-    fn abrir(self, ritmo: Ritmo) -> Result<(ServidorAvaliado, Sonda<'a>), String> {
+    fn abrir(self, ritmo: Ritmo) -> Result<(ServidorAvaliado, Sonda<'a>), Erro> {
         if self.alvo.parada.pedida() {
-            return Err("interrompida".into());
+            return Err(Erro::Interrompido);
         }
         ServidorAvaliado::abrir(self.alvo, ritmo)
     }
 
     /// Um só cliente, um comando por vez. De um servidor que já estava no ar não se gasta o estoque.
-    fn conversar(self) -> Result<Conversa, String> {
+    fn conversar(self) -> Result<Conversa, Erro> {
         let (servidor, mut sonda) = self.abrir(Ritmo::Normal)?;
         sonda.volta = true;
         let mut fecha_depois_de = Vec::new();
@@ -236,7 +237,7 @@ impl<'a> Provas<'a> {
 
     /// Um cliente conecta e se cala; outro consulta. Depois consulta também o primeiro, e se vê se a resposta
     /// dele não vai para o segundo.
-    fn atras_do_calado(self) -> Result<(Atras, bool), String> {
+    fn atras_do_calado(self) -> Result<(Atras, bool), Erro> {
         let (_servidor, mut calado) = self.abrir(Ritmo::Normal)?;
         let Ok(mut outro) = Sonda::conectar(self.alvo) else {
             return Ok((Atras::Bloqueado, false));
@@ -253,7 +254,7 @@ impl<'a> Provas<'a> {
 
     /// Um cliente manda meio comando e para; outro consulta. O primeiro pode já ter tido resposta, e a
     /// conexão fechada.
-    fn atras_da_metade(self) -> Result<Atras, String> {
+    fn atras_da_metade(self) -> Result<Atras, Erro> {
         let (_servidor, metade) = self.abrir(Ritmo::Normal)?;
         metade.manda(b"CONSU");
         let Ok(mut outro) = Sonda::conectar(self.alvo) else { return Ok(Atras::Bloqueado) };
@@ -261,7 +262,7 @@ impl<'a> Provas<'a> {
     }
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
-    fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), String> {
+    fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), Erro> {
         let (mut servidor, primeiro) = self.abrir(ritmo)?;
         vistas.apressado |= servidor.apressado();
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
@@ -297,17 +298,18 @@ impl<'a> Provas<'a> {
         cabem.max(2).min(self.opcoes.compradores)
     }
 
-    /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos.
+    /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos: o que deu
+    /// errado, se deu.
     /// Depois, com todos fora, olha quanto o servidor gasta parado.
     fn provocar(
         self,
         provocacao: Provocacao,
         gasto: &mut Option<f64>,
-    ) -> Result<Result<(), String>, String> {
+    ) -> Result<Option<String>, Erro> {
         let (mut servidor, mut testemunha) = match self.abrir(Ritmo::Normal) {
             Ok(aberta) => aberta,
             // No ar, ninguém o reabre: se caiu, foi na provocação anterior.
-            Err(porque) if self.no_ar() => return Ok(Err(porque)),
+            Err(porque) if self.no_ar() => return Ok(Some(porque.to_string())),
             Err(porque) => return Err(porque),
         };
         let antes = testemunha.pede(Comando::Consultar).is_some();
@@ -320,7 +322,7 @@ impl<'a> Provas<'a> {
         self.alvo.costumes.abandonaram(2 * PROVOCADORES);
         self.alvo.parada.dormir(TEMPO_DE_CAIR);
         if !servidor.vivo() {
-            return Ok(Err(format!("o servidor terminou{}", servidor.causa())));
+            return Ok(Some(format!("o servidor terminou{}", servidor.causa())));
         }
         // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
         if !self.no_ar() {
@@ -328,7 +330,7 @@ impl<'a> Provas<'a> {
         }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
             let causa = servidor.causa();
-            return Ok(Err(format!("quem já estava conectado deixou de ser atendido{causa}")));
+            return Ok(Some(format!("quem já estava conectado deixou de ser atendido{causa}")));
         }
         drop(testemunha);
         let cala = self.alvo.costumes.cala_na_recusa();
@@ -336,11 +338,11 @@ impl<'a> Provas<'a> {
         let atendido = Sonda::conectar(self.alvo).is_ok_and(|mut novo| novo.pede(pedido).is_some());
         if !atendido || !servidor.vivo() {
             let causa = servidor.causa();
-            return Ok(Err(format!("quem chegou depois não foi atendido{causa}")));
+            return Ok(Some(format!("quem chegou depois não foi atendido{causa}")));
         }
         let antes = gasto.take().into_iter();
         *gasto = antes.chain(servidor.gasto_em_sossego(self.alvo)).reduce(f64::max);
-        Ok(Ok(()))
+        Ok(None)
     }
 }
 

@@ -16,7 +16,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use protocolo::terminal::explicar;
 use rustix::fs::OFlags;
 use rustix::process::Pid;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
@@ -25,6 +24,7 @@ use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr
 use super::alvo::{Aberto, Alvo, Quem};
 use super::autopsia::{autopsiar, explicar_sinal, pergunta, sinal_de_um_codigo, ultima_linha};
 use super::costumes::PRAZO;
+use super::erro::Erro;
 use super::processos;
 use super::sonda::Sonda;
 use super::trocas::Trocas;
@@ -102,7 +102,7 @@ impl ServidorAvaliado {
     /// # Errors
     ///
     /// O servidor não abriu, e por quê.
-    pub fn inaugurar(alvo: &mut Alvo) -> Result<Self, String> {
+    pub fn inaugurar(alvo: &mut Alvo) -> Result<Self, Erro> {
         let Quem::Comando { .. } = alvo.quem else {
             return ninguem_a_abrir(alvo).map(|_| ServidorAvaliado { processo: None });
         };
@@ -121,7 +121,7 @@ impl ServidorAvaliado {
     /// # Errors
     ///
     /// O servidor não abriu, e por quê.
-    pub fn abrir(alvo: &Alvo, ritmo: Ritmo) -> Result<(Self, Sonda<'_>), String> {
+    pub fn abrir(alvo: &Alvo, ritmo: Ritmo) -> Result<(Self, Sonda<'_>), Erro> {
         let Quem::Comando { .. } = alvo.quem else {
             return ninguem_a_abrir(alvo).map(|sonda| (ServidorAvaliado { processo: None }, sonda));
         };
@@ -145,7 +145,7 @@ impl ServidorAvaliado {
         &mut self,
         alvo: &Alvo,
         mut tentar: impl FnMut(&Self, u32) -> Option<T>,
-    ) -> Result<T, String> {
+    ) -> Result<T, Erro> {
         let limite = Instant::now() + alvo.espera;
         for vez in 0.. {
             if let Some(atende) = tentar(self, vez) {
@@ -153,17 +153,18 @@ impl ServidorAvaliado {
             }
             if self.terminou_sem_abrir() {
                 self.esperar_o_console();
-                return Err(format!("o servidor terminou antes de abrir{}", self.causa()));
+                return Err(Erro::Terminou(self.causa()));
             }
             if alvo.parada.pedida() {
-                return Err("interrompido antes de o servidor abrir".into());
+                return Err(Erro::Interrompido);
             }
             if Instant::now() > limite {
                 break;
             }
             alvo.parada.dormir(ENTRE_TENTATIVAS);
         }
-        Err(self.nao_abriu(alvo))
+        let porque = self.por_que_nao_abriu(alvo);
+        Err(Erro::NaoAbriu { endereco: alvo.endereco, espera: alvo.espera, porque })
     }
 
     /// Em que endereço desta máquina o servidor atende nesta porta. Um que escuta em `localhost` pode ter
@@ -195,14 +196,12 @@ impl ServidorAvaliado {
     }
 
     /// Está vivo, e não atende: o que se sabe disso.
-    fn nao_abriu(&self, alvo: &Alvo) -> String {
-        let espera = humantime::format_duration(alvo.espera);
-        let nao_abriu = format!("o servidor não abriu {} em {espera}", alvo.endereco);
+    fn por_que_nao_abriu(&self, alvo: &Alvo) -> String {
         let porta = self.escutas().iter().map(SocketAddr::port).min();
         if let Some(outra) = porta.filter(|porta| *porta != alvo.endereco.port()) {
             let dito = self.ultimas_palavras();
             return format!(
-                "{nao_abriu}, e sim a porta {outra}{dito}; confira --porta e --espera (a do enunciado é a 12346)"
+                ", e sim a porta {outra}{dito}; confira --porta e --espera (a do enunciado é a 12346)"
             );
         }
         let digitou = matches!(alvo.quem, Quem::Comando { entrada: Some(_), .. });
@@ -213,11 +212,11 @@ impl ServidorAvaliado {
         };
         if let Some(pergunta) = pergunta(&self.console().unwrap_or_default()) {
             return format!(
-                "{nao_abriu}: o console parou em '{pergunta}', e parece esperar uma resposta; {dica}"
+                ": o console parou em '{pergunta}', e parece esperar uma resposta; {dica}"
             );
         }
         format!(
-            "{nao_abriu}{}; confira --porta e --espera; se ele espera uma resposta no console, {dica}",
+            "{}; confira --porta e --espera; se ele espera uma resposta no console, {dica}",
             self.ultimas_palavras()
         )
     }
@@ -300,9 +299,8 @@ impl ServidorAvaliado {
 }
 
 /// De um servidor que já estava no ar só se espera que atenda.
-fn ninguem_a_abrir(alvo: &Alvo) -> Result<Sonda<'_>, String> {
-    Sonda::conectar(alvo)
-        .map_err(|erro| format!("ninguém atende em {}: {}", alvo.endereco, explicar(&erro)))
+fn ninguem_a_abrir(alvo: &Alvo) -> Result<Sonda<'_>, Erro> {
+    Sonda::conectar(alvo).map_err(|erro| Erro::NinguemAtende { endereco: alvo.endereco, erro })
 }
 
 /// Onde se procura, antes de perguntar ao sistema.
@@ -312,22 +310,13 @@ fn desta_maquina(porta: u16) -> [SocketAddr; 2] {
 }
 
 /// Ninguém mais atende na porta? O servidor anterior pode levar um instante para largá-la.
-fn esperar_a_porta(alvo: &Alvo, tolerancia: Duration) -> Result<(), String> {
+fn esperar_a_porta(alvo: &Alvo, tolerancia: Duration) -> Result<(), Erro> {
     let limite = Instant::now() + tolerancia;
     let porta = alvo.endereco.port();
     let atende = |endereco: &SocketAddr| TcpStream::connect_timeout(endereco, PRAZO).is_ok();
     while desta_maquina(porta).iter().any(atende) || atende(&alvo.endereco) {
         if Instant::now() >= limite {
-            let como = match processos::dono(porta) {
-                Some(dono) => format!(
-                    ": '{}' (processo {}); encerre-o com kill {}",
-                    dono.comando, dono.pid, dono.pid
-                ),
-                None => "; feche-o".into(),
-            };
-            return Err(format!(
-                "já há um servidor na porta {porta}{como}, ou avalie-o com --servidor"
-            ));
+            return Err(Erro::PortaOcupada { porta, dono: processos::dono(porta) });
         }
         alvo.parada.dormir(ENTRE_TENTATIVAS);
     }
@@ -355,13 +344,13 @@ fn terminal() -> io::Result<(File, File)> {
 }
 
 impl Processo {
-    fn iniciar(alvo: &Alvo, ritmo: Ritmo) -> Result<Self, String> {
+    fn iniciar(alvo: &Alvo, ritmo: Ritmo) -> Result<Self, Erro> {
         let Quem::Comando { comando, entrada } = &alvo.quem else {
-            return Err("não há comando a executar".into());
+            return Err(Erro::SemComando);
         };
         let trocas = (ritmo == Ritmo::Apressado).then(Trocas::caminho_novo);
         Self::com(comando, entrada.as_deref(), trocas, &alvo.aberto)
-            .map_err(|erro| format!("não posso executar '{comando}': {}", explicar(&erro)))
+            .map_err(|erro| Erro::NaoExecuta { comando: comando.clone(), erro })
     }
 
     fn com(

@@ -8,6 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use protocolo::terminal::{contar, dizer, explicar};
+use thiserror::Error;
 
 use crate::auditoria::quando_visitar;
 use crate::conversa::escuta::Estilo;
@@ -25,6 +26,38 @@ use crate::multidao::sondagem::viver;
 use crate::multidao::usuario::Usuario;
 use crate::multidao::visita::visitar;
 use crate::opcoes::Opcoes;
+use crate::saida;
+
+/// Por que não se pôde simular.
+#[derive(Debug, Error)]
+pub enum Erro {
+    /// O nome do servidor não existe.
+    #[error("'{0}' não é um servidor conhecido; confira --servidor")]
+    ServidorDesconhecido(String),
+    /// O que falta para um usuário só.
+    #[error("não cabe nem um usuário: {}", .0.remedio())]
+    NaoCabe(Limite),
+    /// O que falta para uma thread só.
+    #[error("o sistema não deu nenhuma thread: {}", .0.remedio())]
+    SemThreads(Limite),
+    /// Não se pode ouvir o Ctrl-C.
+    #[error("não posso capturar o Ctrl-C: {}", explicar(.0))]
+    SemCtrlC(io::Error),
+    /// O CSV não se pode escrever.
+    #[error(transparent)]
+    Csv(#[from] saida::Erro),
+}
+
+impl Erro {
+    /// Quem ouve o Ctrl-C é uma thread, a primeira que o programa pede: quando não há nenhuma, é aqui que se
+    /// descobre, e o sistema o diz como "tente de novo" (EAGAIN).
+    fn sem_ctrl_c(erro: io::Error) -> Self {
+        match erro.kind() {
+            ErrorKind::WouldBlock => Erro::SemThreads(limites::das_threads()),
+            _ => Erro::SemCtrlC(erro),
+        }
+    }
+}
 
 /// Simula a multidão que as opções pedem, com esta semente. Cada operação vai ao arquivo que `csv` abre,
 /// se algum foi pedido; só é chamada quando já há o que simular.
@@ -36,8 +69,8 @@ use crate::opcoes::Opcoes;
 pub fn simular(
     opcoes: &Opcoes,
     semente: u64,
-    csv: impl FnOnce() -> Result<Option<File>, String>,
-) -> Result<Simulacao, String> {
+    csv: impl FnOnce() -> Result<Option<File>, saida::Erro>,
+) -> Result<Simulacao, Erro> {
     let regras = regras(opcoes, semente);
     let ciclos = || (1..=opcoes.usuarios).map(|numero| Roteiro::novo(regras, numero).ciclos());
     let contexto = contexto(opcoes, csv)?;
@@ -61,7 +94,7 @@ pub fn simular(
     let pedidas = opcoes.threads.unwrap_or(opcoes.usuarios).min(opcoes.usuarios);
     let (cabem, limite) = limites::cabem(pedidas);
     if let (0, Some(limite)) = (cabem, limite) {
-        return Err(format!("não cabe nem um usuário: {}", limite.remedio()));
+        return Err(Erro::NaoCabe(limite));
     }
     let acompanhar = |threads| {
         let limite = if threads < cabem { Some(limites::das_threads()) } else { limite };
@@ -73,7 +106,7 @@ pub fn simular(
         Painel::novo(opcoes, previsao, &contexto.placar).acompanhar(&eventos);
     };
     let historias = pool::executar(cabem, opcoes.usuarios, viver, acompanhar)
-        .map_err(|_| sem_threads(limites::das_threads()))?;
+        .map_err(|_| Erro::SemThreads(limites::das_threads()))?;
     let ciclos_previstos = ciclos().map(u64::from).sum();
     Ok(concluir(
         contexto,
@@ -123,14 +156,14 @@ fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto
 /// O que todas as sessões têm em comum; o relógio da simulação começa aqui.
 fn contexto(
     opcoes: &Opcoes,
-    csv: impl FnOnce() -> Result<Option<File>, String>,
-) -> Result<Contexto, String> {
-    let enderecos = opcoes.servidor.to_socket_addrs().map_err(|_| {
-        format!("'{}' não é um servidor conhecido; confira --servidor", opcoes.servidor)
-    })?;
+    csv: impl FnOnce() -> Result<Option<File>, saida::Erro>,
+) -> Result<Contexto, Erro> {
+    let servidor = &opcoes.servidor;
+    let enderecos = servidor.to_socket_addrs();
+    let enderecos = enderecos.map_err(|_| Erro::ServidorDesconhecido(servidor.clone()))?;
     // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
-    let parada = Parada::ao_sinal(|| ()).map_err(|erro| sem_ctrl_c(&erro))?;
+    let parada = Parada::ao_sinal(|| ()).map_err(Erro::sem_ctrl_c)?;
     let fim_de_linha = opcoes.fim_de_linha.map(|pedido| (pedido, Duration::ZERO));
     let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
     Ok(Contexto {
@@ -200,19 +233,6 @@ fn faltaram(
         )),
         _ if threads < usuarios => Some(format!("há menos threads que usuários: {espera}")),
         _ => None,
-    }
-}
-
-fn sem_threads(limite: Limite) -> String {
-    format!("o sistema não deu nenhuma thread: {}", limite.remedio())
-}
-
-/// Quem ouve o Ctrl-C é uma thread, a primeira que o programa pede: quando não há nenhuma, é aqui que se
-/// descobre, e o sistema o diz como "tente de novo" (EAGAIN).
-fn sem_ctrl_c(erro: &io::Error) -> String {
-    match erro.kind() {
-        ErrorKind::WouldBlock => sem_threads(limites::das_threads()),
-        _ => format!("não posso capturar o Ctrl-C: {}", explicar(erro)),
     }
 }
 
