@@ -11,7 +11,7 @@
 //!          │    └─► sonda      uma conexão que faz o que a prova manda
 //!          │          └─► alvo ─► costumes   como chegar ao servidor; quanto demora, e se fecha a conexão
 //!          ├─► pontos ─► evidencias     quanto vale o que se viu
-//!          └─► pagina ─► boletim        a nota, item por item
+//!          └─► json, pagina ─► boletim     a nota, item por item
 //! ```
 //!
 //! É justo com o que o enunciado não diz: aceita respostas sem fim de linha, manda um comando por vez e
@@ -28,6 +28,7 @@ pub mod costumes;
 mod disputa;
 pub mod erro;
 mod evidencias;
+mod json;
 mod pagina;
 mod pontos;
 mod processos;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use protocolo::terminal::duracao;
+use serde::Serialize;
 use thiserror::Error;
 
 use crate::historia::medidas::{Latencias, Medidas};
@@ -68,7 +69,7 @@ enum Comparacao {
 }
 
 /// Uma exigência conferida. `Display` é a linha do terminal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conferida {
     /// A exigência, como foi escrita.
     pub texto: String,

@@ -90,7 +90,7 @@ fn multidao(opcoes: &Opcoes) -> Result<u8, Box<dyn Error>> {
     };
     let escritos = [
         csv_escrito,
-        entregue(json.map(|saida| saida.escrever(&format!("{:#}\n", relatorio.json())))),
+        entregue(json.map(|saida| saida.escrever(&relatorio.json()))),
         entregue(html.map(|saida| saida.escrever(&relatorio.html()))),
     ];
     Ok(match () {
@@ -180,7 +180,7 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     };
     let _ = write!(anstream::stdout(), "{boletim:#}");
     let escritos = [
-        entregue(json.map(|saida| saida.escrever(&format!("{:#}\n", boletim.json())))),
+        entregue(json.map(|saida| saida.escrever(&boletim.json()))),
         entregue(html.map(|saida| saida.escrever(&boletim.html()))),
     ];
     Ok(if escritos.contains(&false) { NAO_SIMULOU } else { TUDO_CERTO })

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use protocolo::terminal::{duracao, duracao_positiva, inteiro};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
+use serde::Serialize;
 
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
@@ -178,7 +179,7 @@ pub struct Zelo {
 }
 
 /// Um intervalo, pontas incluídas.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Faixa<T> {
     /// A menor ponta.
     pub de: T,

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 /// Até quanto depois do esgotamento o AVISO chega "quase instantaneamente" (§7.3), para a multidão e
 /// para o avaliador. É folgado de propósito: ele leva milissegundos, e uma acusação falsa é pior que um
 /// atraso.
@@ -12,7 +14,8 @@ pub const TOLERANCIA_DO_AVISO: Duration = Duration::from_secs(1);
 pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
 
 /// O veredito sobre o AVISO (§7.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Aviso {
     /// Chegou uma vez a cada um, na hora.
     Certo,
@@ -41,15 +44,6 @@ impl Aviso {
             Aviso::AQuemChegouDepois => "também a quem chegou depois",
             Aviso::Faltou => "faltou",
             Aviso::NaoJulgado => "não julgado",
-        }
-    }
-
-    /// O nome dele no JSON.
-    pub fn nome(self) -> &'static str {
-        match self {
-            Aviso::AQuemChegouDepois => "a-quem-chegou-depois",
-            Aviso::NaoJulgado => "nao-julgado",
-            outro => outro.palavras(),
         }
     }
 

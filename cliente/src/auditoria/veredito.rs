@@ -4,6 +4,7 @@
 use std::fmt;
 
 use protocolo::terminal::contar;
+use serde::Serialize;
 
 use super::motivos::{SemAviso, SemVendas};
 use super::regra::Aviso;
@@ -27,7 +28,8 @@ pub struct Veredito {
 }
 
 /// O veredito sobre o estoque (§7.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Estoque {
     /// Nada que um servidor certo não faria.
     Consistente,
@@ -35,17 +37,6 @@ pub enum Estoque {
     Inconsistente,
     /// Nada se viu por que julgar.
     SemVeredito,
-}
-
-impl Estoque {
-    /// O nome dele no JSON.
-    pub fn nome(self) -> &'static str {
-        match self {
-            Estoque::Consistente => "consistente",
-            Estoque::Inconsistente => "inconsistente",
-            Estoque::SemVeredito => "sem-veredito",
-        }
-    }
 }
 
 impl fmt::Display for Estoque {

@@ -1,27 +1,15 @@
-//! O boletim: a nota, item por item, com o que se tentou e o que se viu. Só guarda e mostra; a página está em
-//! `pagina`.
-//!
-//! # O JSON
-//!
-//! Estável, como o da simulação: `formato` (1), `nome` (o de quem entregou, ou `null`), `servidor`, `comando` (o que repete a avaliação), `nota` (de 0 a 10, sem os extras), `itens`
-//! (cada um com `nome`, `pontos`, `de` e as `conferencias`: `tentou`, `viu`, `pontos`, `de`), `extras`
-//! (`nome`, `estado`, que é `cumprido`, `em-parte`, `nao-cumprido` ou `nao-avaliado`, `tentou`, `viu`),
-//! `vereditos` (`estoque` e `aviso`, cada um com `veredito` e `texto`: o do estoque é `consistente`,
-//! `inconsistente` ou `sem-veredito`; o do AVISO, um extra, é o estado dele),
-//! `rodadas` (`atendidos`, `compradores`, `vendas`, `recusas`, `sem_resposta`, `estranhas`,
-//! `primeira_estranha`, ou `null`, `contradicoes`, `primeira`, como as violações da simulação, ou `null`) e
-//! `observacoes`.
+//! O boletim: a nota, item por item, com o que se tentou e o que se viu. Só guarda e mostra; o JSON está em
+//! `json`, e a página em `pagina`.
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::evidencias::Rodada;
 use crate::auditoria::regra::Regra;
 use crate::auditoria::veredito::Estoque;
 use crate::auditoria::violacao::Violacao;
 use crate::cores::{self, Tinta};
-use crate::relatorio::relato::violacao_em_json;
 
 /// O resultado de uma avaliação. `Display` é o que se lê no terminal; `{:#}` é o mesmo, em cores.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,7 +44,7 @@ pub struct Item {
 }
 
 /// Uma coisa que se tentou e o que se viu.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conferencia {
     /// O que se tentou.
     pub tentou: String,
@@ -69,7 +57,7 @@ pub struct Conferencia {
 }
 
 /// Um extra do §9.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Extra {
     /// O nome que o enunciado lhe dá.
     pub nome: &'static str,
@@ -82,7 +70,8 @@ pub struct Extra {
 }
 
 /// Se um extra foi cumprido.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Estado {
     /// Sim.
     Cumprido,
@@ -119,16 +108,6 @@ impl Conferencia {
 }
 
 impl Estado {
-    /// O nome dele no JSON: estável.
-    pub fn nome(self) -> &'static str {
-        match self {
-            Estado::Cumprido => "cumprido",
-            Estado::EmParte => "em-parte",
-            Estado::NaoCumprido => "nao-cumprido",
-            Estado::NaoAvaliado => "nao-avaliado",
-        }
-    }
-
     /// A cor dele.
     pub(super) fn tinta(self) -> Tinta {
         match self {
@@ -172,54 +151,6 @@ impl Boletim {
             |v: &&Violacao| matches!(v.regra, Regra::VendaRepetida | Regra::EstoqueNegativo);
         contradicoes.iter().find(grave).or(contradicoes.first())
     }
-
-    /// O documento JSON.
-    pub fn json(&self) -> Value {
-        json!({
-            "formato": 1,
-            "nome": self.nome,
-            "servidor": self.servidor,
-            "comando": self.comando,
-            "nota": self.nota(),
-            "itens": self.itens.iter().map(item_em_json).collect::<Vec<_>>(),
-            "extras": self.extras.iter().map(|extra| json!({
-                "nome": extra.nome,
-                "estado": extra.estado.nome(),
-                "tentou": extra.tentou,
-                "viu": extra.viu,
-            })).collect::<Vec<_>>(),
-            "vereditos": {
-                "estoque": { "veredito": self.estoque.0.nome(), "texto": self.estoque.1 },
-                "aviso": { "veredito": self.aviso.0.nome(), "texto": self.aviso.1 },
-            },
-            "rodadas": self.rodadas.iter().map(|rodada| json!({
-                "atendidos": rodada.atendidos,
-                "compradores": rodada.compradores,
-                "vendas": rodada.vendas,
-                "recusas": rodada.recusas,
-                "sem_resposta": rodada.sem_resposta,
-                "estranhas": rodada.estranhas,
-                "primeira_estranha": rodada.primeira_estranha,
-                "contradicoes": rodada.contradicoes.len(),
-                "primeira": rodada.contradicoes.first().map(violacao_em_json),
-            })).collect::<Vec<_>>(),
-            "observacoes": self.observacoes,
-        })
-    }
-}
-
-fn item_em_json(item: &Item) -> Value {
-    json!({
-        "nome": item.nome,
-        "pontos": item.pontos(),
-        "de": item.de(),
-        "conferencias": item.conferencias.iter().map(|conferencia| json!({
-            "tentou": conferencia.tentou,
-            "viu": conferencia.viu,
-            "pontos": conferencia.pontos,
-            "de": conferencia.de,
-        })).collect::<Vec<_>>(),
-    })
 }
 
 impl fmt::Display for Boletim {

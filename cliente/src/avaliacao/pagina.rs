@@ -7,7 +7,7 @@ use super::boletim::{Boletim, nota};
 use super::evidencias::Rodada;
 use crate::cores::Tinta;
 use crate::relatorio::contradicao::Contradicao;
-use crate::relatorio::relato::data_e_hora;
+use crate::relatorio::pagina::data_e_hora;
 
 impl Boletim {
     /// A página HTML.
