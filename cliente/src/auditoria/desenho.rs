@@ -7,8 +7,8 @@
 
 use std::time::Duration;
 
-use super::violacao::{Leitura, Origem, Violacao};
-use crate::tempo::segundos;
+use super::violacao::{CASAS, Leitura, Origem, Violacao};
+use crate::tempo::instante;
 
 /// A largura de um terminal comum, em colunas.
 const COLUNAS: usize = 80;
@@ -28,9 +28,9 @@ pub(crate) struct Linha<'a> {
 impl<'a> Linha<'a> {
     pub(crate) fn de(leitura: &'a Leitura) -> Self {
         let (inicio, fim) = (leitura.inicio, leitura.fim);
-        let quando = match segundos(inicio).strip_suffix(" s") {
-            Some(desde) if inicio != fim => format!("{desde} a {}", segundos(fim)),
-            _ => segundos(fim),
+        let quando = match instante(inicio, CASAS).strip_suffix(" s") {
+            Some(desde) if inicio != fim => format!("{desde} a {}", instante(fim, CASAS)),
+            _ => instante(fim, CASAS),
         };
         let quem = format!("usuário {}", leitura.usuario);
         Linha { leitura, quem, ouvido: leitura.ouvido(), quando }
@@ -274,7 +274,7 @@ mod testes {
                 prop_assert!(letras(linha) <= COLUNAS, "{} em:\n{}", letras(linha), desenho);
             }
             for prova in &provas {
-                for fato in [format!("usuário {}", prova.usuario), prova.ouvido(), segundos(prova.fim)] {
+                for fato in [format!("usuário {}", prova.usuario), prova.ouvido(), instante(prova.fim, CASAS)] {
                     prop_assert!(desenho.contains(&fato), "falta '{}' em:\n{}", fato, desenho);
                 }
             }

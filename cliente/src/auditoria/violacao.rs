@@ -4,7 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use super::regra::Regra;
-use crate::tempo::{formatar, segundos};
+use crate::tempo::{formatar, instante};
+
+/// Com quantas casas se diz um instante: até o microssegundo.
+pub(super) const CASAS: usize = 6;
 
 /// Algo que nenhum servidor certo faria. `Display` é uma frase; [`Violacao::intercalacao`], o desenho.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,7 +147,7 @@ impl Leitura {
 impl fmt::Display for Leitura {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Leitura { usuario, valor, inicio, fim, .. } = self;
-        let quando = segundos(*fim);
+        let quando = instante(*fim, CASAS);
         match self.origem {
             Origem::Consulta => {
                 write!(f, "o usuário {usuario} consultou e leu {valor} aos {quando}")
@@ -156,7 +159,7 @@ impl fmt::Display for Leitura {
             Origem::Recusa => write!(f, "o usuário {usuario} ouviu que esgotou aos {quando}"),
             Origem::Aviso => write!(f, "o usuário {usuario} recebeu o AVISO aos {quando}"),
             Origem::Silencio => {
-                let desde = segundos(*inicio);
+                let desde = instante(*inicio, CASAS);
                 write!(f, "o usuário {usuario}, conectado de {desde} a {quando}, nada recebeu")
             }
         }

@@ -8,6 +8,7 @@ use protocolo::terminal::explicar;
 use thiserror::Error;
 
 use super::processos::Dono;
+use crate::tempo::como_se_pede;
 
 /// Por que não houve avaliação.
 #[derive(Debug, Error)]
@@ -52,7 +53,7 @@ pub enum Erro {
     #[error("o servidor terminou antes de abrir{0}")]
     Terminou(String),
     /// Está vivo, e não atende onde se esperava.
-    #[error("o servidor não abriu {endereco} em {}{porque}", humantime::format_duration(*.espera))]
+    #[error("o servidor não abriu {endereco} em {}{porque}", como_se_pede(*.espera))]
     NaoAbriu {
         /// Onde se esperava.
         endereco: SocketAddr,

@@ -14,7 +14,7 @@ use std::io;
 use crate::conversa::desfecho::Desfecho;
 use crate::historia::medidas::Medidas;
 use crate::historia::vivido::{Historia, Operacao};
-use crate::tempo::em_segundos;
+use crate::tempo::instante_para_programas;
 
 /// Quantas operações um usuário junta antes de entregá-las.
 pub const LOTE: usize = 256;
@@ -169,8 +169,11 @@ impl Csv {
             usuario.to_string(),
             conexao.to_string(),
             if *compra { "COMPRAR" } else { "CONSULTAR" }.into(),
-            em_segundos(*enviada),
-            resposta.as_ref().map(|(chegou, _)| em_segundos(*chegou)).unwrap_or_default(),
+            instante_para_programas(*enviada),
+            resposta
+                .as_ref()
+                .map(|(chegou, _)| instante_para_programas(*chegou))
+                .unwrap_or_default(),
             resultado.into(),
             valor,
         ]);
@@ -184,7 +187,7 @@ impl Csv {
                     conexao.numero.to_string(),
                     "AVISO".into(),
                     String::new(),
-                    em_segundos(*aviso),
+                    instante_para_programas(*aviso),
                     "aviso".into(),
                     String::new(),
                 ]);

@@ -21,7 +21,7 @@ use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::multidao::evento::Evento;
 use crate::opcoes::Faixa;
 use crate::opcoes::Opcoes;
-use crate::tempo::formatar;
+use crate::tempo::{como_se_pede, formatar, instante, quanto_falta};
 
 /// De quanto em quanto tempo o andamento se atualiza.
 const QUADRO: Duration = Duration::from_millis(100);
@@ -205,8 +205,8 @@ impl<'a> Painel<'a> {
     fn linha(&self, quando: Duration, texto: impl Display) {
         self.barra.suspend(|| {
             // Se ninguém mais lê a saída padrão, a simulação continua.
-            let segundos = format!("{:9.3}", quando.as_secs_f64()).replace('.', ",");
-            let _ = writeln!(io::stdout(), "{segundos} s  {texto}");
+            let quando = instante(quando, 3);
+            let _ = writeln!(io::stdout(), "{quando:>11}  {texto}");
         });
     }
 
@@ -222,7 +222,7 @@ impl<'a> Painel<'a> {
 
     fn esperando(&mut self) {
         if !std::mem::replace(&mut self.avisou_espera, true) {
-            let (servidor, espera) = (&self.servidor, humantime::format_duration(self.espera));
+            let (servidor, espera) = (&self.servidor, como_se_pede(self.espera));
             self.barra.suspend(|| {
                 dizer(format_args!(
                     "cliente: {servidor} ainda não aceita conexões; esperando até {espera}..."
@@ -274,18 +274,6 @@ fn andamento(placar: &Placar, ciclos: u64, falta: f64) -> String {
     linha
 }
 
-/// Em um número só, como quem responde "falta muito?".
-fn quanto_falta(segundos: f64) -> String {
-    let (quanto, unidade) = match segundos {
-        s if s < 90.0 => (s, "s"),
-        s if s < 90.0 * 60.0 => (s / 60.0, "min"),
-        s => (s / 3600.0, "h"),
-    };
-    let quanto = quanto.ceil().max(1.0);
-    let verbo = if quanto == 1.0 { "falta" } else { "faltam" };
-    format!("{verbo} {quanto:.0} {unidade}")
-}
-
 #[cfg(test)]
 mod testes {
     use super::*;
@@ -322,20 +310,6 @@ mod testes {
         assert_eq!(previsao(linha, &[10, 20, 10], 1).segundos, 80.0, "um de cada vez");
         assert_eq!(prevista.falta(44.0, 40), 1.0);
         assert_eq!(prevista.falta(50.0, 41), 0.0, "nem contas a mais dão um tempo negativo");
-    }
-
-    #[test]
-    fn o_tempo_que_falta_e_um_numero_so() {
-        let casos = [
-            (-1.0, "falta 1 s"),
-            (0.2, "falta 1 s"),
-            (44.1, "faltam 45 s"),
-            (150.0, "faltam 3 min"),
-            (5400.0, "faltam 2 h"),
-        ];
-        for (segundos, texto) in casos {
-            assert_eq!(quanto_falta(segundos), texto);
-        }
     }
 
     #[test]

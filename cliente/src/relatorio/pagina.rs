@@ -16,7 +16,7 @@ use crate::historia::vivido::Conexao;
 use crate::opcoes::Opcoes;
 use crate::relatorio::contradicao::Contradicao;
 use crate::relatorio::graficos::Tela;
-use crate::tempo::formatar;
+use crate::tempo::{como_se_pede, formatar};
 
 const VIOLACOES_NA_PAGINA: usize = 20;
 
@@ -131,15 +131,14 @@ impl Relatorio<'_> {
 
     fn parametros(&self) -> Vec<(&'static str, String)> {
         let Opcoes { ciclos, decisao, escuta, .. } = self.opcoes;
-        let tempo = |duracao: Duration| humantime::format_duration(duracao).to_string();
         let mut parametros = vec![
             ("servidor", self.opcoes.servidor.clone()),
             ("usuários", self.opcoes.usuarios.to_string()),
             ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
-            ("decisão", format!("de {} a {}", tempo(decisao.de), tempo(decisao.ate))),
-            ("escuta", format!("de {} a {}", tempo(escuta.de), tempo(escuta.ate))),
+            ("decisão", format!("de {} a {}", como_se_pede(decisao.de), como_se_pede(decisao.ate))),
+            ("escuta", format!("de {} a {}", como_se_pede(escuta.de), como_se_pede(escuta.ate))),
             ("esperas divididas por", self.opcoes.acelerar.to_string().replace('.', ",")),
-            ("chegadas espalhadas por", tempo(self.opcoes.rampa)),
+            ("chegadas espalhadas por", como_se_pede(self.opcoes.rampa)),
             (
                 "conexões",
                 if self.opcoes.reconectar { "uma por ciclo" } else { "uma por usuário" }.into(),
