@@ -35,9 +35,16 @@
 //!
 //! O que a multidão não pode afirmar fica como observação, não como acusação: sem saber que compra
 //! sozinha, uma unidade que ninguém aqui comprou pode ter ido a outro comprador.
+//!
+//! ```text
+//!   auditar ─► estoque, aviso ─► leituras ─► violacao ─► regra    as regras, sobre o que cada um viu
+//!      ├─────► observacoes                                        o que vale dizer, e não acusa
+//!      └─────► veredito ─► desenho ─► violacao                    a conclusão, e as provas no tempo
+//!                  └─────► motivos                                por que não se julga
+//! ```
 
 mod aviso;
-pub mod desenho;
+pub(crate) mod desenho;
 mod estoque;
 mod leituras;
 pub mod motivos;

@@ -12,7 +12,7 @@
 //! | `formato` | a versão deste formato: 2 |
 //! | `comando` | o comando que repete as mesmas decisões |
 //! | `parametros` | `servidor`, `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente` |
-//! | `resumo` | os números de [`Resumo`](crate::historia::resumo::Resumo): contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `duracao_s` não conta a `espera_do_aviso_s` |
+//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `duracao_s` não conta a `espera_do_aviso_s` |
 //! | `vereditos` | `estoque` e `aviso`, cada um com `veredito` e `texto`. O do estoque é `consistente`, `inconsistente` ou `sem-veredito`; o do AVISO, `certo`, `adiantado`, `atrasado`, `repetido`, `a-quem-chegou-depois`, `faltou` ou `nao-julgado` |
 //! | `consistente` | o estoque: `true`, `false`, ou `null` se nada se viu por que julgá-lo (no formato 1, também o AVISO) |
 //! | `contradicoes` | quantas são, do estoque e do AVISO |
