@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 /// Uma duração com três algarismos, na unidade que a deixa legível: `87,2 µs`, `1,25 ms`, `2,61 s`.
 pub fn formatar(duracao: Duration) -> String {
     let (valor, unidade) = na_unidade(duracao.as_secs_f64());
@@ -33,6 +35,18 @@ pub fn instante(quando: Duration, casas: usize) -> String {
 /// Um instante para programas, em segundos com nove casas e ponto: `0.023000000`.
 pub fn instante_para_programas(quando: Duration) -> String {
     format!("{}.{:09}", quando.as_secs(), quando.subsec_nanos())
+}
+
+/// Uma duração em segundos, se há uma, para os documentos JSON.
+///
+/// # Errors
+///
+/// O documento não se pôde escrever.
+pub fn em_segundos<'a, S: Serializer>(
+    duracao: impl Into<Option<&'a Duration>>,
+    documento: S,
+) -> Result<S::Ok, S::Error> {
+    duracao.into().map(Duration::as_secs_f64).serialize(documento)
 }
 
 /// Quanto falta, dado em segundos, em um número só, como quem responde "falta muito?".

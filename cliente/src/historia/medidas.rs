@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use protocolo::Mensagem;
+use serde::Serialize;
 
 use crate::conversa::desfecho::Desfecho;
 use crate::historia::vivido::Operacao;
+use crate::tempo::em_segundos;
 
 /// As contas.
 #[derive(Debug, Clone, Default)]
@@ -115,11 +117,13 @@ impl Latencias {
 }
 
 /// Quantas respostas chegaram em cada fatia do tempo.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Vazao {
     /// A largura de cada fatia.
+    #[serde(rename = "largura_s", serialize_with = "em_segundos")]
     pub largura: Duration,
     /// As respostas de cada uma, desde o começo.
+    #[serde(rename = "respostas")]
     pub fatias: Vec<u64>,
 }
 

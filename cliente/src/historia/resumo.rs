@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::conversa::texto::citar;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::medidas::{Latencias, Sem};
 use crate::historia::vivido::{Conexao, Historia};
-use crate::tempo::formatar;
+use crate::tempo::{em_segundos, formatar};
 
 /// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Resumo {
     /// Usuários pedidos.
     pub usuarios: usize,
@@ -27,46 +29,72 @@ pub struct Resumo {
     pub vendas: u64,
     /// Compras recusadas por falta de estoque.
     pub recusas: u64,
+    /// Os pedidos respondidos de outro modo.
+    pub de_outro_modo: DeOutroModo,
+    /// Os pedidos que ficaram sem resposta.
+    pub sem_resposta: PorComando<u64>,
     /// AVISOs de que o estoque acabou, somados todos os usuários.
     pub avisos: u64,
     /// Do primeiro AVISO ao último, se houve mais de um.
+    #[serde(rename = "espalhamento_s", serialize_with = "em_segundos")]
     pub espalhamento: Option<Duration>,
-    /// Os CONSULTAR respondidos de outro modo, ou sem resposta.
-    pub consultar_sem: Sem,
-    /// Os COMPRAR respondidos de outro modo, ou sem resposta.
-    pub comprar_sem: Sem,
     /// Do começo ao fim, menos a espera pelo AVISO.
+    #[serde(rename = "duracao_s", serialize_with = "em_segundos")]
     pub duracao: Duration,
     /// Quanto a multidão ficou só à espera do AVISO, quando já tinha feito tudo.
+    #[serde(rename = "espera_do_aviso_s", serialize_with = "em_segundos")]
     pub espera_do_aviso: Duration,
     /// Respostas por segundo, em média, das que se entendem.
     pub vazao: f64,
     /// A semente dos sorteios.
+    #[serde(skip)]
     pub semente: u64,
     /// Foi interrompida antes do fim?
     pub interrompida: bool,
     /// Quantas vezes aconteceu cada falha.
     pub falhas: BTreeMap<String, u64>,
-    /// As latências de CONSULTAR, se alguém teve resposta que se entenda.
-    pub consultar: Option<Percentis>,
-    /// As latências de COMPRAR, se alguém teve resposta que se entenda.
-    pub comprar: Option<Percentis>,
+    /// As latências de cada um, se alguém teve resposta que se entenda.
+    pub latencias: PorComando<Option<Percentis>>,
+}
+
+/// O mesmo, de CONSULTAR e de COMPRAR.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PorComando<T> {
+    /// De CONSULTAR.
+    pub consultar: T,
+    /// De COMPRAR.
+    pub comprar: T,
+}
+
+/// Os pedidos a que se respondeu outra coisa.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DeOutroModo {
+    /// Quantos.
+    #[serde(flatten)]
+    pub pedidos: PorComando<u64>,
+    /// A primeira dessas respostas.
+    pub primeira: Option<String>,
 }
 
 /// Uma distribuição de latências, em cinco números.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Percentis {
     /// Quantas respostas se mediram.
     pub amostras: u64,
     /// A mediana.
+    #[serde(rename = "p50_s", serialize_with = "em_segundos")]
     pub p50: Duration,
     /// 90% não passam disto.
+    #[serde(rename = "p90_s", serialize_with = "em_segundos")]
     pub p90: Duration,
     /// 99% não passam disto.
+    #[serde(rename = "p99_s", serialize_with = "em_segundos")]
     pub p99: Duration,
     /// 99,9% não passam disto.
+    #[serde(rename = "p999_s", serialize_with = "em_segundos")]
     pub p999: Duration,
     /// A maior de todas.
+    #[serde(rename = "maximo_s", serialize_with = "em_segundos")]
     pub maximo: Duration,
 }
 
@@ -97,6 +125,12 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
         (Some(primeiro), Some(ultimo)) if avisos.len() > 1 => Some(*ultimo - *primeiro),
         _ => None,
     };
+    let sem = |conta: fn(&Sem) -> u64| PorComando {
+        consultar: conta(&medidas.consultar_sem),
+        comprar: conta(&medidas.comprar_sem),
+    };
+    let textos = [&medidas.consultar_sem, &medidas.comprar_sem].map(|sem| sem.primeira.as_ref());
+    let primeira = textos.into_iter().flatten().min_by_key(|(quando, _)| *quando);
     let respostas = medidas.consultar.amostras() + medidas.comprar.amostras();
     Resumo {
         usuarios: simulacao.usuarios,
@@ -106,18 +140,23 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
         consultas: medidas.consultas,
         vendas: medidas.vendas,
         recusas: medidas.recusas,
+        de_outro_modo: DeOutroModo {
+            pedidos: sem(|sem| sem.de_outro_modo),
+            primeira: primeira.map(|(_, texto)| texto.clone()),
+        },
+        sem_resposta: sem(|sem| sem.sem_resposta),
         avisos: avisos.len() as u64,
         espalhamento,
-        consultar_sem: medidas.consultar_sem.clone(),
-        comprar_sem: medidas.comprar_sem.clone(),
         duracao,
         espera_do_aviso: *espera,
         vazao: respostas as f64 / duracao.as_secs_f64().max(f64::EPSILON),
         semente: simulacao.semente,
         interrompida: simulacao.interrompida,
         falhas: contar_falhas(historias),
-        consultar: Percentis::de(&medidas.consultar),
-        comprar: Percentis::de(&medidas.comprar),
+        latencias: PorComando {
+            consultar: Percentis::de(&medidas.consultar),
+            comprar: Percentis::de(&medidas.comprar),
+        },
     }
 }
 
@@ -167,12 +206,10 @@ impl fmt::Display for Resumo {
         linha("consultas", self.consultas.to_string())?;
         linha("vendas", self.vendas.to_string())?;
         linha("recusas", self.recusas.to_string())?;
-        let [consultar, comprar] = [&self.consultar_sem, &self.comprar_sem];
-        let citada = self.primeira_de_outro_modo();
-        let citada = citada.map(|(_, texto)| format!("; a primeira: {}", citar(texto)));
-        let de_outro_modo = por_comando(consultar.de_outro_modo, comprar.de_outro_modo);
-        linha("de outro modo", de_outro_modo + &citada.unwrap_or_default())?;
-        linha("sem resposta", por_comando(consultar.sem_resposta, comprar.sem_resposta))?;
+        let DeOutroModo { pedidos, primeira } = &self.de_outro_modo;
+        let citada = primeira.as_ref().map(|texto| format!("; a primeira: {}", citar(texto)));
+        linha("de outro modo", pedidos.to_string() + &citada.unwrap_or_default())?;
+        linha("sem resposta", self.sem_resposta.to_string())?;
         let espalhamento = self
             .espalhamento
             .map(|tempo| format!(" ({} do primeiro ao último)", formatar(tempo)))
@@ -190,7 +227,9 @@ impl fmt::Display for Resumo {
         }
         let [p50, p90, p99, p999, maximo] = NOMES_DOS_PERCENTIS;
         writeln!(f, "\n  {:<12}{p50:>10}{p90:>10}{p99:>10}{p999:>10}{maximo:>10}", "latência")?;
-        for (nome, percentis) in [("CONSULTAR", &self.consultar), ("COMPRAR", &self.comprar)] {
+        for (nome, percentis) in
+            [("CONSULTAR", self.latencias.consultar), ("COMPRAR", self.latencias.comprar)]
+        {
             write!(f, "  {nome:<12}")?;
             for qual in 0..NOMES_DOS_PERCENTIS.len() {
                 let tempo = percentis.map_or("-".into(), |p| formatar(p.tempos()[qual]));
@@ -206,18 +245,13 @@ impl fmt::Display for Resumo {
 const ESPERA_QUE_SE_DIZ: Duration = Duration::from_millis(100);
 
 /// Quantos pedidos, e de qual comando: `3 (CONSULTAR 1, COMPRAR 2)`.
-fn por_comando(consultar: u64, comprar: u64) -> String {
-    match consultar + comprar {
-        0 => "0".into(),
-        todos => format!("{todos} (CONSULTAR {consultar}, COMPRAR {comprar})"),
-    }
-}
-
-impl Resumo {
-    /// A primeira resposta que não se entendeu, e quando chegou.
-    pub fn primeira_de_outro_modo(&self) -> Option<&(Duration, String)> {
-        let sem = [&self.consultar_sem, &self.comprar_sem];
-        sem.into_iter().filter_map(|sem| sem.primeira.as_ref()).min_by_key(|(quando, _)| *quando)
+impl fmt::Display for PorComando<u64> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PorComando { consultar, comprar } = self;
+        match consultar + comprar {
+            0 => f.write_str("0"),
+            todos => write!(f, "{todos} (CONSULTAR {consultar}, COMPRAR {comprar})"),
+        }
     }
 }
 
@@ -239,7 +273,11 @@ mod testes {
             p999: ms(4),
             maximo: ms(5),
         };
-        let texto = Resumo { comprar: Some(percentis), ..Resumo::default() }.to_string();
+        let texto = Resumo {
+            latencias: PorComando { consultar: None, comprar: Some(percentis) },
+            ..Resumo::default()
+        }
+        .to_string();
         let linhas: Vec<&str> = texto.lines().rev().take(2).collect();
         let colunas = |linha: &str| linha.split("  ").filter(|c| !c.is_empty()).count();
         assert_eq!(

@@ -77,7 +77,7 @@ pub fn simular(
     let (canal, eventos) = mpsc::channel();
     // `canal` vai com a tarefa: o painel para quando a última cópia do canal se fecha. E cada thread tem a
     // sua conta do que se esperou nela: quem vive depois começa mais tarde por causa dos de antes.
-    let viver = {
+    let tarefa = {
         let (contexto, esperado) = (&contexto, Cell::new(Duration::ZERO));
         move |indice: usize| {
             let numero = indice + 1;
@@ -105,7 +105,7 @@ pub fn simular(
         let previsao = Previsao::de(opcoes, ciclos(), threads);
         Painel::novo(opcoes, previsao, &contexto.placar).acompanhar(&eventos);
     };
-    let historias = pool::executar(cabem, opcoes.usuarios, viver, acompanhar)
+    let historias = pool::executar(cabem, opcoes.usuarios, tarefa, acompanhar)
         .map_err(|_| Erro::SemThreads(limites::das_threads()))?;
     let ciclos_previstos = ciclos().map(u64::from).sum();
     Ok(concluir(

@@ -23,7 +23,6 @@
 //! | `avisos_s` | quando chegou cada AVISO, em ordem |
 //! | `vazao` | `largura_s` de cada fatia de tempo, e as `respostas` em cada uma |
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -34,8 +33,8 @@ use crate::auditoria::regra::Aviso;
 use crate::auditoria::veredito::Estoque;
 use crate::auditoria::violacao::{Leitura, Origem, Violacao};
 use crate::exigencia::Conferida;
-use crate::historia::medidas::Sem;
-use crate::historia::resumo::{Percentis, Resumo, avisos};
+use crate::historia::medidas::Vazao;
+use crate::historia::resumo::{Resumo, avisos};
 use crate::opcoes::{Faixa, Opcoes};
 
 /// Quantas contradições vão no documento.
@@ -46,7 +45,7 @@ struct Documento<'a> {
     formato: u32,
     comando: &'a str,
     parametros: Parametros<'a>,
-    resumo: Numeros<'a>,
+    resumo: &'a Resumo,
     vereditos: Vereditos<Estoque, Aviso>,
     consistente: Option<bool>,
     contradicoes: usize,
@@ -55,7 +54,7 @@ struct Documento<'a> {
     exigencias: &'a [Conferida],
     vendas: Vec<Unidade>,
     avisos_s: Vec<f64>,
-    vazao: Vazao<'a>,
+    vazao: &'a Vazao,
 }
 
 #[derive(Serialize)]
@@ -75,60 +74,10 @@ struct Parametros<'a> {
 }
 
 #[derive(Serialize)]
-struct Numeros<'a> {
-    usuarios: usize,
-    pico: u64,
-    ciclos: u64,
-    ciclos_previstos: u64,
-    consultas: u64,
-    vendas: u64,
-    recusas: u64,
-    de_outro_modo: DeOutroModo<'a>,
-    sem_resposta: PorComando<u64>,
-    avisos: u64,
-    espalhamento_s: Option<f64>,
-    duracao_s: f64,
-    espera_do_aviso_s: f64,
-    vazao: f64,
-    interrompida: bool,
-    falhas: &'a BTreeMap<String, u64>,
-    latencias: PorComando<Option<Latencia>>,
-}
-
-#[derive(Serialize)]
-struct DeOutroModo<'a> {
-    #[serde(flatten)]
-    pedidos: PorComando<u64>,
-    primeira: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct PorComando<T> {
-    consultar: T,
-    comprar: T,
-}
-
-#[derive(Serialize)]
-struct Latencia {
-    amostras: u64,
-    p50_s: f64,
-    p90_s: f64,
-    p99_s: f64,
-    p999_s: f64,
-    maximo_s: f64,
-}
-
-#[derive(Serialize)]
 struct Unidade {
     instante_s: f64,
     chegou_s: f64,
     restante: Inteiro,
-}
-
-#[derive(Serialize)]
-struct Vazao<'a> {
-    largura_s: f64,
-    respostas: &'a [u64],
 }
 
 /// O que se conclui do estoque e do AVISO.
@@ -186,12 +135,11 @@ impl Relatorio<'_> {
     /// O documento JSON.
     pub fn json(&self) -> String {
         let Relatorio { simulacao, veredito, .. } = self;
-        let vazao = &simulacao.medidas.vazao;
         em_texto(&Documento {
             formato: 2,
             comando: self.comando,
             parametros: self.parametros_em_json(),
-            resumo: Numeros::de(self.resumo),
+            resumo: self.resumo,
             vereditos: Vereditos {
                 estoque: Conclusao {
                     veredito: veredito.estoque(),
@@ -210,7 +158,7 @@ impl Relatorio<'_> {
             exigencias: self.exigencias,
             vendas: self.dados.vendas.iter().map(Unidade::de).collect(),
             avisos_s: avisos(&simulacao.historias).iter().map(Duration::as_secs_f64).collect(),
-            vazao: Vazao { largura_s: vazao.largura.as_secs_f64(), respostas: &vazao.fatias },
+            vazao: &simulacao.medidas.vazao,
         })
     }
 
@@ -234,48 +182,6 @@ impl Relatorio<'_> {
             estoque: self.opcoes.estoque,
             semente: self.resumo.semente,
         }
-    }
-}
-
-impl<'a> Numeros<'a> {
-    fn de(resumo: &'a Resumo) -> Self {
-        let sem = |conta: fn(&Sem) -> u64| PorComando {
-            consultar: conta(&resumo.consultar_sem),
-            comprar: conta(&resumo.comprar_sem),
-        };
-        Numeros {
-            usuarios: resumo.usuarios,
-            pico: resumo.pico,
-            ciclos: resumo.ciclos,
-            ciclos_previstos: resumo.ciclos_previstos,
-            consultas: resumo.consultas,
-            vendas: resumo.vendas,
-            recusas: resumo.recusas,
-            de_outro_modo: DeOutroModo {
-                pedidos: sem(|sem| sem.de_outro_modo),
-                primeira: resumo.primeira_de_outro_modo().map(|(_, texto)| texto.as_str()),
-            },
-            sem_resposta: sem(|sem| sem.sem_resposta),
-            avisos: resumo.avisos,
-            espalhamento_s: resumo.espalhamento.map(|tempo| tempo.as_secs_f64()),
-            duracao_s: resumo.duracao.as_secs_f64(),
-            espera_do_aviso_s: resumo.espera_do_aviso.as_secs_f64(),
-            vazao: resumo.vazao,
-            interrompida: resumo.interrompida,
-            falhas: &resumo.falhas,
-            latencias: PorComando {
-                consultar: resumo.consultar.as_ref().map(Latencia::de),
-                comprar: resumo.comprar.as_ref().map(Latencia::de),
-            },
-        }
-    }
-}
-
-impl Latencia {
-    fn de(percentis: &Percentis) -> Self {
-        let tempos = percentis.tempos().map(|tempo| tempo.as_secs_f64());
-        let [p50_s, p90_s, p99_s, p999_s, maximo_s] = tempos;
-        Latencia { amostras: percentis.amostras, p50_s, p90_s, p99_s, p999_s, maximo_s }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::auditoria::TOLERANCIA_DO_AVISO;
 use crate::auditoria::regra::{Aviso, Regra};
 use crate::auditoria::veredito::{Estoque, Veredito};
 use crate::exigencia::Conferida;
-use crate::historia::resumo::{NOMES_DOS_PERCENTIS, Percentis, Resumo};
+use crate::historia::resumo::{NOMES_DOS_PERCENTIS, Percentis, PorComando, Resumo};
 use crate::historia::vivido::Conexao;
 use crate::opcoes::Opcoes;
 use crate::relatorio::contradicao::Contradicao;
@@ -55,11 +55,14 @@ impl Relatorio<'_> {
             violacoes: violacoes.map(Contradicao::de).collect(),
             figuras: self.figuras(),
             percentis: NOMES_DOS_PERCENTIS,
-            latencias: [("CONSULTAR", &resumo.consultar), ("COMPRAR", &resumo.comprar)]
-                .into_iter()
-                .filter_map(|(nome, percentis)| Some((nome, (*percentis)?)))
-                .map(|(nome, p)| (nome, p.amostras, p.tempos().map(formatar)))
-                .collect(),
+            latencias: [
+                ("CONSULTAR", resumo.latencias.consultar),
+                ("COMPRAR", resumo.latencias.comprar),
+            ]
+            .into_iter()
+            .filter_map(|(nome, percentis)| Some((nome, percentis?)))
+            .map(|(nome, p)| (nome, p.amostras, p.tempos().map(formatar)))
+            .collect(),
             afirmacoes: self.afirmacoes(),
             parametros: self.parametros(),
         };
@@ -276,23 +279,20 @@ fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
     } else {
         resumo.ciclos.to_string()
     };
-    let p99 = |percentis: &Option<Percentis>| percentis.map_or("-".into(), |p| formatar(p.p99));
-    let [consultar, comprar] = [&resumo.consultar_sem, &resumo.comprar_sem];
+    let p99 = |percentis: Option<Percentis>| percentis.map_or("-".into(), |p| formatar(p.p99));
+    let soma = |pedidos: &PorComando<u64>| (pedidos.consultar + pedidos.comprar).to_string();
     vec![
         ("usuários ao mesmo tempo", resumo.pico.to_string()),
         ("ciclos", ciclos),
         ("vendas", resumo.vendas.to_string()),
         ("recusas", resumo.recusas.to_string()),
         ("consultas", resumo.consultas.to_string()),
-        (
-            "respondidos de outro modo",
-            (consultar.de_outro_modo + comprar.de_outro_modo).to_string(),
-        ),
-        ("sem resposta", (consultar.sem_resposta + comprar.sem_resposta).to_string()),
+        ("respondidos de outro modo", soma(&resumo.de_outro_modo.pedidos)),
+        ("sem resposta", soma(&resumo.sem_resposta)),
         ("AVISOs", resumo.avisos.to_string()),
         ("falhas", resumo.falhas.values().sum::<u64>().to_string()),
-        ("p99 de CONSULTAR", p99(&resumo.consultar)),
-        ("p99 de COMPRAR", p99(&resumo.comprar)),
+        ("p99 de CONSULTAR", p99(resumo.latencias.consultar)),
+        ("p99 de COMPRAR", p99(resumo.latencias.comprar)),
         ("respostas por segundo", format!("{:.0}", resumo.vazao)),
         ("duração", formatar(resumo.duracao)),
     ]
