@@ -166,3 +166,34 @@ impl fmt::Display for Falha {
         }
     }
 }
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    const fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// Desde quando não se sabe de quem são as respostas, se aos 30 ms sobra uma mensagem.
+    fn dessincronizada(enviadas: &[u64], do_protocolo: bool) -> Option<Duration> {
+        let pedido = |enviada: &u64| Operacao {
+            conexao: 1,
+            compra: false,
+            enviada: ms(*enviada),
+            resposta: None,
+        };
+        let conexao = Conexao { numero: 1, pediu: ms(1), ..Conexao::default() };
+        let operacoes = enviadas.iter().map(pedido).collect();
+        let mut historia = Historia { conexoes: vec![conexao], operacoes, ..Historia::default() };
+        historia.anotar_nao_pedida(ms(30), "oi", do_protocolo);
+        historia.conexoes[0].dessincronizada_desde
+    }
+
+    #[test]
+    fn a_resposta_que_sobra_deixa_em_duvida_as_que_vieram_depois_do_pedido_anterior() {
+        assert_eq!(dessincronizada(&[10, 20], true), Some(ms(10)));
+        assert_eq!(dessincronizada(&[20], true), Some(ms(1)), "ou do começo da conexão");
+        assert_eq!(dessincronizada(&[10, 20], false), Some(ms(30)), "um texto qualquer, só dali");
+    }
+}
