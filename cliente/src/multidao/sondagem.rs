@@ -4,6 +4,8 @@
 //! servidor entende LF, como quase todos, a conversa segue sem que ele note nada. Senão, a história desta
 //! tentativa se esquece, e começa outra: na mesma conexão, se ele respondeu algo (quem responde não guarda
 //! um pedaço do comando), ou em uma nova, se calou.
+//!
+//! Por isso cada vida começa aqui ([`viver`]); o resto dela é da sessão.
 
 use std::time::Duration;
 
