@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use cliente::auditoria::auditar;
-use cliente::historia::{Desfecho, Historia, Operacao, Presenca};
+use cliente::conversa::desfecho::Desfecho;
+use cliente::historia::vivido::{Conexao, Historia, Operacao};
 
 const USUARIOS: usize = 1000;
 const OPERACOES: usize = 1_000_000;
@@ -56,9 +57,9 @@ fn medir(caso: &str, historias: &[Historia], estoque: u64) -> (Duration, usize) 
     let mut quantas = 0;
     for tempo in &mut tempos {
         let comeco = Instant::now();
-        let parecer = auditar(historias, Some(estoque));
+        let veredito = auditar(historias, Some(estoque));
         *tempo = comeco.elapsed();
-        quantas = parecer.violacoes.len();
+        quantas = veredito.violacoes.len();
     }
     tempos.sort_unstable();
     let (mediana, pior) = (tempos[VEZES / 2], tempos[VEZES - 1]);
@@ -93,18 +94,18 @@ fn contador_certo(mut estoque: i128) -> Vec<Historia> {
             }
         };
         historias[usuario].operacoes.push(Operacao {
-            presenca: 1,
+            conexao: 1,
             compra,
             enviada: age - PASSO * antes,
             resposta: Some((age + PASSO * depois, desfecho)),
         });
     }
     for historia in &mut historias {
-        historia.presencas.push(Presenca {
+        historia.conexoes.push(Conexao {
             numero: 1,
             respondida: historia.operacoes[0].resposta.as_ref().map(|(quando, _)| *quando),
             avisos: vec![esgotou + PASSO],
-            ..Presenca::default()
+            ..Conexao::default()
         });
     }
     historias

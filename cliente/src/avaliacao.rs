@@ -1,15 +1,17 @@
 //! O avaliador: dá a um servidor, em qualquer linguagem, a nota dos critérios da atividade (§10).
 //!
 //! ```text
-//!   avaliar ─► banca      abre o servidor de novo para cada prova, e guarda o console dele
-//!          │    ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
-//!          │    ├─► processos  o que o sistema sabe dele
-//!          │    ├─► autopsia   por que caiu, pelo que disse no console
-//!          │    └─► trocas     um Python que troca de thread mais depressa
-//!          ├─► fregues    uma conexão que faz o que a prova manda
-//!          ├─► costumes   quanto este servidor demora, e se fecha a conexão
-//!          ├─► provas     o que se tenta, e entre elas a disputa: todos compram juntos
-//!          └─► pontos     quanto vale o que se viu ─► laudo ─► pagina
+//!   avaliar ─► provas     o que se tenta
+//!          │    ├─► disputa    todos compram juntos
+//!          │    ├─► servidor   abre o servidor de novo para cada prova, e guarda o console dele
+//!          │    │     ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
+//!          │    │     ├─► processos  o que o sistema sabe dele
+//!          │    │     ├─► autopsia   por que caiu, pelo que disse no console
+//!          │    │     └─► trocas     um Python que troca de thread mais depressa
+//!          │    └─► sonda      uma conexão que faz o que a prova manda
+//!          │          └─► alvo ─► costumes   como chegar ao servidor; quanto demora, e se fecha a conexão
+//!          ├─► pontos ─► evidencias     quanto vale o que se viu
+//!          └─► json, pagina ─► boletim     a nota, item por item
 //! ```
 //!
 //! É justo com o que o enunciado não diz: aceita respostas sem fim de linha, manda um comando por vez e
@@ -19,16 +21,20 @@
 //!
 //! Olha o servidor de fora. Se há um Lock no código, não sabe; sabe se a falta dele apareceu.
 
+pub mod alvo;
 mod autopsia;
-pub mod banca;
+pub mod boletim;
 pub mod costumes;
 mod disputa;
-pub mod fregues;
-pub mod laudo;
+pub mod erro;
+mod evidencias;
+mod json;
 mod pagina;
 mod pontos;
 mod processos;
 mod provas;
+mod servidor;
+pub mod sonda;
 mod trocas;
 pub mod zelador;
 
@@ -37,29 +43,29 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use protocolo::terminal::explicar;
 
-use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
-use crate::parada::Parada;
-use banca::{Aberto, Quem};
-use fregues::Mundo;
-use laudo::{Item, Laudo};
-use provas::{Evidencias, Sala};
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::conversa::parada::Parada;
+use crate::opcoes::OpcoesDaAvaliacao;
+use alvo::{Aberto, Alvo, Quem};
+use boletim::{Boletim, Item};
+use erro::Erro;
+use evidencias::Evidencias;
+use provas::Provas;
 
-/// Avalia o servidor que as opções dizem; `None` se foi interrompida. O laudo cita `comando`, que a repete.
+/// Avalia o servidor que as opções dizem; `None` se foi interrompida. O boletim cita `comando`, que a repete.
 ///
 /// # Errors
 ///
 /// O servidor não abre, ou não se chega a ele.
-pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Laudo>, String> {
+pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Boletim>, Erro> {
     // Cada comprador é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let aberto: Arc<Aberto> = Arc::default();
     // No Ctrl-C o servidor cai na hora, sem esperar que a prova termine.
     let do_sinal = Arc::clone(&aberto);
-    let parada = Parada::ao_sinal(move || do_sinal.derrubar())
-        .map_err(|erro| format!("não posso capturar o Ctrl-C: {}", explicar(&erro)))?;
-    let mut mundo = Mundo {
+    let parada = Parada::ao_sinal(move || do_sinal.derrubar()).map_err(Erro::SemCtrlC)?;
+    let mut alvo = Alvo {
         quem: opcoes.iniciar.clone().map_or(Quem::NoAr, |comando| Quem::Comando {
             comando,
             entrada: opcoes.entrada.clone(),
@@ -74,20 +80,20 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Lau
         parada,
     };
     let barra = barra(opcoes);
-    mundo.fim_de_linha = match provas::inaugurar(&mut mundo) {
-        Err(_) if mundo.parada.pedida() => return Ok(None),
+    alvo.fim_de_linha = match provas::inaugurar(&mut alvo) {
+        Err(_) if alvo.parada.pedida() => return Ok(None),
         descoberto => descoberto?,
     };
-    let sala = Sala { mundo: &mundo, opcoes, barra: &barra };
-    let evidencias = match sala.reunir() {
-        Err(_) if mundo.parada.pedida() => return Ok(None),
+    let provas = Provas { alvo: &alvo, opcoes, barra: &barra };
+    let evidencias = match provas.reunir() {
+        Err(_) if alvo.parada.pedida() => return Ok(None),
         reunidas => reunidas?,
     };
     barra.finish_and_clear();
-    Ok((!mundo.parada.pedida()).then(|| laudo(opcoes, mundo.endereco, evidencias, comando)))
+    Ok((!alvo.parada.pedida()).then(|| boletim(opcoes, alvo.endereco, evidencias, comando)))
 }
 
-fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, String> {
+fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
     let Some(servidor) = &opcoes.servidor else {
         return Ok((Ipv4Addr::LOCALHOST, opcoes.porta).into());
     };
@@ -98,9 +104,7 @@ fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, String> {
         std::net::TcpStream::connect_timeout(endereco, costumes::PRAZO).is_ok()
     };
     let escolhido = enderecos.iter().find(atende).or(enderecos.first());
-    escolhido
-        .copied()
-        .ok_or_else(|| format!("'{servidor}' não é um servidor conhecido; confira --servidor"))
+    escolhido.copied().ok_or_else(|| Erro::ServidorDesconhecido(servidor.clone()))
 }
 
 fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
@@ -112,12 +116,12 @@ fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
     barra
 }
 
-fn laudo(
+fn boletim(
     opcoes: &OpcoesDaAvaliacao,
     endereco: SocketAddr,
     evidencias: Evidencias,
     comando: String,
-) -> Laudo {
+) -> Boletim {
     let item = |nome, conferencias| Item { nome, conferencias };
     let itens = vec![
         item("Multithreading", pontos::multithreading(&evidencias, opcoes.compradores)),
@@ -141,7 +145,7 @@ fn laudo(
     }
     observacoes.extend(do_processo(opcoes, endereco, &evidencias));
     let broadcast = pontos::broadcast(&evidencias);
-    Laudo {
+    Boletim {
         nome: opcoes.nome.clone(),
         servidor: opcoes.iniciar.clone().or(opcoes.servidor.clone()).unwrap_or_default(),
         comando,

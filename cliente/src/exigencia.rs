@@ -1,13 +1,36 @@
 //! O que um script exige da simulação: `p99(comprar)<50ms`, `falhas=0`. Lê a exigência e a confere;
-//! quem mede são as [`crate::medidas`] e o [`crate::resumo`].
+//! quem mede são as [`crate::historia::medidas`] e o [`crate::historia::resumo`].
 
 use std::fmt;
 use std::time::Duration;
 
 use protocolo::terminal::duracao;
+use serde::Serialize;
+use thiserror::Error;
 
-use crate::medidas::{Latencias, Medidas};
-use crate::resumo::{Resumo, formatar};
+use crate::historia::medidas::{Latencias, Medidas};
+use crate::historia::resumo::Resumo;
+use crate::tempo::formatar;
+
+/// Por que um texto não é uma exigência.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Erro {
+    /// Falta a comparação.
+    #[error("esperava uma comparação, como em 'p99(comprar)<50ms' ou 'falhas=0'")]
+    SemComparacao,
+    /// O que se compara não é uma métrica.
+    #[error(
+        "métrica desconhecida '{0}'; há p99(comprar), max(consultar), duracao, espalhamento, \
+         vazao, ciclos, consultas, vendas, recusas, avisos e falhas"
+    )]
+    MetricaDesconhecida(String),
+    /// O limite de uma conta não é um número.
+    #[error("esperava um número depois da comparação")]
+    SemNumero,
+    /// O limite de um tempo não é uma duração, e por quê.
+    #[error("{0}")]
+    Duracao(String),
+}
 
 /// Uma exigência. `Display` é o texto como foi escrito.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,7 +69,7 @@ enum Comparacao {
 }
 
 /// Uma exigência conferida. `Display` é a linha do terminal.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Conferida {
     /// A exigência, como foi escrita.
     pub texto: String,
@@ -67,20 +90,16 @@ impl Exigencia {
     /// # Errors
     ///
     /// O texto não é uma exigência.
-    pub fn ler(texto: &str) -> Result<Self, String> {
-        let onde = texto
-            .find(['<', '>', '='])
-            .ok_or("esperava uma comparação, como em 'p99(comprar)<50ms' ou 'falhas=0'")?;
+    pub fn ler(texto: &str) -> Result<Self, Erro> {
+        let onde = texto.find(['<', '>', '=']).ok_or(Erro::SemComparacao)?;
         let (nome, resto) = texto.split_at(onde);
         let (comparacao, limite) = ler_comparacao(resto);
         let metrica = ler_metrica(&nome.trim().to_lowercase())?;
         let limite = if metrica.e_tempo() {
-            duracao(limite)?.as_secs_f64()
+            duracao(limite).map_err(|erro| Erro::Duracao(erro.to_string()))?.as_secs_f64()
         } else {
             let numero = limite.trim().replace(',', ".").parse().ok();
-            numero
-                .filter(|n: &f64| n.is_finite())
-                .ok_or("esperava um número depois da comparação")?
+            numero.filter(|n: &f64| n.is_finite()).ok_or(Erro::SemNumero)?
         };
         Ok(Exigencia { texto: texto.trim().into(), metrica, comparacao, limite })
     }
@@ -111,7 +130,7 @@ fn ler_comparacao(texto: &str) -> (Comparacao, &str) {
         .unwrap_or((Comparacao::Igual, texto))
 }
 
-fn ler_metrica(nome: &str) -> Result<Metrica, String> {
+fn ler_metrica(nome: &str) -> Result<Metrica, Erro> {
     Ok(match nome {
         "duracao" | "duração" => Metrica::Duracao,
         "espalhamento" => Metrica::Espalhamento,
@@ -122,12 +141,7 @@ fn ler_metrica(nome: &str) -> Result<Metrica, String> {
         "recusas" => Metrica::Recusas,
         "avisos" => Metrica::Avisos,
         "falhas" => Metrica::Falhas,
-        _ => ler_latencia(nome).ok_or_else(|| {
-            format!(
-                "métrica desconhecida '{nome}'; há p99(comprar), max(consultar), duracao, espalhamento, \
-                 vazao, ciclos, consultas, vendas, recusas, avisos e falhas"
-            )
-        })?,
+        _ => ler_latencia(nome).ok_or_else(|| Erro::MetricaDesconhecida(nome.into()))?,
     })
 }
 

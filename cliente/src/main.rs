@@ -11,22 +11,24 @@
 //! | 4 | exigência não cumprida |
 //! | 0 | tudo certo |
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use cliente::auditoria::veredito::{Estoque, Veredito};
 use cliente::auditoria::{auditar, extravios};
 use cliente::avaliacao::avaliar;
 use cliente::avaliacao::zelador::zelar;
+use cliente::conversa::texto::citar;
 use cliente::exigencia::{Conferida, Exigencia};
-use cliente::graficos::Dados;
-use cliente::historia::Simulacao;
-use cliente::limites::poupar_enderecos;
+use cliente::historia::conjunto::Simulacao;
+use cliente::historia::resumo::resumir;
+use cliente::multidao::limites::poupar_enderecos;
+use cliente::multidao::simulacao::simular;
 use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
-use cliente::parecer::{Estoque, Parecer};
-use cliente::relatorio::Relatorio;
-use cliente::resumo::{citar, resumir};
-use cliente::saida::{Saida, distintas};
-use cliente::simulacao::simular;
+use cliente::relatorio::graficos::Dados;
+use cliente::relatorio::relato::Relatorio;
+use cliente::saida::{self, Saida, distintas};
 use protocolo::terminal::{contar, dizer, ler_opcoes};
 
 const TUDO_CERTO: u8 = 0;
@@ -44,7 +46,7 @@ fn main() -> ExitCode {
     let feito = match programa.acao {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
-        Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO),
+        Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO).map_err(Into::into),
     };
     let codigo = feito.unwrap_or_else(|motivo| {
         dizer(format_args!("cliente: {motivo}"));
@@ -54,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 /// A simulação inteira: o código de saída, ou por que não houve o que concluir.
-fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
+fn multidao(opcoes: &Opcoes) -> Result<u8, Box<dyn Error>> {
     poupar_enderecos();
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
@@ -73,37 +75,37 @@ fn multidao(opcoes: &Opcoes) -> Result<u8, String> {
         dizer(format_args!("cliente: {porque}"));
         return Ok(if simulacao.interrompida { INTERROMPIDO } else { NAO_SIMULOU });
     }
-    let parecer = julgar(opcoes, &simulacao);
+    let veredito = julgar(opcoes, &simulacao);
     let conferir = |exigencia: &Exigencia| exigencia.conferir(&resumo, &simulacao.medidas);
     let exigencias: Vec<Conferida> = opcoes.exigir.iter().map(conferir).collect();
-    concluir(&parecer, &exigencias);
+    concluir(&veredito, &exigencias);
     let relatorio = Relatorio {
         comando: &comando_que_repete(opcoes.semente.is_none().then_some(semente)),
         opcoes,
         simulacao: &simulacao,
         resumo: &resumo,
-        parecer: &parecer,
+        veredito: &veredito,
         exigencias: &exigencias,
         dados: &Dados::de(&simulacao),
     };
     let escritos = [
         csv_escrito,
-        entregue(json.map(|saida| saida.escrever(&format!("{:#}\n", relatorio.json())))),
+        entregue(json.map(|saida| saida.escrever(&relatorio.json()))),
         entregue(html.map(|saida| saida.escrever(&relatorio.html()))),
     ];
     Ok(match () {
-        () if parecer.estoque() == Estoque::Inconsistente => INCONSISTENTE,
+        () if veredito.estoque() == Estoque::Inconsistente => INCONSISTENTE,
         () if simulacao.interrompida => INTERROMPIDO,
-        () if parecer.estoque() == Estoque::SemVeredito => NAO_SIMULOU,
+        () if veredito.estoque() == Estoque::SemVeredito => NAO_SIMULOU,
         () if escritos.contains(&false) => NAO_SIMULOU,
-        () if parecer.aviso().errado() => SO_O_AVISO,
+        () if veredito.aviso().errado() => SO_O_AVISO,
         () if exigencias.iter().any(|exigencia| !exigencia.cumprida) => DESCUMPRIDA,
         () => TUDO_CERTO,
     })
 }
 
 /// O arquivo foi escrito, ou não foi pedido? Se não foi, diz por quê.
-fn entregue(escrito: Option<Result<(), String>>) -> bool {
+fn entregue(escrito: Option<Result<(), saida::Erro>>) -> bool {
     let Some(Err(motivo)) = escrito else { return true };
     dizer(format_args!("cliente: {motivo}"));
     false
@@ -136,27 +138,27 @@ fn nada_a_julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Option<String> {
     ))
 }
 
-fn julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Parecer {
+fn julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Veredito {
     // Sem a história inteira, uma unidade que falta pode estar na parte que não se guardou.
     let estoque = opcoes.estoque.filter(|_| simulacao.perdidas == 0);
-    let mut parecer = auditar(&simulacao.historias, estoque);
-    parecer.observacoes.extend(extravios(simulacao));
+    let mut veredito = auditar(&simulacao.historias, estoque);
+    veredito.observacoes.extend(extravios(simulacao));
     if simulacao.perdidas > 0 {
         let operacoes = contar(simulacao.perdidas as usize, "operação", "operações");
-        parecer
+        veredito
             .observacoes
             .push(format!("a história não coube: {operacoes} ficaram sem auditoria"));
     }
-    parecer
+    veredito
 }
 
-fn concluir(parecer: &Parecer, exigencias: &[Conferida]) {
+fn concluir(veredito: &Veredito, exigencias: &[Conferida]) {
     let mut saida = anstream::stdout();
     let _ = writeln!(saida);
     for exigencia in exigencias {
         let _ = writeln!(saida, "{exigencia}");
     }
-    let _ = write!(saida, "{parecer:#}");
+    let _ = write!(saida, "{veredito:#}");
 }
 
 /// Os argumentos deste programa, e a semente que eles não dizem.
@@ -168,18 +170,18 @@ fn comando_que_repete(semente: Option<u64>) -> String {
 }
 
 /// A avaliação inteira: o código de saída não depende da nota.
-fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, String> {
+fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     distintas(&[&html, &json])?;
-    let Some(laudo) = avaliar(opcoes, comando_que_repete(None))? else {
+    let Some(boletim) = avaliar(opcoes, comando_que_repete(None))? else {
         dizer("cliente: avaliação interrompida, sem nota");
         return Ok(INTERROMPIDO);
     };
-    let _ = write!(anstream::stdout(), "{laudo:#}");
+    let _ = write!(anstream::stdout(), "{boletim:#}");
     let escritos = [
-        entregue(json.map(|saida| saida.escrever(&format!("{:#}\n", laudo.json())))),
-        entregue(html.map(|saida| saida.escrever(&laudo.html()))),
+        entregue(json.map(|saida| saida.escrever(&boletim.json()))),
+        entregue(html.map(|saida| saida.escrever(&boletim.html()))),
     ];
     Ok(if escritos.contains(&false) { NAO_SIMULOU } else { TUDO_CERTO })
 }

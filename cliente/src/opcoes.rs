@@ -1,15 +1,15 @@
-//! As opções da linha de comando do cliente. Só as lê; quem as usa é [`crate::simulacao`].
+//! As opções da linha de comando do cliente. Só as lê; quem as usa é [`crate::multidao::simulacao`].
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand};
 use protocolo::terminal::{duracao, duracao_positiva, inteiro};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
+use serde::Serialize;
 
-use crate::avaliacao::zelador::{SUBCOMANDO, Zelo};
+use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
-use crate::roteiro::Faixa;
 
 /// Multidão de usuários simulados contra um servidor de vendas
 #[derive(Debug, Clone, Parser)]
@@ -165,38 +165,26 @@ pub struct OpcoesDaAvaliacao {
     pub json: Option<PathBuf>,
 }
 
-/// O que vai depois de cada comando.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum FimDeLinha {
-    /// `\n`
-    Lf,
-    /// `\r\n`
-    Crlf,
-    /// Nada, como nos clientes de sala de aula
-    Nenhum,
+/// Como se chama o subcomando, para quem o executa.
+pub const SUBCOMANDO: &str = "zelar";
+
+/// As opções do zelador; quem as dá é a o avaliador.
+#[derive(Debug, Clone, Parser)]
+pub struct Zelo {
+    /// Onde pôr o que apressa as trocas de thread do Python, se é para apressá-las
+    #[arg(long)]
+    pub trocas: Option<std::path::PathBuf>,
+    /// O comando que abre o servidor
+    pub comando: String,
 }
 
-impl FimDeLinha {
-    /// Na ordem em que se tentam com um servidor que não se conhece: vale o primeiro que ele entende.
-    pub const TENTADOS: [FimDeLinha; 3] = [FimDeLinha::Lf, FimDeLinha::Nenhum, FimDeLinha::Crlf];
-
-    /// O nome dele na linha de comando.
-    pub fn nome(self) -> &'static str {
-        match self {
-            FimDeLinha::Lf => "lf",
-            FimDeLinha::Crlf => "crlf",
-            FimDeLinha::Nenhum => "nenhum",
-        }
-    }
-
-    /// Os bytes a enviar.
-    pub fn bytes(self) -> &'static [u8] {
-        match self {
-            FimDeLinha::Lf => b"\n",
-            FimDeLinha::Crlf => b"\r\n",
-            FimDeLinha::Nenhum => b"",
-        }
-    }
+/// Um intervalo, pontas incluídas.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Faixa<T> {
+    /// A menor ponta.
+    pub de: T,
+    /// A maior ponta.
+    pub ate: T,
 }
 
 const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (alguns minutos)

@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use cliente::auditoria::auditar;
-use cliente::historia::{Desfecho, Historia, Operacao, Presenca};
-use cliente::parecer::{Estoque, Regra};
+use cliente::auditoria::regra::Regra;
+use cliente::auditoria::veredito::Estoque;
+use cliente::conversa::desfecho::Desfecho;
+use cliente::historia::vivido::{Conexao, Historia, Operacao};
 use proptest::prelude::*;
 
 fn ms(n: u64) -> Duration {
@@ -16,14 +18,14 @@ fn ms(n: u64) -> Duration {
 
 fn historia(usuario: usize, operacoes: &[(u64, u64, Desfecho)]) -> Historia {
     let operacao = |(enviada, chegou, desfecho): &(u64, u64, Desfecho)| Operacao {
-        presenca: 1,
+        conexao: 1,
         compra: !matches!(desfecho, Desfecho::Leu(_) | Desfecho::LeuSemNumero),
         enviada: ms(*enviada),
         resposta: Some((ms(*chegou), desfecho.clone())),
     };
     Historia {
         usuario,
-        presencas: vec![Presenca { numero: 1, ..Presenca::default() }],
+        conexoes: vec![Conexao { numero: 1, ..Conexao::default() }],
         operacoes: operacoes.iter().map(operacao).collect(),
         ..Historia::default()
     }
@@ -47,26 +49,29 @@ fn mais_vendas_que_unidades_se_ve_ainda_que_nenhuma_diga_o_numero() {
         auditar(&[historia(1, &todas.collect::<Vec<_>>())], Some(10))
     };
     assert!(vendas(10).estoque() == Estoque::Consistente);
-    let parecer = vendas(12);
-    assert_eq!(parecer.violacoes[0].regra, Regra::VendeuDemais { inicial: 10, vendas: 12 });
-    assert_eq!(parecer.violacoes[0].quando, ms(21), "a décima primeira");
-    assert!(parecer.veredito().contains("12 vendas, e só havia 10 unidades"), "{parecer}");
+    let veredito = vendas(12);
+    assert_eq!(veredito.violacoes[0].regra, Regra::VendeuDemais { inicial: 10, vendas: 12 });
+    assert_eq!(veredito.violacoes[0].quando, ms(21), "a décima primeira");
+    assert!(
+        veredito.frase_do_estoque().contains("12 vendas, e só havia 10 unidades"),
+        "{veredito}"
+    );
 }
 
 #[test]
 fn repetir_a_resposta_sem_numero_nao_e_vender_demais() {
     let todas: Vec<_> = (0..12).map(|n| (2 * n, 2 * n + 1, Desfecho::ComprouSemNumero)).collect();
     let mut historia = historia(1, &todas);
-    historia.presencas[0].desencontro = Some(ms(0));
+    historia.conexoes[0].dessincronizada_desde = Some(ms(0));
     assert_eq!(auditar(&[historia], Some(10)).violacoes, []);
 }
 
 #[test]
 fn a_mesma_resposta_dita_duas_vezes_nao_sao_duas_vendas() {
     use Desfecho::Comprou;
-    let repetida = |desencontro: Option<Duration>| {
+    let repetida = |dessincronizada_desde: Option<Duration>| {
         let mut historia = historia(1, &[(0, 1, Comprou(9)), (2, 3, Comprou(9))]);
-        historia.presencas[0].desencontro = desencontro;
+        historia.conexoes[0].dessincronizada_desde = dessincronizada_desde;
         auditar(&[historia], None).estoque() == Estoque::Consistente
     };
     assert!(repetida(Some(ms(0))));
@@ -97,7 +102,7 @@ proptest! {
             };
             operacoes.push((instante, instante + 1, desfecho));
         }
-        let parecer = auditar(&[historia(1, &operacoes)], Some(estoque));
-        prop_assert!(parecer.estoque() == Estoque::Consistente, "{parecer}");
+        let veredito = auditar(&[historia(1, &operacoes)], Some(estoque));
+        prop_assert!(veredito.estoque() == Estoque::Consistente, "{veredito}");
     }
 }

@@ -22,7 +22,8 @@
 use std::time::Duration;
 
 use cliente::auditoria::auditar;
-use cliente::historia::{Desfecho, Historia, Operacao, Presenca};
+use cliente::conversa::desfecho::Desfecho;
+use cliente::historia::vivido::{Conexao, Historia, Operacao};
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use todc_utils::linearizability::WGLChecker;
@@ -234,12 +235,12 @@ fn absolve(vividas: &[Vivida], estoque: Option<u64>) -> bool {
     let historias: Vec<Historia> = (1..=quantos)
         .map(|usuario| Historia {
             usuario,
-            presencas: vec![Presenca { numero: 1, ..Presenca::default() }],
+            conexoes: vec![Conexao { numero: 1, ..Conexao::default() }],
             operacoes: vividas
                 .iter()
                 .filter(|v| v.usuario == usuario)
                 .map(|v| Operacao {
-                    presenca: 1,
+                    conexao: 1,
                     compra: v.compra,
                     enviada: ms(v.de),
                     resposta: v.ouviu.clone().map(|ouviu| (ms(v.ate), ouviu)),

@@ -8,14 +8,17 @@ use std::time::Duration;
 
 use protocolo::Comando;
 use protocolo::mensagem::visivel;
-use protocolo::terminal::explicar;
 
-use super::fregues::{Fregues, Mundo, Troca};
-use super::laudo::Rodada;
+use super::alvo::Alvo;
+use super::erro::Erro;
+use super::evidencias::{Ouvintes, Rodada};
+use super::sonda::{Sonda, Troca};
+use crate::auditoria::regra::Regra;
+use crate::auditoria::violacao::Violacao;
 use crate::auditoria::{ESPERA_DO_AVISO, auditar};
-use crate::historia::{Desfecho, Historia, Operacao};
-use crate::parecer::{Regra, Violacao};
-use crate::piscina;
+use crate::conversa::desfecho::Desfecho;
+use crate::historia::vivido::{Historia, Operacao};
+use crate::multidao::pool;
 
 /// Enquanto outros compram, de quanto em quanto tempo quem ouve pergunta se já acabaram.
 const ENTRE_OLHADAS: Duration = Duration::from_millis(100);
@@ -35,27 +38,6 @@ pub struct Disputa {
     pub aviso: Ouvintes,
     /// As compras, como foram pedidas e respondidas.
     pub compras: Vec<Troca>,
-}
-
-/// Quem ouviu o AVISO.
-#[derive(Debug, Default)]
-pub struct Ouvintes {
-    /// Quantos ficaram conectados, ou o ouviram antes de o servidor fechar a conexão.
-    pub conectados: usize,
-    /// Quantos o receberam.
-    pub ouviram: usize,
-    /// Só quem comprou a última unidade não o recebeu.
-    pub menos_o_comprador: bool,
-    /// Só quem comprou a última unidade o recebeu.
-    pub so_o_comprador: bool,
-    /// Alguém o recebeu mais de uma vez, ou fora de hora.
-    pub desordem: Option<String>,
-    /// As palavras, se não são as do enunciado.
-    pub outras_palavras: Option<String>,
-    /// O primeiro texto que veio sem ninguém pedir e não se reconheceu como AVISO.
-    pub nao_entendido: Option<String>,
-    /// Do primeiro ao último.
-    pub espalhamento: Duration,
 }
 
 /// Como é uma disputa.
@@ -87,31 +69,31 @@ pub struct Plano<'a> {
 ///
 /// O sistema não deu nenhuma thread.
 pub fn disputar<'a>(
-    mundo: &'a Mundo,
-    primeiro: Fregues<'a>,
+    alvo: &'a Alvo,
+    primeiro: Sonda<'a>,
     plano: Plano<'_>,
-) -> Result<Disputa, String> {
-    let fregueses = reunir(mundo, primeiro, plano.compradores);
-    let atendidos = fregueses.iter().filter(|fregues| !fregues.fechada()).count();
+) -> Result<Disputa, Erro> {
+    let sondas = reunir(alvo, primeiro, plano.compradores);
+    let atendidos = sondas.iter().filter(|sonda| !sonda.fechada()).count();
     // Quem fecha a cada resposta nunca tem dois conectados, mas pode atender dois ao mesmo tempo.
-    let voltam = mundo.costumes.fecha() && plano.atende_varios;
-    let compradores = if voltam { fregueses.len() } else { atendidos };
+    let voltam = alvo.costumes.fecha() && plano.atende_varios;
+    let compradores = if voltam { sondas.len() } else { atendidos };
     if compradores < 2 {
         let rodada = Rodada { convidados: plano.compradores, atendidos, ..Rodada::default() };
         return Ok(Disputa { rodada, ..Disputa::default() });
     }
-    let mut fregueses = comprar_juntos(mundo, fregueses, plano)?;
-    if let Some(fregues) = fregueses.first_mut() {
-        fregues.pede(Comando::Consultar);
+    let mut sondas = comprar_juntos(alvo, sondas, plano)?;
+    if let Some(sonda) = sondas.first_mut() {
+        sonda.pede(Comando::Consultar);
     }
-    let trocas = fregueses.iter().flat_map(|fregues| &fregues.trocas);
+    let trocas = sondas.iter().flat_map(|sonda| &sonda.trocas);
     let compras = trocas.filter(|troca| troca.comando == Comando::Comprar).cloned().collect();
-    let palavras = fregueses.iter().find_map(Fregues::aviso_inexato);
+    let palavras = sondas.iter().find_map(Sonda::aviso_inexato);
     // Só o que se reconhece como AVISO: uma saudação também chega sem ninguém pedir.
-    let ouviram: Vec<Vec<Duration>> = fregueses.iter().map(|f| f.ouvidos.clone()).collect();
-    let presentes = fregueses.iter().filter(|f| !(f.fechada() && f.avisos.is_empty())).count();
+    let ouviram: Vec<Vec<Duration>> = sondas.iter().map(|f| f.ouvidos.clone()).collect();
+    let presentes = sondas.iter().filter(|f| !(f.fechada() && f.avisos.is_empty())).count();
     let mut historias: Vec<Historia> =
-        fregueses.into_iter().zip(1..).map(|(fregues, numero)| fregues.conta(numero)).collect();
+        sondas.into_iter().zip(1..).map(|(sonda, numero)| sonda.historia(numero)).collect();
     destrocar(&mut historias, plano);
     if plano.sobras {
         historias.iter_mut().for_each(desfazer_repeticoes);
@@ -130,14 +112,14 @@ pub fn disputar<'a>(
 
 /// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo
 /// atendidos, e nenhum espera na fila do sistema. Se os primeiros não são, os outros não seriam.
-fn reunir<'a>(mundo: &'a Mundo, primeiro: Fregues<'a>, compradores: usize) -> Vec<Fregues<'a>> {
+fn reunir<'a>(alvo: &'a Alvo, primeiro: Sonda<'a>, compradores: usize) -> Vec<Sonda<'a>> {
     let mut reunidos = Vec::new();
     let mut falharam = 0;
     let mut proximo = Some(primeiro);
     while reunidos.len() + falharam < compradores && falharam < SEM_RESPOSTA_BASTAM {
-        let mut fregues = proximo.take().or_else(|| Fregues::conectar(mundo).ok());
-        match fregues.as_mut().and_then(|fregues| fregues.pede(Comando::Consultar)) {
-            Some(_) => reunidos.extend(fregues),
+        let mut sonda = proximo.take().or_else(|| Sonda::conectar(alvo).ok());
+        match sonda.as_mut().and_then(|sonda| sonda.pede(Comando::Consultar)) {
+            Some(_) => reunidos.extend(sonda),
             None => falharam += 1,
         }
     }
@@ -199,55 +181,54 @@ impl Saida {
 /// Todos compram ao mesmo tempo, e quem acaba fica ouvindo, se é o caso. Cada um ouve na sua thread: assim
 /// o instante de um AVISO é o da chegada, e não o da vez de quem o leu.
 fn comprar_juntos<'a>(
-    mundo: &Mundo,
-    fregueses: Vec<Fregues<'a>>,
+    alvo: &Alvo,
+    sondas: Vec<Sonda<'a>>,
     plano: Plano<'_>,
-) -> Result<Vec<Fregues<'a>>, String> {
-    let quantos = fregueses.len();
-    let fila = Mutex::new(fregueses);
+) -> Result<Vec<Sonda<'a>>, Erro> {
+    let quantos = sondas.len();
+    let fila = Mutex::new(sondas);
     let largada = Largada::default();
     let saida = Saida::default();
     let comprar = |_| {
-        let mut fregues = fila.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        if let Some(fregues) = &mut fregues {
-            fregues.volta = true;
-            fregues.volta_se_preciso();
+        let mut sonda = fila.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        if let Some(sonda) = &mut sonda {
+            sonda.volta = true;
+            sonda.volta_se_preciso();
         }
         largada.esperar();
-        if let Some(fregues) = &mut fregues {
-            fregues.compra_tudo(plano.ha + 1);
-            saida.acabou(mundo.inicio.elapsed());
+        if let Some(sonda) = &mut sonda {
+            sonda.compra_tudo(plano.ha + 1);
+            saida.acabou(alvo.inicio.elapsed());
             if plano.ouvir {
-                ouvir(mundo, fregues, &saida);
+                ouvir(alvo, sonda, &saida);
             }
         }
-        fregues
+        sonda
     };
-    let contar = |threads| {
+    let largar = |threads| {
         saida.sao(threads);
         largada.sao(threads);
     };
-    let voltaram = piscina::executar(quantos, quantos, comprar, contar)
-        .map_err(|erro| format!("o sistema não deu nenhuma thread: {}", explicar(&erro)))?;
+    let voltaram = pool::executar(quantos, quantos, comprar, largar).map_err(Erro::SemThreads)?;
     Ok(voltaram.into_iter().flatten().collect())
 }
 
 /// Ouve até o AVISO, ou até que ele já não possa chegar na hora.
-fn ouvir(mundo: &Mundo, fregues: &mut Fregues<'_>, saida: &Saida) {
-    while fregues.avisos.is_empty() && !fregues.fechada() && !mundo.parada.pedida() {
-        let agora = mundo.inicio.elapsed();
+fn ouvir(alvo: &Alvo, sonda: &mut Sonda<'_>, saida: &Saida) {
+    while sonda.avisos.is_empty() && !sonda.fechada() && !alvo.parada.pedida() {
+        let agora = alvo.inicio.elapsed();
         match saida.limite() {
             Some(limite) if agora >= limite => return,
-            Some(limite) => fregues.espera_aviso(limite),
-            None => fregues.espera_aviso(agora + ENTRE_OLHADAS),
+            Some(limite) => sonda.espera_aviso(limite),
+            None => sonda.espera_aviso(agora + ENTRE_OLHADAS),
         }
     }
 }
 
 /// As contradições sobre o estoque. O AVISO é um extra: se é ele que se contradiz, aqui não conta.
 pub fn contradicoes(mut historias: Vec<Historia>, estoque: Option<u64>) -> Vec<Violacao> {
-    for presenca in historias.iter_mut().flat_map(|historia| &mut historia.presencas) {
-        presenca.avisos.clear();
+    for conexao in historias.iter_mut().flat_map(|historia| &mut historia.conexoes) {
+        conexao.avisos.clear();
     }
     let violacoes = auditar(&historias, estoque).violacoes;
     violacoes.into_iter().filter(|violacao| violacao.regra.do_estoque()).collect()
@@ -273,13 +254,13 @@ fn destrocar(historias: &mut [Historia], plano: Plano<'_>) {
 /// De quem manda mais respostas do que pedidos, a mesma venda ouvida outra vez na mesma conexão é repetição: o
 /// que esse pedido fez não se sabe. E toda resposta pode ser de um pedido anterior.
 fn desfazer_repeticoes(historia: &mut Historia) {
-    for presenca in &mut historia.presencas {
-        presenca.desencontrou(presenca.pediu);
+    for conexao in &mut historia.conexoes {
+        conexao.dessincronizou(conexao.pediu);
     }
     let mut ditas = BTreeSet::new();
     for operacao in &mut historia.operacoes {
         let Some((_, desfecho)) = &mut operacao.resposta else { continue };
-        if matches!(desfecho, Desfecho::Comprou(n) if !ditas.insert((operacao.presenca, *n))) {
+        if matches!(desfecho, Desfecho::Comprou(n) if !ditas.insert((operacao.conexao, *n))) {
             *desfecho = REPETICAO;
         }
     }
@@ -320,7 +301,7 @@ fn ouvintes(
         let mut respostas = unico.operacoes.iter().filter_map(|o| o.resposta.as_ref());
         respostas.any(|(_, desfecho)| *desfecho == Desfecho::Comprou(0))
     };
-    let parecer = auditar(historias, None);
+    let veredito = auditar(historias, None);
     // O atraso só vale se ninguém faltou: são ouvidos um depois do outro, e quem espera em vão atrasa a
     // hora em que se ouvem os seguintes.
     let todos = ouviram.iter().all(|avisos| !avisos.is_empty());
@@ -338,7 +319,7 @@ fn ouvintes(
         ouviram: primeiros().count(),
         menos_o_comprador: e_o_comprador(quem_ouviu(false)),
         so_o_comprador: e_o_comprador(quem_ouviu(true)),
-        desordem: parecer
+        desordem: veredito
             .violacoes
             .iter()
             .find(fora_de_hora)
@@ -347,8 +328,8 @@ fn ouvintes(
         outras_palavras,
         nao_entendido: historias
             .iter()
-            .flat_map(|historia| &historia.presencas)
-            .find_map(|presenca| presenca.nao_entendido.clone()),
+            .flat_map(|historia| &historia.conexoes)
+            .find_map(|conexao| conexao.nao_entendido.clone()),
         espalhamento: espalhamento.unwrap_or_default(),
     }
 }

@@ -1,18 +1,19 @@
-//! A página HTML do laudo: um arquivo só, sem rede e sem scripts. Diz o que o laudo guarda; não julga.
+//! A página HTML do boletim: um arquivo só, sem rede e sem scripts. Diz o que o boletim guarda; não julga.
 
 use askama::Template;
 use protocolo::terminal::contar;
 
-use super::laudo::{Laudo, Rodada, nota};
+use super::boletim::{Boletim, nota};
+use super::evidencias::Rodada;
 use crate::cores::Tinta;
-use crate::desenho::Contradicao;
-use crate::relatorio::data_e_hora;
+use crate::relatorio::contradicao::Contradicao;
+use crate::relatorio::pagina::data_e_hora;
 
-impl Laudo {
+impl Boletim {
     /// A página HTML.
     pub fn html(&self) -> String {
         let pagina = Pagina {
-            laudo: self,
+            boletim: self,
             quando: data_e_hora(),
             nota: nota(self.nota()),
             tinta: match self.nota() {
@@ -31,7 +32,7 @@ impl Laudo {
 #[derive(Template)]
 #[template(path = "avaliacao.html")]
 struct Pagina<'a> {
-    laudo: &'a Laudo,
+    boletim: &'a Boletim,
     quando: String,
     nota: String,
     tinta: Tinta,

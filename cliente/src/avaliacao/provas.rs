@@ -7,14 +7,17 @@ use std::time::Duration;
 use indicatif::ProgressBar;
 use protocolo::{Comando, Mensagem};
 
-use super::banca::{Banca, Quem, Ritmo};
+use super::alvo::{Alvo, Quem};
 use super::costumes::Costumes;
-use super::disputa::{Disputa, Ouvintes, Plano, contradicoes, disputar};
-use super::fregues::{Fregues, Mundo, Troca};
-use super::laudo::Rodada;
-use super::pontos::linhas_das_portas;
-use crate::opcoes::{FimDeLinha, OpcoesDaAvaliacao};
-use crate::parecer::Violacao;
+use super::disputa::{Disputa, Plano, contradicoes, disputar};
+use super::erro::Erro;
+use super::evidencias::{
+    Atras, Conversa, Evidencias, Provocacao, demora_tipica, linhas_das_portas,
+};
+use super::servidor::{Ritmo, ServidorAvaliado};
+use super::sonda::{Sonda, Troca};
+use crate::conversa::fim_de_linha::FimDeLinha;
+use crate::opcoes::OpcoesDaAvaliacao;
 
 /// Quantas provas há além das rodadas de disputa.
 pub const OUTRAS_PROVAS: u64 = 5;
@@ -36,70 +39,6 @@ const TEMPO_DAS_DISPUTAS: Duration = Duration::from_secs(180);
 
 /// Quantos clientes fazem cada provocação.
 const PROVOCADORES: u32 = 20;
-
-/// Tudo o que as provas viram.
-#[derive(Debug, Default)]
-pub struct Evidencias {
-    /// Uma conversa calma, um comando por vez.
-    pub conversa: Conversa,
-    /// Com um cliente calado na frente, outro teve resposta?
-    pub atras_do_calado: Atras,
-    /// Com um cliente no meio de um comando, outro teve resposta?
-    pub atras_da_metade: Atras,
-    /// A resposta a um cliente foi para outro.
-    pub extravio: bool,
-    /// As disputas.
-    pub rodadas: Vec<Rodada>,
-    /// Quem ouviu o AVISO na primeira disputa.
-    pub aviso: Ouvintes,
-    /// As provocações, na ordem, e se o servidor continuou atendendo depois de cada uma.
-    pub robustez: Vec<(Provocacao, Result<(), String>)>,
-    /// Nas disputas, o Python do servidor trocou de thread mais depressa.
-    pub apressado: bool,
-    /// O comando terminou, e deixou o servidor em segundo plano.
-    pub em_segundo_plano: bool,
-    /// A maior fração de um núcleo que o servidor gastou sem ninguém conectado, se não ficou parado.
-    pub gasto_em_sossego: Option<f64>,
-}
-
-/// O que houve com quem pediu atrás de outro cliente.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Atras {
-    /// Teve resposta.
-    Respondido(Troca),
-    /// Não teve.
-    #[default]
-    Bloqueado,
-    /// Teve, mas o servidor já tinha fechado a conexão de quem estava na frente, que nada pediu.
-    SemNinguemNaFrente,
-}
-
-/// Uma conversa calma: consultas, compras até acabar, e uma recusa.
-#[derive(Debug, Default)]
-pub struct Conversa {
-    /// O primeiro estoque que se leu.
-    pub inicial: Option<i128>,
-    /// As consultas.
-    pub consultas: Vec<Troca>,
-    /// As compras que deviam ser feitas.
-    pub compras: Vec<Troca>,
-    /// As compras que deviam ser recusadas.
-    pub recusas: Vec<Troca>,
-    /// A primeira contradição da conversa.
-    pub contradicao: Option<Violacao>,
-    /// Mandou mais respostas do que pedidos.
-    pub sobras: bool,
-    /// A recusa, se não se entende e se distingue de uma venda: o mesmo texto, nas disputas, é recusa também.
-    pub recusa: Option<String>,
-    /// Se os números que diz a quem compra estão errados, mas são sempre os mesmos: o que cada um queria dizer.
-    pub numeros: BTreeMap<i128, i128>,
-    /// Depois de responder a quais destes pedidos o servidor fechou a conexão.
-    pub fecha_depois_de: Vec<&'static str>,
-    /// As portas do cliente, para achá-lo no console: mais de uma, se o servidor fecha a conexão.
-    pub portas: Vec<u16>,
-    /// O console do servidor.
-    pub console: Option<String>,
-}
 
 /// O que o servidor diz a quem compra sem estoque, se não são palavras que se entendam. Só de quem antes vendeu
 /// tudo: de quem responde sempre o mesmo, nada se aprende.
@@ -133,78 +72,59 @@ fn numeros_trocados(
     if trocados.len() as i128 == inicial { trocados } else { BTreeMap::new() }
 }
 
-/// Quanto estas trocas costumam demorar: a mediana das que tiveram resposta, que um soluço não muda.
-pub fn demora_tipica(trocas: &[Troca]) -> Option<Duration> {
-    let respondidas = trocas.iter().filter(|troca| troca.resposta.is_some());
-    let mut demoras: Vec<Duration> = respondidas.map(|troca| troca.demora).collect();
-    demoras.sort_unstable();
-    demoras.get(demoras.len().saturating_sub(1) / 2).copied()
-}
-
-/// Um jeito de um cliente fazer o que não devia.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Provocacao {
-    /// Resets, com e sem um comando no meio.
-    Resets,
-    /// Ir embora no meio de um comando.
-    Metades,
-    /// Bytes que não são comando nem texto.
-    Lixo,
-}
-
 /// Abre o servidor pela primeira vez: acha o endereço em que ele atende, e o que ele espera depois de um
 /// comando, que é o primeiro fim de linha com que ele entende CONSULTAR; na dúvida, LF.
 ///
 /// # Errors
 ///
 /// O servidor não abriu.
-pub fn inaugurar(mundo: &mut Mundo) -> Result<FimDeLinha, String> {
-    let _banca = Banca::inaugurar(mundo)?;
+pub fn inaugurar(alvo: &mut Alvo) -> Result<FimDeLinha, Erro> {
+    let _servidor = ServidorAvaliado::inaugurar(alvo)?;
     let mut mudo = true;
     for fim_de_linha in FimDeLinha::TENTADOS {
         // A recusa de um fim de linha não ensina nada sobre os outros.
-        let tentativa = Mundo { fim_de_linha, estilo: Arc::default(), ..mundo.clone() };
-        let Ok(mut fregues) = Fregues::conectar(&tentativa) else { continue };
-        match fregues.pede(Comando::Consultar) {
+        let tentativa = Alvo { fim_de_linha, estilo: Arc::default(), ..alvo.clone() };
+        let Ok(mut sonda) = Sonda::conectar(&tentativa) else { continue };
+        match sonda.pede(Comando::Consultar) {
             Some(Mensagem::Estoque(_)) => return Ok(fim_de_linha),
             resposta => mudo &= resposta.is_none(),
         }
     }
     if mudo {
-        esperar_o_lento(mundo);
+        esperar_o_lento(alvo);
     }
     Ok(FimDeLinha::Lf)
 }
 
 /// Quem não disse nada pode ser só muito lento: pede-se mais uma vez, com toda a paciência, e se aprende
 /// quanto ele demora.
-fn esperar_o_lento(mundo: &Mundo) {
+fn esperar_o_lento(alvo: &Alvo) {
     let costumes = Arc::new(Costumes::paciente());
-    let paciente = Mundo { costumes, ..mundo.clone() };
-    let Ok(mut fregues) = Fregues::conectar(&paciente) else { return };
-    if fregues.pede(Comando::Consultar).is_some() {
-        fregues.trocas.iter().for_each(|troca| mundo.costumes.levou(troca.demora));
+    let paciente = Alvo { costumes, ..alvo.clone() };
+    let Ok(mut sonda) = Sonda::conectar(&paciente) else { return };
+    if sonda.pede(Comando::Consultar).is_some() {
+        sonda.trocas.iter().for_each(|troca| alvo.costumes.levou(troca.demora));
     }
 }
 
 /// Onde as provas acontecem.
 #[derive(Clone, Copy)]
-pub struct Sala<'a> {
+pub struct Provas<'a> {
     /// O servidor.
-    pub mundo: &'a Mundo,
+    pub alvo: &'a Alvo,
     /// O que se pediu.
     pub opcoes: &'a OpcoesDaAvaliacao,
     /// O andamento.
     pub barra: &'a ProgressBar,
 }
 
-impl<'a> Sala<'a> {
+impl<'a> Provas<'a> {
     /// Faz todas as provas, as que podem derrubar o servidor por último.
     ///
     /// # Errors
     ///
     /// O servidor deixou de abrir, ou a avaliação foi interrompida.
-    pub fn reunir(self) -> Result<Evidencias, String> {
+    pub fn reunir(self) -> Result<Evidencias, Erro> {
         let mut vistas = Evidencias::default();
         self.anuncia("uma conversa calma");
         vistas.conversa = self.conversar()?;
@@ -212,7 +132,7 @@ impl<'a> Sala<'a> {
         (vistas.atras_do_calado, vistas.extravio) = self.atras_do_calado()?;
         vistas.atras_da_metade = self.atras_da_metade()?;
         let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
-        let limite = self.mundo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
+        let limite = self.alvo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
         for rodada in 0..rodadas {
             self.anuncia("todos compram ao mesmo tempo");
             // Cada ritmo acha servidores que o outro deixa passar.
@@ -220,7 +140,7 @@ impl<'a> Sala<'a> {
             self.disputar(ritmo, rodada == 0, &mut vistas)?;
             // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
             let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
-            if basta || self.mundo.inicio.elapsed() > limite {
+            if basta || self.alvo.inicio.elapsed() > limite {
                 break;
             }
         }
@@ -228,7 +148,7 @@ impl<'a> Sala<'a> {
             self.anuncia("clientes que fazem o que não devem");
             let resultado = self.provocar(provocacao, &mut vistas.gasto_em_sossego)?;
             vistas.robustez.push((provocacao, resultado));
-            self.mundo.costumes.abandonaram(0);
+            self.alvo.costumes.abandonaram(0);
         }
         Ok(vistas)
     }
@@ -240,32 +160,32 @@ impl<'a> Sala<'a> {
     }
 
     fn no_ar(self) -> bool {
-        matches!(self.mundo.quem, Quem::NoAr)
+        matches!(self.alvo.quem, Quem::NoAr)
     }
 
-    fn abrir(self, ritmo: Ritmo) -> Result<(Banca, Fregues<'a>), String> {
-        if self.mundo.parada.pedida() {
-            return Err("interrompida".into());
+    fn abrir(self, ritmo: Ritmo) -> Result<(ServidorAvaliado, Sonda<'a>), Erro> {
+        if self.alvo.parada.pedida() {
+            return Err(Erro::Interrompido);
         }
-        Banca::abrir(self.mundo, ritmo)
+        ServidorAvaliado::abrir(self.alvo, ritmo)
     }
 
     /// Um só cliente, um comando por vez. De um servidor que já estava no ar não se gasta o estoque.
-    fn conversar(self) -> Result<Conversa, String> {
-        let (banca, mut fregues) = self.abrir(Ritmo::Normal)?;
-        fregues.volta = true;
+    fn conversar(self) -> Result<Conversa, Erro> {
+        let (servidor, mut sonda) = self.abrir(Ritmo::Normal)?;
+        sonda.volta = true;
         let mut fecha_depois_de = Vec::new();
-        let mut primeira_vez = |fregues: &mut Fregues<'_>, pedido, comando| {
-            let resposta = fregues.pede(comando);
-            if resposta.is_some() && fregues.espera_fechar(VER_FECHAR) {
-                self.mundo.costumes.viu_fechar();
+        let mut primeira_vez = |sonda: &mut Sonda<'_>, pedido, comando| {
+            let resposta = sonda.pede(comando);
+            if resposta.is_some() && sonda.espera_fechar(VER_FECHAR) {
+                self.alvo.costumes.viu_fechar();
                 fecha_depois_de.push(pedido);
             }
             resposta
         };
         // Uma saudação sem fim de linha se colaria à primeira resposta.
-        fregues.espera_fechar(VER_FECHAR);
-        let consultada = primeira_vez(&mut fregues, "CONSULTAR", Comando::Consultar);
+        sonda.espera_fechar(VER_FECHAR);
+        let consultada = primeira_vez(&mut sonda, "CONSULTAR", Comando::Consultar);
         let inicial = match consultada {
             Some(Mensagem::Estoque(inicial)) => Some(inicial),
             _ => None,
@@ -273,29 +193,29 @@ impl<'a> Sala<'a> {
         let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.estoque);
         if !self.no_ar() && consultada.is_some() {
             if ha > 0 {
-                primeira_vez(&mut fregues, "COMPRAR", Comando::Comprar);
+                primeira_vez(&mut sonda, "COMPRAR", Comando::Comprar);
             }
             for _ in 1..ha.min(ESTOQUE_MAXIMO) {
-                fregues.pede(Comando::Comprar);
+                sonda.pede(Comando::Comprar);
             }
             // O AVISO acaba de chegar antes, para não se colar à recusa.
-            fregues.espera_fechar(VER_FECHAR);
-            if primeira_vez(&mut fregues, "COMPRAR sem estoque", Comando::Comprar).is_none() {
-                self.mundo.costumes.viu_calar_na_recusa();
+            sonda.espera_fechar(VER_FECHAR);
+            if primeira_vez(&mut sonda, "COMPRAR sem estoque", Comando::Comprar).is_none() {
+                self.alvo.costumes.viu_calar_na_recusa();
             }
-            fregues.pede(Comando::Consultar);
+            sonda.pede(Comando::Consultar);
         }
         let (consultas, mut compras): (Vec<Troca>, Vec<Troca>) =
-            fregues.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
+            sonda.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
         for demora in [demora_tipica(&consultas), demora_tipica(&compras)].into_iter().flatten() {
-            self.mundo.costumes.levou(demora);
+            self.alvo.costumes.levou(demora);
         }
         let recusas = compras.split_off(compras.len().saturating_sub(1));
-        let sobras = fregues.sobras > 0;
-        let portas = fregues.portas().to_vec();
-        let console = console_com(&banca, &portas, fregues.trocas.len());
+        let sobras = sonda.sobras > 0;
+        let portas = sonda.portas().to_vec();
+        let console = console_com(&servidor, &portas, sonda.trocas.len());
         let estoque = inicial.and_then(|n| u64::try_from(n).ok());
-        let contradicao = contradicoes(vec![fregues.conta(1)], estoque).into_iter().next();
+        let contradicao = contradicoes(vec![sonda.historia(1)], estoque).into_iter().next();
         let numeros = match (&contradicao, inicial) {
             (Some(_), Some(inicial)) => numeros_trocados(inicial, &consultas, &compras, &recusas),
             _ => BTreeMap::new(),
@@ -317,33 +237,34 @@ impl<'a> Sala<'a> {
 
     /// Um cliente conecta e se cala; outro consulta. Depois consulta também o primeiro, e se vê se a resposta
     /// dele não vai para o segundo.
-    fn atras_do_calado(self) -> Result<(Atras, bool), String> {
-        let (_banca, mut calado) = self.abrir(Ritmo::Normal)?;
-        let Ok(mut outro) = Fregues::conectar(self.mundo) else {
+    fn atras_do_calado(self) -> Result<(Atras, bool), Erro> {
+        let (_servidor, mut calado) = self.abrir(Ritmo::Normal)?;
+        let Ok(mut outro) = Sonda::conectar(self.alvo) else {
             return Ok((Atras::Bloqueado, false));
         };
         let Some(troca) = consulta(&mut outro) else { return Ok((Atras::Bloqueado, false)) };
         if calado.espera_fechar(VER_FECHAR) {
             return Ok((Atras::SemNinguemNaFrente, false));
         }
-        let extravio =
-            !outro.fechada() && consulta(&mut calado).is_none() && outro.desencontrou(VER_FECHAR);
+        let extravio = !outro.fechada()
+            && consulta(&mut calado).is_none()
+            && outro.esta_dessincronizada(VER_FECHAR);
         Ok((Atras::Respondido(troca), extravio))
     }
 
     /// Um cliente manda meio comando e para; outro consulta. O primeiro pode já ter tido resposta, e a
     /// conexão fechada.
-    fn atras_da_metade(self) -> Result<Atras, String> {
-        let (_banca, metade) = self.abrir(Ritmo::Normal)?;
+    fn atras_da_metade(self) -> Result<Atras, Erro> {
+        let (_servidor, metade) = self.abrir(Ritmo::Normal)?;
         metade.manda(b"CONSU");
-        let Ok(mut outro) = Fregues::conectar(self.mundo) else { return Ok(Atras::Bloqueado) };
+        let Ok(mut outro) = Sonda::conectar(self.alvo) else { return Ok(Atras::Bloqueado) };
         Ok(consulta(&mut outro).map_or(Atras::Bloqueado, Atras::Respondido))
     }
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
-    fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), String> {
-        let (mut banca, primeiro) = self.abrir(ritmo)?;
-        vistas.apressado |= banca.apressado();
+    fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), Erro> {
+        let (mut servidor, primeiro) = self.abrir(ritmo)?;
+        vistas.apressado |= servidor.apressado();
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
         let lido = vistas.conversa.inicial.and_then(|n| u64::try_from(n).ok());
         let plano = Plano {
@@ -357,8 +278,8 @@ impl<'a> Sala<'a> {
             recusa: vistas.conversa.recusa.as_deref(),
             sobras: vistas.conversa.sobras,
         };
-        let Disputa { rodada, aviso, compras } = disputar(self.mundo, primeiro, plano)?;
-        vistas.em_segundo_plano |= banca.em_segundo_plano();
+        let Disputa { rodada, aviso, compras } = disputar(self.alvo, primeiro, plano)?;
+        vistas.em_segundo_plano |= servidor.em_segundo_plano();
         vistas.rodadas.push(rodada);
         if primeira {
             vistas.aviso = aviso;
@@ -372,96 +293,96 @@ impl<'a> Sala<'a> {
 
     /// Quantos compradores uma disputa reúne: de um servidor lento, os que cabem no tempo dela.
     fn quantos_cabem(self) -> usize {
-        let demora = self.mundo.costumes.demora().as_secs_f64();
+        let demora = self.alvo.costumes.demora().as_secs_f64();
         let cabem = (TEMPO_DE_REUNIR.as_secs_f64() / demora) as usize;
         cabem.max(2).min(self.opcoes.compradores)
     }
 
-    /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos.
+    /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos: o que deu
+    /// errado, se deu.
     /// Depois, com todos fora, olha quanto o servidor gasta parado.
     fn provocar(
         self,
         provocacao: Provocacao,
         gasto: &mut Option<f64>,
-    ) -> Result<Result<(), String>, String> {
-        let (mut banca, mut testemunha) = match self.abrir(Ritmo::Normal) {
+    ) -> Result<Option<String>, Erro> {
+        let (mut servidor, mut testemunha) = match self.abrir(Ritmo::Normal) {
             Ok(aberta) => aberta,
             // No ar, ninguém o reabre: se caiu, foi na provocação anterior.
-            Err(porque) if self.no_ar() => return Ok(Err(porque)),
+            Err(porque) if self.no_ar() => return Ok(Some(porque.to_string())),
             Err(porque) => return Err(porque),
         };
         let antes = testemunha.pede(Comando::Consultar).is_some();
         for vez in 0..PROVOCADORES as usize {
-            if let Ok(fregues) = Fregues::conectar(self.mundo) {
-                provocacao.fazer(vez, fregues);
+            if let Ok(sonda) = Sonda::conectar(self.alvo) {
+                provocacao.fazer(vez, sonda);
             }
         }
         // Cada um deixa um pedido na fila, ou vários, se o servidor lê em pedaços o que não entende.
-        self.mundo.costumes.abandonaram(2 * PROVOCADORES);
-        self.mundo.parada.dormir(TEMPO_DE_CAIR);
-        if !banca.vivo() {
-            return Ok(Err(format!("o servidor terminou{}", banca.causa())));
+        self.alvo.costumes.abandonaram(2 * PROVOCADORES);
+        self.alvo.parada.dormir(TEMPO_DE_CAIR);
+        if !servidor.vivo() {
+            return Ok(Some(format!("o servidor terminou{}", servidor.causa())));
         }
         // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
         if !self.no_ar() {
             testemunha.compra_tudo(self.opcoes.estoque + 1);
         }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
-            let causa = banca.causa();
-            return Ok(Err(format!("quem já estava conectado deixou de ser atendido{causa}")));
+            let causa = servidor.causa();
+            return Ok(Some(format!("quem já estava conectado deixou de ser atendido{causa}")));
         }
         drop(testemunha);
-        let cala = self.mundo.costumes.cala_na_recusa();
+        let cala = self.alvo.costumes.cala_na_recusa();
         let pedido = if cala { Comando::Consultar } else { Comando::Comprar };
-        let atendido =
-            Fregues::conectar(self.mundo).is_ok_and(|mut novo| novo.pede(pedido).is_some());
-        if !atendido || !banca.vivo() {
-            let causa = banca.causa();
-            return Ok(Err(format!("quem chegou depois não foi atendido{causa}")));
+        let atendido = Sonda::conectar(self.alvo).is_ok_and(|mut novo| novo.pede(pedido).is_some());
+        if !atendido || !servidor.vivo() {
+            let causa = servidor.causa();
+            return Ok(Some(format!("quem chegou depois não foi atendido{causa}")));
         }
         let antes = gasto.take().into_iter();
-        *gasto = antes.chain(banca.gasto_em_sossego(self.mundo)).reduce(f64::max);
-        Ok(Ok(()))
+        *gasto = antes.chain(servidor.gasto_em_sossego(self.alvo)).reduce(f64::max);
+        Ok(None)
     }
 }
 
 impl Provocacao {
-    fn fazer(self, vez: usize, fregues: Fregues<'_>) {
+    fn fazer(self, vez: usize, sonda: Sonda<'_>) {
         match self {
             Provocacao::Resets => {
                 let antes: [&[u8]; 4] = [b"", b"COMP", b"CONSULTAR", b"CONSULTAR\n"];
-                fregues.manda(antes[vez % antes.len()]);
-                fregues.reseta();
+                sonda.manda(antes[vez % antes.len()]);
+                sonda.reseta();
             }
             Provocacao::Metades => {
-                fregues.manda(b"CONSUL");
-                fregues.desiste();
+                sonda.manda(b"CONSUL");
+                sonda.desiste();
             }
             Provocacao::Lixo => {
                 let lixo: [&[u8]; 4] = [b"\xff\xfe\x00\x80\n", b"\n", b"VENDER\n", &[b'x'; 5000]];
-                fregues.manda(lixo[vez % lixo.len()]);
-                fregues.desiste();
+                sonda.manda(lixo[vez % lixo.len()]);
+                sonda.desiste();
             }
         }
     }
 }
 
 /// Consulta; se não teve resposta, `None`.
-fn consulta(fregues: &mut Fregues<'_>) -> Option<Troca> {
-    fregues.pede(Comando::Consultar);
-    fregues.trocas.pop().filter(|troca| troca.resposta.is_some())
+fn consulta(sonda: &mut Sonda<'_>) -> Option<Troca> {
+    sonda.pede(Comando::Consultar);
+    sonda.trocas.pop().filter(|troca| troca.resposta.is_some())
 }
 
 /// O console, depois que as linhas deste cliente chegaram a ele, ou que se cansou de esperar.
-fn console_com(banca: &Banca, portas: &[u16], linhas: usize) -> Option<String> {
+fn console_com(servidor: &ServidorAvaliado, portas: &[u16], linhas: usize) -> Option<String> {
     for _ in 0..50 {
-        let console = banca.console()?;
+        let console = servidor.console()?;
         if linhas_das_portas(&console, portas).count() >= linhas {
             break;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    banca.console()
+    servidor.console()
 }
 
 #[cfg(test)]

@@ -18,7 +18,6 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
 use protocolo::terminal::explicar;
 use rustix::io::Errno;
 use rustix::process::{
@@ -27,25 +26,20 @@ use rustix::process::{
 };
 use rustix::termios::tcsetpgrp;
 
+use thiserror::Error;
+
 use super::processos::descendentes;
 use super::trocas::Trocas;
-use crate::limites::ARENAS;
-
-/// Como se chama o subcomando, para quem o executa.
-pub const SUBCOMANDO: &str = "zelar";
+use crate::multidao::limites::ARENAS;
+use crate::opcoes::Zelo;
 
 /// Entre uma passada e outra, quando se derruba quem sobrou: quem morre pode deixar filhos.
 const ENTRE_PASSADAS: Duration = Duration::from_millis(5);
 
-/// As opções do zelador; quem as dá é a [`banca`](super::banca).
-#[derive(Debug, Clone, Parser)]
-pub struct Zelo {
-    /// Onde pôr o que apressa as trocas de thread do Python, se é para apressá-las
-    #[arg(long)]
-    pub trocas: Option<std::path::PathBuf>,
-    /// O comando que abre o servidor
-    pub comando: String,
-}
+/// O sistema não deu o que o zelador precisa.
+#[derive(Debug, Error)]
+#[error("não posso executar o comando: {}", explicar(.0))]
+pub struct Erro(#[from] io::Error);
 
 /// Como o comando do servidor terminou.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,14 +77,13 @@ impl FromStr for Fim {
 /// # Errors
 ///
 /// O sistema não deu o que ele precisa.
-pub fn zelar(zelo: &Zelo) -> Result<(), String> {
-    let recusado = |erro: io::Error| format!("não posso executar o comando: {}", explicar(&erro));
-    tomar_o_terminal().map_err(recusado)?;
+pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
+    tomar_o_terminal()?;
     recolher_os_orfaos();
     // A pasta some com este valor, no fim da função.
     let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
-    let servidor = abrir(&zelo.comando, trocas.as_ref()).map_err(recusado)?;
-    thread::Builder::new().spawn(move || obedecer(servidor)).map_err(recusado)?;
+    let servidor = abrir(&zelo.comando, trocas.as_ref())?;
+    thread::Builder::new().spawn(move || obedecer(servidor))?;
     acompanhar(servidor);
     Ok(())
 }

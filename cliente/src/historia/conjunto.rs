@@ -1,0 +1,48 @@
+//! Uma simulação vivida: as histórias de todos, e as contas delas. Aqui só há dados.
+
+use std::io;
+use std::time::Duration;
+
+use super::medidas::Medidas;
+use super::vivido::Historia;
+use crate::conversa::fim_de_linha::FimDeLinha;
+
+/// Uma simulação vivida.
+#[derive(Debug)]
+pub struct Simulacao {
+    /// Uma história por usuário que chegou a existir, pela ordem dos números. Das longas, só o que a
+    /// auditoria precisa: ver [`super::guarda`].
+    pub historias: Vec<Historia>,
+    /// As contas de todas as operações, inclusive das que não se guardaram.
+    pub medidas: Medidas,
+    /// Operações de que a auditoria precisaria e que não couberam.
+    pub perdidas: u64,
+    /// Como terminou a escrita do CSV, se foi pedido.
+    pub csv: io::Result<()>,
+    /// A semente usada, dada ou sorteada.
+    pub semente: u64,
+    /// Usuários pedidos.
+    pub usuarios: usize,
+    /// Ciclos que os roteiros previam, ao todo.
+    pub ciclos_previstos: u64,
+    /// O que vai depois de cada comando: o que se pediu, ou o que se viu que o servidor entende.
+    pub fim_de_linha: FimDeLinha,
+    /// Do começo ao fim.
+    pub duracao: Duration,
+    /// Quanto disso foi só esperar pelo AVISO, quando já não havia mais o que fazer.
+    pub espera: Duration,
+    /// Foi interrompida antes do fim?
+    pub interrompida: bool,
+}
+
+impl Simulacao {
+    /// Alguém chegou a conectar?
+    pub fn houve_conexao(&self) -> bool {
+        self.historias.iter().any(|historia| !historia.conexoes.is_empty())
+    }
+
+    /// Alguém teve uma resposta do protocolo? Sem nenhuma, não há o que julgar.
+    pub fn houve_resposta(&self) -> bool {
+        self.medidas.consultas + self.medidas.vendas + self.medidas.recusas > 0
+    }
+}

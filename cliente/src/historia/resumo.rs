@@ -1,0 +1,306 @@
+//! O resumo que se lê no fim: o que as histórias e as medidas dizem, em números. Puro, menos o texto.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::conversa::texto::citar;
+use crate::historia::conjunto::Simulacao;
+use crate::historia::medidas::{Latencias, Sem};
+use crate::historia::vivido::{Conexao, Historia};
+use crate::tempo::{em_segundos, formatar};
+
+/// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Resumo {
+    /// Usuários pedidos.
+    pub usuarios: usize,
+    /// Quantas conexões existiram ao mesmo tempo, no máximo.
+    pub pico: u64,
+    /// Ciclos levados até o fim.
+    pub ciclos: u64,
+    /// Ciclos que os roteiros previam.
+    pub ciclos_previstos: u64,
+    /// Respostas a CONSULTAR.
+    pub consultas: u64,
+    /// Compras feitas.
+    pub vendas: u64,
+    /// Compras recusadas por falta de estoque.
+    pub recusas: u64,
+    /// Os pedidos respondidos de outro modo.
+    pub de_outro_modo: DeOutroModo,
+    /// Os pedidos que ficaram sem resposta.
+    pub sem_resposta: PorComando<u64>,
+    /// AVISOs de que o estoque acabou, somados todos os usuários.
+    pub avisos: u64,
+    /// Do primeiro AVISO ao último, se houve mais de um.
+    #[serde(rename = "espalhamento_s", serialize_with = "em_segundos")]
+    pub espalhamento: Option<Duration>,
+    /// Do começo ao fim, menos a espera pelo AVISO.
+    #[serde(rename = "duracao_s", serialize_with = "em_segundos")]
+    pub duracao: Duration,
+    /// Quanto a multidão ficou só à espera do AVISO, quando já tinha feito tudo.
+    #[serde(rename = "espera_do_aviso_s", serialize_with = "em_segundos")]
+    pub espera_do_aviso: Duration,
+    /// Respostas por segundo, em média, das que se entendem.
+    pub vazao: f64,
+    /// A semente dos sorteios.
+    #[serde(skip)]
+    pub semente: u64,
+    /// Foi interrompida antes do fim?
+    pub interrompida: bool,
+    /// Quantas vezes aconteceu cada falha.
+    pub falhas: BTreeMap<String, u64>,
+    /// As latências de cada um, se alguém teve resposta que se entenda.
+    pub latencias: PorComando<Option<Percentis>>,
+}
+
+/// O mesmo, de CONSULTAR e de COMPRAR.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct PorComando<T> {
+    /// De CONSULTAR.
+    pub consultar: T,
+    /// De COMPRAR.
+    pub comprar: T,
+}
+
+/// Os pedidos a que se respondeu outra coisa.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DeOutroModo {
+    /// Quantos.
+    #[serde(flatten)]
+    pub pedidos: PorComando<u64>,
+    /// A primeira dessas respostas.
+    pub primeira: Option<String>,
+}
+
+/// Uma distribuição de latências, em cinco números.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Percentis {
+    /// Quantas respostas se mediram.
+    pub amostras: u64,
+    /// A mediana.
+    #[serde(rename = "p50_s", serialize_with = "em_segundos")]
+    pub p50: Duration,
+    /// 90% não passam disto.
+    #[serde(rename = "p90_s", serialize_with = "em_segundos")]
+    pub p90: Duration,
+    /// 99% não passam disto.
+    #[serde(rename = "p99_s", serialize_with = "em_segundos")]
+    pub p99: Duration,
+    /// 99,9% não passam disto.
+    #[serde(rename = "p999_s", serialize_with = "em_segundos")]
+    pub p999: Duration,
+    /// A maior de todas.
+    #[serde(rename = "maximo_s", serialize_with = "em_segundos")]
+    pub maximo: Duration,
+}
+
+impl Percentis {
+    fn de(latencias: &Latencias) -> Option<Self> {
+        Some(Percentis {
+            amostras: latencias.amostras(),
+            p50: latencias.quantil(0.5)?,
+            p90: latencias.quantil(0.9)?,
+            p99: latencias.quantil(0.99)?,
+            p999: latencias.quantil(0.999)?,
+            maximo: latencias.quantil(1.0)?,
+        })
+    }
+
+    /// Os cinco tempos, em ordem.
+    pub fn tempos(&self) -> [Duration; 5] {
+        [self.p50, self.p90, self.p99, self.p999, self.maximo]
+    }
+}
+
+/// Resume uma simulação.
+pub fn resumir(simulacao: &Simulacao) -> Resumo {
+    let Simulacao { historias, medidas, espera, .. } = simulacao;
+    let duracao = simulacao.duracao.saturating_sub(*espera);
+    let avisos = avisos(historias);
+    let espalhamento = match (avisos.first(), avisos.last()) {
+        (Some(primeiro), Some(ultimo)) if avisos.len() > 1 => Some(*ultimo - *primeiro),
+        _ => None,
+    };
+    let sem = |conta: fn(&Sem) -> u64| PorComando {
+        consultar: conta(&medidas.consultar_sem),
+        comprar: conta(&medidas.comprar_sem),
+    };
+    let textos = [&medidas.consultar_sem, &medidas.comprar_sem].map(|sem| sem.primeira.as_ref());
+    let primeira = textos.into_iter().flatten().min_by_key(|(quando, _)| *quando);
+    let respostas = medidas.consultar.amostras() + medidas.comprar.amostras();
+    Resumo {
+        usuarios: simulacao.usuarios,
+        pico: pico(historias),
+        ciclos: historias.iter().map(|h| u64::from(h.ciclos)).sum(),
+        ciclos_previstos: simulacao.ciclos_previstos,
+        consultas: medidas.consultas,
+        vendas: medidas.vendas,
+        recusas: medidas.recusas,
+        de_outro_modo: DeOutroModo {
+            pedidos: sem(|sem| sem.de_outro_modo),
+            primeira: primeira.map(|(_, texto)| texto.clone()),
+        },
+        sem_resposta: sem(|sem| sem.sem_resposta),
+        avisos: avisos.len() as u64,
+        espalhamento,
+        duracao,
+        espera_do_aviso: *espera,
+        vazao: respostas as f64 / duracao.as_secs_f64().max(f64::EPSILON),
+        semente: simulacao.semente,
+        interrompida: simulacao.interrompida,
+        falhas: contar_falhas(historias),
+        latencias: PorComando {
+            consultar: Percentis::de(&medidas.consultar),
+            comprar: Percentis::de(&medidas.comprar),
+        },
+    }
+}
+
+/// Quando chegou cada AVISO de que o estoque acabou, em ordem.
+pub fn avisos(historias: &[Historia]) -> Vec<Duration> {
+    let conexoes = historias.iter().flat_map(|h| &h.conexoes);
+    let mut avisos: Vec<Duration> = conexoes.flat_map(|p| p.avisos.iter().copied()).collect();
+    avisos.sort_unstable();
+    avisos
+}
+
+fn pico(historias: &[Historia]) -> u64 {
+    let conexoes = historias.iter().flat_map(|h| &h.conexoes);
+    let mut mudancas: Vec<(Duration, i64)> = conexoes
+        .flat_map(|p: &Conexao| [(p.conectou, 1), (p.fechou.unwrap_or(Duration::MAX), -1)])
+        .collect();
+    // No mesmo instante, primeiro quem sai.
+    mudancas.sort_unstable();
+    let mut agora: i64 = 0;
+    mudancas.into_iter().fold(0, |pico, (_, mudanca)| {
+        agora += mudanca;
+        pico.max(agora.unsigned_abs())
+    })
+}
+
+fn contar_falhas(historias: &[Historia]) -> BTreeMap<String, u64> {
+    let mut contas = BTreeMap::new();
+    for (_, falha) in historias.iter().flat_map(|h| &h.falhas) {
+        *contas.entry(falha.to_string()).or_default() += 1;
+    }
+    contas
+}
+
+impl fmt::Display for Resumo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parcial =
+            if self.interrompida { " parcial: a simulação foi interrompida" } else { "" };
+        writeln!(f, "Resumo{parcial}")?;
+        let mut linha = |nome: &str, valor: String| writeln!(f, "  {nome:<20} {valor}");
+        linha("usuários", format!("{} (pico de {} ao mesmo tempo)", self.usuarios, self.pico))?;
+        let incompletos = if self.ciclos < self.ciclos_previstos {
+            " (o veredito é só sobre o que se viu)"
+        } else {
+            ""
+        };
+        linha("ciclos", format!("{} de {}{incompletos}", self.ciclos, self.ciclos_previstos))?;
+        linha("consultas", self.consultas.to_string())?;
+        linha("vendas", self.vendas.to_string())?;
+        linha("recusas", self.recusas.to_string())?;
+        let DeOutroModo { pedidos, primeira } = &self.de_outro_modo;
+        let citada = primeira.as_ref().map(|texto| format!("; a primeira: {}", citar(texto)));
+        linha("de outro modo", pedidos.to_string() + &citada.unwrap_or_default())?;
+        linha("sem resposta", self.sem_resposta.to_string())?;
+        let espalhamento = self
+            .espalhamento
+            .map(|tempo| format!(" ({} do primeiro ao último)", formatar(tempo)))
+            .unwrap_or_default();
+        linha("AVISOs", format!("{}{espalhamento}", self.avisos))?;
+        let espera = match self.espera_do_aviso {
+            curta if curta < ESPERA_QUE_SE_DIZ => String::new(),
+            espera => format!(" (e mais {} à espera do AVISO)", formatar(espera)),
+        };
+        linha("duração", format!("{}{espera}", formatar(self.duracao)))?;
+        linha("semente", self.semente.to_string())?;
+        linha("falhas", self.falhas.values().sum::<u64>().to_string())?;
+        for (falha, vezes) in &self.falhas {
+            linha("", format!("{vezes} × {falha}"))?;
+        }
+        let [p50, p90, p99, p999, maximo] = NOMES_DOS_PERCENTIS;
+        writeln!(f, "\n  {:<12}{p50:>10}{p90:>10}{p99:>10}{p999:>10}{maximo:>10}", "latência")?;
+        for (nome, percentis) in
+            [("CONSULTAR", self.latencias.consultar), ("COMPRAR", self.latencias.comprar)]
+        {
+            write!(f, "  {nome:<12}")?;
+            for qual in 0..NOMES_DOS_PERCENTIS.len() {
+                let tempo = percentis.map_or("-".into(), |p| formatar(p.tempos()[qual]));
+                write!(f, "{tempo:>10}")?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+/// A espera pelo AVISO que não se nota não se diz.
+const ESPERA_QUE_SE_DIZ: Duration = Duration::from_millis(100);
+
+/// Quantos pedidos, e de qual comando: `3 (CONSULTAR 1, COMPRAR 2)`.
+impl fmt::Display for PorComando<u64> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PorComando { consultar, comprar } = self;
+        match consultar + comprar {
+            0 => f.write_str("0"),
+            todos => write!(f, "{todos} (CONSULTAR {consultar}, COMPRAR {comprar})"),
+        }
+    }
+}
+
+/// Os nomes de [`Percentis::tempos`].
+pub const NOMES_DOS_PERCENTIS: [&str; 5] = ["p50", "p90", "p99", "p99,9", "máx"];
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn a_tabela_de_latencias_tem_uma_coluna_por_percentil() {
+        let ms = Duration::from_millis;
+        let percentis = Percentis {
+            amostras: 9,
+            p50: ms(1),
+            p90: ms(2),
+            p99: ms(3),
+            p999: ms(4),
+            maximo: ms(5),
+        };
+        let texto = Resumo {
+            latencias: PorComando { consultar: None, comprar: Some(percentis) },
+            ..Resumo::default()
+        }
+        .to_string();
+        let linhas: Vec<&str> = texto.lines().rev().take(2).collect();
+        let colunas = |linha: &str| linha.split("  ").filter(|c| !c.is_empty()).count();
+        assert_eq!(
+            linhas[0].split_whitespace().collect::<String>(),
+            "COMPRAR1,00ms2,00ms3,00ms4,00ms5,00ms"
+        );
+        assert_eq!(linhas[1].split_whitespace().collect::<String>(), "CONSULTAR-----");
+        assert_eq!(colunas(linhas[0]), 6);
+    }
+
+    #[test]
+    fn o_pico_conta_quem_esteve_junto() {
+        let conexao = |de, ate: Option<u64>| Conexao {
+            conectou: Duration::from_secs(de),
+            fechou: ate.map(Duration::from_secs),
+            ..Conexao::default()
+        };
+        let historia = |conexoes| Historia { conexoes, ..Historia::default() };
+        let historias = [
+            historia(vec![conexao(0, Some(2)), conexao(2, Some(4))]),
+            historia(vec![conexao(1, None)]),
+            historia(vec![conexao(5, Some(6))]),
+        ];
+        assert_eq!(pico(&historias), 2);
+    }
+}

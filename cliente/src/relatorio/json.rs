@@ -1,0 +1,228 @@
+//! O relatório para programas: cada documento é uma estrutura, e as chaves são os campos dela, na ordem. Diz os
+//! mesmos fatos que a página; não julga nem mede.
+//!
+//! # O JSON
+//!
+//! Estável: uma chave pode ser acrescentada, e nunca muda de sentido sem que `formato` mude. Os tempos
+//! terminam em `_s` e são segundos; os instantes contam do começo da simulação. O que não houve é
+//! `null`.
+//!
+//! | chave | o que é |
+//! |---|---|
+//! | `formato` | a versão deste formato: 2 |
+//! | `comando` | o comando que repete as mesmas decisões |
+//! | `parametros` | `servidor`, `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente` |
+//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `duracao_s` não conta a `espera_do_aviso_s` |
+//! | `vereditos` | `estoque` e `aviso`, cada um com `veredito` e `texto`. O do estoque é `consistente`, `inconsistente` ou `sem-veredito`; o do AVISO, `certo`, `adiantado`, `atrasado`, `repetido`, `a-quem-chegou-depois`, `faltou` ou `nao-julgado` |
+//! | `consistente` | o estoque: `true`, `false`, ou `null` se nada se viu por que julgá-lo (no formato 1, também o AVISO) |
+//! | `contradicoes` | quantas são, do estoque e do AVISO |
+//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::auditoria::regra::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
+//! | `observacoes` | textos |
+//! | `exigencias` | `texto`, `medido` e `cumprida` de cada `--exigir` |
+//! | `vendas` | cada uma, na ordem em que o estoque desceu: `instante_s` (o primeiro em que pode ter acontecido), `chegou_s` (a resposta) e `restante` |
+//! | `avisos_s` | quando chegou cada AVISO, em ordem |
+//! | `vazao` | `largura_s` de cada fatia de tempo, e as `respostas` em cada uma |
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::graficos::Venda;
+use super::relato::Relatorio;
+use crate::auditoria::regra::Aviso;
+use crate::auditoria::veredito::Estoque;
+use crate::auditoria::violacao::{Leitura, Origem, Violacao};
+use crate::exigencia::Conferida;
+use crate::historia::medidas::Vazao;
+use crate::historia::resumo::{Resumo, avisos};
+use crate::opcoes::{Faixa, Opcoes};
+
+/// Quantas contradições vão no documento.
+const VIOLACOES: usize = 100;
+
+#[derive(Serialize)]
+struct Documento<'a> {
+    formato: u32,
+    comando: &'a str,
+    parametros: Parametros<'a>,
+    resumo: &'a Resumo,
+    vereditos: Vereditos<Estoque, Aviso>,
+    consistente: Option<bool>,
+    contradicoes: usize,
+    violacoes: Vec<Contradicao>,
+    observacoes: &'a [String],
+    exigencias: &'a [Conferida],
+    vendas: Vec<Unidade>,
+    avisos_s: Vec<f64>,
+    vazao: &'a Vazao,
+}
+
+#[derive(Serialize)]
+struct Parametros<'a> {
+    servidor: &'a str,
+    usuarios: usize,
+    threads: usize,
+    ciclos: Faixa<u32>,
+    decisao_s: Faixa<f64>,
+    escuta_s: Faixa<f64>,
+    acelerar: f64,
+    rampa_s: f64,
+    reconectar: bool,
+    fim_de_linha: &'static str,
+    estoque: Option<u64>,
+    semente: u64,
+}
+
+#[derive(Serialize)]
+struct Unidade {
+    instante_s: f64,
+    chegou_s: f64,
+    restante: Inteiro,
+}
+
+/// O que se conclui do estoque e do AVISO.
+#[derive(Debug, Serialize)]
+pub struct Vereditos<E, A> {
+    /// Do estoque.
+    pub estoque: Conclusao<E>,
+    /// Do AVISO.
+    pub aviso: Conclusao<A>,
+}
+
+/// Um veredito, e por quê.
+#[derive(Debug, Serialize)]
+pub struct Conclusao<V> {
+    /// O nome dele.
+    pub veredito: V,
+    /// Em uma frase.
+    pub texto: String,
+}
+
+/// Uma contradição, com as provas.
+#[derive(Debug, Serialize)]
+pub struct Contradicao {
+    regra: &'static str,
+    quando_s: f64,
+    texto: String,
+    provas: Vec<Prova>,
+}
+
+#[derive(Debug, Serialize)]
+struct Prova {
+    usuario: usize,
+    pedido: Option<&'static str>,
+    ouvido: String,
+    valor: Option<Inteiro>,
+    enviada_s: Option<f64>,
+    chegou_s: f64,
+}
+
+/// Um servidor errado pode dizer um número que o JSON não garante: vai como texto.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Inteiro {
+    Numero(i64),
+    Texto(String),
+}
+
+impl From<i128> for Inteiro {
+    fn from(valor: i128) -> Self {
+        i64::try_from(valor).map_or_else(|_| Inteiro::Texto(valor.to_string()), Inteiro::Numero)
+    }
+}
+
+impl Relatorio<'_> {
+    /// O documento JSON.
+    pub fn json(&self) -> String {
+        let Relatorio { simulacao, veredito, .. } = self;
+        em_texto(&Documento {
+            formato: 2,
+            comando: self.comando,
+            parametros: self.parametros_em_json(),
+            resumo: self.resumo,
+            vereditos: Vereditos {
+                estoque: Conclusao {
+                    veredito: veredito.estoque(),
+                    texto: veredito.frase_do_estoque(),
+                },
+                aviso: Conclusao { veredito: veredito.aviso(), texto: veredito.frase_do_aviso() },
+            },
+            consistente: match veredito.estoque() {
+                Estoque::Consistente => Some(true),
+                Estoque::Inconsistente => Some(false),
+                Estoque::SemVeredito => None,
+            },
+            contradicoes: veredito.violacoes.len(),
+            violacoes: veredito.violacoes.iter().take(VIOLACOES).map(Contradicao::de).collect(),
+            observacoes: &veredito.observacoes,
+            exigencias: self.exigencias,
+            vendas: self.dados.vendas.iter().map(Unidade::de).collect(),
+            avisos_s: avisos(&simulacao.historias).iter().map(Duration::as_secs_f64).collect(),
+            vazao: &simulacao.medidas.vazao,
+        })
+    }
+
+    fn parametros_em_json(&self) -> Parametros<'_> {
+        let Opcoes { servidor, usuarios, threads, ciclos, decisao, escuta, .. } = self.opcoes;
+        let em_segundos = |faixa: &Faixa<Duration>| Faixa {
+            de: faixa.de.as_secs_f64(),
+            ate: faixa.ate.as_secs_f64(),
+        };
+        Parametros {
+            servidor,
+            usuarios: *usuarios,
+            threads: threads.unwrap_or(*usuarios),
+            ciclos: *ciclos,
+            decisao_s: em_segundos(decisao),
+            escuta_s: em_segundos(escuta),
+            acelerar: self.opcoes.acelerar,
+            rampa_s: self.opcoes.rampa.as_secs_f64(),
+            reconectar: self.opcoes.reconectar,
+            fim_de_linha: self.simulacao.fim_de_linha.nome(),
+            estoque: self.opcoes.estoque,
+            semente: self.resumo.semente,
+        }
+    }
+}
+
+impl Unidade {
+    fn de(venda: &Venda) -> Self {
+        Unidade {
+            instante_s: venda.instante.as_secs_f64(),
+            chegou_s: venda.chegou.as_secs_f64(),
+            restante: venda.restante.into(),
+        }
+    }
+}
+
+impl Contradicao {
+    /// A que `violacao` diz.
+    pub fn de(violacao: &Violacao) -> Self {
+        Contradicao {
+            regra: violacao.regra.nome(),
+            quando_s: violacao.quando.as_secs_f64(),
+            texto: violacao.to_string(),
+            provas: violacao.provas.iter().map(Prova::de).collect(),
+        }
+    }
+}
+
+impl Prova {
+    fn de(leitura: &Leitura) -> Self {
+        let Leitura { usuario, inicio, fim, origem, valor } = *leitura;
+        Prova {
+            usuario,
+            pedido: Some(leitura.pedido()).filter(|pedido| !pedido.is_empty()),
+            ouvido: leitura.ouvido(),
+            valor: (origem != Origem::Silencio).then(|| valor.into()),
+            enviada_s: (origem != Origem::Aviso).then_some(inicio.as_secs_f64()),
+            chegou_s: fim.as_secs_f64(),
+        }
+    }
+}
+
+/// O documento como se escreve, com uma chave por linha.
+pub fn em_texto(documento: &impl Serialize) -> String {
+    // Só falharia com uma chave que não é texto; e escrever em uma String não falha.
+    serde_json::to_string_pretty(documento).unwrap_or_default() + "\n"
+}

@@ -1,0 +1,12 @@
+//! A auditoria por fora: uma história errada para cada regra, as quase erradas que não se acusam, um
+//! contador certo com e sem defeito plantado, e um oráculo que tenta todas as ordens.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod aviso;
+mod contador;
+mod estoque;
+mod exemplos;
+mod observacoes;
+mod oraculo;
+mod veredito;
