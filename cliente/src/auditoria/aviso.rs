@@ -101,8 +101,11 @@ impl Esgotamento {
     /// Quem ficou até depois deste instante, e nada ouviu, perdeu o AVISO. Se a alguém ele demorou a
     /// chegar, o dos outros também podia estar a caminho; mas não para sempre.
     fn limite(&self, historias: &[Historia]) -> Duration {
-        let demorou = |quando| quando > self.ate.fim + TOLERANCIA_DO_AVISO;
-        let demora = self.chegadas(historias).any(|(_, quando)| demorou(quando));
+        let demorou = |quando: &&Duration| **quando > self.ate.fim + TOLERANCIA_DO_AVISO;
+        // Também a quem ele não era devido, por não se saber se o servidor já o conhecia: ouviu-o, e tarde.
+        let presentes = historias.iter().flat_map(|historia| &historia.conexoes);
+        let presentes = presentes.filter(|conexao| conexao.pediu <= self.ate.fim);
+        let demora = presentes.filter_map(|p| p.avisos.first()).any(|quando| demorou(&quando));
         self.ate.fim + if demora { ESPERA_DO_AVISO } else { TOLERANCIA_DO_AVISO }
     }
 
