@@ -54,6 +54,12 @@ fn trocado_o_nome_e_mandado_um_sighup_as_linhas_seguintes_vao_a_um_arquivo_novo(
     assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 8");
     ate_no_arquivo(&arquivo, "restante: 8");
     assert!(!fs::read_to_string(&antigo).unwrap().contains("restante: 8"));
+    // E quantas vezes for preciso.
+    fs::rename(&arquivo, &antigo).unwrap();
+    servidor.sinal(Signal::HUP);
+    ate("o terceiro", || arquivo.exists().then_some(()));
+    assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 7");
+    ate_no_arquivo(&arquivo, "restante: 7");
     let termino = servidor.encerrar();
     assert_eq!((termino.codigo, termino.conta(PERDIDAS)), (Some(0), 0));
 }

@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use testes::Servidor;
+use testes::{Cliente, Processo, Servidor, Signal, ate, comando};
 
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 const PERDIDAS: &str = "linhas de registro perdidas";
@@ -130,4 +130,44 @@ fn o_arquivo_de_registro_cresce_a_cada_execucao_e_o_console_fica_quieto() {
         assert_eq!(log.matches("servidor: ouvindo em").count(), execucao, "{log}");
         assert_eq!(log.matches(" conectou (ativas: 1)").count(), execucao, "{log}");
     }
+}
+
+#[test]
+fn a_hora_de_cada_linha_e_a_do_turno_dela() {
+    let pasta = tempfile::tempdir().unwrap();
+    let arquivo = pasta.path().join("vendas.log");
+    let servidor = Servidor::abrir(&["--registro", arquivo.to_str().unwrap()]);
+    let mut cliente = servidor.cliente();
+    let horas = ate("três horas diferentes", || {
+        cliente.pede("CONSULTAR");
+        let log = fs::read_to_string(&arquivo).unwrap();
+        let consultas = log.lines().filter(|linha| linha.contains(" CONSULTAR -> "));
+        let horas: Vec<_> = consultas.filter_map(|linha| linha.split(' ').next()).collect();
+        let mut diferentes = horas.clone();
+        diferentes.dedup();
+        (diferentes.len() >= 3).then(|| horas.join(" "))
+    });
+    let lidas: Vec<_> =
+        horas.split(' ').map(|hora| humantime::parse_rfc3339(hora).unwrap()).collect();
+    assert!(lidas.is_sorted(), "{horas}");
+}
+
+#[test]
+fn um_ipv4_que_chega_por_ipv6_se_escreve_como_ipv4() {
+    let pasta = tempfile::tempdir().unwrap();
+    let arquivo = pasta.path().join("vendas.log");
+    let caminho = arquivo.to_str().unwrap();
+    let argumentos = ["--endereco", "::", "--porta", "0", "--registro", caminho];
+    let mut processo = Processo::iniciar(comando("servidor", argumentos));
+    let abertura = processo.erro.ate("a abertura", |erro| erro.contains("(estoque"));
+    let porta = abertura.split_once("[::]:").and_then(|(_, resto)| resto.split(' ').next());
+    let endereco = format!("127.0.0.1:{}", porta.unwrap()).parse().unwrap();
+    let mut cliente = Cliente::conectar(endereco);
+    cliente.pede("COMPRAR");
+    let dele = cliente.endereco();
+    drop(cliente);
+    processo.sinal(Signal::TERM);
+    assert_eq!(processo.termino().codigo, Some(0));
+    let log = fs::read_to_string(&arquivo).unwrap();
+    assert!(log.contains(&format!(" {dele} conectou")) && !log.contains("ffff"), "{log}");
 }

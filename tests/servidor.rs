@@ -287,12 +287,29 @@ fn com_poucos_descritores_recusa_sobrevive_e_volta_a_atender() {
 }
 
 #[test]
+fn com_a_casa_vazia_e_sem_descritores_a_porta_e_tentada_outra_vez() {
+    let servidor = Servidor::abrir(&[]);
+    let exame = servidor.exame();
+    let limite = exame.limitar_descritores(exame.maior_descritor() as u64 + 1);
+    let dormiu = exame.vezes_que_dormiu();
+    let mut cliente = servidor.cliente();
+    cliente.manda("CONSULTAR\n");
+    ate("o servidor ir à porta", || (exame.vezes_que_dormiu() > dormiu).then_some(()));
+    // Nenhum evento virá: a conexão já estava na fila, e não há mais ninguém na casa.
+    exame.limitar_descritores(limite);
+    assert_eq!(cliente.linha(), "Estoque atual: 10");
+}
+
+#[test]
 fn pedir_mais_conexoes_do_que_cabem_e_dito_na_abertura() {
     let servidor = Servidor::de(com_descritores(64, &["--max-conexoes", "1000"]));
     servidor.erro().ate("o aviso", |erro| {
         erro.contains("servidor: --max-conexoes 1000 não cabe no limite de descritores")
     });
-    assert_eq!(servidor.cliente().pede("CONSULTAR"), "Estoque atual: 10");
+    // Mais do que os 64 descritores: quem não cabe ouve por quê, em vez de ficar à porta.
+    let clientes: Vec<_> = (0..64).map(|_| servidor.cliente()).collect();
+    assert_eq!(servidor.cliente().fim(), "ERRO: Servidor lotado\n");
+    drop(clientes);
 }
 
 /// O servidor com um limite de descritores que ele não pode aumentar.

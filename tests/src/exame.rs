@@ -86,6 +86,19 @@ impl Exame {
         prlimit(Some(self.pid), Resource::Nofile, novo).unwrap().current.unwrap_or(u64::MAX)
     }
 
+    /// Quantas vezes a thread principal dormiu à espera de alguma coisa. Se aumentou, ela acordou, fez o que
+    /// tinha a fazer e voltou a dormir.
+    ///
+    /// # Panics
+    ///
+    /// O processo terminou.
+    pub fn vezes_que_dormiu(&self) -> u64 {
+        let status = fs::read_to_string(self.pasta.join("status")).unwrap();
+        let mut linhas = status.lines();
+        let vezes = linhas.find_map(|linha| linha.strip_prefix("voluntary_ctxt_switches:"));
+        vezes.unwrap().trim().parse().unwrap()
+    }
+
     fn linha_do_status(&self, nome: &str) -> u64 {
         let status = fs::read_to_string(self.pasta.join("status")).unwrap();
         let linha = status.lines().find_map(|linha| linha.strip_prefix(nome)).unwrap();
