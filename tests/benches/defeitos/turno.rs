@@ -1,20 +1,6 @@
-//! Quem vigia os vigias: planta defeitos no servidor e confere que a simulação acha cada um.
-//!
-//! `cargo bench -p testes --bench defeitos` copia os fontes para uma pasta em `target`, aplica um
-//! defeito de cada vez (um texto que tem de aparecer exatamente uma vez, e o que vai no lugar dele),
-//! compila, executa `servidor/tests/simulacao.rs` com no máximo 100 mil roteiros e mostra em qual ela
-//! parou e por qual invariante. Um defeito que sobrevive é uma conferência que falta: o programa
-//! termina com 1. `cargo bench -p testes --bench defeitos -- AVISO` planta só os que têm isso no nome.
-//!
-//! Não mede tempo, e não toca nos fontes de verdade.
+//! Enganos no turno, na conexão, no enquadramento e na loja: quase todos os acha a simulação.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output};
-use std::{env, fs};
-
-const ROTEIROS: &str = "100000";
+use crate::oficina::{Defeito, Teste, por};
 
 const BALCAO: &str = "servidor/src/balcao.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
@@ -22,13 +8,8 @@ const LOJA: &str = "servidor/src/loja.rs";
 const LINHAS: &str = "protocolo/src/linhas.rs";
 const COMANDO: &str = "protocolo/src/comando.rs";
 
-/// Um engano que alguém poderia cometer.
-struct Defeito {
-    nome: &'static str,
-    arquivo: &'static str,
-    certo: &'static str,
-    errado: &'static str,
-}
+/// O que a simulação não sorteia, e as cenas escritas à mão conferem.
+const CENAS: Teste = Teste::Alvo("servidor", "turno", "orcamento");
 
 const fn em(
     arquivo: &'static str,
@@ -36,10 +17,10 @@ const fn em(
     certo: &'static str,
     errado: &'static str,
 ) -> Defeito {
-    Defeito { nome, arquivo, certo, errado }
+    por(Teste::Simulacao, arquivo, nome, certo, errado)
 }
 
-const DEFEITOS: &[Defeito] = &[
+pub const DEFEITOS: &[Defeito] = &[
     // O turno.
     em(
         BALCAO,
@@ -59,12 +40,12 @@ const DEFEITOS: &[Defeito] = &[
         "self.filas.leitura.pop_front()",
         "self.filas.leitura.pop_back()",
     ),
-    em(BALCAO, "o teto do lote é ignorado", "self.lote.len() >= LOTE_MAXIMO", "false"),
+    em(BALCAO, "o teto do trabalho é ignorado", "trabalho >= TRABALHO_DO_TURNO", "false"),
     em(
         BALCAO,
-        "quem sobra do lote perde o lugar na fila",
-        "            if self.lote.len() >= LOTE_MAXIMO {\n                return;",
-        "            if self.lote.len() >= LOTE_MAXIMO {\n                \
+        "quem sobra do turno perde o lugar na fila",
+        "            if trabalho >= TRABALHO_DO_TURNO {\n                return;",
+        "            if trabalho >= TRABALHO_DO_TURNO {\n                \
          self.filas.leitura.make_contiguous().reverse();\n                return;",
     ),
     em(BALCAO, "o lote é decidido de trás para diante", "lote.drain(..)", "lote.drain(..).rev()"),
@@ -257,8 +238,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "encerrar despede quem ainda não secou",
-        "if !self.prontidao.legivel {\n            self.despedir(Fim::Encerramento);",
-        "if !self.fez_o_ultimo {\n            self.despedir(Fim::Encerramento);",
+        "if !self.prontidao.legivel && self.sobra.is_empty() && !self.fez_o_ultimo {",
+        "if !self.fez_o_ultimo {",
     ),
     em(
         BALCAO,
@@ -300,8 +281,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "um reset confirma a palavra solta",
-        "            Err(_) => return self.morrer(Fim::Reset),\n        };",
-        "            Err(_) => {\n self.secou(&mut pedir);\n return self.morrer(Fim::Reset);\n }\n        };",
+        "            Err(erro) => return self.quebrou(&erro),\n        };",
+        "            Err(erro) => {\n self.secou(&mut pedir);\n return self.quebrou(&erro);\n }\n        };",
     ),
     em(
         CONEXAO,
@@ -318,8 +299,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "lê-se de quem não recebe",
-        "le && self.prontidao.legivel && self.saida.is_empty()",
-        "le && self.prontidao.legivel",
+        "le && (self.prontidao.legivel || !self.sobra.is_empty()) && self.saida.is_empty()",
+        "le && (self.prontidao.legivel || !self.sobra.is_empty())",
     ),
     em(
         CONEXAO,
@@ -345,12 +326,7 @@ const DEFEITOS: &[Defeito] = &[
         "self.prontidao.gravavel |= novidade.gravavel;",
         "self.prontidao.gravavel = novidade.gravavel;",
     ),
-    em(
-        CONEXAO,
-        "o que vem depois de SAIR é atendido",
-        "    if *fez_o_ultimo {\n        return;\n    }\n",
-        "",
-    ),
+    em(CONEXAO, "o que vem depois de SAIR é atendido", "            && !self.fez_o_ultimo\n", ""),
     em(
         CONEXAO,
         "quem se despediu não é escoado até o fim",
@@ -364,7 +340,12 @@ const DEFEITOS: &[Defeito] = &[
         "write(&self.saida[self.dito..])",
         "write(&self.saida)",
     ),
-    em(CONEXAO, "o que foi dito não é esquecido", "        self.dito = 0;\n", ""),
+    em(
+        CONEXAO,
+        "o que foi dito não é esquecido",
+        "        self.dito = 0;\n    }\n\n    /// Daqui em diante",
+        "    }\n\n    /// Daqui em diante",
+    ),
     em(
         CONEXAO,
         "o WouldBlock da escrita não é lembrado",
@@ -423,8 +404,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "o prazo da saída conta de antes de haver o que dizer",
-        "        if self.saida.is_empty() {\n            self.disse_em = agora;\n        }\n",
-        "        let _ = agora;\n",
+        "            if self.saida.is_empty() {\n                self.disse_em = agora;\n            }\n",
+        "            let _ = agora;\n",
     ),
     em(
         CONEXAO,
@@ -446,30 +427,30 @@ const DEFEITOS: &[Defeito] = &[
         "    }",
     ),
     // Linhas e comandos.
-    em(LINHAS, "a linha vazia tem resposta", "if !aparada.is_empty()", "if aparada.len() < 9999"),
+    em(LINHAS, "a linha vazia tem resposta", "if !linha.is_empty()", "if linha.len() < 9999"),
     em(
         LINHAS,
-        "a palavra solta atendida fica para a linha seguinte",
-        "            self.resto.clear();\n        }\n    }\n\n    /// Há",
-        "        }\n    }\n\n    /// Há",
+        "a linha partida não devolve a memória",
+        "if std::mem::take(&mut self.entregue) {\n            self.resto = Vec::new();",
+        "if std::mem::take(&mut self.entregue) {\n            self.resto.clear();",
     ),
     em(
         LINHAS,
         "qualquer resto vale quando o socket seca",
-        "Comando::vale_sem_fim_de_linha(self.resto.trim_ascii())",
-        "!self.resto.trim_ascii().is_empty()",
+        "Comando::vale_sem_fim_de_linha(aparar(&self.resto))",
+        "!aparar(&self.resto).is_empty()",
     ),
     em(
         LINHAS,
         "a palavra solta com brancos em volta não vale",
-        "Comando::vale_sem_fim_de_linha(self.resto.trim_ascii())",
+        "Comando::vale_sem_fim_de_linha(aparar(&self.resto))",
         "Comando::vale_sem_fim_de_linha(&self.resto)",
     ),
     em(
         LINHAS,
         "só o último pedaço da linha é guardado",
-        "return self.resto.extend_from_slice(pedaco);",
-        "return self.resto = pedaco.to_vec();",
+        "            self.resto.extend_from_slice(pedaco);",
+        "            self.resto = pedaco.to_vec();",
     ),
     em(
         LINHAS,
@@ -481,8 +462,8 @@ const DEFEITOS: &[Defeito] = &[
     em(
         LINHAS,
         "brancos contam como linha começada",
-        "        !self.resto.trim_ascii().is_empty()\n",
-        "        !self.resto.is_empty()\n",
+        "if self.entregue { &[] } else { aparar(&self.resto) }",
+        "if self.entregue { &[] } else { &self.resto }",
     ),
     em(
         COMANDO,
@@ -529,113 +510,139 @@ const DEFEITOS: &[Defeito] = &[
         "self.estoque.checked_sub(1).filter(|n| *n > 0)",
     ),
     em(LOJA, "a recusa não é contada", "            self.recusas += 1;\n", ""),
+    // O orçamento do turno.
+    em(
+        CONEXAO,
+        "a sobra é esquecida",
+        "self.sobra = self.receber(&rascunho[..lidos], agora, &mut pedir).to_vec();",
+        "let _ = self.receber(&rascunho[..lidos], agora, &mut pedir);",
+    ),
+    em(CONEXAO, "a sobra é atendida duas vezes", "                sobra.drain(..recebidos);\n", ""),
+    em(
+        CONEXAO,
+        "uma conexão não tem orçamento",
+        "pedidos < PEDIDOS_POR_TURNO\n",
+        "pedidos < usize::MAX\n",
+    ),
+    em(
+        CONEXAO,
+        "acabada a sobra, a palavra solta não vale",
+        "if resto.is_empty() && self.leitura_curta {",
+        "if bytes.len() == usize::MAX {",
+    ),
+    em(
+        CONEXAO,
+        "a palavra solta vale com sobra pela frente",
+        "if resto.is_empty() && self.leitura_curta {",
+        "if self.leitura_curta {",
+    ),
+    em(
+        CONEXAO,
+        "quem só tem sobra não é atendido",
+        "le && (self.prontidao.legivel || !self.sobra.is_empty())",
+        "le && self.prontidao.legivel",
+    ),
+    em(
+        CONEXAO,
+        "encerrar despede quem tem sobra",
+        "&& self.sobra.is_empty() && !self.fez_o_ultimo",
+        "&& !self.fez_o_ultimo",
+    ),
+    em(
+        CONEXAO,
+        "encerrar cala quem acaba de dizer SAIR",
+        "&& self.sobra.is_empty() && !self.fez_o_ultimo",
+        "&& self.sobra.is_empty()",
+    ),
+    em(BALCAO, "ir a uma conexão não custa nada", "CUSTO_DA_LEITURA + pedidos", "pedidos"),
+    // A última palavra.
+    em(
+        CONEXAO,
+        "o ocioso é fechado sem uma palavra",
+        "return self.despedir(Fim::Ocioso);",
+        "return self.morrer(Fim::Ocioso);",
+    ),
+    em(
+        CONEXAO,
+        "a última palavra recomeça a cada escrita",
+        "!std::mem::replace(&mut self.disse_a_ultima, true)",
+        "!self.disse_a_ultima",
+    ),
+    em(
+        CONEXAO,
+        "a última palavra não é dita",
+        "Fim::Encerramento => Some(Resposta::Encerrando),",
+        "Fim::Encerramento => None,",
+    ),
+    // A memória.
+    em(
+        BALCAO,
+        "um morto continua na conta da memória",
+        "            self.filas.guardados -= guardava;\n",
+        "",
+    ),
+    em(
+        CONEXAO,
+        "o que já foi dito continua na memória",
+        "        self.saida = Vec::new();\n        self.dito = 0;\n    }\n\n    /// Daqui em diante",
+        "        self.saida.clear();\n        self.dito = 0;\n    }\n\n    /// Daqui em diante",
+    ),
+    por(
+        CENAS,
+        BALCAO,
+        "o teto da memória não se impõe",
+        "if self.filas.guardados <= teto {\n            return;",
+        "if self.filas.guardados < usize::MAX {\n            return;",
+    ),
+    por(
+        CENAS,
+        BALCAO,
+        "acima do teto saem primeiro os que ouviram tudo",
+        "        candidatas.sort_unstable();\n",
+        "        candidatas.sort_unstable();\n        candidatas.reverse();\n",
+    ),
+    por(
+        CENAS,
+        CONEXAO,
+        "quem sai por falta de memória continua a ocupá-la",
+        "        self.morrer(Fim::MemoriaCheia);\n        self.saida = Vec::new();\n",
+        "        self.morrer(Fim::MemoriaCheia);\n",
+    ),
+    // NULs, telnet e a marca de UTF-8.
+    em(
+        LINHAS,
+        "qualquer NUL termina a linha",
+        "if pedaco.last().or(self.resto.last()) == Some(&0) {",
+        "if !pedaco.is_empty() {",
+    ),
+    em(
+        LINHAS,
+        "um NUL não é branco",
+        "byte <= b' ' && (byte == 0 || byte.is_ascii_whitespace())",
+        "byte.is_ascii_whitespace()",
+    ),
+    em(
+        LINHAS,
+        "a marca de UTF-8 é texto",
+        "(Bom(2), byte) if byte == BOM[2] => (Comeco, &[]),",
+        "(Bom(2), byte) if byte == BOM[2] => (Texto, &BOM[..2]),",
+    ),
+    em(
+        LINHAS,
+        "uma negociação tem sempre dois bytes",
+        "(Iac, 251..=254) => (Opcao, &[]),",
+        "(Iac, 251..=254) => (Comeco, &[]),",
+    ),
+    em(
+        LINHAS,
+        "uma negociação sem fim esconde o texto para sempre",
+        "_ if self.pulados >= LINHA_MAXIMA => (Texto, &[]),",
+        "_ if self.pulados > 9 * LINHA_MAXIMA => (Texto, &[]),",
+    ),
+    em(
+        LINHAS,
+        "um COMPRAR inteiro passa por cima da linha começada",
+        "if self.resto.is_empty() && bytes.starts_with(COMPRAR_INTEIRO) {",
+        "if bytes.starts_with(COMPRAR_INTEIRO) {",
+    ),
 ];
-
-fn main() -> ExitCode {
-    let filtro = env::args().skip(1).find(|argumento| !argumento.starts_with("--"));
-    let escolhido = |defeito: &&Defeito| filtro.iter().all(|nome| defeito.nome.contains(&**nome));
-    let oficina = Oficina::abrir();
-    match oficina.simular() {
-        Fim::Passou => {}
-        Fim::Falhou { invariante, .. } => panic!("sem defeito nenhum já falha: {invariante}"),
-    }
-    println!("| defeito | arquivo | achado no roteiro | pelo invariante |");
-    println!("|---|---|---|---|");
-    let mut sobreviventes = 0;
-    for defeito in DEFEITOS.iter().filter(escolhido) {
-        let arquivo = defeito.arquivo.rsplit('/').next().unwrap_or_default();
-        match oficina.plantar(defeito) {
-            Fim::Falhou { roteiro, invariante } => {
-                println!("| {} | {arquivo} | {roteiro} | {invariante} |", defeito.nome);
-            }
-            Fim::Passou => {
-                sobreviventes += 1;
-                println!("| {} | {arquivo} | **não** | |", defeito.nome);
-            }
-        }
-    }
-    let plantados = DEFEITOS.iter().filter(escolhido).count();
-    println!("\n{} de {plantados} defeitos achados.", plantados - sobreviventes);
-    if sobreviventes == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-/// Como a simulação terminou.
-enum Fim {
-    Passou,
-    Falhou { roteiro: String, invariante: String },
-}
-
-/// A cópia dos fontes e a pasta em que ela se compila; ficam em `target`, para a próxima vez.
-struct Oficina {
-    fontes: PathBuf,
-    alvo: PathBuf,
-}
-
-impl Oficina {
-    fn abrir() -> Self {
-        let pasta = Path::new(env!("CARGO_TARGET_TMPDIR")).join("defeitos");
-        let (fontes, alvo) = (pasta.join("fontes"), pasta.join("alvo"));
-        let _ = fs::remove_dir_all(&fontes);
-        let raiz = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-        copiar(raiz, &fontes);
-        Oficina { fontes, alvo }
-    }
-
-    /// Põe o defeito, simula e tira o defeito.
-    fn plantar(&self, defeito: &Defeito) -> Fim {
-        let caminho = self.fontes.join(defeito.arquivo);
-        let certo = fs::read_to_string(&caminho).unwrap();
-        let vezes = certo.matches(defeito.certo).count();
-        assert_eq!(vezes, 1, "o texto de «{}» aparece {vezes} vezes", defeito.nome);
-        fs::write(&caminho, certo.replace(defeito.certo, defeito.errado)).unwrap();
-        let fim = self.simular();
-        fs::write(&caminho, certo).unwrap();
-        fim
-    }
-
-    fn simular(&self) -> Fim {
-        let compilou = self.cargo(&["--no-run"]);
-        let erro = String::from_utf8_lossy(&compilou.stderr);
-        assert!(compilou.status.success(), "não compila:\n{erro}");
-        let simulou = self.cargo(&["roteiros_ao_acaso"]);
-        if simulou.status.success() {
-            return Fim::Passou;
-        }
-        let saida = String::from_utf8_lossy(&simulou.stdout);
-        let entre = |antes: &str, depois: &str| {
-            let (_, resto) = saida.split_once(antes)?;
-            Some(resto.split_once(depois)?.0.to_owned())
-        };
-        let relato = entre("no roteiro ", " de ").zip(entre("o invariante «", "»"));
-        let (roteiro, invariante) =
-            relato.unwrap_or_else(|| panic!("a simulação não disse o que falhou:\n{saida}"));
-        Fim::Falhou { roteiro, invariante }
-    }
-
-    fn cargo(&self, argumentos: &[&str]) -> Output {
-        let fixos = ["test", "--offline", "-p", "servidor", "--test", "simulacao"];
-        Command::new(env!("CARGO"))
-            .current_dir(&self.fontes)
-            .args(fixos)
-            .args(argumentos)
-            .env("CARGO_TARGET_DIR", &self.alvo)
-            .env("SIMULACAO_ROTEIROS", ROTEIROS)
-            .env_remove("SIMULACAO_SEMENTE")
-            .env("RUST_BACKTRACE", "0")
-            .output()
-            .unwrap()
-    }
-}
-
-fn copiar(de: &Path, para: &Path) {
-    fs::create_dir_all(para).unwrap();
-    for item in fs::read_dir(de).unwrap().map(Result::unwrap) {
-        let nome = item.file_name();
-        let destino = para.join(&nome);
-        if item.file_type().unwrap().is_file() {
-            fs::copy(item.path(), destino).unwrap();
-        } else if nome != "target" && !nome.to_string_lossy().starts_with('.') {
-            copiar(&item.path(), &destino);
-        }
-    }
-}
