@@ -23,6 +23,8 @@ mod demora;
 mod descritores;
 #[path = "falhas/linhas.rs"]
 mod linhas;
+#[path = "falhas/memoria.rs"]
+mod memoria;
 #[path = "falhas/outro_protocolo.rs"]
 mod outro_protocolo;
 #[path = "falhas/pressa.rs"]
