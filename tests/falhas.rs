@@ -35,6 +35,8 @@ mod quedas;
 mod registro;
 #[path = "falhas/sinais.rs"]
 mod sinais;
+#[path = "falhas/sumidos.rs"]
+mod sumidos;
 #[path = "falhas/volume.rs"]
 mod volume;
 

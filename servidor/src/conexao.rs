@@ -393,7 +393,6 @@ impl<F: Read + Write> Conexao<F> {
             Estado::Despedindo(fim) => {
                 fechar_escrita(&self.fluxo);
                 self.estado = Estado::Escoando(fim);
-                self.disse_em = agora;
             }
             _ => {}
         }

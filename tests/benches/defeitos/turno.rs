@@ -378,12 +378,6 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     em(
         CONEXAO,
-        "o prazo do adeus conta da última resposta",
-        "                self.disse_em = agora;\n            }\n            _ => {}",
-        "            }\n            _ => {}",
-    ),
-    em(
-        CONEXAO,
         "um morto se despede",
         "        if self.estado == Estado::Aberta {\n            self.estado = Estado::Despedindo(fim);\n        }",
         "        self.estado = Estado::Despedindo(fim);",
