@@ -526,12 +526,6 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     em(
         CONEXAO,
-        "a palavra solta vale com sobra pela frente",
-        "if resto.is_empty() && self.leitura_curta {",
-        "if self.leitura_curta {",
-    ),
-    em(
-        CONEXAO,
         "quem só tem sobra não é atendido",
         "le && (self.prontidao.legivel || !self.sobra.is_empty())",
         "le && self.prontidao.legivel",
