@@ -351,10 +351,11 @@ impl<F: Read + Write> Conexao<F> {
         }
     }
 
-    /// O servidor está fechando: se já atendeu tudo o que o socket tinha, despede-se. Quem já se
-    /// despediu por conta própria fica com a sua despedida.
+    /// O servidor está fechando: se já atendeu tudo o que o socket tinha, despede-se. Só se sabe que ele
+    /// secou lendo, e só se lê com a sobra atendida. Quem já se despediu por conta própria fica com a sua
+    /// despedida.
     pub fn encerrar(&mut self) {
-        if !self.prontidao.legivel && self.sobra.is_empty() && !self.fez_o_ultimo {
+        if !self.prontidao.legivel {
             self.despedir(Fim::Encerramento);
         }
     }

@@ -238,8 +238,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "encerrar despede quem ainda não secou",
-        "if !self.prontidao.legivel && self.sobra.is_empty() && !self.fez_o_ultimo {",
-        "if !self.fez_o_ultimo {",
+        "if !self.prontidao.legivel {\n            self.despedir(Fim::Encerramento);",
+        "if !self.fez_o_ultimo {\n            self.despedir(Fim::Encerramento);",
     ),
     em(
         BALCAO,
@@ -529,18 +529,6 @@ pub const DEFEITOS: &[Defeito] = &[
         "quem só tem sobra não é atendido",
         "le && (self.prontidao.legivel || !self.sobra.is_empty())",
         "le && self.prontidao.legivel",
-    ),
-    em(
-        CONEXAO,
-        "encerrar despede quem tem sobra",
-        "&& self.sobra.is_empty() && !self.fez_o_ultimo",
-        "&& !self.fez_o_ultimo",
-    ),
-    em(
-        CONEXAO,
-        "encerrar cala quem acaba de dizer SAIR",
-        "&& self.sobra.is_empty() && !self.fez_o_ultimo",
-        "&& self.sobra.is_empty()",
     ),
     em(BALCAO, "ir a uma conexão não custa nada", "CUSTO_DA_LEITURA + pedidos", "pedidos"),
     // A última palavra.
