@@ -1,6 +1,8 @@
-//! Os bytes de uma linha viram um comando: total, nunca falha.
+//! O que sai de uma linha vira um comando: total, nunca falha.
 //!
 //! Não sabe onde a linha começa nem termina; disso cuida [`crate::linhas`].
+
+use crate::Linha;
 
 const CONSULTAR: &[u8] = b"CONSULTAR";
 const COMPRAR: &[u8] = b"COMPRAR";
@@ -31,8 +33,22 @@ pub enum Comando {
     /// reconhecê-lo porque o corpo de um `POST` pode ser a linha `COMPRAR`. Guarda o mesmo que
     /// [`Comando::Desconhecido`].
     Http(Box<[u8]>),
+    /// Um aperto de mãos do TLS: idem, e nem chega a ser uma linha.
+    Tls,
+    /// Uma linha que passou do limite.
+    LinhaLonga,
     /// Qualquer outra coisa. Guarda o começo da linha, só para o registro poder mostrá-la.
     Desconhecido(Box<[u8]>),
+}
+
+impl From<Linha<'_>> for Comando {
+    fn from(linha: Linha<'_>) -> Self {
+        match linha {
+            Linha::Completa(bytes) => Comando::interpretar(bytes),
+            Linha::LongaDemais => Comando::LinhaLonga,
+            Linha::Tls => Comando::Tls,
+        }
+    }
 }
 
 impl Comando {
@@ -58,13 +74,25 @@ impl Comando {
         }
     }
 
-    /// O comando como se escreve na rede; de um que não é nosso, o trecho guardado, em bytes crus.
+    /// Depois deste, o cliente não é mais ouvido: responde-se, e a conexão fecha.
+    pub fn e_o_ultimo(&self) -> bool {
+        match self {
+            Comando::Sair | Comando::Http(_) | Comando::Tls | Comando::LinhaLonga => true,
+            Comando::Consultar | Comando::Comprar | Comando::Ajuda => false,
+            Comando::Desconhecido(_) => false,
+        }
+    }
+
+    /// O comando como se escreve na rede; de um que não é nosso, o trecho guardado, em bytes crus, ou o que
+    /// se viu no lugar dele.
     pub fn nome(&self) -> &[u8] {
         match self {
             Comando::Consultar => CONSULTAR,
             Comando::Comprar => COMPRAR,
             Comando::Ajuda => AJUDA,
             Comando::Sair => SAIR,
+            Comando::Tls => b"(TLS)",
+            Comando::LinhaLonga => b"(linha longa)",
             Comando::Http(trecho) | Comando::Desconhecido(trecho) => trecho,
         }
     }

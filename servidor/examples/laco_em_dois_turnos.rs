@@ -21,7 +21,7 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use protocolo::mensagem::AVISO;
 use protocolo::terminal::{dizer, explicar, inteiro, ler_opcoes};
-use protocolo::{Comando, ESTOQUE_PADRAO, Linha, Linhas, PORTA_PADRAO, Resposta};
+use protocolo::{Comando, ESTOQUE_PADRAO, Linhas, PORTA_PADRAO, Resposta};
 use slab::Slab;
 
 /// Um laço de eventos que se interrompe no meio de cada compra
@@ -108,9 +108,13 @@ impl Laco {
                 Comando::Consultar => conexao.dizer(format_args!("Estoque atual: {estoque}")),
                 Comando::Ajuda => conexao.dizer(Resposta::Ajuda),
                 Comando::Desconhecido(_) => conexao.dizer(Resposta::Desconhecido),
-                Comando::Http(_) => {
+                Comando::Http(_) | Comando::Tls => {
                     conexao.acabou = true;
                     return conexao.dizer(Resposta::OutroProtocolo);
+                }
+                Comando::LinhaLonga => {
+                    conexao.acabou = true;
+                    return conexao.dizer(Resposta::LinhaLonga);
                 }
                 Comando::Sair => {
                     conexao.acabou = true;
@@ -156,17 +160,12 @@ impl Conexao {
         // Um socket que seca é um erro, mas o que se leu antes dele fica em `bytes`.
         let lido = self.fluxo.read_to_end(&mut bytes);
         self.acabou = !lido.is_err_and(|erro| erro.kind() == ErrorKind::WouldBlock);
-        let mut anotar = |linha: Linha<'_>| {
-            if let Linha::Completa(texto) = linha {
-                pedidos.push(Comando::interpretar(texto));
-            }
-        };
         let mut chegaram = &bytes[..];
         while let Some(linha) = self.linhas.proxima(&mut chegaram) {
-            anotar(linha);
+            pedidos.push(linha.into());
         }
         while let Some(linha) = self.linhas.secou() {
-            anotar(linha);
+            pedidos.push(linha.into());
         }
         pedidos
     }

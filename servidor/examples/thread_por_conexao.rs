@@ -17,7 +17,7 @@ use std::time::Duration;
 use clap::Parser;
 use protocolo::mensagem::AVISO;
 use protocolo::terminal::{dizer, duracao, explicar, inteiro, ler_opcoes};
-use protocolo::{Comando, ESTOQUE_PADRAO, Linha, Linhas, PORTA_PADRAO, Resposta};
+use protocolo::{Comando, ESTOQUE_PADRAO, Linhas, PORTA_PADRAO, Resposta};
 
 /// O servidor clássico: uma thread por conexão, com ou sem trava
 #[derive(Debug, Parser)]
@@ -61,7 +61,8 @@ impl Loja {
             Comando::Comprar => self.vender(),
             Comando::Ajuda => Resposta::Ajuda.to_string(),
             Comando::Sair => Resposta::Despedida.to_string(),
-            Comando::Http(_) => Resposta::OutroProtocolo.to_string(),
+            Comando::Http(_) | Comando::Tls => Resposta::OutroProtocolo.to_string(),
+            Comando::LinhaLonga => Resposta::LinhaLonga.to_string(),
             Comando::Desconhecido(_) => Resposta::Desconhecido.to_string(),
         }
     }
@@ -96,19 +97,13 @@ impl Loja {
             if lidos == 0 {
                 return Ok(());
             }
-            let mut pedidos = Vec::new();
-            let mut ultima = None;
-            let mut anotar = |linha: Linha<'_>| match linha {
-                Linha::Completa(texto) => pedidos.push(Comando::interpretar(texto)),
-                Linha::LongaDemais => ultima = Some(Resposta::LinhaLonga),
-                Linha::Tls => ultima = Some(Resposta::OutroProtocolo),
-            };
+            let mut pedidos: Vec<Comando> = Vec::new();
             let mut chegaram = &bytes[..lidos];
             while let Some(linha) = linhas.proxima(&mut chegaram) {
-                anotar(linha);
+                pedidos.push(linha.into());
             }
             while let Some(linha) = linhas.secou() {
-                anotar(linha);
+                pedidos.push(linha.into());
             }
             for comando in pedidos {
                 let resposta = self.atender(&comando);
@@ -116,12 +111,9 @@ impl Loja {
                 if resposta.ends_with("restante: 0") {
                     self.avisar();
                 }
-                if matches!(comando, Comando::Sair | Comando::Http(_)) {
+                if comando.e_o_ultimo() {
                     return Ok(());
                 }
-            }
-            if let Some(ultima) = ultima {
-                return conexao.write_all(format!("{ultima}\n").as_bytes());
             }
         }
     }

@@ -26,12 +26,12 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use protocolo::Resposta;
 use protocolo::mensagem::AVISO;
+use protocolo::{Comando, Resposta};
 use slab::Slab;
 
-use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Pedido, Prontidao};
-use crate::loja::Loja;
+use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
+use crate::loja::{Loja, Venda};
 use crate::registro::Registro;
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
@@ -75,22 +75,13 @@ pub struct Contas {
     pub pedidos: u64,
 }
 
-/// Uma unidade vendida neste turno, ainda não anunciada.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Venda {
-    /// Quem comprou.
-    pub endereco: SocketAddr,
-    /// Unidades que sobraram depois desta.
-    pub restante: u64,
-}
-
 /// O balcão de atendimento.
 #[derive(Debug)]
 pub struct Balcao<F> {
     postos: Slab<Posto<F>>,
     filas: Filas,
     loja: Loja,
-    lote: Vec<(usize, Pedido)>,
+    lote: Vec<(usize, Comando)>,
     /// O que se vendeu no turno, na ordem.
     vendas: Vec<Venda>,
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
@@ -269,19 +260,12 @@ impl<F: Read + Write> Balcao<F> {
         let mut lote = std::mem::take(&mut self.lote);
         self.contas.pedidos += lote.len() as u64;
         for (chave, pedido) in lote.drain(..) {
-            let resposta = match &pedido {
-                Pedido::Comando(comando) => self.loja.atender(comando),
-                Pedido::LinhaLonga => Resposta::LinhaLonga,
-                Pedido::Tls => Resposta::OutroProtocolo,
-            };
+            let resposta = self.loja.atender(&pedido);
             let posto = &mut self.postos[chave];
             registro.pedido(posto.conexao.endereco(), &pedido, resposta);
             posto.conexao.dizer(agora, |saida| resposta.escrever(saida));
-            match resposta {
-                Resposta::Despedida => posto.conexao.despedir(Fim::Sair),
-                Resposta::LinhaLonga => posto.conexao.despedir(Fim::LinhaLonga),
-                Resposta::OutroProtocolo => posto.conexao.despedir(Fim::OutroProtocolo),
-                _ => {}
+            if let Some(fim) = Fim::depois_de(&pedido) {
+                posto.conexao.despedir(fim);
             }
             self.filas.enfileirar(chave, posto);
             if let Resposta::Compra { restante } = resposta {

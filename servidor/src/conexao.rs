@@ -53,17 +53,6 @@ pub const PRAZO_DA_SAIDA: Duration = Duration::from_secs(30);
 /// Depois da despedida, quanto tempo se espera o cliente fechar o lado dele.
 pub const PRAZO_DO_ADEUS: Duration = Duration::from_secs(2);
 
-/// O que uma linha do cliente pede ao balcão.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Pedido {
-    /// Um comando, conhecido ou não.
-    Comando(Comando),
-    /// Uma linha que passou do limite: merece a resposta e o fim da conversa.
-    LinhaLonga,
-    /// Um aperto de mãos do TLS: idem.
-    Tls,
-}
-
 /// Por que uma conexão terminou. `Display` dá a palavra que vai ao registro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fim {
@@ -113,6 +102,15 @@ impl fmt::Display for Fim {
 }
 
 impl Fim {
+    /// O fim que este pedido traz, se é dos que o trazem ([`Comando::e_o_ultimo`]).
+    pub fn depois_de(pedido: &Comando) -> Option<Self> {
+        pedido.e_o_ultimo().then_some(match pedido {
+            Comando::Sair => Fim::Sair,
+            Comando::LinhaLonga => Fim::LinhaLonga,
+            _ => Fim::OutroProtocolo,
+        })
+    }
+
     /// O que o cliente ouve antes de a conexão fechar, se não pediu o fim nem teve outra resposta que o
     /// explicasse, e se ainda pode ouvir.
     fn ultima_palavra(self) -> Option<Resposta> {
@@ -264,7 +262,7 @@ impl<F: Read + Write> Conexao<F> {
     /// Uma leitura, e os pedidos que ela completa, na ordem; ou, se da anterior ainda há sobra, os
     /// pedidos dela. O fim do fluxo vem depois dos bytes que o antecedem: tudo o que chegou completo
     /// vale. Um reset não completa nada.
-    pub fn ler(&mut self, rascunho: &mut [u8], agora: Instant, mut pedir: impl FnMut(Pedido)) {
+    pub fn ler(&mut self, rascunho: &mut [u8], agora: Instant, mut pedir: impl FnMut(Comando)) {
         if !self.sobra.is_empty() {
             let mut sobra = std::mem::take(&mut self.sobra);
             let recebidos = sobra.len() - self.receber(&sobra, agora, &mut pedir).len();
@@ -309,7 +307,7 @@ impl<F: Read + Write> Conexao<F> {
         &mut self,
         bytes: &'a [u8],
         agora: Instant,
-        pedir: &mut impl FnMut(Pedido),
+        pedir: &mut impl FnMut(Comando),
     ) -> &'a [u8] {
         let (mut resto, mut pedidos) = (bytes, 0);
         while pedidos < PEDIDOS_POR_TURNO
@@ -333,7 +331,7 @@ impl<F: Read + Write> Conexao<F> {
     }
 
     /// O socket secou: a palavra solta, se é o que sobrou, vale agora.
-    fn secou(&mut self, pedir: &mut impl FnMut(Pedido)) {
+    fn secou(&mut self, pedir: &mut impl FnMut(Comando)) {
         while let Some(linha) = self.linhas.secou() {
             self.fez_o_ultimo |= entender(linha, pedir);
         }
@@ -485,16 +483,9 @@ impl<F: Read + Write> Conexao<F> {
 }
 
 /// Uma linha vira um pedido; diz se é o último desta conexão.
-fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Pedido)) -> bool {
-    let pedido = match linha {
-        Linha::Completa(bytes) => Pedido::Comando(Comando::interpretar(bytes)),
-        Linha::LongaDemais => Pedido::LinhaLonga,
-        Linha::Tls => Pedido::Tls,
-    };
-    let ultimo = match &pedido {
-        Pedido::Comando(comando) => matches!(comando, Comando::Sair | Comando::Http(_)),
-        Pedido::LinhaLonga | Pedido::Tls => true,
-    };
+fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Comando)) -> bool {
+    let pedido = Comando::from(linha);
+    let ultimo = pedido.e_o_ultimo();
     pedir(pedido);
     ultimo
 }

@@ -38,7 +38,7 @@ use protocolo::terminal::hora_do_relogio;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use crate::balcao::Venda;
+use crate::loja::Venda;
 
 pub(crate) use arquivo::Leitura;
 pub use conferencia::Andamento;

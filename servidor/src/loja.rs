@@ -4,7 +4,18 @@
 //! `&mut Loja`; o compilador garante que ninguém mais olha para o estoque entre o teste e o
 //! desconto. É a seção crítica do enunciado, sem `Lock` porque não há com quem disputar.
 
+use std::net::SocketAddr;
+
 use protocolo::{Comando, Resposta};
+
+/// Uma unidade vendida, ainda não anunciada.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Venda {
+    /// Quem comprou.
+    pub endereco: SocketAddr,
+    /// Unidades que sobraram depois desta.
+    pub restante: u64,
+}
 
 /// O estoque e a conta do que se fez com ele.
 #[derive(Debug)]
@@ -29,7 +40,8 @@ impl Loja {
             Comando::Comprar => self.vender(),
             Comando::Ajuda => Resposta::Ajuda,
             Comando::Sair => Resposta::Despedida,
-            Comando::Http(_) => Resposta::OutroProtocolo,
+            Comando::Http(_) | Comando::Tls => Resposta::OutroProtocolo,
+            Comando::LinhaLonga => Resposta::LinhaLonga,
             Comando::Desconhecido(_) => Resposta::Desconhecido,
         }
     }

@@ -23,7 +23,7 @@ use protocolo::terminal::{contar, hora_do_relogio};
 use protocolo::{Comando, Resposta};
 
 pub use self::destino::Destino;
-use crate::conexao::{Fim, Pedido};
+use crate::conexao::Fim;
 
 /// O máximo de bytes à espera da thread que escreve: uns 100 mil comandos.
 const FILA_MAXIMA: usize = 8 * 1024 * 1024;
@@ -138,7 +138,7 @@ impl Registro {
 
     /// Um pedido e a resposta que teve. É a linha de que há muitas: não passa pelo formatador.
     #[inline] // calado, não custa nem a chamada
-    pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Pedido, resposta: Resposta) {
+    pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Comando, resposta: Resposta) {
         if self.fila.is_none() {
             return;
         }
@@ -146,12 +146,10 @@ impl Registro {
             escrever_endereco(endereco, linha);
             linha.push(b' ');
             match pedido {
-                Pedido::Comando(Comando::Http(trecho) | Comando::Desconhecido(trecho)) => {
+                Comando::Http(trecho) | Comando::Desconhecido(trecho) => {
                     linha.extend(trecho.escape_ascii());
                 }
-                Pedido::Comando(nosso) => linha.extend_from_slice(nosso.nome()),
-                Pedido::LinhaLonga => linha.extend_from_slice(b"(linha longa)"),
-                Pedido::Tls => linha.extend_from_slice(b"(TLS)"),
+                nosso => linha.extend_from_slice(nosso.nome()),
             }
             linha.extend_from_slice(b" -> ");
             resposta.escrever(linha);

@@ -17,9 +17,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use proptest::prelude::*;
 use rusqlite::Connection;
-use servidor::balcao::Venda;
 use servidor::extrato::{Falha, Forma, Veredito, extrair};
 use servidor::livro::{Contas, Livro};
+use servidor::loja::Venda;
 use tempfile::TempDir;
 
 /// Uma pasta com um livro por fazer.

@@ -16,7 +16,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::ops::Range;
 use std::rc::Rc;
 
-use servidor::balcao::Venda;
+use servidor::loja::Venda;
 
 use crate::evento::Sinais;
 

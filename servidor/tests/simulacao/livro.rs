@@ -7,7 +7,7 @@ use std::cell::RefCell;
 
 use std::time::{Duration, Instant};
 
-use servidor::balcao::Venda;
+use servidor::loja::Venda;
 
 use crate::fluxo::{Gesto, Rede};
 

@@ -11,8 +11,8 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use servidor::balcao::{Balcao, Limites, Venda};
-use servidor::loja::Loja;
+use servidor::balcao::{Balcao, Limites};
+use servidor::loja::{Loja, Venda};
 use servidor::registro::Registro;
 
 use crate::evento::{Bytes, Evento, Roteiro, Sinais};

@@ -18,8 +18,9 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 
-use servidor::balcao::{Contas, Venda};
+use servidor::balcao::Contas;
 use servidor::conexao::LEITURA_POR_TURNO;
+use servidor::loja::Venda;
 
 use crate::evento::{Bytes, Roteiro, Sinais};
 use crate::ficha::{Ficha, PEDIDOS_POR_TURNO, Pedido, Vida};

@@ -8,9 +8,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use servidor::balcao::{Balcao, Contas, Limites, Venda};
+use servidor::balcao::{Balcao, Contas, Limites};
 use servidor::conexao::Prontidao;
-use servidor::loja::Loja;
+use servidor::loja::{Loja, Venda};
 use servidor::registro::Registro;
 
 /// O que o balcão fez com um fluxo, e com o de quem (pela ordem de entrada).

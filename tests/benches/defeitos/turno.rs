@@ -58,8 +58,9 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "cada resposta sai na hora, com o lote pela metade",
-        "            match resposta {\n",
-        "            posto.conexao.escrever(agora, self.fechar_escrita);\n            match resposta {\n",
+        "            if let Some(fim) = Fim::depois_de(&pedido) {\n",
+        "            posto.conexao.escrever(agora, self.fechar_escrita);\n            \
+         if let Some(fim) = Fim::depois_de(&pedido) {\n",
     ),
     em(
         BALCAO,
@@ -478,10 +479,10 @@ pub const DEFEITOS: &[Defeito] = &[
         "if linha.is_empty() {",
     ),
     em(
-        CONEXAO,
+        COMANDO,
         "o corpo de um pedido HTTP é atendido",
-        "matches!(comando, Comando::Sair | Comando::Http(_))",
-        "matches!(comando, Comando::Sair)",
+        "Comando::Sair | Comando::Http(_) | Comando::Tls | Comando::LinhaLonga => true,\n            Comando::Consultar | Comando::Comprar",
+        "Comando::Sair | Comando::Tls | Comando::LinhaLonga => true,\n            Comando::Http(_) | Comando::Consultar | Comando::Comprar",
     ),
     em(
         LINHAS,
@@ -591,7 +592,8 @@ pub const DEFEITOS: &[Defeito] = &[
         "if pedaco.last().or(self.resto.last()) == Some(&0) {",
         "if !pedaco.is_empty() {",
     ),
-    em(
+    por(
+        Teste::Unidade("protocolo", "o_nul_em_volta"),
         LINHAS,
         "um NUL não é branco",
         "byte <= b' ' && (byte == 0 || byte.is_ascii_whitespace())",
