@@ -20,7 +20,7 @@
 //! defeitos` planta defeitos na produção e confere que a simulação acha cada um.
 //!
 //! Aqui não há sockets, mio, sinais nem o texto do registro: disso cuidam os testes de ponta a ponta.
-//! As cenas escritas à mão, uma por regra, estão em `turno.rs`.
+//! As cenas escritas à mão, uma por regra, estão em `servidor/tests/turno`.
 
 use std::cell::{Cell, RefCell};
 use std::env;
@@ -29,21 +29,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Instant;
 
-#[path = "simulacao/encolher.rs"]
 mod encolher;
-#[path = "simulacao/enquadramento.rs"]
 mod enquadramento;
-#[path = "simulacao/evento.rs"]
 mod evento;
-#[path = "simulacao/ficha.rs"]
 mod ficha;
-#[path = "simulacao/fluxo.rs"]
 mod fluxo;
-#[path = "simulacao/livro.rs"]
 mod livro;
-#[path = "simulacao/mundo.rs"]
 mod mundo;
-#[path = "simulacao/oraculo.rs"]
 mod oraculo;
 
 use evento::{Evento, Roteiro};

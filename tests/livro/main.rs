@@ -8,29 +8,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-#[path = "livro/abertura.rs"]
 mod abertura;
-#[path = "livro/arquivo.rs"]
 mod arquivo;
-#[path = "livro/disco.rs"]
 mod disco;
-#[path = "livro/instantes.rs"]
 mod instantes;
-#[path = "livro/leitores.rs"]
 mod leitores;
-#[path = "livro/ordem.rs"]
 mod ordem;
-#[path = "livro/quedas.rs"]
 mod quedas;
-#[path = "livro/rastro.rs"]
 mod rastro;
-#[path = "livro/recusas.rs"]
 mod recusas;
-#[path = "livro/separado.rs"]
 mod separado;
-#[path = "livro/trocado.rs"]
 mod trocado;
-#[path = "livro/vizinho.rs"]
 mod vizinho;
 
 use std::fs;

@@ -17,27 +17,16 @@
 
 // O cargo começa pelo primeiro nome: `demora` espera por prazos de 30 s, e assim os dois que esperam
 // esperam juntos.
-#[path = "falhas/demora.rs"]
 mod demora;
-#[path = "falhas/descritores.rs"]
 mod descritores;
-#[path = "falhas/linhas.rs"]
 mod linhas;
-#[path = "falhas/memoria.rs"]
 mod memoria;
-#[path = "falhas/outro_protocolo.rs"]
 mod outro_protocolo;
-#[path = "falhas/pressa.rs"]
 mod pressa;
-#[path = "falhas/quedas.rs"]
 mod quedas;
-#[path = "falhas/registro.rs"]
 mod registro;
-#[path = "falhas/sinais.rs"]
 mod sinais;
-#[path = "falhas/sumidos.rs"]
 mod sumidos;
-#[path = "falhas/volume.rs"]
 mod volume;
 
 use std::env;
