@@ -45,6 +45,8 @@ mod livro;
 mod mundo;
 #[path = "simulacao/oraculo.rs"]
 mod oraculo;
+#[path = "simulacao/veredito.rs"]
+mod veredito;
 
 #[test]
 fn linhas_de_novo() {

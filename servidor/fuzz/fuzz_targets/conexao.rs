@@ -19,5 +19,7 @@ mod livro;
 mod mundo;
 #[path = "../../tests/simulacao/oraculo.rs"]
 mod oraculo;
+#[path = "../../tests/simulacao/veredito.rs"]
+mod veredito;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| conexao::experimentar(bytes));

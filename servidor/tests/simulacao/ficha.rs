@@ -3,6 +3,8 @@
 //! Os prazos estão aqui uma segunda vez, escritos do modo mais simples que há. O enquadramento fica em
 //! `enquadramento.rs`; a loja e a ordem do turno, em `oraculo.rs`.
 
+use std::borrow::Cow;
+
 use servidor::conexao::{
     LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_DO_ADEUS, SAIDA_MAXIMA,
 };
@@ -10,7 +12,8 @@ use servidor::conexao::{
 use crate::enquadramento::{Enquadramento, Saida};
 use crate::evento::{Bytes, Sinais};
 use crate::fluxo::{Cano, Leitura, Rede};
-use crate::oraculo::{LOTADO, Veredito, exigir};
+use crate::oraculo::LOTADO;
+use crate::veredito::{Veredito, exigir};
 
 /// Este o servidor guarda para si; aqui está de novo, como promessa.
 pub const PEDIDOS_POR_TURNO: usize = 64;
@@ -42,6 +45,36 @@ impl Pedido {
             _ if e_http(linha) => Pedido::OutroProtocolo,
             _ => Pedido::Desconhecido,
         }
+    }
+
+    /// A loja: um número, e os textos por extenso.
+    pub fn atender(self, estoque: &mut u64, recusas: &mut u64) -> Cow<'static, [u8]> {
+        let fixo: &str = match self {
+            Pedido::Consultar => {
+                return format!("Estoque atual: {estoque}\n").into_bytes().into();
+            }
+            Pedido::Comprar if *estoque > 0 => {
+                *estoque -= 1;
+                let texto = format!("Compra realizada. Estoque restante: {estoque}\n");
+                return texto.into_bytes().into();
+            }
+            Pedido::Comprar => {
+                *recusas += 1;
+                "ERRO: Produto esgotado\n"
+            }
+            Pedido::Ajuda => {
+                "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR\n"
+            }
+            Pedido::Sair => "Volte sempre!\n",
+            Pedido::Desconhecido => {
+                "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
+            }
+            Pedido::LinhaLonga => "ERRO: Linha longa demais\n",
+            Pedido::OutroProtocolo => {
+                "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
+            }
+        };
+        fixo.as_bytes().into()
     }
 
     pub fn e_o_ultimo(self) -> bool {

@@ -37,10 +37,11 @@ mod fluxo;
 mod livro;
 mod mundo;
 mod oraculo;
+mod veredito;
 
 use evento::{Evento, Roteiro};
 use mundo::Rastro;
-use oraculo::{Falha, Veredito};
+use veredito::{Falha, Veredito};
 
 /// Quantos roteiros um `cargo test` comum experimenta.
 const ROTEIROS: u64 = 20_000;
@@ -173,7 +174,7 @@ fn executar(roteiro: &Roteiro, eventos: Option<&[Evento]>, rastro: &mut Rastro) 
     NO_ROTEIRO.set(true);
     let fim = panic::catch_unwind(AssertUnwindSafe(|| mundo::executar(roteiro, eventos, rastro)));
     NO_ROTEIRO.set(false);
-    fim.unwrap_or_else(|_| oraculo::falha("nada entra em pânico", PANICO.take()))
+    fim.unwrap_or_else(|_| veredito::falha("nada entra em pânico", PANICO.take()))
 }
 
 /// A falha desta semente, encolhida, para ler.

@@ -18,7 +18,8 @@ use servidor::registro::Registro;
 use crate::evento::{Bytes, Evento, Roteiro, Sinais};
 use crate::fluxo::{Cano, Escrita, FluxoFalso, Gesto, Leitura, Rede};
 use crate::livro::LivroFalso;
-use crate::oraculo::{Oraculo, Veredito, Vitrine, exigir};
+use crate::oraculo::{Oraculo, Vitrine};
+use crate::veredito::{Veredito, exigir};
 
 /// O que ficou de uma execução.
 #[derive(Debug, Default)]

@@ -15,7 +15,6 @@
 //! Nada aqui é compartilhado com a produção além dos limites e dos prazos: o enquadramento vai de
 //! byte em byte, a loja é um número, os textos estão por extenso.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 
 use servidor::balcao::Contas;
@@ -27,6 +26,7 @@ use crate::ficha::{Ficha, PEDIDOS_POR_TURNO, Pedido, Vida};
 use crate::fluxo::{Cano, Escrita, Gesto, Leitura, Rede};
 use crate::livro::NaoFirmou;
 use crate::mundo::endereco;
+use crate::veredito::{Falha, Veredito, exigir, falha};
 
 /// Estes o servidor guarda para si; aqui estão de novo, como promessa.
 const TRABALHO_DO_TURNO: usize = 4 * 1024;
@@ -37,24 +37,6 @@ const RONDA_MINIMA: u64 = 10;
 
 const AVISO: &[u8] = b"AVISO: O estoque acabou de esgotar!\n";
 pub const LOTADO: &[u8] = b"ERRO: Servidor lotado\n";
-
-/// Um invariante que não valeu.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Falha {
-    pub invariante: &'static str,
-    pub detalhe: String,
-}
-
-pub type Veredito = Result<(), Box<Falha>>;
-
-pub fn falha(invariante: &'static str, detalhe: impl Into<String>) -> Veredito {
-    Err(Box::new(Falha { invariante, detalhe: detalhe.into() }))
-}
-
-/// `vale`, ou a falha deste invariante.
-pub fn exigir(vale: bool, invariante: &'static str, detalhe: impl FnOnce() -> String) -> Veredito {
-    if vale { Ok(()) } else { falha(invariante, detalhe()) }
-}
 
 /// As etapas de um turno, na única ordem permitida. Um livro que falha é a última.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -453,7 +435,7 @@ impl Oraculo {
         for (nome, pedido) in std::mem::take(&mut self.lote) {
             self.contas.pedidos += 1;
             let antes = self.estoque;
-            let resposta = self.atender(pedido);
+            let resposta = pedido.atender(&mut self.estoque, &mut self.recusas);
             if let Some(ficha) = self.ficha(nome) {
                 ficha.dizer(agora, &resposta);
                 if pedido.e_o_ultimo() && ficha.vida == Vida::Atendida {
@@ -468,37 +450,6 @@ impl Oraculo {
                 ouvintes.for_each(|ficha| ficha.dizer(agora, AVISO));
             }
         }
-    }
-
-    /// A loja: um número, e os textos por extenso.
-    fn atender(&mut self, pedido: Pedido) -> Cow<'static, [u8]> {
-        let fixo: &str = match pedido {
-            Pedido::Consultar => {
-                return format!("Estoque atual: {}\n", self.estoque).into_bytes().into();
-            }
-            Pedido::Comprar if self.estoque > 0 => {
-                self.estoque -= 1;
-                let restante = self.estoque;
-                let texto = format!("Compra realizada. Estoque restante: {restante}\n");
-                return texto.into_bytes().into();
-            }
-            Pedido::Comprar => {
-                self.recusas += 1;
-                "ERRO: Produto esgotado\n"
-            }
-            Pedido::Ajuda => {
-                "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR\n"
-            }
-            Pedido::Sair => "Volte sempre!\n",
-            Pedido::Desconhecido => {
-                "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
-            }
-            Pedido::LinhaLonga => "ERRO: Linha longa demais\n",
-            Pedido::OutroProtocolo => {
-                "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
-            }
-        };
-        fixo.as_bytes().into()
     }
 
     fn escreveu(&mut self, nome: usize, oferecidos: &[u8], deu: Escrita, agora: u64) -> Veredito {
