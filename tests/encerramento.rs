@@ -112,12 +112,16 @@ fn o_que_chega_junto_com_o_sinal_e_respondido() {
     assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 1000));
 }
 
+/// Quantos estão à porta: bem mais do que um turno aceita, e menos do que os descritores de um processo.
+const PESSOAS: u64 = 500;
+
 #[test]
 fn quem_ja_estava_a_porta_e_atendido_antes_de_ela_fechar() {
     let mut servidor = Servidor::abrir(&["--estoque", "1000"]);
-    // Com o servidor congelado, as conexões se completam na fila do sistema, e os pedidos com elas.
+    // Com o servidor congelado, as conexões se completam na fila do sistema, e os pedidos com elas. São
+    // bem mais do que as que um turno aceita: o sinal é visto com gente ainda à porta.
     let mut multidao = servidor.congelado(|| {
-        let multidao: Vec<_> = (0..100)
+        let multidao: Vec<_> = (0..PESSOAS)
             .map(|_| {
                 let mut cliente = servidor.cliente();
                 cliente.manda("COMPRAR\n");
@@ -132,7 +136,7 @@ fn quem_ja_estava_a_porta_e_atendido_antes_de_ela_fechar() {
     }
     drop(multidao);
     let termino = servidor.termino();
-    assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 100));
+    assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), PESSOAS));
 }
 
 #[test]

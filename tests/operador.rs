@@ -29,14 +29,28 @@ fn cano_em(caminho: &Path) {
 fn o_registro_em_arquivo_tem_a_abertura_e_as_contas_do_fim() {
     let pasta = tempfile::tempdir().unwrap();
     let arquivo = pasta.path().join("vendas.log");
-    let mut servidor = Servidor::abrir(&["--registro", arquivo.to_str().unwrap()]);
+    let mut servidor =
+        Servidor::abrir(&["--registro", arquivo.to_str().unwrap(), "--max-conexoes", "5"]);
     let endereco = servidor.endereco();
-    servidor.cliente().pede("COMPRAR");
+    // Cada conta com um valor só seu: trocadas de lugar, vê-se.
+    let mut casa: Vec<_> = (0..5).map(|_| servidor.cliente()).collect();
+    for cliente in &mut casa {
+        assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 10");
+    }
+    assert_eq!(servidor.cliente().fim(), "ERRO: Servidor lotado\n");
+    for cliente in &mut casa[..3] {
+        assert!(cliente.pede("COMPRAR").starts_with("Compra realizada."));
+    }
+    drop(casa.pop());
+    ate_no_arquivo(&arquivo, "desconectou");
+    assert_eq!(servidor.cliente().pede("CONSULTAR"), "Estoque atual: 7");
+    drop(casa);
     assert_eq!(servidor.encerrar().codigo, Some(0));
     let log = fs::read_to_string(&arquivo).unwrap();
     let [primeira, ultima] = [log.lines().next().unwrap(), log.lines().last().unwrap()];
     assert!(primeira.ends_with(&format!("servidor: ouvindo em {endereco} (estoque: 10)")), "{log}");
-    assert!(ultima.contains("encerrado") && ultima.contains("vendas"), "{log}");
+    let contas = "(conexões: 6, pico: 5, lotado: 1, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
+    assert!(ultima.ends_with(&format!("servidor: encerrado {contas}")), "{log}");
 }
 
 #[test]

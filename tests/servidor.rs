@@ -294,8 +294,9 @@ fn com_a_casa_vazia_e_sem_descritores_a_porta_e_tentada_outra_vez() {
     let dormiu = exame.vezes_que_dormiu();
     let mut cliente = servidor.cliente();
     cliente.manda("CONSULTAR\n");
-    ate("o servidor ir à porta", || (exame.vezes_que_dormiu() > dormiu).then_some(()));
-    // Nenhum evento virá: a conexão já estava na fila, e não há mais ninguém na casa.
+    // Nenhum evento virá: a conexão já está na fila, e não há mais ninguém na casa. Quem volta à porta por
+    // conta própria dorme entre uma tentativa e outra.
+    ate("o servidor voltar à porta", || (exame.vezes_que_dormiu() > dormiu + 3).then_some(()));
     exame.limitar_descritores(limite);
     assert_eq!(cliente.linha(), "Estoque atual: 10");
 }
