@@ -73,7 +73,7 @@ fn acima_do_teto_da_memoria_saem_os_surdos_e_o_honesto_nao_nota() {
     let fora = fim.no_registro("desconectou (memoria cheia)");
     assert!(fora > 100, "só {fora} saíram");
     assert!(fim.cresceu < 24 * MIB, "cresceu {} bytes", fim.cresceu);
-    fim.relatar("surdos, com 1 MiB para todos", format!("400 surdos, {fora} fechados"));
+    fim.relatar("quem nunca lê, com 1 MiB para todos", format!("400 surdos, {fora} fechados"));
 }
 
 #[test]
@@ -84,6 +84,6 @@ fn uma_multidao_de_surdos_cabe_em_um_gib() {
         ensurdecer(&prova, surdos);
         let fim = prova.concluir();
         let medido = format!("{surdos} surdos, {} linhas", fim.comandos());
-        fim.relatar_ate(Duration::from_secs(5), "surdos em 1 GiB", medido);
+        fim.relatar_ate(Duration::from_secs(5), "quem nunca lê, com 1 GiB", medido);
     }
 }

@@ -61,7 +61,7 @@ fn pressa(clientes: usize, tempo: Duration) {
     let fim = prova.concluir();
     let medido = format!("{clientes} clientes, {} linhas", fim.comandos());
     assert_eq!(fim.comandos() % LINHAS as u64, 0, "uma linha ficou sem resposta");
-    fim.relatar("quem tem pressa", medido);
+    fim.relatar("pedir sem parar, lendo tudo", medido);
 }
 
 #[test]
@@ -98,5 +98,5 @@ fn uma_multidao_que_ensurdece_de_uma_vez_nao_prende_os_outros() {
     // Cada um tem direito à sua vez, e o honesto espera a de todos: a meta é que nunca passe de 1,5 s.
     let folga = Duration::from_secs(5);
     let medido = format!("{surdos} clientes, {comandos} linhas");
-    fim.relatar_ate(folga, "todos surdos de uma vez", medido);
+    fim.relatar_ate(folga, "todos deixam de ler de uma vez", medido);
 }
