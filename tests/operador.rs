@@ -49,7 +49,8 @@ fn o_registro_em_arquivo_tem_a_abertura_e_as_contas_do_fim() {
     let log = fs::read_to_string(&arquivo).unwrap();
     let [primeira, ultima] = [log.lines().next().unwrap(), log.lines().last().unwrap()];
     assert!(primeira.ends_with(&format!("servidor: ouvindo em {endereco} (estoque: 10)")), "{log}");
-    let contas = "(conexões: 6, pico: 5, lotado: 1, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
+    let contas =
+        "(conexoes: 6, pico: 5, lotado: 1, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
     assert!(ultima.ends_with(&format!("servidor: encerrado {contas}")), "{log}");
 }
 
