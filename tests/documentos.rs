@@ -65,10 +65,10 @@ fn perdidos(caminho: &Path, texto: &str) -> Vec<String> {
     let mut perdidos = Vec::new();
     for evento in Parser::new_ext(texto, Options::ENABLE_TABLES) {
         match evento {
-            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
-                if !dest_url.contains("://") && !chega(caminho, pasta, &dest_url) {
-                    perdidos.push(dest_url.into_string());
-                }
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. })
+                if !dest_url.contains("://") && !chega(caminho, pasta, &dest_url) =>
+            {
+                perdidos.push(dest_url.into_string());
             }
             Event::Code(codigo) if e_caminho(&codigo) && !existe(&codigo) => {
                 perdidos.push(codigo.into_string());
