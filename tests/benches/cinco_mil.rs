@@ -33,7 +33,7 @@ fn main() {
     thread::sleep(Duration::from_secs(1));
     let memoria = cliente.exame().memoria();
     cliente.saida.ate("o veredito", |texto| texto.contains("Veredito: "));
-    // Até ser enterrado, um processo que terminou ainda diz quanto gastou.
+    // Até ser removido, um processo que terminou ainda diz quanto gastou.
     let processador = cliente.exame().processador();
     let duracao = comeco.elapsed();
     let fim = cliente.termino();
