@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
-use protocolo::terminal::{AoDesligar, ao_receberem_sinais};
+use protocolo::terminal::{AoDesligar, ao_receberem_sinais, explicar};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
@@ -165,11 +165,13 @@ pub struct Encerramento {
 }
 
 /// O que termina o laço sem que ninguém peça.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Pane {
     /// O próprio `Poll`.
+    #[error("o laço de eventos parou: {}", explicar(.0))]
     Poll(io::Error),
     /// O livro não firmou as vendas de um turno. Nenhuma delas foi anunciada.
+    #[error("parou de vender, e nada ficou anunciado sem estar firme: {0}")]
     Livro(livro::Erro),
 }
 

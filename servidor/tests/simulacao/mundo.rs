@@ -17,7 +17,7 @@ use servidor::registro::Registro;
 
 use crate::evento::{Bytes, Evento, Roteiro, Sinais};
 use crate::fluxo::{Cano, Escrita, FluxoFalso, Gesto, Leitura, Rede};
-use crate::livro::LivroFalso;
+use crate::livro_de_mentira::LivroFalso;
 use crate::oraculo::{Oraculo, Vitrine};
 use crate::veredito::{Veredito, exigir};
 

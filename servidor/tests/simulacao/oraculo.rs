@@ -24,7 +24,7 @@ use servidor::loja::Venda;
 use crate::evento::{Bytes, Roteiro, Sinais};
 use crate::ficha::{Ficha, PEDIDOS_POR_TURNO, Pedido, Vida};
 use crate::fluxo::{Cano, Escrita, Gesto, Leitura, Rede};
-use crate::livro::NaoFirmou;
+use crate::livro_de_mentira::NaoFirmou;
 use crate::mundo::endereco;
 use crate::veredito::{Falha, Veredito, exigir, falha};
 

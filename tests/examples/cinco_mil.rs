@@ -2,7 +2,7 @@
 //! processador gasta por troca, quanta memória por usuário, e que fração do tempo trabalha em vez de
 //! esperar.
 //!
-//! `cargo bench -p testes --bench cinco_mil`; só Linux. Mede o cliente, e não o servidor: este é o nosso, com
+//! `cargo run --release -p testes --example cinco_mil`; só Linux. Mede o cliente, e não o servidor: este é o nosso, com
 //! estoque que não acaba, no mesmo computador. Não compara com nada nem exige nada: mostra.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
