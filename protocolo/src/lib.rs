@@ -3,6 +3,7 @@
 //! - [`comando`]: os bytes de uma linha viram um [`Comando`];
 //! - [`mensagem`]: uma [`Resposta`] vira bytes, e os bytes viram uma [`Mensagem`];
 //! - [`linhas`]: os bytes que chegam, cortados onde o TCP quis, viram linhas;
+//! - [`numero`]: o estoque escrito em uma resposta vira um número, ou duas leituras dele;
 //! - `terminal` (opcional, recurso `terminal`): o que os dois programas dizem a quem os executa.
 //!
 //! Aqui não há socket, relógio nem laço de eventos: tudo são funções de bytes, e por isso tudo se
