@@ -136,6 +136,8 @@ fn o_registro_nao_passa_do_maximo_conta_as_perdas_e_esvaziado_as_informa() {
     }
     let log = ate_no_arquivo(&arquivo, "chegou a --registro-maximo");
     assert!(log.ends_with('\n') && log.len() <= 64 * 1024, "{}", log.len());
+    // Cada linha tem a sua hora, e uma só: nenhuma ficou pela metade.
+    assert!(log.lines().all(|linha| linha.matches("Z ").count() == 1), "{log}");
     cliente.pede("CONSULTAR");
     assert!(fs::metadata(&arquivo).unwrap().len() <= 64 * 1024);
     // Como o `copytruncate` de um logrotate.

@@ -284,6 +284,8 @@ fn escrever_endereco(endereco: SocketAddr, linha: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod testes {
+    use std::os::fd::OwnedFd;
+
     use super::*;
 
     #[test]
@@ -293,5 +295,28 @@ mod testes {
             escrever_endereco(texto.parse().unwrap(), &mut linha);
             assert_eq!(linha, texto.as_bytes());
         }
+    }
+
+    /// O destino é um cano que ninguém lê: a thread enche-o e fica presa, e a fila enche atrás dela.
+    #[test]
+    fn a_fila_tem_teto_e_o_que_passa_dele_se_perde_e_se_conta() {
+        let (leitor, cano) = std::io::pipe().unwrap();
+        let destino = Destino::novo(std::fs::File::from(OwnedFd::from(cano)), None, u64::MAX);
+        let mut registro = Registro::novo(destino).unwrap();
+        let endereco = SocketAddr::from(([127, 0, 0, 1], 12346));
+        let mut linhas = 0;
+        // Bem mais do que cabe na fila, no buffer da thread e no cano.
+        for _ in 0..4 * FILA_MAXIMA / (1000 * 32) {
+            (0..1000).for_each(|_| registro.conectou(endereco, 1));
+            linhas += 1000;
+            registro.entregar();
+        }
+        let espera = registro.fila.as_ref().unwrap().trancar();
+        assert!(espera.bytes.len() <= FILA_MAXIMA, "{}", espera.bytes.len());
+        assert!(espera.perdidas > 0 && espera.linhas + espera.perdidas <= linhas);
+        drop(espera);
+        // Sem leitor, a thread solta-se com um erro.
+        drop(leitor);
+        assert!(registro.fechar(Duration::from_secs(30)) > 0);
     }
 }

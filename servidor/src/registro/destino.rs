@@ -73,7 +73,7 @@ impl Destino {
         Ok(Destino::novo(abrir(caminho)?, Some(caminho.into()), maximo))
     }
 
-    fn novo(aberto: File, caminho: Option<PathBuf>, maximo: u64) -> Self {
+    pub(super) fn novo(aberto: File, caminho: Option<PathBuf>, maximo: u64) -> Self {
         let medida = medir(&aberto);
         Destino { aberto, caminho, maximo, medida, partida: false, disse_que_encheu: false }
     }

@@ -26,7 +26,7 @@ pub const DEFEITOS: &[Defeito] = &[
         "",
     ),
     por(
-        no("falhas", "um_console_que_ninguem_le"),
+        unidade("a_fila_tem_teto"),
         REGISTRO,
         "a fila não tem teto",
         "if espera.bytes.len() + self.turno.len() > FILA_MAXIMA {",
@@ -40,14 +40,14 @@ pub const DEFEITOS: &[Defeito] = &[
         "        if acordar && self.turno.capacity() > 1_000_000 {\n",
     ),
     por(
-        no("falhas", "um_disco_cheio"),
+        no("falhas", "um_console_fechado"),
         REGISTRO,
         "as escritas não se contam",
         "fila.trancar().escritas += escritas;",
         "fila.trancar().escritas += 2 * escritas;",
     ),
     por(
-        no("falhas", "um_console_que_volta_a_andar"),
+        no("operador", "o_registro_nao_passa_do_maximo"),
         REGISTRO,
         "o que a thread não escreveu não se informa",
         "        espera.perdidas += perdidas;\n",
