@@ -50,7 +50,7 @@ fn o_registro_em_arquivo_tem_a_abertura_e_as_contas_do_fim() {
     let [primeira, ultima] = [log.lines().next().unwrap(), log.lines().last().unwrap()];
     assert!(primeira.ends_with(&format!("servidor: ouvindo em {endereco} (estoque: 10)")), "{log}");
     let contas =
-        "(conexões: 6, pico: 5, lotado: 1, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
+        "(conexoes: 6, pico: 5, lotado: 1, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
     assert!(ultima.ends_with(&format!("servidor: encerrado {contas}")), "{log}");
 }
 

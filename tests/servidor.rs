@@ -290,7 +290,7 @@ fn com_poucos_descritores_recusa_sobrevive_e_volta_a_atender() {
 fn com_a_casa_vazia_e_sem_descritores_a_porta_e_tentada_outra_vez() {
     let servidor = Servidor::abrir(&[]);
     let exame = servidor.exame();
-    let limite = exame.limitar_descritores(exame.maior_descritor() as u64 + 1);
+    let limite = exame.limitar_descritores(exame.menor_livre());
     let dormiu = exame.vezes_que_dormiu();
     let mut cliente = servidor.cliente();
     cliente.manda("CONSULTAR\n");

@@ -333,7 +333,7 @@ impl Reator {
         let (contas, loja) = (self.balcao.contas(), self.balcao.loja());
         let (vendas, recusas, estoque) = (loja.vendas(), loja.recusas(), loja.estoque());
         self.registro.anotar(format_args!(
-            "servidor: encerrado (conexões: {}, pico: {}, lotado: {}, comandos: {}, vendas: {vendas}, \
+            "servidor: encerrado (conexoes: {}, pico: {}, lotado: {}, comandos: {}, vendas: {vendas}, \
              esgotado: {recusas}, estoque: {estoque})",
             contas.conexoes, contas.pico, contas.lotadas, contas.pedidos,
         ));

@@ -61,6 +61,17 @@ impl Exame {
         abertos.filter_map(|entrada| numero(entrada.unwrap())).max().unwrap()
     }
 
+    /// O número que o próximo descritor terá: como limite, nenhum mais se abre.
+    ///
+    /// # Panics
+    ///
+    /// O processo terminou.
+    pub fn menor_livre(&self) -> u64 {
+        let aberto =
+            |numero: &u64| self.pasta.join(format!("fd/{numero}")).symlink_metadata().is_ok();
+        (0..).find(|numero| !aberto(numero)).unwrap()
+    }
+
     /// Quanto processador já gastou, dele e do sistema por ele. A resolução é de 10 ms.
     ///
     /// # Panics

@@ -184,13 +184,6 @@ pub const DEFEITOS: &[Defeito] = &[
         "register_conditional_shutdown(sinal, 0,",
     ),
     por(
-        no("encerramento", "dois_sinais_colados"),
-        TERMINAL,
-        "dois sinais colados são dois pedidos",
-        "        thread::sleep(MESMO_PEDIDO);\n        armado.store(true, Ordering::Release);\n",
-        "        armado.store(true, Ordering::Release);\n        thread::sleep(MESMO_PEDIDO);\n",
-    ),
-    por(
         no("encerramento", "o_segundo_sinal"),
         TERMINAL,
         "o segundo sinal não se arma",
