@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use protocolo::terminal::duracao;
+use protocolo::terminal::{OpcaoErrada, duracao};
 use serde::Serialize;
 use thiserror::Error;
 
@@ -27,9 +27,9 @@ pub enum Erro {
     /// O limite de uma conta não é um número.
     #[error("esperava um número depois da comparação")]
     SemNumero,
-    /// O limite de um tempo não é uma duração, e por quê.
-    #[error("{0}")]
-    Duracao(String),
+    /// O limite de um tempo não é uma duração.
+    #[error(transparent)]
+    Duracao(#[from] OpcaoErrada),
 }
 
 /// Uma exigência. `Display` é o texto como foi escrito.
@@ -96,7 +96,7 @@ impl Exigencia {
         let (comparacao, limite) = ler_comparacao(resto);
         let metrica = ler_metrica(&nome.trim().to_lowercase())?;
         let limite = if metrica.e_tempo() {
-            duracao(limite).map_err(|erro| Erro::Duracao(erro.to_string()))?.as_secs_f64()
+            duracao(limite)?.as_secs_f64()
         } else {
             let numero = limite.trim().replace(',', ".").parse().ok();
             numero.filter(|n: &f64| n.is_finite()).ok_or(Erro::SemNumero)?

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use protocolo::terminal::{duracao, duracao_positiva, inteiro};
+use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 use serde::Serialize;
 
@@ -276,10 +276,11 @@ fn faixa_de_tempo(texto: &str) -> Result<Faixa<Duration>, String> {
 /// Lê `de..ate`, pontas incluídas, ou um valor só, que é fixo.
 fn faixa<T: PartialOrd + Copy>(
     texto: &str,
-    ponta: impl Fn(&str) -> Result<T, String>,
+    ponta: impl Fn(&str) -> Result<T, OpcaoErrada>,
 ) -> Result<Faixa<T>, String> {
     let (de, ate) = texto.split_once("..").unwrap_or((texto, texto));
-    let faixa = Faixa { de: ponta(de.trim())?, ate: ponta(ate.trim())? };
+    let ler = |texto: &str| ponta(texto.trim()).map_err(|erro| erro.to_string());
+    let faixa = Faixa { de: ler(de)?, ate: ler(ate)? };
     if faixa.de > faixa.ate {
         return Err(format!("o começo ({}) passa do fim ({})", de.trim(), ate.trim()));
     }

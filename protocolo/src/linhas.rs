@@ -385,7 +385,7 @@ mod testes {
     }
 
     /// Linhas de toda sorte, menos as que começam com uma palavra que vale sozinha e continuam:
-    /// para essas a regra 3 depende do corte, e a documentação do módulo o confessa.
+    /// para essas a regra 3 depende do corte, e a documentação do módulo o diz.
     fn linha_qualquer() -> impl Strategy<Value = Vec<u8>> {
         let texto = prop_oneof![
             Just(b"CONSULTAR".to_vec()),

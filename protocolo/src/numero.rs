@@ -357,7 +357,7 @@ mod testes {
     }
 
     proptest! {
-        /// Nunca uma leitura errada: ou o número escrito, ou a confissão de que não se sabe.
+        /// Nunca uma leitura errada: ou o número escrito, ou a resposta de que não se sabe.
         #[test]
         fn colado_a_qualquer_coisa_le_o_certo_ou_nada(
             numero in 0i128..20_000,

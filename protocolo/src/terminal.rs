@@ -403,16 +403,32 @@ pub fn explicar(erro: &io::Error) -> String {
     texto.into()
 }
 
+/// O que uma opção não é. `Display` diz o que se esperava.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpcaoErrada {
+    /// Um inteiro da faixa, de uma ponta à outra.
+    #[error("esperava um número inteiro de {0} a {1}")]
+    Inteiro(String, String),
+    /// Uma duração.
+    #[error("esperava uma duração, como 500ms, 30s ou 5min")]
+    Duracao,
+    /// Uma duração que não fosse zero.
+    #[error("esperava uma duração maior que zero")]
+    DuracaoPositiva,
+    /// Um tamanho em bytes.
+    #[error("esperava um tamanho, como 500KiB, 64MiB ou 2GiB")]
+    Tamanho,
+}
+
 /// Um leitor de números inteiros dentro de `faixa`, para `value_parser`.
-pub fn inteiro<N>(faixa: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, String> + Clone
+pub fn inteiro<N>(faixa: RangeInclusive<N>) -> impl Fn(&str) -> Result<N, OpcaoErrada> + Clone
 where
     N: FromStr + Display + PartialOrd + Clone,
 {
     move |texto| {
         let numero = texto.parse().ok().filter(|numero| faixa.contains(numero));
-        numero.ok_or_else(|| {
-            format!("esperava um número inteiro de {} a {}", faixa.start(), faixa.end())
-        })
+        numero
+            .ok_or_else(|| OpcaoErrada::Inteiro(faixa.start().to_string(), faixa.end().to_string()))
     }
 }
 
@@ -421,11 +437,11 @@ where
 /// # Errors
 ///
 /// O texto não é uma duração.
-pub fn duracao(texto: &str) -> Result<Duration, String> {
+pub fn duracao(texto: &str) -> Result<Duration, OpcaoErrada> {
     // "0" sozinho o humantime aceita; qualquer outro número pede unidade.
     let texto = texto.trim();
     let lida = humantime::parse_duration(texto).ok().or_else(|| duracao_com_fracao(texto));
-    lida.ok_or_else(|| "esperava uma duração, como 500ms, 30s ou 5min".into())
+    lida.ok_or(OpcaoErrada::Duracao)
 }
 
 /// Uma duração como `0,5ms`, ou `0.5ms`: um número com fração, e uma unidade do humantime.
@@ -462,9 +478,9 @@ const ULTIMA_HORA: Duration = Duration::from_secs(253_402_300_799);
 /// # Errors
 ///
 /// O texto não é uma duração, ou é zero.
-pub fn duracao_positiva(texto: &str) -> Result<Duration, String> {
+pub fn duracao_positiva(texto: &str) -> Result<Duration, OpcaoErrada> {
     match duracao(texto)? {
-        Duration::ZERO => Err("esperava uma duração maior que zero".into()),
+        Duration::ZERO => Err(OpcaoErrada::DuracaoPositiva),
         positiva => Ok(positiva),
     }
 }
@@ -475,7 +491,7 @@ pub fn duracao_positiva(texto: &str) -> Result<Duration, String> {
 /// # Errors
 ///
 /// O texto não é um tamanho, é zero, ou não cabe em 64 bits.
-pub fn tamanho(texto: &str) -> Result<u64, String> {
+pub fn tamanho(texto: &str) -> Result<u64, OpcaoErrada> {
     let texto = texto.trim().to_ascii_lowercase();
     let fim = texto.find(|letra: char| !letra.is_ascii_digit()).unwrap_or(texto.len());
     let (numero, unidade) = texto.split_at(fim);
@@ -488,7 +504,7 @@ pub fn tamanho(texto: &str) -> Result<u64, String> {
     let bytes = numero.parse::<u64>().ok().zip(potencia).and_then(|(numero, potencia)| {
         numero.checked_mul(1 << potencia).filter(|bytes| *bytes > 0)
     });
-    bytes.ok_or_else(|| "esperava um tamanho, como 500KiB, 64MiB ou 2GiB".into())
+    bytes.ok_or(OpcaoErrada::Tamanho)
 }
 
 #[cfg(test)]
@@ -512,7 +528,7 @@ mod testes {
         assert_eq!(inteiro(1..=65535u16)("80"), Ok(80));
         for errado in ["0", "65536", "-1", "x", ""] {
             let erro = inteiro(1..=65535u16)(errado);
-            assert_eq!(erro, Err("esperava um número inteiro de 1 a 65535".into()));
+            assert_eq!(erro, Err(OpcaoErrada::Inteiro("1".into(), "65535".into())));
         }
         assert_eq!(duracao("1min 30s"), Ok(Duration::from_secs(90)));
         assert!(duracao("5").is_err() && duracao("-1s").is_err() && duracao("").is_err());

@@ -3,7 +3,7 @@
 //! cada um, sempre a mesma resposta. O que o servidor de verdade gastar além disto é o preço de vender;
 //! `cargo bench -p testes --bench comparacao` mede os dois lado a lado.
 //!
-//! Confessa o que não faz: fecha quem não lê a tempo, não limita nada, não registra nada e não termina
+//! Diz o que não faz: fecha quem não lê a tempo, não limita nada, não registra nada e não termina
 //! em ordem. Com `--avisa`, uma linha com `!` faz o que o AVISO faz com o menor código possível: um
 //! `write` a cada conexão, um atrás do outro.
 

@@ -4,7 +4,7 @@
 //! falte. O que protege o estoque do servidor de verdade não é a thread única: é decidir cada compra,
 //! do olhar ao desconto, sem voltar ao `Poll` no meio.
 //!
-//! Fala o mesmo protocolo, com as mesmas linhas, e confessa o que não faz: não limita conexões, tempo
+//! Fala o mesmo protocolo, com as mesmas linhas, e diz o que não faz: não limita conexões, tempo
 //! nem memória; lê cada conexão até secar, e quem manda sem parar prende os outros; não registra nada,
 //! não termina em ordem, cai se um sinal o pausa e deixa de aceitar se faltarem descritores. Quem manda
 //! COMPRAR e outro comando de uma vez ouve primeiro a resposta do outro; quem sai ou fecha logo depois

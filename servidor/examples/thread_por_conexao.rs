@@ -2,7 +2,7 @@
 //! para comparar com o laço de eventos e para o desafio prático (§8): com `--sem-trava`, olhar o
 //! estoque e descontá-lo são dois passos, e entre eles cabe a venda de outra thread.
 //!
-//! Fala o mesmo protocolo, com as mesmas linhas, e confessa o que não faz: não limita conexões nem
+//! Fala o mesmo protocolo, com as mesmas linhas, e diz o que não faz: não limita conexões nem
 //! tempo, não registra nada, não termina em ordem, cai se faltarem threads ou descritores, e um cliente
 //! que não lê prende, com a escrita do AVISO, a thread do comprador.
 

@@ -10,7 +10,7 @@
 //!            aliviar      se o que se guarda de todos passou do teto, saem os mais surdos
 //!            vigiar       prazos vencidos; agora, e não antes de ler, para
 //!                         não cobrar de um cliente o atraso do laço
-//!            enterrar     as mortas saem do slab, por último: nenhuma chave
+//!            remover     as encerradas saem do slab, por último: nenhuma chave
 //!                         troca de dono dentro de um turno
 //! ```
 //!
@@ -85,7 +85,7 @@ pub struct Balcao<F> {
     /// O que se vendeu no turno, na ordem.
     vendas: Vec<Venda>,
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
-    rascunho: Box<[u8]>,
+    buffer_de_leitura: Box<[u8]>,
     limites: Limites,
     lotados: usize,
     proxima_ronda: Instant,
@@ -102,7 +102,7 @@ struct Posto<F> {
     guardava: usize,
     na_leitura: bool,
     na_escrita: bool,
-    no_enterro: bool,
+    na_remocao: bool,
 }
 
 /// Quem tem o que fazer, por etapa do turno, e quanto todas guardam. Cada chave aparece no máximo uma vez
@@ -111,7 +111,7 @@ struct Posto<F> {
 struct Filas {
     leitura: VecDeque<usize>,
     escrita: VecDeque<usize>,
-    enterro: VecDeque<usize>,
+    remocao: VecDeque<usize>,
     /// Bytes de memória que as conexões ocupam, somadas: nunca se anda por todas para saber.
     guardados: usize,
 }
@@ -129,9 +129,9 @@ impl Filas {
             posto.na_escrita = true;
             self.escrita.push_back(chave);
         }
-        if !posto.no_enterro && posto.conexao.morta().is_some() {
-            posto.no_enterro = true;
-            self.enterro.push_back(chave);
+        if !posto.na_remocao && posto.conexao.encerrada().is_some() {
+            posto.na_remocao = true;
+            self.remocao.push_back(chave);
         }
     }
 }
@@ -146,7 +146,7 @@ impl<F: Read + Write> Balcao<F> {
             loja,
             lote: Vec::new(),
             vendas: Vec::new(),
-            rascunho: vec![0; LEITURA_POR_TURNO].into(),
+            buffer_de_leitura: vec![0; LEITURA_POR_TURNO].into(),
             limites,
             lotados: 0,
             proxima_ronda: agora,
@@ -174,7 +174,7 @@ impl<F: Read + Write> Balcao<F> {
         if self.ativas() >= self.limites.conexoes {
             self.contas.lotadas += 1;
             registro.desconectou(endereco, Fim::Lotado, b"");
-            conexao.dizer(agora, |saida| Resposta::Lotado.escrever(saida));
+            conexao.anexar(agora, |saida| Resposta::Lotado.escrever(saida));
             conexao.despedir(Fim::Lotado);
             if self.lotados == LOTADOS_AO_MESMO_TEMPO {
                 // Nem para explicar há lugar: diz uma vez e fecha.
@@ -192,7 +192,7 @@ impl<F: Read + Write> Balcao<F> {
 
     fn inserir(&mut self, conexao: Conexao<F>) {
         let posto =
-            Posto { conexao, guardava: 0, na_leitura: false, na_escrita: false, no_enterro: false };
+            Posto { conexao, guardava: 0, na_leitura: false, na_escrita: false, na_remocao: false };
         let chave = self.postos.insert(posto);
         self.filas.enfileirar(chave, &mut self.postos[chave]);
     }
@@ -226,7 +226,7 @@ impl<F: Read + Write> Balcao<F> {
         self.aliviar();
         // Os prazos são os do começo do turno: o que chegou enquanto o disco demorava ainda não se leu.
         self.vigiar(agora);
-        self.enterrar(registro);
+        self.remover(registro);
         Ok(())
     }
 
@@ -244,7 +244,9 @@ impl<F: Read + Write> Balcao<F> {
             if posto.conexao.quer_ler() {
                 let lote = &mut self.lote;
                 let antes = lote.len();
-                posto.conexao.ler(&mut self.rascunho, agora, |pedido| lote.push((chave, pedido)));
+                posto
+                    .conexao
+                    .ler(&mut self.buffer_de_leitura, agora, |pedido| lote.push((chave, pedido)));
                 let pedidos = self.lote.len() - antes;
                 posto.conexao.esperar_respostas(pedidos);
                 trabalho += CUSTO_DA_LEITURA + pedidos;
@@ -263,7 +265,7 @@ impl<F: Read + Write> Balcao<F> {
             let resposta = self.loja.atender(&pedido);
             let posto = &mut self.postos[chave];
             registro.pedido(posto.conexao.endereco(), &pedido, resposta);
-            posto.conexao.dizer(agora, |saida| resposta.escrever(saida));
+            posto.conexao.anexar(agora, |saida| resposta.escrever(saida));
             if let Some(fim) = Fim::depois_de(&pedido) {
                 posto.conexao.despedir(fim);
             }
@@ -299,7 +301,7 @@ impl<F: Read + Write> Balcao<F> {
         for (chave, posto) in &mut self.postos {
             if posto.conexao.ouve_avisos() {
                 ouvintes += 1;
-                posto.conexao.dizer(agora, |saida| saida.extend_from_slice(linha.as_bytes()));
+                posto.conexao.anexar(agora, |saida| saida.extend_from_slice(linha.as_bytes()));
                 self.filas.enfileirar(chave, posto);
             }
         }
@@ -323,7 +325,7 @@ impl<F: Read + Write> Balcao<F> {
         if self.filas.guardados <= teto {
             return;
         }
-        let vivas = self.postos.iter().filter(|(_, posto)| posto.conexao.morta().is_none());
+        let vivas = self.postos.iter().filter(|(_, posto)| posto.conexao.encerrada().is_none());
         let que_guardam = vivas.filter(|(_, posto)| posto.conexao.guardados() > 0);
         let ordem = |(chave, posto): (usize, &Posto<F>)| (posto.conexao.ordem_de_sair(), chave);
         let mut candidatas: Vec<_> = que_guardam.map(ordem).collect();
@@ -349,13 +351,15 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    fn enterrar(&mut self, registro: &mut Registro) {
-        for _ in 0..self.filas.enterro.len() {
-            let Some(chave) = self.filas.enterro.pop_front() else { return };
+    fn remover(&mut self, registro: &mut Registro) {
+        for _ in 0..self.filas.remocao.len() {
+            let Some(chave) = self.filas.remocao.pop_front() else { return };
             let posto = &mut self.postos[chave];
-            posto.no_enterro = false;
+            posto.na_remocao = false;
             // Uma chave só troca de dono quando nenhuma fila a guarda: esta ainda passa por `ler`.
-            let Some(fim) = posto.conexao.morta().filter(|_| !posto.na_leitura) else { continue };
+            let Some(fim) = posto.conexao.encerrada().filter(|_| !posto.na_leitura) else {
+                continue;
+            };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
             if fim == Fim::Lotado {
@@ -387,7 +391,7 @@ impl<F: Read + Write> Balcao<F> {
             posto.conexao.abandonar();
             self.filas.enfileirar(chave, posto);
         }
-        self.enterrar(registro);
+        self.remover(registro);
     }
 
     /// Ficou algo para o próximo turno? Então não se espera evento nenhum.

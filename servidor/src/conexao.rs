@@ -15,7 +15,7 @@
 //!     │                                       │ disse tudo a quem       │ o cliente fechou,
 //!     │ reset,                                │ já fechou; reset;       │ quebrou, ou passou
 //!     │ prazo vencido                         │ prazo vencido           │ o prazo
-//!     └───────────────────────────────────────┴─────────► Morta ◄───────┘
+//!     └───────────────────────────────────────┴───────► Encerrada ◄─────┘
 //! ```
 
 use std::fmt;
@@ -51,7 +51,7 @@ pub const PRAZO_DA_LINHA: Duration = Duration::from_secs(30);
 pub const PRAZO_DA_SAIDA: Duration = Duration::from_secs(30);
 
 /// Depois da despedida, quanto tempo se espera o cliente fechar o lado dele.
-pub const PRAZO_DO_ADEUS: Duration = Duration::from_secs(2);
+pub const PRAZO_PARA_FECHAR: Duration = Duration::from_secs(2);
 
 /// Por que uma conexão terminou. `Display` dá a palavra que vai ao registro.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,8 +134,8 @@ enum Estado {
     /// com bytes por ler faria o sistema mandar um reset, que pode apagar a última resposta antes
     /// de o cliente a ler (RFC 1122, 4.2.2.13).
     Escoando(Fim),
-    /// Nada mais a fazer; espera o enterro.
-    Morta(Fim),
+    /// Nada mais a fazer; espera a remoção.
+    Encerrada(Fim),
 }
 
 /// O que um evento disse de um fluxo.
@@ -163,16 +163,16 @@ pub struct Conexao<F> {
     leitura_curta: bool,
     /// Já mandou o seu último pedido; o que vier depois, ainda que na mesma leitura, não vale.
     fez_o_ultimo: bool,
-    /// O que falta dizer, a partir de `dito`.
+    /// O que falta dizer, a partir de `escritos`.
     saida: Vec<u8>,
-    dito: usize,
-    disse_a_ultima: bool,
+    escritos: usize,
+    deu_a_ultima_palavra: bool,
     /// Lembrada: o epoll por borda avisa uma vez, e o aviso vale até o socket secar.
     prontidao: Prontidao,
     leu_em: Instant,
     linha_desde: Option<Instant>,
     /// Quando entregou algo pela última vez, ou passou a ter algo a entregar; escoando, desde quando.
-    disse_em: Instant,
+    escreveu_em: Instant,
 }
 
 impl<F: Read + Write> Conexao<F> {
@@ -187,12 +187,12 @@ impl<F: Read + Write> Conexao<F> {
             leitura_curta: false,
             fez_o_ultimo: false,
             saida: Vec::new(),
-            dito: 0,
-            disse_a_ultima: false,
+            escritos: 0,
+            deu_a_ultima_palavra: false,
             prontidao: Prontidao { gravavel: true, ..Prontidao::default() },
             leu_em: agora,
             linha_desde: None,
-            disse_em: agora,
+            escreveu_em: agora,
         }
     }
 
@@ -216,7 +216,7 @@ impl<F: Read + Write> Conexao<F> {
     /// frente; depois os outros, o que há mais tempo nada manda na frente.
     pub fn ordem_de_sair(&self) -> (bool, Instant) {
         let ouviu_tudo = self.saida.is_empty();
-        (ouviu_tudo, if ouviu_tudo { self.leu_em } else { self.disse_em })
+        (ouviu_tudo, if ouviu_tudo { self.leu_em } else { self.escreveu_em })
     }
 
     /// Há o que ler (ou o que se leu e sobrou) e pode-se ler? Quem ainda não recebeu as respostas
@@ -225,7 +225,7 @@ impl<F: Read + Write> Conexao<F> {
         let le = match self.estado {
             Estado::Aberta => !self.fez_o_ultimo,
             Estado::Escoando(_) => true,
-            Estado::Despedindo(_) | Estado::Morta(_) => false,
+            Estado::Despedindo(_) | Estado::Encerrada(_) => false,
         };
         le && (self.prontidao.legivel || !self.sobra.is_empty()) && self.saida.is_empty()
     }
@@ -235,14 +235,14 @@ impl<F: Read + Write> Conexao<F> {
         match self.estado {
             Estado::Aberta => self.prontidao.gravavel && !self.saida.is_empty(),
             Estado::Despedindo(_) => self.prontidao.gravavel,
-            Estado::Escoando(_) | Estado::Morta(_) => false,
+            Estado::Escoando(_) | Estado::Encerrada(_) => false,
         }
     }
 
     /// Se já morreu, de quê.
-    pub fn morta(&self) -> Option<Fim> {
+    pub fn encerrada(&self) -> Option<Fim> {
         match self.estado {
-            Estado::Morta(fim) => Some(fim),
+            Estado::Encerrada(fim) => Some(fim),
             _ => None,
         }
     }
@@ -262,7 +262,12 @@ impl<F: Read + Write> Conexao<F> {
     /// Uma leitura, e os pedidos que ela completa, na ordem; ou, se da anterior ainda há sobra, os
     /// pedidos dela. O fim do fluxo vem depois dos bytes que o antecedem: tudo o que chegou completo
     /// vale. Um reset não completa nada.
-    pub fn ler(&mut self, rascunho: &mut [u8], agora: Instant, mut pedir: impl FnMut(Comando)) {
+    pub fn ler(
+        &mut self,
+        buffer_de_leitura: &mut [u8],
+        agora: Instant,
+        mut pedir: impl FnMut(Comando),
+    ) {
         if !self.sobra.is_empty() {
             let mut sobra = std::mem::take(&mut self.sobra);
             let recebidos = sobra.len() - self.receber(&sobra, agora, &mut pedir).len();
@@ -272,7 +277,7 @@ impl<F: Read + Write> Conexao<F> {
             }
             return;
         }
-        let lidos = match self.fluxo.read(rascunho) {
+        let lidos = match self.fluxo.read(buffer_de_leitura) {
             Ok(lidos) => lidos,
             Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
                 self.prontidao.legivel = false;
@@ -284,7 +289,7 @@ impl<F: Read + Write> Conexao<F> {
         };
         if let Estado::Escoando(fim) = self.estado {
             return if lidos == 0 {
-                self.morrer(fim)
+                self.terminar(fim)
             };
         }
         if lidos == 0 {
@@ -292,13 +297,13 @@ impl<F: Read + Write> Conexao<F> {
             return self.despedir(Fim::Cliente);
         }
         self.leu_em = agora;
-        self.leitura_curta = lidos < rascunho.len();
+        self.leitura_curta = lidos < buffer_de_leitura.len();
         if self.leitura_curta {
             // Uma leitura curta esvaziou o socket (epoll(7)), e o que vier depois dará outro
             // evento; salvo o que o evento desta leitura já trazia, que não se repete.
             self.prontidao.legivel = self.prontidao.ler_ate_secar;
         }
-        self.sobra = self.receber(&rascunho[..lidos], agora, &mut pedir).to_vec();
+        self.sobra = self.receber(&buffer_de_leitura[..lidos], agora, &mut pedir).to_vec();
     }
 
     /// Estes bytes viram pedidos, até o que se atende em um turno; o que fica deles é a sobra. Depois do
@@ -364,10 +369,10 @@ impl<F: Read + Write> Conexao<F> {
     }
 
     /// Põe bytes na fila de saída. Nada é escrito aqui: isso fica para o fim do turno.
-    pub fn dizer(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) {
+    pub fn anexar(&mut self, agora: Instant, escrever: impl FnOnce(&mut Vec<u8>)) {
         if matches!(self.estado, Estado::Aberta | Estado::Despedindo(_)) {
             if self.saida.is_empty() {
-                self.disse_em = agora;
+                self.escreveu_em = agora;
             }
             escrever(&mut self.saida);
         }
@@ -378,17 +383,17 @@ impl<F: Read + Write> Conexao<F> {
         self.entregar(agora);
         if let Estado::Despedindo(fim) = self.estado
             && self.saida.is_empty()
-            && !std::mem::replace(&mut self.disse_a_ultima, true)
+            && !std::mem::replace(&mut self.deu_a_ultima_palavra, true)
             && let Some(palavra) = fim.ultima_palavra()
         {
-            self.dizer(agora, |saida| palavra.escrever(saida));
+            self.anexar(agora, |saida| palavra.escrever(saida));
             self.entregar(agora);
         }
         if !self.saida.is_empty() {
             return;
         }
         match self.estado {
-            Estado::Despedindo(Fim::Cliente) => self.morrer(Fim::Cliente),
+            Estado::Despedindo(Fim::Cliente) => self.terminar(Fim::Cliente),
             Estado::Despedindo(fim) => {
                 fechar_escrita(&self.fluxo);
                 self.estado = Estado::Escoando(fim);
@@ -399,12 +404,12 @@ impl<F: Read + Write> Conexao<F> {
 
     /// Escreve o que couber do que falta dizer.
     fn entregar(&mut self, agora: Instant) {
-        while self.dito < self.saida.len() {
-            match self.fluxo.write(&self.saida[self.dito..]) {
-                Ok(0) => return self.morrer(Fim::Reset),
+        while self.escritos < self.saida.len() {
+            match self.fluxo.write(&self.saida[self.escritos..]) {
+                Ok(0) => return self.terminar(Fim::Reset),
                 Ok(escritos) => {
-                    self.dito += escritos;
-                    self.disse_em = agora;
+                    self.escritos += escritos;
+                    self.escreveu_em = agora;
                 }
                 Err(erro) if erro.kind() == ErrorKind::WouldBlock => {
                     self.prontidao.gravavel = false;
@@ -416,7 +421,7 @@ impl<F: Read + Write> Conexao<F> {
         }
         // Quem já ouviu tudo não ocupa memória: a maioria das conexões está parada.
         self.saida = Vec::new();
-        self.dito = 0;
+        self.escritos = 0;
     }
 
     /// Daqui em diante só diz o que falta, e fecha.
@@ -430,11 +435,11 @@ impl<F: Read + Write> Conexao<F> {
     pub fn vigiar(&mut self, agora: Instant, ocioso: Option<Duration>) {
         let passou = |desde: Instant, prazo: Duration| agora.duration_since(desde) >= prazo;
         let vencido = match self.estado {
-            Estado::Morta(_) => None,
-            Estado::Escoando(fim) => passou(self.disse_em, PRAZO_DO_ADEUS).then_some(fim),
+            Estado::Encerrada(_) => None,
+            Estado::Escoando(fim) => passou(self.escreveu_em, PRAZO_PARA_FECHAR).then_some(fim),
             // Com algo a dizer, é o cliente quem está em falta; os outros prazos esperam.
             _ if !self.saida.is_empty() => {
-                passou(self.disse_em, PRAZO_DA_SAIDA).then_some(Fim::NaoLe)
+                passou(self.escreveu_em, PRAZO_DA_SAIDA).then_some(Fim::NaoLe)
             }
             // O que ele mandou ainda nem foi lido: o atraso é do balcão.
             _ if self.quer_ler() => None,
@@ -443,42 +448,42 @@ impl<F: Read + Write> Conexao<F> {
             }
             // Quem acaba de ouvir não está ocioso, ainda que a resposta tenha demorado. Quem está tem a
             // saída vazia, e ainda pode ouvir por que a conexão fecha.
-            _ if ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.disse_em), prazo)) => {
+            _ if ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.escreveu_em), prazo)) => {
                 return self.despedir(Fim::Ocioso);
             }
             _ => None,
         };
         if let Some(fim) = vencido {
-            self.morrer(fim);
+            self.terminar(fim);
         }
     }
 
-    /// A memória acabou, e esta conexão é das que saem. Nada do que guardava espera o enterro.
+    /// A memória acabou, e esta conexão é das que saem. Nada do que guardava espera a remoção.
     pub fn cortar(&mut self) {
-        self.morrer(Fim::MemoriaCheia);
+        self.terminar(Fim::MemoriaCheia);
         self.saida = Vec::new();
-        self.dito = 0;
+        self.escritos = 0;
         self.sobra = Vec::new();
     }
 
     /// O prazo de fechar venceu com esta conexão ainda por aqui.
     pub fn abandonar(&mut self) {
-        self.morrer(Fim::Encerramento);
+        self.terminar(Fim::Encerramento);
     }
 
     /// O que o sistema disse do fluxo, e não é uma espera.
     fn quebrou(&mut self, erro: &io::Error) {
         let sumiu = matches!(erro.kind(), ErrorKind::TimedOut | ErrorKind::HostUnreachable);
-        self.morrer(if sumiu { Fim::Sumiu } else { Fim::Reset });
+        self.terminar(if sumiu { Fim::Sumiu } else { Fim::Reset });
     }
 
-    fn morrer(&mut self, fim: Fim) {
+    fn terminar(&mut self, fim: Fim) {
         // A primeira causa é a que conta: um reset depois de "lotado" é ainda "lotado".
         let causa = match self.estado {
             Estado::Aberta => fim,
-            Estado::Despedindo(causa) | Estado::Escoando(causa) | Estado::Morta(causa) => causa,
+            Estado::Despedindo(causa) | Estado::Escoando(causa) | Estado::Encerrada(causa) => causa,
         };
-        self.estado = Estado::Morta(causa);
+        self.estado = Estado::Encerrada(causa);
     }
 }
 
@@ -520,7 +525,7 @@ mod testes {
         let mut conexao = Conexao::nova(Eco(b"CONSULTAR\nAJUDA\n"), endereco, agora);
         conexao.ler(&mut [0; LEITURA_POR_TURNO], agora, |_| ());
         conexao.esperar_respostas(2);
-        conexao.dizer(agora, |saida| saida.extend_from_slice(b"algo\n"));
+        conexao.anexar(agora, |saida| saida.extend_from_slice(b"algo\n"));
         assert!(conexao.guardados() >= 5);
         conexao.escrever(agora, |_| ());
         assert_eq!(conexao.guardados(), 0);

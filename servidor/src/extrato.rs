@@ -10,8 +10,9 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::vec::IntoIter;
 
+use protocolo::terminal::explicar;
 use rusqlite::{Connection, Row};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::livro::{Conferencia, Contas, Erro, Leitura, conferir, falta_wal};
 
@@ -39,27 +40,33 @@ pub struct Veredito {
 }
 
 /// Por que o extrato parou no meio.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Falha {
     /// O livro não se deixa ler.
-    Livro(Erro),
+    #[error(transparent)]
+    Livro(#[from] Erro),
     /// A saída não aceita mais nada.
-    Saida(io::Error),
+    #[error("não posso escrever: {}", explicar(.0))]
+    Saida(#[from] io::Error),
 }
 
-impl From<Erro> for Falha {
-    fn from(erro: Erro) -> Self {
-        Falha::Livro(erro)
-    }
-}
-
-impl From<io::Error> for Falha {
-    fn from(erro: io::Error) -> Self {
-        Falha::Saida(erro)
-    }
+/// O começo do documento; as vendas vêm por último, uma por linha. `formato` sobe quando uma chave muda de
+/// sentido.
+#[derive(Serialize)]
+struct Documento<'a> {
+    formato: u32,
+    livro: Cow<'a, str>,
+    integro: bool,
+    dano: Option<&'a str>,
+    inicial: u64,
+    repostas: u64,
+    vendidas: u64,
+    restantes: u64,
+    estoque: &'a [Entrada],
 }
 
 /// Unidades que entraram no estoque.
+#[derive(Serialize)]
 struct Entrada {
     instante: String,
     tipo: String,
@@ -68,6 +75,7 @@ struct Entrada {
 }
 
 /// Uma venda, como está no livro.
+#[derive(Serialize)]
 struct Venda {
     numero: i64,
     instante: String,
@@ -221,23 +229,21 @@ fn planilha(
     saida: &mut impl Write,
     vendas: impl Iterator<Item = Result<Venda, Falha>>,
 ) -> Result<(), Falha> {
-    let mut planilha = csv::Writer::from_writer(saida);
+    let mut planilha = csv::WriterBuilder::new().has_headers(false).from_writer(saida);
     // Um `io::Error` feito de um `csv::Error` esconde a causa, e um `| head` é uma causa que importa.
     let gravar = |erro: csv::Error| match erro.into_kind() {
         csv::ErrorKind::Io(erro) => Falha::Saida(erro),
         _ => Falha::Saida(ErrorKind::InvalidData.into()),
     };
+    // Sem nenhuma venda, a primeira linha também é escrita.
     planilha.write_record(["numero", "instante", "endereco", "restante"]).map_err(gravar)?;
     for venda in vendas {
-        let Venda { numero, instante, endereco, restante } = venda?;
-        let campos = [&numero.to_string(), &instante, &endereco, &restante.to_string()];
-        planilha.write_record(campos).map_err(gravar)?;
+        planilha.serialize(venda?).map_err(gravar)?;
     }
     planilha.flush()?;
     Ok(())
 }
 
-/// `formato` sobe quando uma chave muda de sentido. As vendas vêm por último, uma por linha.
 fn documento(
     saida: &mut impl Write,
     caminho: &Path,
@@ -246,37 +252,22 @@ fn documento(
     vendas: impl Iterator<Item = Result<Venda, Falha>>,
 ) -> Result<(), Falha> {
     let Contas { inicial, repostas, vendidas } = veredito.contas;
-    let entradas: Vec<_> = entradas
-        .iter()
-        .map(|entrada| {
-            json!({
-                "instante": entrada.instante,
-                "tipo": entrada.tipo,
-                "unidades": entrada.unidades,
-                "depois_da_venda": entrada.depois_da_venda,
-            })
-        })
-        .collect();
-    let resto = json!({
-        "formato": 1,
-        "livro": caminho.to_string_lossy(),
-        "integro": veredito.dano.is_none(),
-        "dano": veredito.dano,
-        "inicial": inicial,
-        "repostas": repostas,
-        "vendidas": vendidas,
-        "restantes": veredito.contas.restantes(),
-        "estoque": entradas,
+    let comeco = serde_json::to_string(&Documento {
+        formato: 1,
+        livro: caminho.to_string_lossy(),
+        integro: veredito.dano.is_none(),
+        dano: veredito.dano.as_deref(),
+        inicial,
+        repostas,
+        vendidas,
+        restantes: veredito.contas.restantes(),
+        estoque: entradas,
     })
-    .to_string();
-    write!(saida, "{},\"vendas\":[", resto.strip_suffix('}').unwrap_or(&resto))?;
+    .map_err(io::Error::from)?;
+    write!(saida, "{},\"vendas\":[", comeco.strip_suffix('}').unwrap_or(&comeco))?;
     let mut separador = "\n";
     for venda in vendas {
-        let Venda { numero, instante, endereco, restante } = venda?;
-        let venda = json!({
-            "numero": numero, "instante": instante, "endereco": endereco, "restante": restante,
-        });
-        write!(saida, "{separador}{venda}")?;
+        write!(saida, "{separador}{}", serde_json::to_string(&venda?).map_err(io::Error::from)?)?;
         separador = ",\n";
     }
     writeln!(saida, "\n]}}")?;

@@ -5,7 +5,7 @@
 //!     │
 //!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
 //!             │
-//!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, enterrar
+//!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, remover
 //!             │      ├──► conexao    um cliente: linhas que chegam, respostas que saem
 //!             │      ├──► loja       o estoque; pura
 //!             │      └──► registro   o console, em outra thread, sem nunca parar o laço

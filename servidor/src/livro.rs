@@ -28,13 +28,13 @@ mod arquivo;
 mod conferencia;
 mod erro;
 mod faxina;
+mod formato;
 mod vigia;
 
-use std::fmt::{self, Write};
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use protocolo::terminal::hora_do_relogio;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -47,10 +47,9 @@ pub use erro::Erro;
 use erro::Problema;
 pub(crate) use erro::falta_wal;
 use faxina::Faxina;
+pub use formato::Contas;
+use formato::{UNIDADES_MAXIMAS, agora, ao_lado};
 use vigia::Vigia;
-
-/// Os inteiros do SQLite têm sinal: é o máximo de unidades que um livro conta.
-const UNIDADES_MAXIMAS: u64 = i64::MAX as u64;
 
 /// Um livro aberto para vender. Enquanto existe, nenhum outro servidor abre o mesmo arquivo.
 #[derive(Debug)]
@@ -62,36 +61,6 @@ pub struct Livro {
     vigia: Vigia,
     caminho: PathBuf,
     contas: Contas,
-}
-
-/// O que o livro diz do estoque.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Contas {
-    /// Unidades com que o livro foi criado.
-    pub inicial: u64,
-    /// Unidades acrescentadas depois, ao todo.
-    pub repostas: u64,
-    /// Unidades vendidas.
-    pub vendidas: u64,
-}
-
-impl Contas {
-    /// Tudo o que já entrou no estoque.
-    pub fn entradas(self) -> u64 {
-        self.inicial.saturating_add(self.repostas)
-    }
-
-    /// Unidades à venda.
-    pub fn restantes(self) -> u64 {
-        self.entradas().saturating_sub(self.vendidas)
-    }
-}
-
-/// `7 de 10 vendidas`
-impl fmt::Display for Contas {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} de {} vendidas", self.vendidas, self.entradas())
-    }
 }
 
 impl Livro {
@@ -227,10 +196,5 @@ impl Livro {
 /// se separam.
 pub fn wal_que_ficou(caminho: &Path) -> Option<PathBuf> {
     let de_verdade = caminho.canonicalize().ok()?;
-    Some(arquivo::ao_lado(&de_verdade, "-wal")).filter(|wal| arquivo::tem_bytes(wal))
-}
-
-/// A hora, como vai ao livro.
-fn agora() -> String {
-    humantime::format_rfc3339_millis(hora_do_relogio()).to_string()
+    Some(ao_lado(&de_verdade, "-wal")).filter(|wal| arquivo::tem_bytes(wal))
 }

@@ -2,9 +2,10 @@
 //! código de saída: 0 depois de um sinal, 1 se não pôde servir (ou se um livro não fecha), 2 se as
 //! opções estão erradas.
 
+use std::borrow::Cow;
 use std::io::{self, BufWriter, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::{Voz, dizer, explicar, ler_opcoes, nao_morrer_de_arquivo_grande};
 use servidor::balcao::Limites;
 use servidor::extrato::{Falha, Forma, Veredito, extrair};
-use servidor::livro::{Andamento, Livro, wal_que_ficou};
+use servidor::livro::{self, Andamento, Livro, wal_que_ficou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::reator::{Encerramento, Pane, Parada, Reator, reservar};
@@ -24,6 +25,29 @@ const PRAZO_DO_CONSOLE: Duration = Duration::from_secs(1);
 /// Diz se o SQLite deste programa espera só os dados chegarem ao disco, e não também a hora do arquivo. Ele
 /// mesmo não o diz (`PRAGMA compile_options`): vale o que estava no ambiente quando os dois se compilaram.
 const COMO_SE_COMPILOU_O_SQLITE: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
+
+/// Por que o programa termina sem ter servido: a linha que se diz, com o que fazer.
+#[derive(Debug, thiserror::Error)]
+enum Erro {
+    #[error("não posso ouvir os sinais: {}", explicar(.0))]
+    Sinais(io::Error),
+    #[error("não posso abrir o registro: {}", explicar(.0))]
+    SemRegistro(io::Error),
+    #[error("não posso registrar em {}: {porque}; escolha outro com --registro", caminho.display())]
+    Registro { caminho: PathBuf, porque: String },
+    #[error("'{0}' não é um endereço conhecido; use um IP, como --endereco 127.0.0.1")]
+    Endereco(String),
+    #[error("não posso escutar em {endereco}: {}{}", explicar(causa), conselho(causa))]
+    Porta { endereco: SocketAddr, causa: io::Error },
+    #[error(transparent)]
+    Livro(#[from] livro::Erro),
+    #[error(transparent)]
+    Extrato(#[from] Falha),
+    #[error("o livro não fecha: {0}")]
+    NaoFecha(Cow<'static, str>),
+    #[error(transparent)]
+    Pane(#[from] Pane),
+}
 
 fn main() -> ExitCode {
     let programa: Programa = match ler_opcoes(std::env::args_os()) {
@@ -58,7 +82,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), String> {
+fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), Erro> {
     let forma = match opcoes {
         OpcoesDoExtrato { csv: true, .. } => Forma::Csv,
         OpcoesDoExtrato { json: true, .. } => Forma::Json,
@@ -66,16 +90,15 @@ fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), String> {
     };
     match extrair(&opcoes.livro, forma, &mut BufWriter::new(io::stdout().lock())) {
         Ok(Veredito { dano: None, .. }) => Ok(()),
-        Ok(Veredito { dano: Some(dano), .. }) => Err(format!("o livro não fecha: {dano}")),
-        Err(Falha::Livro(erro)) => Err(erro.to_string()),
+        Ok(Veredito { dano: Some(dano), .. }) => Err(Erro::NaoFecha(dano)),
         // Quem lia já viu o que queria, como em `| head`.
         Err(Falha::Saida(erro)) if erro.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(Falha::Saida(erro)) => Err(format!("não posso escrever: {}", explicar(&erro))),
+        Err(falha) => Err(falha.into()),
     }
 }
 
-fn repor(livro: &Path, unidades: u64) -> Result<(), String> {
-    let contas = Livro::repor(livro, unidades).map_err(|erro| erro.to_string())?;
+fn repor(livro: &Path, unidades: u64) -> Result<(), Erro> {
+    let contas = Livro::repor(livro, unidades)?;
     let restantes = contas.restantes();
     dizer(format_args!(
         "livro: {contas}, {restantes} à venda: {unidades} repostas agora (o servidor não foi aberto)"
@@ -83,9 +106,8 @@ fn repor(livro: &Path, unidades: u64) -> Result<(), String> {
     Ok(())
 }
 
-fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
-    let parada = Parada::ouvir(opcoes.registro.is_some())
-        .map_err(|erro| format!("não posso ouvir os sinais: {}", explicar(&erro)))?;
+fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
+    let parada = Parada::ouvir(opcoes.registro.is_some()).map_err(Erro::Sinais)?;
     let cabem = conexoes_que_cabem(opcoes.livro.is_some());
     let limites = Limites {
         conexoes: opcoes.max_conexoes.unwrap_or(cabem).min(cabem),
@@ -95,9 +117,10 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
     let destino = abrir_destino(opcoes)?;
     let ja_cheio = destino.as_ref().is_some_and(Destino::cheio);
     let registro = destino.map_or_else(|| Ok(Registro::mudo()), Registro::novo);
-    let registro = registro.map_err(|erro| sem_registro(&erro))?;
+    let registro = registro.map_err(Erro::SemRegistro)?;
     let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
-    let reservado = reservar(endereco).map_err(|erro| explicar_abertura(endereco, &erro))?;
+    let sem_porta = |causa| Erro::Porta { endereco, causa };
+    let reservado = reservar(endereco).map_err(sem_porta)?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
     let livro =
         opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;
@@ -107,7 +130,7 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
         None => opcoes.estoque.unwrap_or(ESTOQUE_PADRAO),
     };
     let reator = Reator::abrir(reservado, parada, Loja::nova(estoque), limites, registro, livro)
-        .map_err(|erro| explicar_abertura(endereco, &erro))?;
+        .map_err(sem_porta)?;
     voz.dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
     if let Some(contas) = no_livro {
         voz.dizer(format_args!("livro: {contas}"));
@@ -123,6 +146,7 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
             "registro: o arquivo já está em --registro-maximo, e as linhas se perdem até que o esvaziem",
         );
     }
+<<<<<<< HEAD
     // Fora do systemd, não diz nada a ninguém; se ele não ouve, é ele quem desiste de esperar.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     reator.atender().map_err(|pane| match pane {
@@ -131,9 +155,12 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, String> {
             format!("parou de vender, e nada ficou anunciado sem estar firme: {erro}")
         }
     })
+=======
+    Ok(reator.atender()?)
+>>>>>>> main
 }
 
-fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, String> {
+fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, livro::Erro> {
     if !COMO_SE_COMPILOU_O_SQLITE.is_some_and(|opcoes| opcoes.contains("HAVE_FDATASYNC")) {
         dizer(
             "servidor: compilado sem LIBSQLITE3_FLAGS=-DHAVE_FDATASYNC=1 (está em .cargo/config.toml, que só \
@@ -144,7 +171,7 @@ fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, String> {
         Andamento::Paginas => dizer("livro: conferindo as páginas"),
         Andamento::Vendas(lidas) => dizer(format_args!("livro: conferindo, {lidas} vendas lidas")),
     };
-    Livro::abrir_dizendo(caminho, estoque, dizer_andamento).map_err(|erro| erro.to_string())
+    Livro::abrir_dizendo(caminho, estoque, dizer_andamento)
 }
 
 /// Leva o limite de descritores ao máximo permitido e diz quantas conexões cabem nele, com folga
@@ -161,30 +188,26 @@ fn conexoes_que_cabem(com_livro: bool) -> usize {
 }
 
 /// Para onde vai o registro; `None` se ninguém o quer.
-fn abrir_destino(opcoes: &Opcoes) -> Result<Option<Destino>, String> {
+fn abrir_destino(opcoes: &Opcoes) -> Result<Option<Destino>, Erro> {
     if opcoes.silencioso {
         return Ok(None);
     }
     let destino = match &opcoes.registro {
-        Some(caminho) => Destino::arquivo(caminho, opcoes.registro_maximo)
-            .map_err(|erro| explicar_registro(caminho, &erro))?,
-        None => Destino::console(opcoes.registro_maximo).map_err(|erro| sem_registro(&erro))?,
+        Some(caminho) => Destino::arquivo(caminho, opcoes.registro_maximo).map_err(|erro| {
+            Erro::Registro { caminho: caminho.clone(), porque: porque_nao_registra(caminho, &erro) }
+        })?,
+        None => Destino::console(opcoes.registro_maximo).map_err(Erro::SemRegistro)?,
     };
     Ok(Some(destino))
 }
 
-fn sem_registro(erro: &io::Error) -> String {
-    format!("não posso abrir o registro: {}", explicar(erro))
-}
-
-fn explicar_registro(caminho: &Path, erro: &io::Error) -> String {
-    let porque = match (erro.kind(), caminho.parent()) {
+fn porque_nao_registra(caminho: &Path, erro: &io::Error) -> String {
+    match (erro.kind(), caminho.parent()) {
         // O arquivo se criaria: o que não existe é onde.
         (ErrorKind::NotFound, Some(pasta)) => format!("a pasta {} não existe", pasta.display()),
         _ if e_cano(caminho) => "é um cano, e ninguém o lê".into(),
         _ => explicar(erro),
-    };
-    format!("não posso registrar em {}: {porque}; escolha outro com --registro", caminho.display())
+    }
 }
 
 fn e_cano(caminho: &Path) -> bool {
@@ -192,23 +215,22 @@ fn e_cano(caminho: &Path) -> bool {
     caminho.metadata().is_ok_and(|medidas| medidas.file_type().is_fifo())
 }
 
-fn resolver(nome: &str, porta: u16) -> Result<SocketAddr, String> {
+fn resolver(nome: &str, porta: u16) -> Result<SocketAddr, Erro> {
     // Um IPv6 também se escreve como nas URLs.
     let sem_colchetes = nome.strip_prefix('[').and_then(|nome| nome.strip_suffix(']'));
     let enderecos = (sem_colchetes.unwrap_or(nome), porta).to_socket_addrs();
-    enderecos.ok().and_then(|mut enderecos| enderecos.next()).ok_or_else(|| {
-        format!("'{nome}' não é um endereço conhecido; use um IP, como --endereco 127.0.0.1")
-    })
+    let primeiro = enderecos.ok().and_then(|mut enderecos| enderecos.next());
+    primeiro.ok_or_else(|| Erro::Endereco(nome.to_owned()))
 }
 
-fn explicar_abertura(endereco: SocketAddr, erro: &io::Error) -> String {
-    let conselho = match erro.kind() {
-        io::ErrorKind::AddrInUse => "; feche o outro programa ou escolha outra porta com --porta",
-        io::ErrorKind::AddrNotAvailable => "; para escutar em todos, use --endereco 0.0.0.0",
-        io::ErrorKind::PermissionDenied => "; use uma porta acima de 1023, com --porta",
+/// O que fazer quando não se pode escutar.
+fn conselho(causa: &io::Error) -> &'static str {
+    match causa.kind() {
+        ErrorKind::AddrInUse => "; feche o outro programa ou escolha outra porta com --porta",
+        ErrorKind::AddrNotAvailable => "; para escutar em todos, use --endereco 0.0.0.0",
+        ErrorKind::PermissionDenied => "; use uma porta acima de 1023, com --porta",
         _ => "",
-    };
-    format!("não posso escutar em {endereco}: {}{conselho}", explicar(erro))
+    }
 }
 
 fn prestar_contas(fim: &Encerramento) -> String {

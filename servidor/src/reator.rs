@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
-use protocolo::terminal::{AoDesligar, ao_receberem_sinais};
+use protocolo::terminal::{AoDesligar, ao_receberem_sinais, explicar};
 use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
@@ -100,14 +100,14 @@ pub struct Parada(Arc<Ouvintes>);
 #[derive(Default)]
 struct Ouvintes {
     /// Acorda o laço, que encerra em ordem. Fica aqui porque, solta, o epoll esquece o toque.
-    campainha: OnceLock<Waker>,
+    acordador: OnceLock<Waker>,
     /// Pede que o registro seja reaberto.
     reabrir: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 impl fmt::Debug for Ouvintes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ouvintes").field("campainha", &self.campainha).finish_non_exhaustive()
+        f.debug_struct("Ouvintes").field("acordador", &self.acordador).finish_non_exhaustive()
     }
 }
 
@@ -125,9 +125,9 @@ impl Parada {
         let reabrir = move || para_reabrir.reabrir.get().into_iter().for_each(|reabrir| reabrir());
         let desligar =
             if tem_registro { AoDesligar::Chamar(Box::new(reabrir)) } else { AoDesligar::Parar };
-        ao_receberem_sinais("servidor", desligar, move || match para_parar.campainha.get() {
+        ao_receberem_sinais("servidor", desligar, move || match para_parar.acordador.get() {
             // Se nem acordar o laço se consegue, resta o segundo sinal.
-            Some(campainha) => drop(campainha.wake()),
+            Some(acordador) => drop(acordador.wake()),
             None => std::process::exit(0),
         })?;
         Ok(parada)
@@ -165,11 +165,13 @@ pub struct Encerramento {
 }
 
 /// O que termina o laço sem que ninguém peça.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Pane {
     /// O próprio `Poll`.
+    #[error("o laço de eventos parou: {}", explicar(.0))]
     Poll(io::Error),
     /// O livro não firmou as vendas de um turno. Nenhuma delas foi anunciada.
+    #[error("parou de vender, e nada ficou anunciado sem estar firme: {0}")]
     Livro(livro::Erro),
 }
 
@@ -189,8 +191,8 @@ impl Reator {
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
-        // campainha, e uma vez.
-        let _ = parada.0.campainha.set(Waker::new(poll.registry(), PARADA)?);
+        // acordador, e uma vez.
+        let _ = parada.0.acordador.set(Waker::new(poll.registry(), PARADA)?);
         reservado.listen(FILA_DE_ESPERA)?;
         let mut escuta = TcpListener::from_std(reservado.into());
         let endereco = escuta.local_addr()?;

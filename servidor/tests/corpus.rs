@@ -39,8 +39,8 @@ mod ficha;
 mod fluxo;
 #[path = "../fuzz/alvos/linhas.rs"]
 mod linhas;
-#[path = "simulacao/livro.rs"]
-mod livro;
+#[path = "simulacao/livro_de_mentira.rs"]
+mod livro_de_mentira;
 #[path = "simulacao/mundo.rs"]
 mod mundo;
 #[path = "simulacao/oraculo.rs"]

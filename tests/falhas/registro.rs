@@ -48,14 +48,14 @@ fn vender_por(espera: Duration, prova: &Prova) -> u64 {
     (ESTOQUE - restante) as u64
 }
 
-/// As linhas inteiras, menos as em que o registro confessa o que perdeu; e a soma do que confessou.
+/// As linhas inteiras, menos as em que o registro informa o que perdeu; e a soma do que informou.
 fn contar(texto: &str) -> (u64, u64) {
-    let confissao = |linha: &str| {
+    let perda_informada = |linha: &str| {
         linha.split_once("registro: linhas perdidas: ").map(|(_, n)| n.parse::<u64>().unwrap())
     };
-    let confessadas: Vec<_> = texto.lines().filter_map(confissao).collect();
-    let inteiras = texto.matches('\n').count() - confessadas.len();
-    (inteiras as u64, confessadas.iter().sum())
+    let informadas: Vec<_> = texto.lines().filter_map(perda_informada).collect();
+    let inteiras = texto.matches('\n').count() - informadas.len();
+    (inteiras as u64, informadas.iter().sum())
 }
 
 #[test]
@@ -70,9 +70,9 @@ fn um_console_que_ninguem_le_nao_para_as_vendas() {
     // O que está inteiro no cano saiu; todo o resto foi contado como perdido.
     let mut no_cano = String::new();
     leitor.read_to_string(&mut no_cano).unwrap();
-    let (inteiras, confessadas) = contar(&no_cano);
+    let (inteiras, informadas) = contar(&no_cano);
     let perdidas = fim.termino.conta(PERDIDAS);
-    assert_eq!(confessadas, 0, "o cano andou");
+    assert_eq!(informadas, 0, "o cano andou");
     assert_eq!(inteiras + perdidas, produzidas(&fim, 0), "{inteiras} no cano, {perdidas} perdidas");
     assert!(inteiras > 0 && perdidas > 0, "{inteiras} no cano, {perdidas} perdidas");
     let medido =
@@ -81,7 +81,7 @@ fn um_console_que_ninguem_le_nao_para_as_vendas() {
 }
 
 #[test]
-fn um_console_que_volta_a_andar_confessa_cada_linha_que_perdeu() {
+fn um_console_que_volta_a_andar_informa_cada_linha_que_perdeu() {
     let (leitor, escritor) = cano();
     let prova = Prova::diante_de(com_console(escritor, ESTOQUE), PAUSA);
     let vendas = vender_por(Duration::from_secs(1), &prova);
@@ -89,11 +89,11 @@ fn um_console_que_volta_a_andar_confessa_cada_linha_que_perdeu() {
 
     let fim = prova.concluir();
     let dito = String::from_utf8(console.ate_o_fim()).unwrap();
-    let (inteiras, confessadas) = contar(&dito);
-    assert!(confessadas > 0, "nada se perdeu em {vendas} vendas");
-    assert_eq!(fim.termino.conta(PERDIDAS), confessadas);
-    assert_eq!(inteiras + confessadas, produzidas(&fim, 0));
-    let medido = format!("{vendas} vendas, {inteiras} linhas ditas, {confessadas} confessadas");
+    let (inteiras, informadas) = contar(&dito);
+    assert!(informadas > 0, "nada se perdeu em {vendas} vendas");
+    assert_eq!(fim.termino.conta(PERDIDAS), informadas);
+    assert_eq!(inteiras + informadas, produzidas(&fim, 0));
+    let medido = format!("{vendas} vendas, {inteiras} linhas ditas, {informadas} informadas");
     fim.relatar("um console que volta a andar", medido);
 }
 

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use testes::{Processo, Signal, ate, nao_abre, por_meio_de, porta_livre, recusa};
 
-use crate::arquivo::Arquivo;
+use crate::sob_teste::Arquivo;
 use crate::vizinho::Vizinho;
 
 /// O processo tem este arquivo aberto?

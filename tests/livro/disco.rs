@@ -8,8 +8,8 @@ use std::thread;
 
 use testes::{Servidor, Termino, palavras_em_ingles, por_meio_de};
 
-use crate::arquivo::{Arquivo, Fala, Ouvido};
 use crate::rastro::{caminho_do_rastro, ha_strace, sob_strace};
+use crate::sob_teste::{Arquivo, Fala, Ouvido};
 
 const ESTOQUE: u64 = 1_000;
 

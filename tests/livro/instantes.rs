@@ -11,11 +11,11 @@ use std::fs;
 
 use testes::{Servidor, Signal};
 
-use crate::arquivo::{Arquivo, Fala, Ouvido};
 use crate::rastro::{
     Instante, caminho_do_rastro, escreve_no_wal, firma_o_wal, ha_strace, instantes,
     manda_ao_cliente, so_o_arquivo_sob_strace, sob_strace,
 };
+use crate::sob_teste::{Arquivo, Fala, Ouvido};
 
 const ESTOQUE: u64 = 10;
 const VENDAS: usize = 4;

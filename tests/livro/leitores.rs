@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::io::ioctl_fionread;
 use testes::{Honesto, Processo, Servidor, ate, comando, executar};
 
-use crate::arquivo::Arquivo;
+use crate::sob_teste::Arquivo;
 use crate::vizinho::Vizinho;
 
 /// Mais do que o laço e a faxina deixam juntar (4 MiB de cada vez), com folga para uma máquina ocupada.

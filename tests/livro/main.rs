@@ -9,7 +9,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod abertura;
-mod arquivo;
 mod disco;
 mod instantes;
 mod leitores;
@@ -18,6 +17,7 @@ mod quedas;
 mod rastro;
 mod recusas;
 mod separado;
+mod sob_teste;
 mod trocado;
 mod vizinho;
 
@@ -25,7 +25,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use arquivo::Arquivo;
+use sob_teste::Arquivo;
 use testes::{Servidor, Signal, comando, nao_abre, palavras_em_ingles};
 
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";

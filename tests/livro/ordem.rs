@@ -8,11 +8,11 @@
 use std::fs;
 use std::thread;
 
-use crate::arquivo::Arquivo;
 use crate::rastro::{
     Instante, caminho_do_rastro, escreve_no_wal, firma_o_wal, ha_strace, instantes,
     manda_ao_cliente, rastrear, sob_strace,
 };
+use crate::sob_teste::Arquivo;
 use testes::{Cliente, Processo, Servidor};
 
 const ANUNCIOS: [&str; 4] = ["Compra realizada", "Estoque atual", "AVISO", "Produto esgotado"];

@@ -10,7 +10,7 @@ use std::{env, thread};
 use fastrand::Rng;
 use testes::{Cliente, PRAZO, Processo, Servidor, Signal};
 
-use crate::arquivo::{Arquivo, Fala, Ouvido};
+use crate::sob_teste::{Arquivo, Fala, Ouvido};
 
 const FREGUESES: usize = 6;
 

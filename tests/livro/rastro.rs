@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 
 use testes::por_meio_de;
 
-use crate::arquivo::Arquivo;
+use crate::sob_teste::Arquivo;
 
 /// As chamadas que contam esta história. O strace só estraga as que também mostra.
 const CHAMADAS: &str = "trace=read,recvfrom,write,writev,sendto,sendmsg,pwrite64,pwritev,\

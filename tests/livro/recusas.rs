@@ -6,7 +6,7 @@ use std::path::Path;
 
 use testes::{executar, nao_abre, recusa, sem_privilegios};
 
-use crate::arquivo::Arquivo;
+use crate::sob_teste::Arquivo;
 
 /// Um livro com três vendas de dez, fechado.
 fn com_tres_vendas() -> Arquivo {

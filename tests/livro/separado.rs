@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use testes::{executar, nao_abre, por_meio_de, recusa};
 
-use crate::arquivo::Arquivo;
+use crate::sob_teste::Arquivo;
 use crate::{comprar_tres, derrubar};
 
 /// Um livro com três vendas de dez, de um servidor que caiu.

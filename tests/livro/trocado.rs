@@ -5,8 +5,8 @@ use std::fs::{self, File};
 
 use testes::palavras_em_ingles;
 
-use crate::arquivo::Arquivo;
 use crate::comprar_tres;
+use crate::sob_teste::Arquivo;
 
 type Estrago = fn(&str);
 

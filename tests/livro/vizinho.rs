@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
-use crate::arquivo::Arquivo;
+use crate::sob_teste::Arquivo;
 
 const PROGRAMA: &str = "
 import sqlite3, sys

@@ -68,7 +68,7 @@ impl Processo {
     ///
     /// # Panics
     ///
-    /// O processo já foi enterrado.
+    /// O processo já foi removido.
     pub fn sinal(&self, sinal: Signal) {
         kill_process(Pid::from_child(&self.filho), sinal).unwrap();
     }

@@ -10,7 +10,7 @@
 //! Quem entra recebe o próximo número; os outros eventos caem sempre em alguém que já entrou.
 
 use crate::evento::{Evento, Nome, Roteiro, Sinais};
-use crate::livro::Sorte;
+use crate::livro_de_mentira::Sorte;
 use crate::mundo::{self, Rastro};
 
 /// Mais do que isto não entra: o nome de um cliente é um byte.

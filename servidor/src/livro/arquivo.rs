@@ -16,14 +16,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::conferencia::{Andamento, Conferencia, conferir, contar};
 use super::erro::{Erro, Problema};
+use super::formato::{Contas, FORMATO, MARCA, TABELAS, agora, ao_lado};
 use super::vigia::Marca;
-use super::{Contas, agora};
-
-/// Marca o arquivo como nosso, no cabeçalho: "LIVR" (`application_id` em fileformat2.html, do SQLite).
-const MARCA: u32 = u32::from_be_bytes(*b"LIVR");
-
-/// A versão das tabelas (`user_version`, idem). Um programa não mexe em um livro de versão maior.
-pub(super) const FORMATO: u32 = 1;
 
 /// Quanto se espera quem, contra o que se pede, esteja escrevendo no arquivo.
 const ESPERA_POR_OUTRO_PROGRAMA: Duration = Duration::from_secs(2);
@@ -33,21 +27,6 @@ const ENTRE_TENTATIVAS: Duration = Duration::from_millis(5);
 
 /// O tamanho a que o WAL volta, depois de ter crescido.
 const WAL_EM_DESCANSO: u32 = 4 * 1024 * 1024;
-
-const TABELAS: &str = "
-    CREATE TABLE estoque (
-        numero          INTEGER PRIMARY KEY,
-        instante        TEXT    NOT NULL,
-        tipo            TEXT    NOT NULL CHECK (tipo IN ('inicial', 'reposicao')),
-        unidades        INTEGER NOT NULL CHECK (unidades >= 0),
-        depois_da_venda INTEGER NOT NULL CHECK (depois_da_venda >= 0)
-    ) STRICT;
-    CREATE TABLE vendas (
-        numero   INTEGER PRIMARY KEY CHECK (numero > 0),
-        instante TEXT    NOT NULL,
-        endereco TEXT    NOT NULL,
-        restante INTEGER NOT NULL CHECK (restante >= 0)
-    ) STRICT;";
 
 /// Abre o arquivo só para segurá-lo, e diz o caminho de verdade dele: por um atalho, o SQLite poria os
 /// arquivos dele ao lado do original, e nós os procuraríamos ao lado do atalho.
@@ -265,13 +244,6 @@ fn abrir_parado(caminho: &Path) -> rusqlite::Result<Connection> {
     let escapado: String = bytes.map(|byte| format!("%{byte:02x}")).collect();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     Connection::open_with_flags(format!("file:{escapado}?immutable=1"), flags)
-}
-
-/// O nome de um arquivo que o SQLite põe ao lado do livro.
-pub(super) fn ao_lado(caminho: &Path, sufixo: &str) -> PathBuf {
-    let mut nome = caminho.as_os_str().to_owned();
-    nome.push(sufixo);
-    nome.into()
 }
 
 pub(super) fn tem_bytes(arquivo: &Path) -> bool {

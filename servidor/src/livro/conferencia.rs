@@ -7,7 +7,7 @@ use std::vec::IntoIter;
 
 use rusqlite::{Connection, ErrorCode};
 
-use super::Contas;
+use super::formato::Contas;
 
 /// De quanto em quanto tempo se diz até onde se leu.
 const ENTRE_AVISOS: Duration = Duration::from_secs(1);

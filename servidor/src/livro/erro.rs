@@ -1,6 +1,5 @@
 //! Por que um livro não serve, em uma linha que diz o que fazer.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -10,9 +9,7 @@ use protocolo::terminal::explicar;
 use rusqlite::ErrorCode;
 use rusqlite::ffi::SQLITE_READONLY_DIRECTORY;
 
-use super::UNIDADES_MAXIMAS;
-use super::arquivo::FORMATO;
-use super::faxina::TETO_DO_WAL;
+use super::formato::{FORMATO, TETO_DO_WAL, UNIDADES_MAXIMAS};
 
 /// Por que o livro não serve, ou deixou de servir. `Display` dá uma linha, que diz o que fazer.
 #[derive(Debug)]
@@ -32,31 +29,66 @@ impl Erro {
     }
 }
 
-#[derive(Debug)]
+/// O que se diz do livro, e o que fazer.
+#[derive(Debug, thiserror::Error)]
 pub(super) enum Problema {
+    #[error("não existe; confira o caminho")]
     NaoExiste,
+    #[error("não existe; crie-a, ou escolha outra")]
     SemPasta,
+    #[error("não é um livro de vendas; escolha outro")]
     NaoELivro,
+    #[error("não acabou de ser criado, e não tem vendas; abra o servidor com ele")]
     PelaMetade,
+    #[error(
+        "está vazio, e há vendas em um -wal ao lado dele; traga de volta o arquivo que falta, ou escolha outro"
+    )]
     WalOrfao,
-    /// O nome dele.
+    #[error("{}", falta_wal(.0))]
     FaltaWal(PathBuf),
+    #[error(
+        "está sendo lido por outro programa há tempo demais, e o -wal dele chegou a {} MiB; feche o outro e abra de \
+         novo", TETO_DO_WAL / 1024 / 1024
+    )]
     WalNoTeto,
+    #[error("não é um arquivo comum, e não guardaria nada; escolha outro")]
     NaoEArquivo,
+    #[error("é do formato {0}, e este programa só conhece até o {FORMATO}; use o que o escreveu")]
     MaisNovo(u32),
+    #[error(
+        "está danificado ({0}); veja-o com 'servidor extrato', e volte a uma cópia de segurança"
+    )]
     Danificado(&'static str),
+    #[error("está com outro servidor (ou com um extrato em curso); feche-o e abra de novo")]
     Ocupado,
+    #[error(
+        "está sendo lido por outro programa, e depois de uma queda precisa ser aberto sozinho; feche o outro e abra \
+         de novo"
+    )]
     Lido,
+    #[error("está em um sistema de arquivos que não serve; use um disco local")]
     SemWal,
+    #[error(
+        "foi mudado por outro programa enquanto se vendia; veja-o com 'servidor extrato' antes de abrir de novo"
+    )]
     MudadoPorFora,
+    #[error(
+        "foi trocado, encurtado ou apagado enquanto se vendia, ele ou o -wal ou o -shm ao lado dele; veja o que há \
+         com 'servidor extrato' antes de abrir de novo"
+    )]
     Trocado,
+    #[error("ficou sem a thread que o passa a limpo; abra o servidor de novo")]
     SemFaxina,
-    OutroEstoque {
-        pedido: u64,
-        inicial: u64,
-    },
+    #[error(
+        "começou com {inicial}, e não com {pedido}; abra-o sem --estoque, acrescente com --repor, ou comece outro \
+         livro"
+    )]
+    OutroEstoque { pedido: u64, inicial: u64 },
+    #[error("não conta mais de {UNIDADES_MAXIMAS} unidades; peça menos")]
     NaoCabe,
+    #[error("{}", explicar_sistema(.0))]
     Sistema(io::Error),
+    #[error("{}", explicar_banco(.0))]
     Banco(rusqlite::Error),
 }
 
@@ -86,73 +118,11 @@ impl fmt::Display for Erro {
             Problema::SemPasta => "a pasta do livro",
             _ => "o livro",
         };
-        write!(f, "{sujeito} {} {}", self.caminho.display(), self.problema.predicado())
+        write!(f, "{sujeito} {} {}", self.caminho.display(), self.problema)
     }
 }
 
-impl Problema {
-    /// O que se diz do livro, e o que fazer.
-    fn predicado(&self) -> Cow<'static, str> {
-        match self {
-            Problema::NaoExiste => "não existe; confira o caminho".into(),
-            Problema::SemPasta => "não existe; crie-a, ou escolha outra".into(),
-            Problema::NaoELivro => "não é um livro de vendas; escolha outro".into(),
-            Problema::NaoEArquivo => {
-                "não é um arquivo comum, e não guardaria nada; escolha outro".into()
-            }
-            Problema::PelaMetade => {
-                "não acabou de ser criado, e não tem vendas; abra o servidor com ele".into()
-            }
-            Problema::WalOrfao => "está vazio, e há vendas em um -wal ao lado dele; traga de volta o \
-                                   arquivo que falta, ou escolha outro"
-                .into(),
-            Problema::FaltaWal(wal) => falta_wal(wal).into(),
-            Problema::WalNoTeto => format!(
-                "está sendo lido por outro programa há tempo demais, e o -wal dele chegou a {} MiB; feche \
-                 o outro e abra de novo",
-                TETO_DO_WAL / 1024 / 1024
-            )
-            .into(),
-            Problema::Ocupado => {
-                "está com outro servidor (ou com um extrato em curso); feche-o e abra de novo".into()
-            }
-            Problema::Lido => "está sendo lido por outro programa, e depois de uma queda precisa ser \
-                               aberto sozinho; feche o outro e abra de novo"
-                .into(),
-            Problema::SemWal => {
-                "está em um sistema de arquivos que não serve; use um disco local".into()
-            }
-            Problema::MudadoPorFora => "foi mudado por outro programa enquanto se vendia; veja-o com \
-                                        'servidor extrato' antes de abrir de novo"
-                .into(),
-            Problema::Trocado => "foi trocado, encurtado ou apagado enquanto se vendia, ele ou o -wal ou o \
-                                  -shm ao lado dele; veja o que há com 'servidor extrato' antes de abrir de \
-                                  novo"
-                .into(),
-            Problema::SemFaxina => {
-                "ficou sem a thread que o passa a limpo; abra o servidor de novo".into()
-            }
-            Problema::MaisNovo(formato) => format!(
-                "é do formato {formato}, e este programa só conhece até o {FORMATO}; use o que o escreveu"
-            )
-            .into(),
-            Problema::Danificado(dano) => format!(
-                "está danificado ({dano}); veja-o com 'servidor extrato', e volte a uma cópia de segurança"
-            )
-            .into(),
-            Problema::OutroEstoque { pedido, inicial } => format!(
-                "começou com {inicial}, e não com {pedido}; abra-o sem --estoque, acrescente com \
-                 --repor, ou comece outro livro"
-            )
-            .into(),
-            Problema::NaoCabe => {
-                format!("não conta mais de {UNIDADES_MAXIMAS} unidades; peça menos").into()
-            }
-            Problema::Sistema(erro) => explicar_sistema(erro).into(),
-            Problema::Banco(erro) => explicar_banco(erro).into(),
-        }
-    }
-}
+impl std::error::Error for Erro {}
 
 const SEM_ESPACO: &str = "ficou sem espaço no disco; libere espaço e abra de novo";
 

@@ -21,6 +21,7 @@ use rusqlite::{Connection, InterruptHandle};
 
 use super::arquivo::abrir_para_escrever;
 use super::erro::Problema;
+use super::formato::TETO_DO_WAL;
 use super::vigia::Indice;
 
 /// De quantos em quantos quadros (de 4 KiB) se faz uma faxina.
@@ -28,9 +29,6 @@ const QUADROS_POR_FAXINA: u32 = 1000;
 
 /// O que o laço pode passar sozinho, entre dois turnos.
 const QUADROS_NO_LACO: u32 = 500;
-
-/// Até onde o WAL cresce à espera de um leitor. Ao abrir depois de uma queda, é o que há para reler.
-pub(super) const TETO_DO_WAL: u64 = 1024 * 1024 * 1024;
 
 /// A partir daqui, e a cada vez que dobra, se diz que o WAL cresce.
 const AVISO_DO_WAL: u64 = 64 * 1024 * 1024;

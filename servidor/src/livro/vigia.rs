@@ -20,8 +20,8 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::arquivo::ao_lado;
 use super::erro::Problema;
+use super::formato::ao_lado;
 
 /// O que diz o arquivo de um livro com vendas no WAL; quem o olhar com um editor também entende.
 const MARCA_DO_WAL: &[u8; 16] = b"com vendas -wal\n";

@@ -10,7 +10,7 @@ use std::fmt;
 
 use servidor::conexao::{LEITURA_POR_TURNO, Prontidao};
 
-use crate::livro::Sorte;
+use crate::livro_de_mentira::Sorte;
 
 /// Um cliente, pela ordem em que o roteiro o inventou.
 pub type Nome = u8;

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use servidor::conexao::{
-    LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_DO_ADEUS, SAIDA_MAXIMA,
+    LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_PARA_FECHAR, SAIDA_MAXIMA,
 };
 
 use crate::enquadramento::{Enquadramento, Saida};
@@ -97,7 +97,7 @@ pub enum Vida {
     Escoando {
         desde: u64,
     },
-    Morta,
+    Encerrada,
 }
 
 /// O que se sabe de uma conexão.
@@ -172,7 +172,7 @@ impl Ficha {
     }
 
     pub fn pode_ouvir(&self) -> bool {
-        !matches!(self.vida, Vida::Escoando { .. } | Vida::Morta)
+        !matches!(self.vida, Vida::Escoando { .. } | Vida::Encerrada)
     }
 
     pub fn ouve_avisos(&self) -> bool {
@@ -223,8 +223,8 @@ impl Ficha {
         let escoa = matches!(self.vida, Vida::Escoando { .. });
         match deu {
             Leitura::Interrompida => {}
-            Leitura::Erro => self.vida = Vida::Morta,
-            Leitura::Fim if escoa => self.vida = Vida::Morta,
+            Leitura::Erro => self.vida = Vida::Encerrada,
+            Leitura::Fim if escoa => self.vida = Vida::Encerrada,
             Leitura::Fim => {
                 self.secou(pedir);
                 self.vida = Vida::Fechou;
@@ -287,7 +287,7 @@ impl Ficha {
     /// O que vale para ela depois de todo turno.
     pub fn conferir(&self, rede: &Rede) -> Veredito {
         let nome = self.nome;
-        if self.vida == Vida::Morta {
+        if self.vida == Vida::Encerrada {
             return Ok(());
         }
         exigir(
@@ -328,8 +328,8 @@ impl Ficha {
     pub fn venceu(&self, agora: u64, ocioso: Option<u64>) -> Option<Vida> {
         let passou = |desde: u64, prazo: u64| agora.saturating_sub(desde) >= prazo;
         let morreu = match self.vida {
-            Vida::Morta => false,
-            Vida::Escoando { desde } => passou(desde, PRAZO_DO_ADEUS.as_millis() as u64),
+            Vida::Encerrada => false,
+            Vida::Escoando { desde } => passou(desde, PRAZO_PARA_FECHAR.as_millis() as u64),
             _ if !self.ouviu_tudo() => passou(self.disse_em, PRAZO_DA_SAIDA.as_millis() as u64),
             _ if self.deve_ser_lida() => return None,
             _ => {
@@ -340,7 +340,7 @@ impl Ficha {
         let calada = self.vida == Vida::Atendida && self.ouviu_tudo();
         let ociosa =
             calada && ocioso.is_some_and(|prazo| passou(self.leu_em.max(self.disse_em), prazo));
-        morreu.then_some(Vida::Morta).or(ociosa.then_some(Vida::Ociosa))
+        morreu.then_some(Vida::Encerrada).or(ociosa.then_some(Vida::Ociosa))
     }
 }
 

@@ -34,7 +34,7 @@ mod enquadramento;
 mod evento;
 mod ficha;
 mod fluxo;
-mod livro;
+mod livro_de_mentira;
 mod mundo;
 mod oraculo;
 mod veredito;

@@ -17,7 +17,7 @@ use servidor::registro::Registro;
 
 use crate::evento::{Bytes, Evento, Roteiro, Sinais};
 use crate::fluxo::{Cano, Escrita, FluxoFalso, Gesto, Leitura, Rede};
-use crate::livro::LivroFalso;
+use crate::livro_de_mentira::LivroFalso;
 use crate::oraculo::{Oraculo, Vitrine};
 use crate::veredito::{Veredito, exigir};
 
@@ -259,7 +259,7 @@ impl<'a> Mundo<'a> {
         }
         self.rastro.contar(|| "— as faltas cessam —".into());
         self.sossegar()?;
-        // Passam o prazo do adeus, o da linha e o da saída; depois, todos fecham.
+        // Passam o prazo para fechar, o da linha e o da saída; depois, todos fecham.
         for ms in [3000, 32_000] {
             self.rastro.contar(|| format!("passam {ms} ms"));
             self.passa(ms);
@@ -365,7 +365,7 @@ fn descrever(gesto: &Gesto, rede: &Rede) -> String {
             write!(linha, "firma {} vendas, em {demora} ms", vendas.len())
         }
         Gesto::Firmou { vendas, .. } => write!(linha, "não firma {} vendas", vendas.len()),
-        Gesto::Largou { nome } => write!(linha, "enterra {nome}"),
+        Gesto::Largou { nome } => write!(linha, "remove {nome}"),
         Gesto::Abusou { nome, como } => write!(linha, "com {nome}: {como}"),
     };
     linha

@@ -24,7 +24,7 @@ use servidor::loja::Venda;
 use crate::evento::{Bytes, Roteiro, Sinais};
 use crate::ficha::{Ficha, PEDIDOS_POR_TURNO, Pedido, Vida};
 use crate::fluxo::{Cano, Escrita, Gesto, Leitura, Rede};
-use crate::livro::NaoFirmou;
+use crate::livro_de_mentira::NaoFirmou;
 use crate::mundo::endereco;
 use crate::veredito::{Falha, Veredito, exigir, falha};
 
@@ -65,7 +65,7 @@ pub struct Vitrine {
 /// A segunda versão do servidor.
 #[derive(Debug)]
 pub struct Oraculo {
-    /// Quem ainda não foi enterrado.
+    /// Quem ainda não foi removido.
     fichas: Vec<Ficha>,
     estoque: u64,
     inicial: u64,
@@ -115,7 +115,7 @@ impl Oraculo {
         }
     }
 
-    /// Os nomes de quem ainda não foi enterrado, pela ordem de entrada.
+    /// Os nomes de quem ainda não foi removido, pela ordem de entrada.
     pub fn presentes(&self) -> impl Iterator<Item = usize> {
         self.fichas.iter().map(|ficha| ficha.nome)
     }
@@ -146,7 +146,7 @@ impl Oraculo {
     pub fn entrou(&mut self, nome: usize, chave: usize, rede: &Rede, agora: u64) -> Veredito {
         exigir(
             self.fichas.iter().all(|ficha| ficha.chave != chave),
-            "uma chave só troca de dono depois do enterro",
+            "uma chave só troca de dono depois da remoção",
             || format!("{nome} recebeu a chave {chave}, que ainda tem dono"),
         )?;
         let recusada = self.ativas() >= self.limite;
@@ -313,7 +313,7 @@ impl Oraculo {
 
     /// Entre uma etapa e a seguinte acontece o que não toca em fluxo: decidir e vigiar.
     fn chegar_a(&mut self, etapa: Etapa, agora: u64) -> Veredito {
-        exigir(self.etapa <= etapa, "ler, firmar, responder, enterrar: nesta ordem", || {
+        exigir(self.etapa <= etapa, "ler, firmar, responder, remover: nesta ordem", || {
             format!("voltou a {etapa:?} depois de {:?}", self.etapa)
         })?;
         if self.etapa == Etapa::Ler && etapa > Etapa::Ler {
@@ -415,11 +415,16 @@ impl Oraculo {
     fn podia_ler(&mut self, nome: usize, espaco: usize) -> Veredito {
         let turno = self.turno;
         let Some(ficha) = self.ficha(nome) else {
-            return falha("os mortos descansam", format!("leu {nome}, que não está"));
+            return falha(
+                "uma conexão encerrada não se usa mais",
+                format!("leu {nome}, que não está"),
+            );
         };
         exigir(espaco <= LEITURA_POR_TURNO, "a leitura tem teto", || format!("{espaco} bytes"))?;
         exigir(ficha.leitura < turno, "uma leitura por turno", || format!("leu {nome} de novo"))?;
-        exigir(ficha.vida != Vida::Morta, "os mortos descansam", || format!("leu {nome}"))?;
+        exigir(ficha.vida != Vida::Encerrada, "uma conexão encerrada não se usa mais", || {
+            format!("leu {nome}")
+        })?;
         exigir(ficha.ouviu_tudo(), "não se lê de quem ainda tem o que ouvir", || {
             format!("leu {nome}, que esperava {}", Bytes(ficha.pendente()))
         })?;
@@ -454,9 +459,14 @@ impl Oraculo {
 
     fn escreveu(&mut self, nome: usize, oferecidos: &[u8], deu: Escrita, agora: u64) -> Veredito {
         let Some(ficha) = self.ficha(nome) else {
-            return falha("os mortos descansam", format!("escreveu a {nome}, que não está"));
+            return falha(
+                "uma conexão encerrada não se usa mais",
+                format!("escreveu a {nome}, que não está"),
+            );
         };
-        exigir(ficha.vida != Vida::Morta, "os mortos descansam", || format!("escreveu a {nome}"))?;
+        exigir(ficha.vida != Vida::Encerrada, "uma conexão encerrada não se usa mais", || {
+            format!("escreveu a {nome}")
+        })?;
         exigir(ficha.sabe.gravavel, "só se escreve a quem não travou", || {
             format!("escreveu a {nome} à toa")
         })?;
@@ -466,7 +476,7 @@ impl Oraculo {
         match deu {
             Escrita::Interrompida => {}
             Escrita::Cheio => ficha.sabe.gravavel = false,
-            Escrita::Erro => ficha.vida = Vida::Morta,
+            Escrita::Erro => ficha.vida = Vida::Encerrada,
             Escrita::Bytes(bytes) => ficha.ouviu(bytes, agora),
         }
         self.enfileirar(nome);
@@ -476,7 +486,10 @@ impl Oraculo {
     fn fechou_a_escrita(&mut self, nome: usize, rede: &Rede, agora: u64) -> Veredito {
         let lido = rede.canos.get(nome).and_then(Option::as_ref).map_or(0, |cano| cano.lido);
         let Some(ficha) = self.ficha(nome) else {
-            return falha("os mortos descansam", format!("fechou a escrita de {nome}"));
+            return falha(
+                "uma conexão encerrada não se usa mais",
+                format!("fechou a escrita de {nome}"),
+            );
         };
         let cabia = matches!(ficha.vida, Vida::Despedida | Vida::Dispensada | Vida::Ociosa);
         exigir(
@@ -486,7 +499,7 @@ impl Oraculo {
         )?;
         exigir(
             ficha.vida != Vida::Dispensada || lido >= ficha.chegou_antes,
-            "o que chegou antes de encerrar é lido antes do adeus",
+            "o que chegou antes de encerrar é lido antes da despedida",
             || format!("de {nome} só leu {lido} bytes, e tinham chegado {}", ficha.chegou_antes),
         )?;
         ficha.vida = Vida::Escoando { desde: agora };
@@ -498,7 +511,7 @@ impl Oraculo {
     fn concluir(&mut self) {
         for ficha in &mut self.fichas {
             if ficha.vida == Vida::Fechou && ficha.ouviu_tudo() {
-                ficha.vida = Vida::Morta;
+                ficha.vida = Vida::Encerrada;
             }
         }
     }
@@ -516,24 +529,27 @@ impl Oraculo {
 
     fn largou(&mut self, nome: usize) -> Veredito {
         let Some(i) = self.fichas.iter().position(|ficha| ficha.nome == nome) else {
-            return falha("os mortos descansam", format!("largou {nome} duas vezes"));
+            return falha(
+                "uma conexão encerrada não se usa mais",
+                format!("largou {nome} duas vezes"),
+            );
         };
         let ficha = self.fichas.remove(i);
-        exigir(!self.fila.contains(&nome), "quem tem a vez não é enterrado", || {
-            nome.to_string()
-        })?;
-        exigir(ficha.vida == Vida::Morta, "só morre quem deve", || {
-            format!("{nome} foi enterrado, e estava {:?}", ficha.vida)
+        exigir(!self.fila.contains(&nome), "quem tem a vez não é removido", || nome.to_string())?;
+        exigir(ficha.vida == Vida::Encerrada, "só morre quem deve", || {
+            format!("{nome} foi removido, e estava {:?}", ficha.vida)
         })
     }
 
     /// O que vale depois de todo turno. É a lista dos invariantes que se veem de fora.
     pub fn conferir_o_turno(&mut self, rede: &Rede, vitrine: &Vitrine) -> Veredito {
         self.fichas.iter().try_for_each(|ficha| ficha.conferir(rede))?;
-        let morta = self.fichas.iter().find(|ficha| ficha.vida == Vida::Morta);
-        exigir(vitrine.tem_trabalho || morta.is_none(), "os mortos são enterrados", || {
-            format!("ninguém acordará para enterrar {:?}", morta.map(|ficha| ficha.nome))
-        })?;
+        let encerrada = self.fichas.iter().find(|ficha| ficha.vida == Vida::Encerrada);
+        exigir(
+            vitrine.tem_trabalho || encerrada.is_none(),
+            "as encerradas são removidas",
+            || format!("ninguém acordará para remover {:?}", encerrada.map(|ficha| ficha.nome)),
+        )?;
         self.conferir_a_vitrine(vitrine)
     }
 
@@ -572,7 +588,7 @@ impl Oraculo {
     /// A conta da memória não esquece ninguém, e quem não espera nada não ocupa nada.
     fn conferir_o_que_se_guarda(&self, guardados: usize) -> Veredito {
         let ao_menos = self.fichas.iter().map(Ficha::guarda).sum::<usize>();
-        let parada = |ficha: &Ficha| !ficha.deve_ser_lida() && ficha.vida != Vida::Morta;
+        let parada = |ficha: &Ficha| !ficha.deve_ser_lida() && ficha.vida != Vida::Encerrada;
         let ninguem = ao_menos == 0 && self.fichas.iter().all(parada);
         exigir(
             guardados >= ao_menos && !(ninguem && guardados > 0),
@@ -584,7 +600,7 @@ impl Oraculo {
     // O sossego: sem mais faltas, e depois de bastantes turnos.
 
     /// Quantos turnos bastam para o balcão ficar sem nada a fazer, se nada mais acontecer: um por
-    /// leitura cheia ou por sobra que haja pela frente, e alguns para o fim, a despedida e o enterro.
+    /// leitura cheia ou por sobra que haja pela frente, e alguns para o fim, a despedida e a remoção.
     pub fn turnos_ate_o_sossego(&self, rede: &Rede) -> usize {
         // O menor pedido tem dois bytes.
         let turnos = |ficha: &Ficha| {

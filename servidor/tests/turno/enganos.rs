@@ -41,7 +41,7 @@ fn o_atraso_do_laco_nao_e_culpa_de_quem_ja_mandou() {
 }
 
 #[test]
-fn ao_encerrar_quem_disse_sair_antes_nao_ouve_o_aviso_depois_do_adeus() {
+fn ao_encerrar_quem_disse_sair_antes_nao_ouve_o_aviso_depois_da_despedida() {
     let mut mesa = Mesa::com_estoque(1);
     let (ana, bia) = (mesa.entra(), mesa.entra());
     ana.manda("SAIR\n");

@@ -139,6 +139,6 @@ fn ao_encerrar_quem_esgota_o_estoque_ainda_avisa_os_outros() {
     mesa.gira();
     assert_eq!(antes.ouviu(), format!("{AVISO}{ENCERRANDO}"));
     assert_eq!(ana.ouviu(), format!("{ULTIMA}{AVISO}{ENCERRANDO}"));
-    mesa.espera(PRAZO_DO_ADEUS + UM_SEGUNDO);
+    mesa.espera(PRAZO_PARA_FECHAR + UM_SEGUNDO);
     assert!(mesa.vazio());
 }

@@ -87,12 +87,12 @@ fn sair_se_despede_fecha_a_escrita_e_espera_o_cliente_fechar() {
 }
 
 #[test]
-fn quem_saiu_e_nao_fecha_e_enterrado_no_prazo_do_adeus() {
+fn quem_saiu_e_nao_fecha_e_removido_no_prazo_para_fechar() {
     let mut mesa = Mesa::com_estoque(5);
     let (ana, bia) = (mesa.entra(), mesa.entra());
     ana.manda("SAIR\n");
     mesa.gira();
-    mesa.espera(PRAZO_DO_ADEUS - UM_SEGUNDO);
+    mesa.espera(PRAZO_PARA_FECHAR - UM_SEGUNDO);
     assert!(ana.conectada());
     mesa.espera(2 * UM_SEGUNDO);
     assert!(!ana.conectada() && bia.conectada());
@@ -155,7 +155,7 @@ fn uma_multidao_de_recusados_nao_fica_na_memoria() {
     mesa.gira();
     assert!(multidao.iter().all(|cliente| cliente.ouviu() == LOTADO && cliente.viu_o_fim()));
     assert_eq!(multidao.iter().filter(|cliente| cliente.conectada()).count(), 64);
-    mesa.espera(PRAZO_DO_ADEUS + UM_SEGUNDO);
+    mesa.espera(PRAZO_PARA_FECHAR + UM_SEGUNDO);
     assert!(mesa.vazio());
     assert_eq!((mesa.contas().lotadas, mesa.ativas()), (100, 0));
 }

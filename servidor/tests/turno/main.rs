@@ -18,7 +18,7 @@ use proptest::sample::Index;
 use protocolo::{LINHA_MAXIMA, Mensagem};
 use servidor::balcao::{Contas, Limites};
 use servidor::conexao::{
-    LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_DO_ADEUS, Prontidao,
+    LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_PARA_FECHAR, Prontidao,
 };
 
 mod acaso;

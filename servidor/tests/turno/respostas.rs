@@ -83,7 +83,7 @@ fn quem_so_fechou_o_seu_lado_no_turno_da_venda_ainda_ouve_o_aviso() {
 }
 
 #[test]
-fn quem_compra_a_ultima_e_sai_ouve_o_aviso_antes_do_adeus() {
+fn quem_compra_a_ultima_e_sai_ouve_o_aviso_antes_da_despedida() {
     let mut mesa = Mesa::com_estoque(1);
     let ana = mesa.entra();
     ana.manda("COMPRAR\nSAIR\n");

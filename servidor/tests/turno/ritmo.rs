@@ -33,7 +33,7 @@ fn de_quem_nao_le_nao_se_le_mais_e_depois_tudo_sai_na_ordem() {
 }
 
 #[test]
-fn quem_fecha_sem_ter_lido_ainda_recebe_tudo_antes_do_enterro() {
+fn quem_fecha_sem_ter_lido_ainda_recebe_tudo_antes_de_sair_do_slab() {
     let mut mesa = Mesa::com_estoque(1);
     let ana = mesa.entra();
     ana.para_de_ler();
@@ -111,8 +111,8 @@ fn o_ocioso_sai_no_prazo_e_quem_falou_fica() {
     assert!(!ana.conectada() && !ana.levou_reset());
     mesa.espera(Duration::from_secs(40));
     assert_eq!(bia.ouviu(), format!("Estoque atual: 5\n{OCIOSO}"));
-    // Quem não fecha o seu lado sai no prazo do adeus.
-    mesa.espera(PRAZO_DO_ADEUS + UM_SEGUNDO);
+    // Quem não fecha o seu lado sai no prazo para fechar.
+    mesa.espera(PRAZO_PARA_FECHAR + UM_SEGUNDO);
     assert!(mesa.vazio());
 }
 

@@ -2,7 +2,7 @@
 //! enunciado com e sem trava, e contra um laço que divide a venda em dois turnos. Conta quantas vezes cada
 //! um vendeu a mais, e mostra a primeira contradição como a auditoria a desenha.
 //!
-//! `cargo bench -p testes --bench desafio` faz 20 rodadas; `RODADAS=100 cargo bench ...`, cem. Cada rodada
+//! `cargo run --release -p testes --example desafio` faz 20 rodadas; `RODADAS=100 cargo run ...`, cem. Cada rodada
 //! tem um servidor recém-aberto, e a semente é o número dela: as decisões de compra são as mesmas para
 //! todos os servidores. Não mede tempo nenhum.
 

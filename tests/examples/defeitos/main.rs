@@ -1,6 +1,6 @@
 //! Quem vigia os vigias: planta defeitos no servidor e confere que os testes acham cada um.
 //!
-//! `cargo bench -p testes --bench defeitos` copia os fontes para uma pasta em `target`, aplica um
+//! `cargo run -p testes --example defeitos` copia os fontes para uma pasta em `target`, aplica um
 //! defeito de cada vez, compila, executa o teste que o tem de achar e mostra como o achou. Um defeito que
 //! sobrevive é um teste que falta: o programa termina com 1. Com um texto (`-- AVISO`), planta só os que o
 //! têm no nome ou no arquivo.
@@ -8,14 +8,14 @@
 //! - [`turno`]: o balcão, a conexão, o enquadramento e a loja, que a simulação confere;
 //! - [`laco`]: o reator, o programa, os sinais e as opções;
 //! - [`registro`]: o registro e para onde ele vai;
-//! - [`livro`]: o livro, quem o vigia, a faxina e a conferência.
+//! - [`no_livro`]: o livro, quem o vigia, a faxina e a conferência.
 //!
 //! Não mede tempo, e não toca nos fontes de verdade.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod laco;
-mod livro;
+mod no_livro;
 mod oficina;
 mod registro;
 mod turno;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let tem = |defeito: &Defeito, texto: &str| {
         defeito.nome.contains(texto) || defeito.arquivo.contains(texto)
     };
-    let todos = [turno::DEFEITOS, laco::DEFEITOS, registro::DEFEITOS, livro::DEFEITOS];
+    let todos = [turno::DEFEITOS, laco::DEFEITOS, registro::DEFEITOS, no_livro::DEFEITOS];
     let oficina = Oficina::abrir();
     oficina.conferir(&todos.iter().copied().flatten().collect::<Vec<_>>());
     let escolhidos: Vec<&Defeito> = todos

@@ -2,7 +2,7 @@
 //! processador gasta por troca, quanta memória por usuário, e que fração do tempo trabalha em vez de
 //! esperar.
 //!
-//! `cargo bench -p testes --bench cinco_mil`; só Linux. Mede o cliente, e não o servidor: este é o nosso, com
+//! `cargo run --release -p testes --example cinco_mil`; só Linux. Mede o cliente, e não o servidor: este é o nosso, com
 //! estoque que não acaba, no mesmo computador. Não compara com nada nem exige nada: mostra.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -33,7 +33,7 @@ fn main() {
     thread::sleep(Duration::from_secs(1));
     let memoria = cliente.exame().memoria();
     cliente.saida.ate("o veredito", |texto| texto.contains("Veredito: "));
-    // Até ser enterrado, um processo que terminou ainda diz quanto gastou.
+    // Até ser removido, um processo que terminou ainda diz quanto gastou.
     let processador = cliente.exame().processador();
     let duracao = comeco.elapsed();
     let fim = cliente.termino();

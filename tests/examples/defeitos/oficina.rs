@@ -74,7 +74,9 @@ pub struct Oficina {
 
 impl Oficina {
     pub fn abrir() -> Self {
-        let pasta = Path::new(env!("CARGO_TARGET_TMPDIR")).join("defeitos");
+        // Este programa está em `target/debug/examples`.
+        let este = env::current_exe().unwrap();
+        let pasta = este.ancestors().nth(3).unwrap().join("tmp/defeitos");
         let (fontes, alvo) = (pasta.join("fontes"), pasta.join("alvo"));
         let _ = fs::remove_dir_all(&fontes);
         let raiz = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();

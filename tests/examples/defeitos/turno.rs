@@ -70,9 +70,9 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     em(
         BALCAO,
-        "os mortos são enterrados antes das respostas",
+        "as encerradas são removidas antes das respostas",
         "        self.responder(firmes);\n",
-        "        self.enterrar(registro);\n        self.responder(firmes);\n",
+        "        self.remover(registro);\n        self.responder(firmes);\n",
     ),
     em(
         BALCAO,
@@ -139,8 +139,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "a demora do disco é cobrada de quem ainda não foi lido",
-        "self.vigiar(agora);\n        self.enterrar",
-        "self.vigiar(agora.max(firmes));\n        self.enterrar",
+        "self.vigiar(agora);\n        self.remover",
+        "self.vigiar(agora.max(firmes));\n        self.remover",
     ),
     em(
         BALCAO,
@@ -160,11 +160,11 @@ pub const DEFEITOS: &[Defeito] = &[
         BALCAO,
         "AVISO antes da resposta do comprador",
         "            registro.pedido(posto.conexao.endereco(), &pedido, resposta);\n            \
-         posto.conexao.dizer(agora, |saida| resposta.escrever(saida));",
+         posto.conexao.anexar(agora, |saida| resposta.escrever(saida));",
         "            registro.pedido(posto.conexao.endereco(), &pedido, resposta);\n            \
          if resposta == (Resposta::Compra { restante: 0 }) {\n self.avisar(agora, registro); }\n            \
          let posto = &mut self.postos[chave];\n            \
-         posto.conexao.dizer(agora, |saida| resposta.escrever(saida));\n            \
+         posto.conexao.anexar(agora, |saida| resposta.escrever(saida));\n            \
          if resposta == (Resposta::Compra { restante: 0 }) {\n            \
          self.vendas.push(Venda { endereco: posto.conexao.endereco(), restante: 0 });\n            \
          self.filas.enfileirar(chave, posto);\n continue; }",
@@ -207,10 +207,10 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "o recusado não ouve por quê",
-        "            conexao.dizer(agora, |saida| Resposta::Lotado.escrever(saida));\n",
+        "            conexao.anexar(agora, |saida| Resposta::Lotado.escrever(saida));\n",
         "",
     ),
-    em(BALCAO, "o recusado enterrado não devolve o lugar", "self.lotados -= 1;", ""),
+    em(BALCAO, "o recusado removido não devolve o lugar", "self.lotados -= 1;", ""),
     em(
         BALCAO,
         "cabe um a mais",
@@ -258,8 +258,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "uma leitura cheia passa por seca",
-        "lidos < rascunho.len()",
-        "lidos <= rascunho.len()",
+        "lidos < buffer_de_leitura.len()",
+        "lidos <= buffer_de_leitura.len()",
     ),
     em(
         CONEXAO,
@@ -289,13 +289,13 @@ pub const DEFEITOS: &[Defeito] = &[
         CONEXAO,
         "uma interrupção da leitura mata",
         "ErrorKind::Interrupted => return,",
-        "ErrorKind::Interrupted => return self.morrer(Fim::Reset),",
+        "ErrorKind::Interrupted => return self.terminar(Fim::Reset),",
     ),
     em(
         CONEXAO,
         "quem fecha o seu lado não ouve o que pediu",
         "return self.despedir(Fim::Cliente);",
-        "return self.morrer(Fim::Cliente);",
+        "return self.terminar(Fim::Cliente);",
     ),
     em(
         CONEXAO,
@@ -338,13 +338,13 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "a escrita recomeça do início",
-        "write(&self.saida[self.dito..])",
+        "write(&self.saida[self.escritos..])",
         "write(&self.saida)",
     ),
     em(
         CONEXAO,
         "o que foi dito não é esquecido",
-        "        self.dito = 0;\n    }\n\n    /// Daqui em diante",
+        "        self.escritos = 0;\n    }\n\n    /// Daqui em diante",
         "    }\n\n    /// Daqui em diante",
     ),
     em(
@@ -356,20 +356,20 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "uma escrita curta encerra a vez",
-        "                    self.disse_em = agora;\n                }\n",
-        "                    self.disse_em = agora;\n                    return;\n                }\n",
+        "                    self.escreveu_em = agora;\n                }\n",
+        "                    self.escreveu_em = agora;\n                    return;\n                }\n",
     ),
     em(
         CONEXAO,
         "uma escrita curta passa por inteira",
-        "self.dito += escritos;",
-        "self.dito = self.saida.len().max(escritos);",
+        "self.escritos += escritos;",
+        "self.escritos = self.saida.len().max(escritos);",
     ),
     em(
         CONEXAO,
         "uma interrupção da escrita mata",
         "ErrorKind::Interrupted => {}",
-        "ErrorKind::Interrupted => return self.morrer(Fim::Reset),",
+        "ErrorKind::Interrupted => return self.terminar(Fim::Reset),",
     ),
     em(
         CONEXAO,
@@ -379,15 +379,15 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     em(
         CONEXAO,
-        "um morto se despede",
+        "uma encerrada se despede",
         "        if self.estado == Estado::Aberta {\n            self.estado = Estado::Despedindo(fim);\n        }",
         "        self.estado = Estado::Despedindo(fim);",
     ),
     // Prazos.
     em(
         CONEXAO,
-        "o prazo do adeus não vence",
-        "passou(self.disse_em, PRAZO_DO_ADEUS).then_some(fim)",
+        "o prazo para fechar não vence",
+        "passou(self.escreveu_em, PRAZO_PARA_FECHAR).then_some(fim)",
         "{ let _ = fim; None }",
     ),
     em(
@@ -399,16 +399,16 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "o prazo da saída conta de antes de haver o que dizer",
-        "            if self.saida.is_empty() {\n                self.disse_em = agora;\n            }\n",
+        "            if self.saida.is_empty() {\n                self.escreveu_em = agora;\n            }\n",
         "            let _ = agora;\n",
     ),
     em(
         CONEXAO,
         "quem lê devagar perde o prazo da saída",
-        "                    self.disse_em = agora;\n                }\n",
+        "                    self.escreveu_em = agora;\n                }\n",
         "                }\n",
     ),
-    em(CONEXAO, "ocioso é quem não ouve", "self.leu_em.max(self.disse_em)", "self.disse_em"),
+    em(CONEXAO, "ocioso é quem não ouve", "self.leu_em.max(self.escreveu_em)", "self.escreveu_em"),
     em(
         CONEXAO,
         "o atraso do laço é cobrado do cliente",
@@ -509,8 +509,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "a sobra é esquecida",
-        "self.sobra = self.receber(&rascunho[..lidos], agora, &mut pedir).to_vec();",
-        "let _ = self.receber(&rascunho[..lidos], agora, &mut pedir);",
+        "self.sobra = self.receber(&buffer_de_leitura[..lidos], agora, &mut pedir).to_vec();",
+        "let _ = self.receber(&buffer_de_leitura[..lidos], agora, &mut pedir);",
     ),
     em(CONEXAO, "a sobra é atendida duas vezes", "                sobra.drain(..recebidos);\n", ""),
     em(
@@ -537,13 +537,13 @@ pub const DEFEITOS: &[Defeito] = &[
         CONEXAO,
         "o ocioso é fechado sem uma palavra",
         "return self.despedir(Fim::Ocioso);",
-        "return self.morrer(Fim::Ocioso);",
+        "return self.terminar(Fim::Ocioso);",
     ),
     em(
         CONEXAO,
         "a última palavra recomeça a cada escrita",
-        "!std::mem::replace(&mut self.disse_a_ultima, true)",
-        "!self.disse_a_ultima",
+        "!std::mem::replace(&mut self.deu_a_ultima_palavra, true)",
+        "!self.deu_a_ultima_palavra",
     ),
     em(
         CONEXAO,
@@ -554,15 +554,15 @@ pub const DEFEITOS: &[Defeito] = &[
     // A memória.
     em(
         BALCAO,
-        "um morto continua na conta da memória",
+        "uma encerrada continua na conta da memória",
         "            self.filas.guardados -= guardava;\n",
         "",
     ),
     em(
         CONEXAO,
         "o que já foi dito continua na memória",
-        "        self.saida = Vec::new();\n        self.dito = 0;\n    }\n\n    /// Daqui em diante",
-        "        self.saida.clear();\n        self.dito = 0;\n    }\n\n    /// Daqui em diante",
+        "        self.saida = Vec::new();\n        self.escritos = 0;\n    }\n\n    /// Daqui em diante",
+        "        self.saida.clear();\n        self.escritos = 0;\n    }\n\n    /// Daqui em diante",
     ),
     por(
         CENAS,
@@ -582,8 +582,8 @@ pub const DEFEITOS: &[Defeito] = &[
         CENAS,
         CONEXAO,
         "quem sai por falta de memória continua a ocupá-la",
-        "        self.morrer(Fim::MemoriaCheia);\n        self.saida = Vec::new();\n",
-        "        self.morrer(Fim::MemoriaCheia);\n",
+        "        self.terminar(Fim::MemoriaCheia);\n        self.saida = Vec::new();\n",
+        "        self.terminar(Fim::MemoriaCheia);\n",
     ),
     // NULs, telnet e a marca de UTF-8.
     em(
