@@ -146,18 +146,9 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
             "registro: o arquivo já está em --registro-maximo, e as linhas se perdem até que o esvaziem",
         );
     }
-<<<<<<< HEAD
     // Fora do systemd, não diz nada a ninguém; se ele não ouve, é ele quem desiste de esperar.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-    reator.atender().map_err(|pane| match pane {
-        Pane::Poll(erro) => format!("o laço de eventos parou: {}", explicar(&erro)),
-        Pane::Livro(erro) => {
-            format!("parou de vender, e nada ficou anunciado sem estar firme: {erro}")
-        }
-    })
-=======
     Ok(reator.atender()?)
->>>>>>> main
 }
 
 fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, livro::Erro> {
