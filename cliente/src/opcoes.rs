@@ -13,7 +13,7 @@ use crate::exigencia::Exigencia;
 
 /// Multidão de usuários simulados contra um servidor de vendas
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cliente", version, before_help = EXEMPLOS, after_help = CODIGOS)]
+#[command(name = "cliente", before_help = EXEMPLOS, after_help = CODIGOS)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Programa {
     /// O que fazer em vez de simular.

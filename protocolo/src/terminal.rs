@@ -23,6 +23,9 @@ use clap::{Arg, ArgAction, Command, Parser};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
+/// A versão, e de que commit se compilou: só quem otimiza o diz, para que um commit não recompile tudo.
+const VERSAO: &str = env!("VERSAO_COM_COMMIT");
+
 /// O código de saída de quem errou as opções.
 pub const ERRO_DE_USO: u8 = 2;
 
@@ -36,9 +39,7 @@ pub const ERRO_DE_USO: u8 = 2;
 pub fn ler_opcoes<O: Parser>(
     argumentos: impl IntoIterator<Item = OsString>,
 ) -> Result<O, ExitCode> {
-    let comando = O::command();
-    let nome = comando.get_name().to_owned();
-    let mut comando = em_portugues(comando, &nome).propagate_version(true);
+    let mut comando = comando::<O>();
     comando
         .try_get_matches_from_mut(argumentos)
         .and_then(|lidas| O::from_arg_matches(&lidas))
@@ -52,6 +53,13 @@ pub fn ler_opcoes<O: Parser>(
                 ExitCode::SUCCESS
             }
         })
+}
+
+/// O comando de um programa, em português: é dele que saem a ajuda, o manual e o que completa no shell.
+pub fn comando<O: Parser>() -> Command {
+    let comando = O::command().version(VERSAO);
+    let nome = comando.get_name().to_owned();
+    em_portugues(comando, &nome).propagate_version(true)
 }
 
 /// Escreve uma linha na saída de erro, e segue em frente se não der.

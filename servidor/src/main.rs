@@ -146,6 +146,8 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
             "registro: o arquivo já está em --registro-maximo, e as linhas se perdem até que o esvaziem",
         );
     }
+    // Fora do systemd, não diz nada a ninguém; se ele não ouve, é ele quem desiste de esperar.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     Ok(reator.atender()?)
 }
 

@@ -9,7 +9,7 @@ use protocolo::terminal::{duracao_positiva, inteiro, tamanho};
 
 /// Servidor de vendas com estoque compartilhado
 #[derive(Debug, Parser)]
-#[command(name = "servidor", version, before_help = EXEMPLOS, args_conflicts_with_subcommands = true)]
+#[command(name = "servidor", before_help = EXEMPLOS, args_conflicts_with_subcommands = true)]
 pub struct Programa {
     /// O que fazer em vez de vender.
     #[command(subcommand)]
