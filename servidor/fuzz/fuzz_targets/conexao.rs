@@ -13,8 +13,8 @@ mod evento;
 mod ficha;
 #[path = "../../tests/simulacao/fluxo.rs"]
 mod fluxo;
-#[path = "../../tests/simulacao/livro.rs"]
-mod livro;
+#[path = "../../tests/simulacao/livro_de_mentira.rs"]
+mod livro_de_mentira;
 #[path = "../../tests/simulacao/mundo.rs"]
 mod mundo;
 #[path = "../../tests/simulacao/oraculo.rs"]
