@@ -37,3 +37,4 @@ pub mod opcoes;
 pub mod relatorio;
 pub mod saida;
 pub mod tempo;
+pub mod turma;
