@@ -17,18 +17,21 @@ use std::process::ExitCode;
 
 use cliente::auditoria::veredito::{Estoque, Veredito};
 use cliente::auditoria::{auditar, extravios};
-use cliente::avaliacao::avaliar;
+use cliente::avaliacao::pesos::Pesos;
 use cliente::avaliacao::zelador::zelar;
+use cliente::avaliacao::{Pedido, avaliar};
 use cliente::conversa::texto::citar;
 use cliente::exigencia::{Conferida, Exigencia};
 use cliente::historia::conjunto::Simulacao;
 use cliente::historia::resumo::resumir;
 use cliente::multidao::limites::poupar_enderecos;
 use cliente::multidao::simulacao::simular;
-use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
+use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, OpcoesDaTurma, Programa};
 use cliente::relatorio::graficos::Dados;
 use cliente::relatorio::relato::Relatorio;
 use cliente::saida::{self, Saida, distintas};
+use cliente::turma::correcao::corrigir;
+use cliente::turma::corrigir_a_turma;
 use protocolo::terminal::{contar, dizer, ler_opcoes};
 
 const TUDO_CERTO: u8 = 0;
@@ -46,6 +49,8 @@ fn main() -> ExitCode {
     let feito = match programa.acao {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
+        Some(Acao::Turma(opcoes)) => turma(&opcoes),
+        Some(Acao::Corrigir { ordem }) => corrigir(&ordem).map(|()| TUDO_CERTO).map_err(Into::into),
         Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO).map_err(Into::into),
     };
     let codigo = feito.unwrap_or_else(|motivo| {
@@ -174,7 +179,8 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     distintas(&[&html, &json])?;
-    let Some(boletim) = avaliar(opcoes, comando_que_repete(None))? else {
+    let pesos = Pesos::ler(opcoes.pesos.as_deref())?;
+    let Some(boletim) = avaliar(Pedido::novo(opcoes, comando_que_repete(None), pesos))? else {
         dizer("cliente: avaliação interrompida, sem nota");
         return Ok(INTERROMPIDO);
     };
@@ -184,4 +190,10 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
         entregue(html.map(|saida| saida.escrever(&boletim.html()))),
     ];
     Ok(if escritos.contains(&false) { NAO_SIMULOU } else { TUDO_CERTO })
+}
+
+/// A turma inteira: o código de saída não depende das notas.
+fn turma(opcoes: &OpcoesDaTurma) -> Result<u8, Box<dyn Error>> {
+    let inteira = corrigir_a_turma(opcoes)?;
+    Ok(if inteira { TUDO_CERTO } else { INTERROMPIDO })
 }

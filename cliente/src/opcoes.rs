@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro};
+use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro, tamanho};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 use serde::Serialize;
 
@@ -30,6 +30,14 @@ pub struct Programa {
 pub enum Acao {
     /// Dá nota a um servidor, pelos critérios da atividade (§10)
     Avaliar(OpcoesDaAvaliacao),
+    /// Dá nota a uma turma inteira: uma pasta, um arquivo ou um zip por pessoa
+    Turma(OpcoesDaTurma),
+    /// Corrige uma entrega; quem pede é a turma
+    #[command(name = CORRECAO, hide = true)]
+    Corrigir {
+        /// O que se pede, em JSON
+        ordem: String,
+    },
     /// Cuida do servidor que o avaliador abriu; é ele quem o executa
     #[command(name = SUBCOMANDO, hide = true)]
     Zelar(Zelo),
@@ -113,7 +121,7 @@ pub struct Opcoes {
 }
 
 /// As opções da avaliação.
-#[derive(Debug, Clone, Parser)]
+#[derive(Debug, Clone, Default, Parser)]
 #[command(before_help = EXEMPLOS_DA_AVALIACAO)]
 pub struct OpcoesDaAvaliacao {
     /// Avalia um servidor que já está no ar: uma rodada só, que gasta o estoque dele
@@ -156,6 +164,10 @@ pub struct OpcoesDaAvaliacao {
     #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao_positiva)]
     pub espera: Duration,
 
+    /// Quanto vale cada item, em um TOML [padrão: os pesos do §10]
+    #[arg(long, value_name = "ARQUIVO")]
+    pub pesos: Option<PathBuf>,
+
     /// Escreve o laudo para pessoas, em uma página HTML
     #[arg(long, value_name = "ARQUIVO")]
     pub relatorio: Option<PathBuf>,
@@ -164,6 +176,74 @@ pub struct OpcoesDaAvaliacao {
     #[arg(long, value_name = "ARQUIVO")]
     pub json: Option<PathBuf>,
 }
+
+/// As opções da turma.
+#[derive(Debug, Clone, Parser)]
+#[command(before_help = EXEMPLOS_DA_TURMA)]
+pub struct OpcoesDaTurma {
+    /// A pasta das entregas, como o Moodle a dá
+    #[arg(value_name = "PASTA")]
+    pub pasta: PathBuf,
+
+    /// Onde escrever as notas e as páginas [padrão: PASTA-notas]
+    #[arg(long, value_name = "PASTA")]
+    pub saida: Option<PathBuf>,
+
+    /// Comando que abre todos os servidores, como 'python3 {arquivo}'; {porta} é a porta [padrão: adivinha]
+    #[arg(long, value_name = "COMANDO")]
+    pub iniciar: Option<String>,
+
+    /// A planilha de notas do Moodle: escreve outra, preenchida, e a pasta de comentários que ele importa
+    #[arg(long, value_name = "ARQUIVO")]
+    pub moodle: Option<PathBuf>,
+
+    /// Quanto vale cada item, em um TOML [padrão: os pesos do §10]
+    #[arg(long, value_name = "ARQUIVO")]
+    pub pesos: Option<PathBuf>,
+
+    /// Quantas entregas avaliar ao mesmo tempo [padrão: uma por núcleo]
+    #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=64))]
+    pub ao_mesmo_tempo: Option<usize>,
+
+    /// Avalia de novo também o que não mudou
+    #[arg(long)]
+    pub de_novo: bool,
+
+    /// Executa os programas sem isolá-los, um de cada vez, com os seus direitos
+    #[arg(long)]
+    pub sem_isolamento: bool,
+
+    /// Porta em que os servidores devem escutar
+    #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
+    pub porta: u16,
+
+    /// Rodadas de disputa, cada uma com um servidor recém-aberto
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = inteiro::<u32>(1..=1000))]
+    pub rodadas: u32,
+
+    /// Compradores em cada disputa
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = inteiro::<usize>(2..=1000))]
+    pub compradores: usize,
+
+    /// Com quanto os servidores abrem
+    #[arg(long, value_name = "UNIDADES", default_value_t = ESTOQUE_PADRAO, value_parser = inteiro::<u64>(1..=1000))]
+    pub estoque: u64,
+
+    /// Quanto esperar cada servidor abrir
+    #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao_positiva)]
+    pub espera: Duration,
+
+    /// Quanto uma entrega pode levar, inteira
+    #[arg(long, value_name = "DURAÇÃO", default_value = "15m", value_parser = duracao_positiva)]
+    pub tempo_maximo: Duration,
+
+    /// Quanta memória uma entrega pode ter
+    #[arg(long, value_name = "TAMANHO", default_value = "1GiB", value_parser = tamanho)]
+    pub memoria: u64,
+}
+
+/// Como se chama o subcomando que corrige uma entrega.
+pub const CORRECAO: &str = "corrigir";
 
 /// Como se chama o subcomando, para quem o executa.
 pub const SUBCOMANDO: &str = "zelar";
@@ -206,6 +286,11 @@ const CODIGOS: &str = "  0    tudo certo
 const EXEMPLOS_DA_AVALIACAO: &str =
     "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova
   cliente avaliar --servidor localhost:12346       um que já está no ar";
+
+const EXEMPLOS_DA_TURMA: &str =
+    "  cliente turma entregas                      nota a cada entrega da pasta
+  cliente turma entregas --moodle notas.csv   e a planilha do Moodle preenchida
+  cliente turma entregas --iniciar 'python3 {arquivo}'   todos em Python, sem adivinhar";
 
 /// O que um console de verdade aceita de uma vez, com folga.
 const ENTRADA_MAXIMA: usize = 1000;

@@ -135,6 +135,28 @@ pub struct Rodada {
     pub contradicoes: Vec<Violacao>,
 }
 
+impl Evidencias {
+    /// Alguma coisa que não se viu, ou que custou pontos, pode ter sido só demora: em uma máquina mais sossegada, o que
+    /// se conclui poderia ser outro. Uma contradição ou um texto errado são o que são.
+    pub fn tempo_decidiu(&self) -> bool {
+        let Conversa { consultas, compras, recusas, .. } = &self.conversa;
+        let mut trocas = consultas.iter().chain(compras).chain(recusas);
+        let disputada = |rodada: &Rodada| {
+            rodada.sem_resposta == 0
+                && rodada.compradores > 1
+                && rodada.atendidos == rodada.convidados
+        };
+        let aviso = &self.aviso;
+        trocas.any(|troca| troca.resposta.is_none())
+            || [&self.atras_do_calado, &self.atras_da_metade].contains(&&Atras::Bloqueado)
+            || !self.rodadas.iter().all(disputada)
+            // Se ninguém ouviu, não houve AVISO: não é que um tenha demorado.
+            || (aviso.ouviram > 0 && aviso.ouviram < aviso.conectados)
+            || aviso.desordem.is_some()
+            || self.robustez.iter().any(|(_, deixou)| deixou.is_some())
+    }
+}
+
 /// As linhas do console que têm um destes números de porta, e não só os algarismos dele dentro de outro.
 pub fn linhas_das_portas<'a>(console: &'a str, portas: &[u16]) -> impl Iterator<Item = &'a str> {
     let portas: Vec<String> = portas.iter().map(u16::to_string).collect();

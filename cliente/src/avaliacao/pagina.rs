@@ -16,11 +16,8 @@ impl Boletim {
             boletim: self,
             quando: data_e_hora(),
             nota: nota(self.nota()),
-            tinta: match self.nota() {
-                nota if nota >= 9.0 => Tinta::Boa,
-                nota if nota >= 6.0 => Tinta::Media,
-                _ => Tinta::Ruim,
-            },
+            maxima: nota(self.maxima()),
+            tinta: Tinta::da_nota(self.nota(), self.maxima()),
             pior: self.pior_contradicao().map(Contradicao::de),
             rodadas: agrupar(&self.rodadas),
         };
@@ -35,6 +32,7 @@ struct Pagina<'a> {
     boletim: &'a Boletim,
     quando: String,
     nota: String,
+    maxima: String,
     tinta: Tinta,
     pior: Option<Contradicao>,
     rodadas: Vec<Iguais<'a>>,

@@ -5,12 +5,14 @@ mod disputas;
 #[cfg(test)]
 mod exemplos;
 mod extras;
+mod porta;
 mod robustez;
 mod simultaneos;
 mod textos;
 
 pub use disputas::{estoque, exclusao_mutua, observacoes};
 pub use extras::{broadcast, log};
+pub use porta::em_outra_porta;
 pub use robustez::robustez;
 pub use simultaneos::multithreading;
 pub use textos::protocolo;

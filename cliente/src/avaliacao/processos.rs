@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use protocolo::mensagem::visivel;
-use rustix::param::clock_ticks_per_second;
+use rustix::param::{clock_ticks_per_second, page_size};
 use rustix::process::Pid;
 
 /// Quanto de um comando se mostra.
@@ -41,6 +41,16 @@ pub fn processador(raiz: Pid) -> Option<Duration> {
     let tiques: u64 = arvore.iter().map(|processo| processo.gastou).sum();
     let segundos = tiques as f64 / clock_ticks_per_second() as f64;
     (!arvore.is_empty()).then(|| Duration::from_secs_f64(segundos))
+}
+
+/// Quanta memória os descendentes deste ocupam agora, somados, em bytes.
+pub fn memoria(raiz: Pid) -> u64 {
+    let paginas = |pid: Pid| {
+        let medida = fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_nonzero())).ok()?;
+        medida.split_whitespace().nth(1)?.parse::<u64>().ok()
+    };
+    let todas: u64 = descendentes(raiz).into_iter().filter_map(paginas).sum();
+    todas * page_size() as u64
 }
 
 fn arvore(raiz: Pid) -> Vec<Processo> {
