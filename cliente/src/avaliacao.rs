@@ -24,10 +24,12 @@
 pub mod alvo;
 mod autopsia;
 pub mod boletim;
+pub mod conselhos;
 pub mod costumes;
 mod disputa;
 pub mod erro;
 mod evidencias;
+pub mod falhas;
 mod json;
 mod pagina;
 pub mod pesos;
@@ -160,12 +162,13 @@ fn boletim(pedido: Pedido<'_>, endereco: SocketAddr, evidencias: Evidencias) -> 
         protocolo = pontos::em_outra_porta(protocolo, opcoes.porta, endereco.port());
     }
     let item = |nome, conferencias| Item { nome, conferencias };
-    let itens = pesos.aplicar(vec![
+    let mut itens = pesos.aplicar(vec![
         item(pesos::MULTITHREADING, pontos::multithreading(&evidencias, opcoes.compradores)),
         item(pesos::EXCLUSAO_MUTUA, pontos::exclusao_mutua(&evidencias, opcoes.compradores)),
         item(pesos::PROTOCOLO, protocolo),
         item(pesos::ROBUSTEZ, pontos::robustez(&evidencias)),
     ]);
+    falhas::atribuir(&mut itens, &evidencias);
     let pedidas = if opcoes.iniciar.is_some() { opcoes.rodadas as usize } else { 1 };
     let mut observacoes = pontos::observacoes(&evidencias, opcoes.compradores, pedidas);
     if opcoes.iniciar.is_none() {

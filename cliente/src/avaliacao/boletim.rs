@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::evidencias::Rodada;
+use super::falhas::Falha;
 use crate::auditoria::regra::Regra;
 use crate::auditoria::veredito::Estoque;
 use crate::auditoria::violacao::Violacao;
@@ -58,6 +59,9 @@ pub struct Conferencia {
     pub pontos: f64,
     /// Quantos podia valer.
     pub de: f64,
+    /// De que falha são sinal os pontos que se perderam.
+    #[serde(skip)]
+    pub falha: Option<Falha>,
 }
 
 /// Um extra do §9.

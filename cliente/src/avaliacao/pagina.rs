@@ -4,6 +4,7 @@ use askama::Template;
 use protocolo::terminal::contar;
 
 use super::boletim::{Boletim, nota};
+use super::conselhos::{Conselho, conselhos};
 use super::evidencias::Rodada;
 use crate::cores::Tinta;
 use crate::relatorio::contradicao::Contradicao;
@@ -19,6 +20,7 @@ impl Boletim {
             maxima: nota(self.maxima()),
             tinta: Tinta::da_nota(self.nota(), self.maxima()),
             pior: self.pior_contradicao().map(Contradicao::de),
+            conselhos: conselhos(self),
             rodadas: agrupar(&self.rodadas),
         };
         // O modelo foi conferido ao compilar, e escrever em uma String não falha.
@@ -35,6 +37,7 @@ struct Pagina<'a> {
     maxima: String,
     tinta: Tinta,
     pior: Option<Contradicao>,
+    conselhos: Vec<Conselho>,
     rodadas: Vec<Iguais<'a>>,
 }
 

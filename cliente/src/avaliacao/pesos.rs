@@ -137,8 +137,13 @@ mod testes {
 
     #[test]
     fn cada_item_passa_a_valer_o_peso_e_guarda_a_proporcao() {
-        let conferencia =
-            |pontos, de| Conferencia { tentou: String::new(), viu: String::new(), pontos, de };
+        let conferencia = |pontos, de| Conferencia {
+            tentou: String::new(),
+            viu: String::new(),
+            pontos,
+            de,
+            falha: None,
+        };
         let itens = vec![Item {
             nome: PROTOCOLO,
             conferencias: vec![conferencia(0.5, 1.0), conferencia(1.0, 1.0)],

@@ -3,7 +3,7 @@
 mod comum;
 mod disputas;
 #[cfg(test)]
-mod exemplos;
+pub(super) mod exemplos;
 mod extras;
 mod porta;
 mod robustez;

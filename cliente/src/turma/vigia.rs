@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
-use crate::avaliacao::processos::{descendentes, memoria};
+use crate::avaliacao::processos::{descendentes, memoria, memoria_dividida};
 
 /// De quanto em quanto tempo olha.
 const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
@@ -18,7 +18,8 @@ pub fn vigiar(limite: u64) -> Arc<AtomicBool> {
     let passou = Arc::new(AtomicBool::new(false));
     let dito = Arc::clone(&passou);
     let olhar = move || loop {
-        if memoria(getpid()) > limite {
+        // Quem abre um processo por cliente divide com ele quase toda a memória: isso não é gastá-la duas vezes.
+        if memoria(getpid()) > limite && memoria_dividida(getpid()) > limite {
             dito.store(true, Ordering::Release);
             for processo in descendentes(getpid()) {
                 // Quem já se foi não recebe, e tanto faz.

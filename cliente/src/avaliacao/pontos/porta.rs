@@ -2,6 +2,7 @@
 
 use super::comum::conferencia;
 use crate::avaliacao::boletim::Conferencia;
+use crate::avaliacao::falhas::Falha;
 
 /// Que parte do Protocolo custa escutar em outra porta.
 const PARTE: f64 = 0.25;
@@ -15,7 +16,10 @@ pub fn em_outra_porta(
 ) -> Vec<Conferencia> {
     let todos: f64 = conferencias.iter().map(|conferencia| conferencia.de).sum();
     let viu = format!("escuta na porta {achada}, e foi avaliado ali");
-    let porta = conferencia(format!("escutar na porta {pedida} (§3.1)"), todos * PARTE, 0.0, viu);
+    let porta = Conferencia {
+        falha: Some(Falha::PortaErrada),
+        ..conferencia(format!("escutar na porta {pedida} (§3.1)"), todos * PARTE, 0.0, viu)
+    };
     let outras = conferencias.into_iter().map(|conferencia| conferencia.valendo(1.0 - PARTE));
     std::iter::once(porta).chain(outras).collect()
 }
