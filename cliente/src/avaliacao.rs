@@ -30,6 +30,7 @@ mod disputa;
 pub mod erro;
 mod evidencias;
 pub mod falhas;
+pub mod formatos;
 mod json;
 mod pagina;
 pub mod pesos;
@@ -39,6 +40,7 @@ pub mod provas;
 mod servidor;
 pub mod sonda;
 mod trocas;
+pub mod vez;
 pub mod zelador;
 
 use std::ffi::OsString;
@@ -57,6 +59,7 @@ use erro::Erro;
 use evidencias::Evidencias;
 use pesos::Pesos;
 use provas::Provas;
+use vez::Vez;
 
 /// O que se avalia, e como.
 #[derive(Debug)]
@@ -73,13 +76,15 @@ pub struct Pedido<'a> {
     pub pesos: Pesos,
     /// O andamento.
     pub barra: ProgressBar,
+    /// A vez das disputas, se outros servidores se avaliam ao mesmo tempo.
+    pub vez: Option<&'a Vez>,
 }
 
 impl<'a> Pedido<'a> {
     /// O de quem avalia um servidor só.
     pub fn novo(opcoes: &'a OpcoesDaAvaliacao, comando: String, pesos: Pesos) -> Self {
         let (moldura, procura_a_porta) = (Vec::new(), false);
-        Pedido { opcoes, comando, moldura, procura_a_porta, pesos, barra: barra(opcoes) }
+        Pedido { opcoes, comando, moldura, procura_a_porta, pesos, barra: barra(opcoes), vez: None }
     }
 }
 
@@ -111,6 +116,7 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
         inicio: Instant::now(),
         parada,
     };
+    let acompanhado = pedido.vez.map(Vez::acompanhado);
     let mut aberto = provas::inaugurar(&mut alvo);
     if let (Err(Erro::NaoAbriu { outra: Some(outra), .. }), true) =
         (&aberto, pedido.procura_a_porta)
@@ -118,11 +124,12 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
         alvo.endereco.set_port(*outra);
         aberto = provas::inaugurar(&mut alvo);
     }
+    drop(acompanhado);
     alvo.fim_de_linha = match aberto {
         Err(_) if alvo.parada.pedida() => return Ok(None),
         descoberto => descoberto?,
     };
-    let provas = Provas { alvo: &alvo, opcoes, barra: &pedido.barra };
+    let provas = Provas { alvo: &alvo, opcoes, barra: &pedido.barra, vez: pedido.vez };
     let evidencias = match provas.reunir() {
         Err(_) if alvo.parada.pedida() => return Ok(None),
         reunidas => reunidas?,

@@ -180,11 +180,19 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     distintas(&[&html, &json])?;
     let pesos = Pesos::ler(opcoes.pesos.as_deref())?;
-    let Some(boletim) = avaliar(Pedido::novo(opcoes, comando_que_repete(None), pesos))? else {
+    let avaliado = avaliar(Pedido::novo(opcoes, comando_que_repete(None), pesos));
+    if let (Err(motivo), Some(formato)) = (&avaliado, opcoes.formato) {
+        let documento = formato.sem_nota(opcoes.nome.as_deref(), &motivo.to_string());
+        let _ = writeln!(io::stdout(), "{}", documento.trim_end());
+    }
+    let Some(boletim) = avaliado? else {
         dizer("cliente: avaliação interrompida, sem nota");
         return Ok(INTERROMPIDO);
     };
-    let _ = write!(anstream::stdout(), "{boletim:#}");
+    let _ = match opcoes.formato {
+        Some(formato) => writeln!(io::stdout(), "{}", formato.escrever(&boletim).trim_end()),
+        None => write!(anstream::stdout(), "{boletim:#}"),
+    };
     let escritos = [
         entregue(json.map(|saida| saida.escrever(&boletim.json()))),
         entregue(html.map(|saida| saida.escrever(&boletim.html()))),

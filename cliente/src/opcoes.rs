@@ -8,6 +8,7 @@ use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro, taman
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 use serde::Serialize;
 
+use crate::avaliacao::formatos::Formato;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
 
@@ -175,6 +176,10 @@ pub struct OpcoesDaAvaliacao {
     /// Escreve o mesmo laudo para programas, em JSON
     #[arg(long, value_name = "ARQUIVO")]
     pub json: Option<PathBuf>,
+
+    /// Na saída, em vez do texto, o que outro programa lê
+    #[arg(long, value_name = "FORMATO", value_enum, ignore_case = true)]
+    pub formato: Option<Formato>,
 }
 
 /// As opções da turma.

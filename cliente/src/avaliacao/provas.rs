@@ -16,6 +16,7 @@ use super::evidencias::{
 };
 use super::servidor::{Ritmo, ServidorAvaliado};
 use super::sonda::{Sonda, Troca};
+use super::vez::Vez;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::opcoes::OpcoesDaAvaliacao;
 
@@ -116,6 +117,8 @@ pub struct Provas<'a> {
     pub opcoes: &'a OpcoesDaAvaliacao,
     /// O andamento.
     pub barra: &'a ProgressBar,
+    /// A vez das disputas, se há vizinhos.
+    pub vez: Option<&'a Vez>,
 }
 
 impl<'a> Provas<'a> {
@@ -126,31 +129,41 @@ impl<'a> Provas<'a> {
     /// O servidor deixou de abrir, ou a avaliação foi interrompida.
     pub fn reunir(self) -> Result<Evidencias, Erro> {
         let mut vistas = Evidencias::default();
+        let acompanhado = self.vez.map(Vez::acompanhado);
         self.anuncia("uma conversa calma");
         vistas.conversa = self.conversar()?;
         self.anuncia("um cliente calado");
         (vistas.atras_do_calado, vistas.extravio) = self.atras_do_calado()?;
         vistas.atras_da_metade = self.atras_da_metade()?;
-        let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
-        let limite = self.alvo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
-        for rodada in 0..rodadas {
-            self.anuncia("todos compram ao mesmo tempo");
-            // Cada ritmo acha servidores que o outro deixa passar.
-            let ritmo = if rodada % 2 == 0 { Ritmo::Normal } else { Ritmo::Apressado };
-            self.disputar(ritmo, rodada == 0, &mut vistas)?;
-            // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
-            let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
-            if basta || self.alvo.inicio.elapsed() > limite {
-                break;
-            }
-        }
+        drop(acompanhado);
+        self.disputas(&mut vistas)?;
         for provocacao in [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo] {
+            let _acompanhado = self.vez.map(Vez::acompanhado);
             self.anuncia("clientes que fazem o que não devem");
             let resultado = self.provocar(provocacao, &mut vistas.gasto_em_sossego)?;
             vistas.robustez.push((provocacao, resultado));
             self.alvo.costumes.abandonaram(0);
         }
         Ok(vistas)
+    }
+
+    /// As disputas, sem vizinhos.
+    fn disputas(self, vistas: &mut Evidencias) -> Result<(), Erro> {
+        let _sozinho = self.vez.map(Vez::sozinho);
+        let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
+        let limite = self.alvo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
+        for rodada in 0..rodadas {
+            self.anuncia("todos compram ao mesmo tempo");
+            // Cada ritmo acha servidores que o outro deixa passar.
+            let ritmo = if rodada % 2 == 0 { Ritmo::Normal } else { Ritmo::Apressado };
+            self.disputar(ritmo, rodada == 0, vistas)?;
+            // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
+            let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
+            if basta || self.alvo.inicio.elapsed() > limite {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn anuncia(self, prova: &'static str) {

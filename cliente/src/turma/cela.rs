@@ -30,6 +30,8 @@ pub const ENTREGA: &str = "/cela/entrega";
 pub const TRABALHO: &str = "/cela/trabalho";
 /// O que se concluiu: a cela de dentro não a tem.
 pub const RESULTADOS: &str = "/cela/resultados";
+/// O arquivo que diz de quem é a vez; também só na de fora.
+pub const VEZ: &str = "/cela/vez";
 /// Onde o avaliador põe o que apressa o Python; o aluno também a vê.
 const TROCAS: &str = "/cela/trocas";
 
@@ -87,6 +89,8 @@ pub struct Cela<'a> {
     pub entrega: &'a Path,
     /// Onde a avaliação escreve.
     pub resultados: &'a Path,
+    /// O arquivo comum a todas, que diz de quem é a vez de disputar.
+    pub vez: &'a Path,
     /// O que mais se pode ler, fora das pastas do sistema: uma linguagem instalada à parte.
     pub tambem: &'a [PathBuf],
     /// Os limites do que roda lá dentro.
@@ -120,6 +124,7 @@ impl Cela<'_> {
         comando.args(temporaria("/tmp", TEMPORARIA));
         comando.arg("--ro-bind").arg(self.programa).arg(PROGRAMA);
         comando.arg("--ro-bind").arg(self.entrega).arg(ENTREGA);
+        comando.arg("--ro-bind").arg(self.vez).arg(VEZ);
         comando.arg("--bind").arg(self.resultados).arg(RESULTADOS);
         comando.args(temporaria(TRABALHO, self.limites.disco));
         comando.args(temporaria(TROCAS, TROCAS_MAXIMAS));
@@ -251,6 +256,7 @@ pub fn testar() -> Result<(), String> {
         programa: Path::new("/usr/bin/env"),
         entrega: pasta.path(),
         resultados: pasta.path(),
+        vez: Path::new("/usr/bin/env"),
         tambem: &[],
         limites,
     };

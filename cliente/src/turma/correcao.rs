@@ -26,6 +26,7 @@ use super::vigia::vigiar;
 use crate::avaliacao::boletim::Boletim;
 use crate::avaliacao::erro::Erro as SemAvaliacao;
 use crate::avaliacao::pesos::Pesos;
+use crate::avaliacao::vez::Vez;
 use crate::avaliacao::{Pedido, avaliar};
 use crate::opcoes::OpcoesDaAvaliacao;
 
@@ -130,9 +131,13 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
         copiar(Path::new(cela::ENTREGA), Path::new(cela::TRABALHO))?;
         passou = Some(vigiar(isolamento.memoria));
     }
-    let desfecho = match preparar(&mut ordem)? {
+    let vez = ordem.cela.as_ref().map(|_| Vez::abrir(Path::new(cela::VEZ))).transpose()?;
+    let acompanhado = vez.as_ref().map(Vez::acompanhado);
+    let preparado = preparar(&mut ordem)?;
+    drop(acompanhado);
+    let desfecho = match preparado {
         Err(motivo) => nao_abriu(motivo, false),
-        Ok(()) => concluir(&ordem)?,
+        Ok(()) => concluir(&ordem, vez.as_ref())?,
     };
     let passou = passou.is_some_and(|passou| passou.load(Ordering::Acquire));
     let desfecho = if passou { explicar_a_memoria(desfecho, &ordem) } else { desfecho };
@@ -141,7 +146,7 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
 }
 
 /// Avalia o servidor e escreve os laudos.
-fn concluir(ordem: &Ordem) -> Result<Desfecho, Erro> {
+fn concluir(ordem: &Ordem, vez: Option<&Vez>) -> Result<Desfecho, Erro> {
     let Regras { porta, rodadas, compradores, estoque, espera, pesos } = ordem.regras.clone();
     let opcoes = OpcoesDaAvaliacao {
         nome: Some(ordem.nome.clone()),
@@ -161,6 +166,7 @@ fn concluir(ordem: &Ordem) -> Result<Desfecho, Erro> {
         procura_a_porta: ordem.cela.is_some(),
         pesos,
         barra: barra.clone(),
+        vez,
     };
     let acabou = AtomicBool::new(false);
     let avaliado = thread::scope(|escopo| {

@@ -43,6 +43,8 @@ pub struct Corrida<'a> {
     parada: &'a Parada,
     /// Este programa, onde a cela o possa ler; a pasta some com a corrida.
     programa: PathBuf,
+    /// De quem é a vez de disputar: as celas todas o abrem.
+    vez: PathBuf,
     _pasta: TempDir,
     andamento: MultiProgress,
 }
@@ -65,6 +67,8 @@ impl<'a> Corrida<'a> {
         let programa = pasta.path().join("cliente");
         // Uma cópia: quem executa a cela pode não alcançar a pasta do original, e recompilar no meio não a troca.
         fs::copy(std::env::current_exe()?, &programa)?;
+        let vez = pasta.path().join("vez");
+        fs::write(&vez, "")?;
         cela::entregar_a_cela(pasta.path())?;
         let andamento = MultiProgress::new();
         Ok(Corrida {
@@ -75,6 +79,7 @@ impl<'a> Corrida<'a> {
             saida,
             parada,
             programa,
+            vez,
             _pasta: pasta,
             andamento,
         })
@@ -110,7 +115,7 @@ impl<'a> Corrida<'a> {
             });
         }
         for indice in repetir {
-            if let Some(resultado) = self.corrigir(&entregas[indice], true)? {
+            if let Some(resultado) = self.corrigir(&entregas[indice], Passada::Ultima)? {
                 self.contar(&resultado, &todas);
                 resultados[indice] = Some(resultado);
             }
@@ -129,11 +134,12 @@ impl<'a> Corrida<'a> {
     ) -> io::Result<()> {
         let fila = Mutex::new(novas);
         let prontos = Mutex::new(Vec::new());
+        let passada = if vagas == 1 { Passada::Sozinha } else { Passada::Acompanhada };
         let trabalhar = || -> io::Result<()> {
             loop {
                 let proxima = fila.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some(indice) = proxima.filter(|_| !self.parada.pedida()) else { return Ok(()) };
-                let Some(resultado) = self.corrigir(&entregas[indice], vagas == 1)? else {
+                let Some(resultado) = self.corrigir(&entregas[indice], passada)? else {
                     return Ok(());
                 };
                 self.contar(&resultado, todas);
@@ -171,8 +177,12 @@ impl<'a> Corrida<'a> {
             (Desfecho::NaoAbriu { motivo, .. }, _) => format!("não abre: {motivo}"),
             (Desfecho::SemNota { motivo }, _) => format!("sem nota: {motivo}"),
         };
-        let linha =
-            format!("{}: {concluiu}  ({:.0} s)", visivel(&resultado.nome), resultado.segundos);
+        let abriu = match resultado.iniciar.as_str() {
+            "" => String::new(),
+            iniciar => format!(", {}", visivel(iniciar)),
+        };
+        let nome = visivel(&resultado.nome);
+        let linha = format!("{nome}: {concluiu}  ({:.0} s{abriu})", resultado.segundos);
         self.andamento.suspend(|| dizer(linha));
     }
 
@@ -205,7 +215,7 @@ impl<'a> Corrida<'a> {
     }
 
     /// Corrige uma entrega e guarda o resultado; `None` se foi interrompida.
-    fn corrigir(&self, entrega: &Entrega, sozinha: bool) -> io::Result<Option<Resultado>> {
+    fn corrigir(&self, entrega: &Entrega, passada: Passada) -> io::Result<Option<Resultado>> {
         if self.parada.pedida() {
             return Ok(None);
         }
@@ -226,7 +236,7 @@ impl<'a> Corrida<'a> {
             servidor: String::new(),
             cliente: None,
             notas: Vec::new(),
-            sozinha,
+            sozinha: passada != Passada::Acompanhada,
             segundos: 0.0,
         };
         resultado.desfecho = match self.abrir(entrega, &aberta, &mut resultado) {
@@ -240,6 +250,9 @@ impl<'a> Corrida<'a> {
                 }
             }
         };
+        // Quem não abriu tem outra vez, mesmo sem vizinhos: a máquina pode ter mais o que fazer.
+        let nao_abriu = matches!(resultado.desfecho, Desfecho::NaoAbriu { .. });
+        resultado.sozinha &= passada == Passada::Ultima || !nao_abriu;
         resultado.segundos = inicio.elapsed().as_secs_f64();
         self.guardar(entrega, &resultado, &laudos)?;
         Ok(Some(resultado))
@@ -309,6 +322,7 @@ impl<'a> Corrida<'a> {
                 programa: &self.programa,
                 entrega: aberta,
                 resultados: laudos,
+                vez: &self.vez,
                 tambem: &isolamento.tambem,
                 limites: isolamento.limites(),
             }
@@ -395,6 +409,17 @@ impl<'a> Corrida<'a> {
         fs::write(&provisorio, texto)?;
         fs::rename(provisorio, definitivo)
     }
+}
+
+/// Em que condições se avalia uma entrega.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passada {
+    /// Com outras ao mesmo tempo.
+    Acompanhada,
+    /// Sem outras.
+    Sozinha,
+    /// Sem outras, e vale o que der.
+    Ultima,
 }
 
 /// Como a correção acabou.

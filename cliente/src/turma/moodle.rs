@@ -181,23 +181,23 @@ fn colunas(titulos: &[String]) -> Result<Colunas, &'static str> {
     })
 }
 
-/// A pasta de comentários, e o `.zip` dela, que é o que o Moodle recebe: dentro, uma pasta por pessoa, com o nome que ele
-/// dá às entregas.
+/// A pasta de comentários, e o `.zip` dela, que é o que o Moodle recebe: um arquivo por pessoa, com o nome que ele dá aos
+/// que se entregam.
 fn comentarios(resultados: &[Resultado], saida: &Path) -> io::Result<()> {
     let pasta = saida.join("moodle-comentarios");
     if pasta.exists() {
         fs::remove_dir_all(&pasta)?;
     }
+    fs::create_dir_all(&pasta)?;
     let mut zip = ZipWriter::new(fs::File::create(saida.join("moodle-comentarios.zip"))?);
     for resultado in resultados {
         let Some(id) = &resultado.id else { continue };
-        let dela =
-            format!("{}_{id}_assignsubmission_file_", resultado.nome.replace(['/', '_'], " "));
+        // O Moodle lê o número depois do primeiro sublinhado.
+        let nome = resultado.nome.replace(['/', '_'], " ");
+        let arquivo = format!("{nome}_{id}_assignsubmission_file_laudo.html");
         let pagina = fs::read(saida.join("alunos").join(format!("{}.html", resultado.apelido)))?;
-        fs::create_dir_all(pasta.join(&dela))?;
-        fs::write(pasta.join(&dela).join("laudo.html"), &pagina)?;
-        zip.start_file(format!("{dela}/laudo.html"), SimpleFileOptions::default())
-            .map_err(io::Error::other)?;
+        fs::write(pasta.join(&arquivo), &pagina)?;
+        zip.start_file(arquivo, SimpleFileOptions::default()).map_err(io::Error::other)?;
         zip.write_all(&pagina)?;
     }
     zip.finish().map_err(io::Error::other)?;
@@ -279,6 +279,6 @@ mod testes {
         let zip = fs::File::open(saida.path().join("moodle-comentarios.zip")).unwrap();
         let zip = zip::ZipArchive::new(zip).unwrap();
         let nomes: Vec<&str> = zip.file_names().collect();
-        assert_eq!(nomes, ["Ana_123_assignsubmission_file_/laudo.html"]);
+        assert_eq!(nomes, ["Ana_123_assignsubmission_file_laudo.html"]);
     }
 }

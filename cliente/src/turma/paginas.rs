@@ -179,9 +179,11 @@ impl Resultado {
     fn extras(&self) -> String {
         let Desfecho::Avaliada(avaliada) = &self.desfecho else { return String::new() };
         let cumpridos = avaliada.extras.iter().filter(|extra| extra.estado != "não cumprido");
+        // Cabe em uma coluna estreita: o Log Detalhado é o log.
+        let curto = |nome: &str| nome.split(' ').next().unwrap_or_default().to_lowercase();
         let ditos = cumpridos.map(|extra| match extra.estado.as_str() {
-            "cumprido" => extra.nome.clone(),
-            outro => format!("{} ({outro})", extra.nome),
+            "cumprido" => curto(&extra.nome),
+            outro => format!("{} ({outro})", curto(&extra.nome)),
         });
         ditos.collect::<Vec<_>>().join(", ")
     }
