@@ -20,6 +20,7 @@ const DESCONHECIDO: &str = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, 
 const OUTRO_PROTOCOLO: &str =
     "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
 const ENCERRANDO: &str = "ERRO: Servidor encerrando";
+const FORA_DE_ALCANCE: &str = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
 const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando";
 
 /// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
@@ -36,6 +37,8 @@ pub enum Resposta {
     },
     /// Resposta a COMPRAR quando não há mais.
     Esgotado,
+    /// Resposta a CONSULTAR ou COMPRAR quando quem guarda o estoque não responde.
+    ForaDeAlcance,
     /// Resposta a AJUDA: os comandos, em uma linha.
     Ajuda,
     /// Resposta a SAIR.
@@ -76,6 +79,7 @@ impl Resposta {
             Resposta::Estoque(atual) => (ESTOQUE, Some(*atual)),
             Resposta::Compra { restante } => (COMPRA, Some(*restante)),
             Resposta::Esgotado => (ESGOTADO, None),
+            Resposta::ForaDeAlcance => (FORA_DE_ALCANCE, None),
             Resposta::Ajuda => (AJUDA, None),
             Resposta::Despedida => ("Volte sempre!", None),
             Resposta::Desconhecido => (DESCONHECIDO, None),

@@ -33,6 +33,7 @@
 
 pub mod balcao;
 pub mod conexao;
+pub mod estoque;
 pub mod extrato;
 pub mod livro;
 pub mod loja;

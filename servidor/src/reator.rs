@@ -29,6 +29,7 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
 use crate::conexao::Prontidao;
+use crate::estoque::Memoria;
 use crate::livro::{self, Livro};
 use crate::loja::Loja;
 use crate::registro::Registro;
@@ -272,11 +273,14 @@ impl Reator {
     }
 
     fn turno(&mut self, agora: Instant) -> Result<(), livro::Erro> {
-        let livro = &mut self.livro;
-        self.balcao.turno(agora, &mut self.registro, |vendas| match livro {
-            Some(livro) => livro.firmar(vendas).map(|()| Instant::now()),
-            None => Ok(agora),
-        })
+        let (balcao, registro) = (&mut self.balcao, &mut self.registro);
+        match &mut self.livro {
+            Some(livro) => balcao.turno(agora, registro, livro),
+            None => {
+                let Ok(()) = balcao.turno(agora, registro, &mut Memoria);
+                Ok(())
+            }
+        }
     }
 
     fn aceitar(&mut self, agora: Instant) {

@@ -3,10 +3,11 @@
 use super::*;
 use crate::RESPOSTA_MAXIMA;
 
-const TODAS: [Resposta; 11] = [
+const TODAS: [Resposta; 12] = [
     Resposta::Estoque(u64::MAX),
     Resposta::Compra { restante: u64::MAX },
     Resposta::Esgotado,
+    Resposta::ForaDeAlcance,
     Resposta::Ajuda,
     Resposta::Despedida,
     Resposta::Desconhecido,
