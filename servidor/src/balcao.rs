@@ -256,6 +256,7 @@ impl<F: Read + Write> Balcao<F> {
         // Os prazos são os do começo do turno: o que chegou enquanto o disco demorava ainda não se leu.
         self.vigiar(agora);
         self.remover(registro);
+        estoque.fim_do_turno();
         Ok(())
     }
 

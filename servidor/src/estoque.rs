@@ -86,6 +86,14 @@ pub trait Estoque {
     ///
     /// Não se pode mais vender, e nada deste lote foi dito a ninguém.
     fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, Self::Pane>;
+
+    /// O turno acabou, e não há mais o que propor nele.
+    fn fim_do_turno(&mut self) {}
+
+    /// Quando se quer um turno, ainda que nada aconteça.
+    fn prazo(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// O estoque de quem não tem livro: só existe na loja, e acaba com o programa.

@@ -38,5 +38,6 @@ pub mod extrato;
 pub mod livro;
 pub mod loja;
 pub mod opcoes;
+pub mod partilhado;
 pub mod reator;
 pub mod registro;
