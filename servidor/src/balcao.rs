@@ -416,10 +416,9 @@ impl<F: Read + Write> Balcao<F> {
             let Some(chave) = self.filas.remocao.pop_front() else { return };
             let posto = &mut self.postos[chave];
             posto.na_remocao = false;
-            // Uma chave só troca de dono quando nenhuma fila a guarda: esta ainda passa por `ler`.
-            let Some(fim) = posto.conexao.encerrada().filter(|_| !posto.na_leitura) else {
-                continue;
-            };
+            // Uma chave só troca de dono quando nada a guarda: nem a fila de `ler`, nem um lote por decidir.
+            let guardada = posto.na_leitura || posto.conexao.aguarda();
+            let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
             if fim == Fim::Lotado {
