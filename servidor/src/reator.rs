@@ -106,6 +106,15 @@ pub enum Guarda {
     Partilhado(Partilhado),
 }
 
+impl Guarda {
+    fn prazo(&self) -> Option<Instant> {
+        match self {
+            Guarda::Memoria | Guarda::Livro(_) => None,
+            Guarda::Partilhado(partilhado) => partilhado.prazo(),
+        }
+    }
+}
+
 /// Quem ouve os sinais, desde o começo do programa.
 #[derive(Debug, Clone, Default)]
 pub struct Parada(Arc<Ouvintes>);
@@ -358,13 +367,8 @@ impl Reator {
         if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora {
             return Some(Duration::ZERO);
         }
-        let do_estoque = match &self.guarda {
-            Guarda::Partilhado(partilhado) => partilhado.prazo(),
-            Guarda::Memoria | Guarda::Livro(_) => None,
-        };
-        let prazos =
-            [self.balcao.proximo_prazo(), self.aceite.prazo(), self.prazo_final, do_estoque];
-        let proximo = prazos.into_iter().flatten().min()?;
+        let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.guarda.prazo()];
+        let proximo = prazos.into_iter().chain([self.prazo_final]).flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
 
