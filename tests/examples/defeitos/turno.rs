@@ -300,12 +300,11 @@ pub const DEFEITOS: &[Defeito] = &[
         "return self.despedir(Fim::Cliente);",
         "return self.terminar(Fim::Cliente);",
     ),
-    em(CONEXAO, "lê-se de quem não recebe", "            && self.saida.is_empty()\n", ""),
     em(
         CONEXAO,
-        "um evento faz esquecer o anterior",
-        "self.prontidao.legivel |= novidade.legivel",
-        "self.prontidao.legivel = novidade.legivel",
+        "lê-se de quem não recebe",
+        "            && (self.prontidao.legivel || !self.sobra.is_empty())\n            && self.saida.is_empty()",
+        "            && (self.prontidao.legivel || !self.sobra.is_empty())",
     ),
     em(
         CONEXAO,
