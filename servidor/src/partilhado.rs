@@ -20,7 +20,7 @@ pub mod etcd;
 mod extrato;
 mod fio;
 mod gateway;
-mod repor;
+pub mod reposicao;
 mod sessao;
 
 use std::fmt;
@@ -29,12 +29,12 @@ use std::time::{Duration, Instant};
 use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::hora_do_relogio;
 
-pub use chaves::{Balanco, Vendidas};
+pub use chaves::{Balanco, UltimoLote, Vendidas};
 pub use erro::Erro;
 pub use extrato::{Extrato, Falha, extrair};
 use fio::{Fio, Observador, Visto};
-use gateway::Gateway;
-pub use repor::repor;
+pub use gateway::Gateway;
+pub use reposicao::repor;
 pub use sessao::{Passo, Sessao};
 
 use crate::estoque::{Estoque, Firme, Noticia, Proposta, Situacao};

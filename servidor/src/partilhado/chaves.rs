@@ -5,7 +5,7 @@
 //!   venda/e/caixa-NOME     "PEDIDAS SEQUENCIA INSTANCIA"   quantas compras este servidor já pediu
 //!   venda/p/NOME           "SEQUENCIA INSTANTE endereços"  o último lote dele
 //!   venda/v/POSICAO        "NOME INSTANTE ANTES endereços" as vendas de um lote, para ler depois
-//!   venda/r/POSICAO        "UNIDADES INSTANTE"             o estoque inicial e cada reposição
+//!   venda/r/NUMERO         "POSICAO UNIDADES INSTANTE"     o estoque inicial, 0, e cada reposição
 //! ```
 //!
 //! Cada compra pedida toma a posição seguinte, a soma de tudo o que todos já pediram mais um; leva uma unidade
@@ -44,9 +44,42 @@ pub fn chave_das_vendas(posicao: u64) -> String {
     format!("{VENDAS}{posicao:020}")
 }
 
-/// A chave de unidades que entraram depois desta posição.
-pub fn chave_da_entrada(posicao: u64) -> String {
-    format!("{ENTRADAS}{posicao:020}")
+/// A chave da entrada de unidades de um número; a 0 é o estoque inicial.
+pub fn chave_da_entrada(numero: u64) -> String {
+    format!("{ENTRADAS}{numero:020}")
+}
+
+/// Unidades que entraram no estoque.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entrada {
+    /// A posição depois da qual ficam: a última que já tinha unidade ou comprador.
+    pub posicao: u64,
+    /// Quantas.
+    pub unidades: u64,
+    /// Quando, pelo relógio de quem as pôs (RFC 3339).
+    pub instante: String,
+}
+
+impl Entrada {
+    /// Como se escreve.
+    pub fn texto(&self) -> String {
+        format!("{} {} {}", self.posicao, self.unidades, self.instante)
+    }
+
+    /// O que uma chave `venda/r/` diz.
+    ///
+    /// # Errors
+    ///
+    /// Não é nossa, ou foi mexida: é o nome dela.
+    pub fn ler(par: &Par) -> Result<Self, String> {
+        let lida = || {
+            let mut partes = par.valor.splitn(3, ' ');
+            let posicao = partes.next()?.parse().ok()?;
+            let unidades = partes.next()?.parse().ok()?;
+            Some(Entrada { posicao, unidades, instante: partes.next()?.to_owned() })
+        };
+        lida().ok_or_else(|| par.chave.clone())
+    }
 }
 
 /// O que um servidor já pediu.

@@ -11,7 +11,7 @@ use protocolo::terminal::explicar;
 use serde::Serialize;
 
 use super::chaves::{
-    BALANCO, Balanco, ENTRADAS, LOTES, UltimoLote, VENDAS, Vendidas, chave_das_vendas,
+    BALANCO, Balanco, ENTRADAS, Entrada, LOTES, UltimoLote, VENDAS, Vendidas, chave_das_vendas,
 };
 use super::erro::Erro;
 use super::etcd::{CHAVES_POR_PAGINA, Feito, SemResposta, Transacao, fim_do_prefixo};
@@ -49,8 +49,8 @@ struct Retrato {
     gateway: Gateway,
     revisao: u64,
     balanco: Balanco,
-    /// Unidades que entraram, pela posição depois da qual entraram; e quando.
-    entradas: BTreeMap<u64, (u64, String)>,
+    /// As unidades que entraram, na ordem; a primeira é o estoque inicial.
+    entradas: Vec<Entrada>,
     /// As vendas que quem vendeu ainda não escreveu, pela posição.
     por_anotar: BTreeMap<u64, Vendidas>,
     /// Servidores de cujo último lote já não se sabe o que vendeu.
@@ -121,15 +121,8 @@ impl Retrato {
         if balanco.entradas.is_none() {
             return Err(Erro::SemEstoque);
         }
-        let mut entradas = BTreeMap::new();
-        for par in de(ENTRADAS) {
-            let lida = || {
-                let posicao = par.chave.strip_prefix(ENTRADAS)?.parse().ok()?;
-                let (unidades, instante) = par.valor.split_once(' ')?;
-                Some((posicao, (unidades.parse().ok()?, instante.to_owned())))
-            };
-            entradas.extend([lida().ok_or_else(|| Erro::Estragado(par.chave.clone()))?]);
-        }
+        let entradas: Result<Vec<_>, _> = de(ENTRADAS).iter().map(Entrada::ler).collect();
+        let entradas = entradas.map_err(Erro::Estragado)?;
         let (por_anotar, esquecidos) = (BTreeMap::new(), Vec::new());
         let revisao = lido.revisao;
         let mut retrato = Retrato { gateway, revisao, balanco, entradas, por_anotar, esquecidos };
@@ -159,16 +152,16 @@ impl Retrato {
     }
 
     fn unidades(&self) -> u64 {
-        self.entradas.values().fold(0, |soma, (unidades, _)| soma.saturating_add(*unidades))
+        self.entradas.iter().fold(0, |soma, entrada| soma.saturating_add(entrada.unidades))
     }
 
     /// As contas, e a primeira coisa que não fecha.
     fn conferir(&mut self) -> Result<Extrato, Erro> {
-        let inicial = self.entradas.get(&0).map_or(0, |(unidades, _)| *unidades);
+        let inicial = self.entradas.first().map_or(0, |entrada| entrada.unidades);
         let (unidades, restantes) = (self.unidades(), self.balanco.a_venda());
         let (mut vendidas, mut livre, mut dano) = (0, 1, None);
         let niveis: Vec<u64> =
-            self.entradas.iter().map(|(posicao, (unidades, _))| posicao + unidades).collect();
+            self.entradas.iter().map(|entrada| entrada.posicao + entrada.unidades).collect();
         for lote in self.vendas() {
             let lote = lote?;
             let quantas = lote.compradores.len() as u64;
@@ -304,19 +297,20 @@ fn tabela(saida: &mut impl Write, retrato: &mut Retrato, extrato: &Extrato) -> R
     writeln!(saida, "{venda:>9}  {instante:24}  {servidor:12}  {endereco:>21}  {restante:>9}")?;
     let mut entradas = retrato.entradas.clone().into_iter().peekable();
     let (mut numero, mut primeira) = (0, true);
-    let mut entrar = |saida: &mut dyn Write, (unidades, instante): (u64, String)| {
+    let mut entrar = |saida: &mut dyn Write, entrada: Entrada| {
         let nome = if std::mem::take(&mut primeira) { "estoque inicial" } else { "reposição" };
+        let Entrada { instante, unidades, .. } = entrada;
         writeln!(
             saida,
-            "{:>9}  {instante:24}  {:12}  {nome:>21}  {unidades:>+9}",
+            "{:>9}  {instante:24}  {:12}  {nome:>21}  {:>9}",
             "",
             "",
-            unidades = unidades as i128
+            format!("+{unidades}")
         )
     };
     for lote in retrato.vendas() {
         let lote = lote?;
-        while let Some((_, entrada)) = entradas.next_if(|(posicao, _)| *posicao < lote.posicao) {
+        while let Some(entrada) = entradas.next_if(|entrada| entrada.posicao < lote.posicao) {
             entrar(saida, entrada)?;
         }
         uma_a_uma(&mut numero, &lote, |venda| {
@@ -327,7 +321,7 @@ fn tabela(saida: &mut impl Write, retrato: &mut Retrato, extrato: &Extrato) -> R
             )
         })?;
     }
-    for (_, entrada) in entradas {
+    for entrada in entradas {
         entrar(saida, entrada)?;
     }
     let Extrato { inicial, repostas, vendidas, restantes, dano } = extrato;
@@ -365,7 +359,6 @@ fn documento(
     retrato: &mut Retrato,
     extrato: &Extrato,
 ) -> Result<(), Falha> {
-    let entradas = retrato.entradas.values();
     let comeco = serde_json::to_string(&Documento {
         formato: 1,
         estoque: retrato.gateway.urls(),
@@ -375,8 +368,10 @@ fn documento(
         repostas: extrato.repostas,
         vendidas: extrato.vendidas,
         restantes: extrato.restantes,
-        entradas: entradas
-            .map(|(unidades, instante)| UmaEntrada { instante, unidades: *unidades })
+        entradas: retrato
+            .entradas
+            .iter()
+            .map(|Entrada { instante, unidades, .. }| UmaEntrada { instante, unidades: *unidades })
             .collect(),
     })
     .map_err(io::Error::from)?;

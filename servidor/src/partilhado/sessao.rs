@@ -17,8 +17,8 @@
 use std::net::SocketAddr;
 
 use super::chaves::{
-    self, BALANCO, Balanco, Caixa, ENTRADAS, ESTOQUE, UltimoLote, Vendidas, chave_da_entrada,
-    chave_das_vendas, chave_do_caixa, chave_do_lote,
+    self, BALANCO, Balanco, Caixa, ENTRADAS, ESTOQUE, Entrada, UltimoLote, Vendidas,
+    chave_da_entrada, chave_das_vendas, chave_do_caixa, chave_do_lote,
 };
 use super::erro::Erro;
 use super::etcd::{Condicao, Feito, Par, Resposta, SemResposta, Transacao};
@@ -169,12 +169,13 @@ impl Sessao {
             },
             Fazendo::Criando => {
                 let unidades = self.estoque.unwrap_or(self.padrao);
+                let inicial = Entrada { posicao: 0, unidades, instante: self.instante.clone() };
                 let cluster = self.cluster.unwrap_or_default();
                 Transacao {
                     se: vec![Condicao::EscritaEm(ESTOQUE.into(), 0)],
                     entao: vec![
                         escrever(ESTOQUE.into(), format!("{unidades} {cluster}")),
-                        escrever(chave_da_entrada(0), format!("{unidades} {}", self.instante)),
+                        escrever(chave_da_entrada(0), inicial.texto()),
                     ],
                     senao: Vec::new(),
                 }
@@ -411,7 +412,6 @@ fn ler_balanco(resposta: &Resposta) -> Result<Balanco, Erro> {
 
 fn unidades_iniciais(pares: &[Par]) -> Result<u64, Erro> {
     let chave = chaves::chave_da_entrada(0);
-    let par = pares.iter().find(|par| par.chave == chave);
-    let unidades = par.and_then(|par| par.valor.split(' ').next()?.parse().ok());
-    unidades.ok_or(Erro::Estragado(chave))
+    let par = pares.iter().find(|par| par.chave == chave).ok_or(Erro::Estragado(chave))?;
+    Ok(Entrada::ler(par).map_err(Erro::Estragado)?.unidades)
 }
