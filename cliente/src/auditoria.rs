@@ -89,7 +89,7 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Veredito {
         violacoes.extend(mais_que_havia(historias, inicial));
     }
     let mut observacoes = observar(historias, &com_os_avisos, estoque.is_some());
-    let esgotamento = Esgotamento::de(&com_os_avisos);
+    let esgotamento = Esgotamento::de(&com_os_avisos, historias);
     avisos(historias, &leituras, esgotamento.as_ref(), &mut violacoes);
     observacoes.extend(esgotamento.as_ref().and_then(|e| e.espalhou_devagar(historias)));
     // Estável: no mesmo instante, na ordem das regras.
@@ -105,9 +105,9 @@ pub fn quando_visitar(historias: &[Historia]) -> Option<Duration> {
     if conexoes().all(|conexao| conexao.avisos.is_empty()) {
         return None;
     }
-    let esgotamento = Esgotamento::de(&reunir_leituras(historias))?;
+    let esgotamento = Esgotamento::de(&reunir_leituras(historias), historias)?;
     esgotamento.depois_de?;
-    let depois = esgotamento.ate.fim + TOLERANCIA_DO_AVISO;
+    let depois = esgotamento.tarde_demais();
     let ninguem = conexoes().all(|conexao| conexao.pediu <= depois);
     // Um instante a mais: a regra 5 só fala de quem pediu a conexão depois da tolerância.
     ninguem.then_some(depois + Duration::from_millis(1))

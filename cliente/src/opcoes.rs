@@ -39,8 +39,8 @@ pub enum Acao {
 #[derive(Debug, Clone, Parser)]
 pub struct Opcoes {
     /// Servidor a testar; sem a porta, vale 12346
-    #[arg(long, value_name = "HOST:PORTA", default_value = "localhost:12346", value_parser = servidor)]
-    pub servidor: String,
+    #[arg(long, value_name = "HOST:PORTA", default_value = "localhost:12346", value_delimiter = ',', value_parser = servidor)]
+    pub servidor: Vec<String>,
 
     /// Usuários simulados
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = inteiro::<usize>(1..=1_000_000))]
@@ -243,6 +243,13 @@ fn sem_iniciar(texto: &str) -> Result<String, String> {
         _ => "COMANDO".into(),
     };
     Err(format!("diga como abri-lo, com --iniciar {}", shell_words::quote(&comando)))
+}
+
+impl Opcoes {
+    /// Os servidores, como se escrevem na opção.
+    pub fn servidores(&self) -> String {
+        self.servidor.join(",")
+    }
 }
 
 fn servidor(texto: &str) -> Result<String, String> {

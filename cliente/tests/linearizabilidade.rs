@@ -107,7 +107,9 @@ impl Vivida {
             Desfecho::Comprou(restou) => Pedido::Comprou(*restou),
             Desfecho::ComprouSemNumero => Pedido::ComprouUma,
             Desfecho::Recusado => Pedido::Recusado,
-            Desfecho::LeuSemNumero | Desfecho::Estranho(_) => return None,
+            Desfecho::LeuSemNumero | Desfecho::ForaDeAlcance | Desfecho::Estranho(_) => {
+                return None;
+            }
         })
     }
 
@@ -240,6 +242,7 @@ fn absolve(vividas: &[Vivida], estoque: Option<u64>) -> bool {
                 .iter()
                 .filter(|v| v.usuario == usuario)
                 .map(|v| Operacao {
+                    servidor: 0,
                     conexao: 1,
                     compra: v.compra,
                     enviada: ms(v.de),

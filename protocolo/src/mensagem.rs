@@ -123,6 +123,8 @@ pub enum Mensagem {
     CompraSemNumero(String),
     /// `ERRO: Produto esgotado`
     Esgotado,
+    /// `ERRO: Estoque fora de alcance. ...`: o pedido não valeu, nem valerá.
+    ForaDeAlcance,
     /// `ERRO: Servidor lotado`
     Lotado,
     /// `ERRO: Servidor encerrando` ou `ERRO: Tempo demais sem nenhum comando`: a conexão vai fechar, e
@@ -322,6 +324,9 @@ impl Frase {
         if texto == LOTADO {
             return sem_numero(Mensagem::Lotado);
         }
+        if texto == FORA_DE_ALCANCE {
+            return sem_numero(Mensagem::ForaDeAlcance);
+        }
         if let Some(frase) = [ENCERRANDO, OCIOSO].into_iter().find(|frase| *frase == texto) {
             return sem_numero(Mensagem::Fechamento(frase));
         }
@@ -378,7 +383,7 @@ impl Frase {
         match &self.mensagem {
             Mensagem::Estoque(_) | Mensagem::Compra { .. } => true,
             Mensagem::EstoqueSemNumero(_) | Mensagem::Esgotado | Mensagem::Lotado => true,
-            Mensagem::Fechamento(_) => true,
+            Mensagem::Fechamento(_) | Mensagem::ForaDeAlcance => true,
             // O estoque que vem depois é o número que falta.
             Mensagem::CompraSemNumero(_) => outra != Comeco::Estoque,
             Mensagem::Aviso(texto) => texto.chars().filter(|l| l.is_alphabetic()).count() > 5,
@@ -487,6 +492,7 @@ impl fmt::Display for Mensagem {
             }
             Mensagem::Esgotado => f.write_str(ESGOTADO),
             Mensagem::Lotado => f.write_str(LOTADO),
+            Mensagem::ForaDeAlcance => f.write_str(FORA_DE_ALCANCE),
             Mensagem::Fechamento(frase) => f.write_str(frase),
             Mensagem::EstoqueSemNumero(texto)
             | Mensagem::CompraSemNumero(texto)

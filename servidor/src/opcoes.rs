@@ -68,15 +68,21 @@ pub struct Opcoes {
     pub livro: Option<PathBuf>,
 
     /// Vende um estoque que outros servidores também vendem, guardado neste etcd; com vírgulas, os vários membros dele
-    #[arg(long, value_name = "URL", conflicts_with = "livro", group = "guardado")]
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "livro",
+        requires = "quem",
+        group = "guardado"
+    )]
     pub partilhado: Option<String>,
 
     /// Como este servidor se chama entre os que vendem o mesmo estoque; cada um tem o seu
-    #[arg(long, value_name = "NOME", requires = "partilhado", value_parser = nome)]
+    #[arg(long, value_name = "NOME", requires = "partilhado", group = "quem", value_parser = nome)]
     pub nome: Option<String>,
 
     /// Só acrescenta unidades ao estoque do livro ou ao partilhado, e termina, sem vender
-    #[arg(long, value_name = "UNIDADES", requires = "guardado", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
+    #[arg(long, value_name = "UNIDADES", requires = "guardado", group = "quem", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
     pub repor: Option<u64>,
 
     /// Conexões ao mesmo tempo [padrão: o que o limite de descritores permite]

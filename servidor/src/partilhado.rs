@@ -117,7 +117,7 @@ impl Aberto {
     /// O sistema não deu as threads.
     pub fn ligar(self, acordar: [fio::Acordar; 2]) -> Result<Partilhado, Erro> {
         let observador = Observador {
-            chave: chaves::chave_do_caixa(&self.nome),
+            nome: self.nome.clone(),
             instancia: self.instancia,
             balanco: self.sessao.balanco().clone(),
             revisao: self.sessao.revisao(),

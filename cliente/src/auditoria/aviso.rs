@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::leituras::{leitura_do_aviso, leituras_dos_avisos, ultima_venda};
+use super::leituras::{leitura_do_aviso, ultima_venda};
 use super::motivos::SemAviso;
-use super::regra::{ESPERA_DO_AVISO, Regra, TOLERANCIA_DO_AVISO};
+use super::regra::{ESPERA_DO_AVISO, Regra, TOLERANCIA_DE_OUTRO_SERVIDOR, TOLERANCIA_DO_AVISO};
 use super::violacao::{Leitura, Origem, Violacao};
 use crate::historia::vivido::{Conexao, Historia};
 use crate::tempo::formatar;
@@ -26,14 +26,15 @@ pub(super) fn avisos(
 ) {
     // Quem viu, por último, que ainda havia: um AVISO que chegou antes de ele pedir mentiu.
     let havia = leituras.iter().filter(|l| l.antes() > 0).max_by_key(|l| l.inicio);
-    let limite = esgotamento.map(|esgotamento| esgotamento.limite(historias));
+    let demora = esgotamento.is_some_and(|esgotamento| esgotamento.demora(historias));
     for historia in historias {
         let usuario = historia.usuario;
         for conexao in &historia.conexoes {
             violacoes.extend(aviso_repetido(usuario, conexao));
             violacoes.extend(havia.and_then(|havia| aviso_adiantado(usuario, conexao, havia)));
-            let Some((esgotamento, limite)) = esgotamento.zip(limite) else { continue };
+            let Some(esgotamento) = esgotamento else { continue };
             violacoes.extend(esgotamento.a_quem_chegou_depois(usuario, conexao));
+            let limite = esgotamento.limite(conexao, demora);
             violacoes.extend(esgotamento.aviso_perdido(usuario, conexao, limite));
         }
     }
@@ -66,10 +67,12 @@ pub(super) struct Esgotamento {
     /// Ainda havia o que vender. Sem ninguém que tenha visto uma unidade, pode nem ter havido
     /// esgotamento: o estoque já estava vazio.
     pub(super) depois_de: Option<Duration>,
+    /// Que servidor vendeu a última unidade, se se sabe. Os outros só o sabem depois, por quem guarda o estoque.
+    vendeu: Option<usize>,
 }
 
 impl Esgotamento {
-    pub(super) fn de(leituras: &[Leitura]) -> Option<Self> {
+    pub(super) fn de(leituras: &[Leitura], historias: &[Historia]) -> Option<Self> {
         let primeiro_zero = || leituras.iter().filter(|l| l.valor == 0).min_by_key(|l| l.fim);
         let ate = *ultima_venda(leituras).or_else(primeiro_zero)?;
         let ultima = || leituras.iter().filter(|l| l.valor > 0).map(|l| l.inicio).max();
@@ -77,7 +80,18 @@ impl Esgotamento {
             Origem::Venda => Some(ate.inicio),
             _ => ultima().map(|ultima| ultima.min(ate.fim)),
         };
-        Some(Esgotamento { ate, depois_de })
+        Some(Esgotamento { ate, depois_de, vendeu: quem_vendeu(&ate, historias) })
+    }
+
+    /// Quanto o AVISO pode demorar a chegar a esta conexão: a de outro servidor, mais.
+    fn tolerancia(&self, conexao: &Conexao) -> Duration {
+        let deste = self.vendeu == Some(conexao.servidor);
+        if deste { TOLERANCIA_DO_AVISO } else { TOLERANCIA_DE_OUTRO_SERVIDOR }
+    }
+
+    /// Quando alguém já conectou tarde demais para o AVISO, seja de que servidor for.
+    pub(super) fn tarde_demais(&self) -> Duration {
+        self.ate.fim + self.tolerancia(&Conexao::default())
     }
 
     /// O servidor certamente conhecia esta conexão (ela já tinha ouvido uma resposta) antes do
@@ -98,15 +112,22 @@ impl Esgotamento {
         })
     }
 
-    /// Quem ficou até depois deste instante, e nada ouviu, perdeu o AVISO. Se a alguém ele demorou a
-    /// chegar, o dos outros também podia estar a caminho; mas não para sempre.
-    fn limite(&self, historias: &[Historia]) -> Duration {
-        let demorou = |quando: &&Duration| **quando > self.ate.fim + TOLERANCIA_DO_AVISO;
+    /// A alguém o AVISO demorou a chegar?
+    fn demora(&self, historias: &[Historia]) -> bool {
         // Também a quem ele não era devido, por não se saber se o servidor já o conhecia: ouviu-o, e tarde.
         let presentes = historias.iter().flat_map(|historia| &historia.conexoes);
-        let presentes = presentes.filter(|conexao| conexao.pediu <= self.ate.fim);
-        let demora = presentes.filter_map(|p| p.avisos.first()).any(|quando| demorou(&quando));
-        self.ate.fim + if demora { ESPERA_DO_AVISO } else { TOLERANCIA_DO_AVISO }
+        let mut presentes = presentes.filter(|conexao| conexao.pediu <= self.ate.fim);
+        presentes.any(|conexao| {
+            let limite = self.ate.fim + self.tolerancia(conexao);
+            conexao.avisos.first().is_some_and(|quando| *quando > limite)
+        })
+    }
+
+    /// Quem ficou até depois deste instante, e nada ouviu, perdeu o AVISO. Se a alguém ele demorou a
+    /// chegar, o dos outros também podia estar a caminho; mas não para sempre.
+    fn limite(&self, conexao: &Conexao, demora: bool) -> Duration {
+        let tolerancia = self.tolerancia(conexao);
+        self.ate.fim + if demora { tolerancia.max(ESPERA_DO_AVISO) } else { tolerancia }
     }
 
     /// Se o primeiro a chegar já passou da tolerância, é o servidor que demorou. Se só outros passaram,
@@ -114,13 +135,22 @@ impl Esgotamento {
     /// ser que passem também da espera.
     fn aviso_atrasado(&self, historias: &[Historia]) -> Option<Violacao> {
         let depois = |(_, chegou): (usize, Duration)| chegou.saturating_sub(self.ate.fim);
-        let avisos = leituras_dos_avisos(historias).map(|aviso| (aviso.usuario, aviso.fim));
-        let primeira = avisos.min_by_key(|(_, quando)| *quando)?;
+        // De quem vendeu a última; se não se sabe quem foi, de todos, com a tolerância dos outros.
+        let avisos = historias.iter().flat_map(|historia| {
+            let dele = |p: &&Conexao| self.vendeu.is_none_or(|servidor| servidor == p.servidor);
+            let conexoes = historia.conexoes.iter().filter(dele);
+            conexoes.flat_map(|p| p.avisos.iter().map(|aviso| (historia.usuario, *aviso)))
+        });
+        let primeira = avisos.min_by_key(|(_, quando)| *quando);
+        let tolerancia = self.tolerancia(&Conexao {
+            servidor: self.vendeu.unwrap_or_default(),
+            ..Conexao::default()
+        });
         let ultima = self.chegadas(historias).max_by_key(|(_, quando)| *quando)?;
-        let (usuario, chegou) = match () {
-            () if depois(primeira) > TOLERANCIA_DO_AVISO => primeira,
-            () if depois(ultima) > ESPERA_DO_AVISO => ultima,
-            () => return None,
+        let (usuario, chegou) = match primeira {
+            Some(primeira) if depois(primeira) > tolerancia => primeira,
+            _ if depois(ultima) > ESPERA_DO_AVISO.max(self.a_maior_tolerancia(historias)) => ultima,
+            _ => return None,
         };
         let depois = depois((usuario, chegou));
         Some(Violacao {
@@ -128,6 +158,11 @@ impl Esgotamento {
             quando: chegou,
             provas: vec![leitura_do_aviso(usuario, chegou), self.ate],
         })
+    }
+
+    fn a_maior_tolerancia(&self, historias: &[Historia]) -> Duration {
+        let conexoes = historias.iter().flat_map(|historia| &historia.conexoes);
+        conexoes.map(|conexao| self.tolerancia(conexao)).max().unwrap_or_default()
     }
 
     pub(super) fn espalhou_devagar(&self, historias: &[Historia]) -> Option<String> {
@@ -140,7 +175,7 @@ impl Esgotamento {
     /// Quem pediu a conexão enquanto o AVISO saía pode tê-lo pego; quem a pediu bem depois, não.
     fn a_quem_chegou_depois(&self, usuario: usize, conexao: &Conexao) -> Option<Violacao> {
         let aviso = conexao.avisos.first()?;
-        (conexao.pediu > self.ate.fim + TOLERANCIA_DO_AVISO).then(|| Violacao {
+        (conexao.pediu > self.ate.fim + self.tolerancia(conexao)).then(|| Violacao {
             regra: Regra::AvisoAQuemChegouDepois,
             quando: *aviso,
             provas: vec![leitura_do_aviso(usuario, *aviso), self.ate],
@@ -172,6 +207,19 @@ impl Esgotamento {
         let depois_de = self.depois_de.unwrap_or_default();
         conexao.outros_avisos.iter().any(|aviso| *aviso >= depois_de)
     }
+}
+
+/// O servidor da última venda, se foi ela que se viu; com um só, foi ele.
+fn quem_vendeu(ate: &Leitura, historias: &[Historia]) -> Option<usize> {
+    let conexoes = || historias.iter().flat_map(|historia| &historia.conexoes);
+    if conexoes().all(|conexao| conexao.servidor == 0) {
+        return Some(0);
+    }
+    let dela = |historia: &&Historia| historia.usuario == ate.usuario;
+    let operacoes = historias.iter().filter(dela).flat_map(|historia| &historia.operacoes);
+    let mut vendas = operacoes
+        .filter(|o| o.resposta.as_ref().is_some_and(|(fim, d)| *fim == ate.fim && d.vendeu()));
+    vendas.next().map(|venda| venda.servidor)
 }
 
 /// Quantas conexões ouviram o AVISO; ou por que não se pode dizer nada dele, se ninguém o ouviu.

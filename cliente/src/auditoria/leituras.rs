@@ -31,7 +31,7 @@ pub(super) fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
                 Desfecho::Recusado => (Origem::Recusa, 0),
                 // Sem um número que se leia com certeza, não diz onde o contador estava.
                 Desfecho::LeuSemNumero | Desfecho::ComprouSemNumero => continue,
-                Desfecho::Estranho(_) => continue,
+                Desfecho::ForaDeAlcance | Desfecho::Estranho(_) => continue,
             };
             // Depois de dessincronizada, o mesmo número na mesma conexão pode ser a mesma resposta, repetida.
             let repetida = origem == Origem::Venda

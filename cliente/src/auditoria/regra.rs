@@ -10,6 +10,9 @@ use serde::Serialize;
 /// atraso.
 pub const TOLERANCIA_DO_AVISO: Duration = Duration::from_secs(1);
 
+/// O mesmo, para quem está em outro servidor do mesmo estoque: o dele só sabe do esgotamento por quem o guarda.
+pub const TOLERANCIA_DE_OUTRO_SERVIDOR: Duration = Duration::from_secs(3);
+
 /// Quanto se fica à espera dele depois do esgotamento, para saber se faltou ou só atrasou.
 pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
 

@@ -57,6 +57,8 @@ impl Medidas {
             Desfecho::Leu(_) | Desfecho::LeuSemNumero => self.consultas += 1,
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => self.vendas += 1,
             Desfecho::Recusado => self.recusas += 1,
+            // Não há o que medir: conta-se entre as falhas.
+            Desfecho::ForaDeAlcance => return,
             Desfecho::Estranho(texto) => {
                 sem.de_outro_modo += 1;
                 if sem.primeira.as_ref().is_none_or(|(quando, _)| chegou < quando) {

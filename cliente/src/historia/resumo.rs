@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::conversa::texto::citar;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::medidas::{Latencias, Sem};
-use crate::historia::vivido::{Conexao, Historia};
+use crate::historia::vivido::{Conexao, Historia, Operacao};
 use crate::tempo::{em_segundos, formatar};
 
 /// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
@@ -53,8 +53,23 @@ pub struct Resumo {
     pub interrompida: bool,
     /// Quantas vezes aconteceu cada falha.
     pub falhas: BTreeMap<String, u64>,
+    /// O que se viveu com cada servidor, na ordem de `--servidor`.
+    pub servidores: Vec<PorServidor>,
     /// As latências de cada um, se alguém teve resposta que se entenda.
     pub latencias: PorComando<Option<Percentis>>,
+}
+
+/// O que se viveu com um dos servidores.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct PorServidor {
+    /// Como se escreveu em `--servidor`.
+    pub servidor: String,
+    /// Conexões com ele.
+    pub conexoes: u64,
+    /// Vendas dele.
+    pub vendas: u64,
+    /// AVISOs de que o estoque acabou que chegaram por ele.
+    pub avisos: u64,
 }
 
 /// O mesmo, de CONSULTAR e de COMPRAR.
@@ -153,6 +168,7 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
         semente: simulacao.semente,
         interrompida: simulacao.interrompida,
         falhas: contar_falhas(historias),
+        servidores: por_servidor(simulacao),
         latencias: PorComando {
             consultar: Percentis::de(&medidas.consultar),
             comprar: Percentis::de(&medidas.comprar),
@@ -166,6 +182,27 @@ pub fn avisos(historias: &[Historia]) -> Vec<Duration> {
     let mut avisos: Vec<Duration> = conexoes.flat_map(|p| p.avisos.iter().copied()).collect();
     avisos.sort_unstable();
     avisos
+}
+
+/// De uma multidão longa só as vendas se guardam todas: o resto das operações não se conta por servidor.
+fn por_servidor(simulacao: &Simulacao) -> Vec<PorServidor> {
+    let nova = |servidor: &String| PorServidor { servidor: servidor.clone(), ..Default::default() };
+    let mut contas: Vec<_> = simulacao.servidores.iter().map(nova).collect();
+    for historia in &simulacao.historias {
+        for conexao in &historia.conexoes {
+            if let Some(conta) = contas.get_mut(conexao.servidor) {
+                conta.conexoes += 1;
+                conta.avisos += conexao.avisos.len() as u64;
+            }
+        }
+        let vendeu = |o: &&Operacao| o.resposta.as_ref().is_some_and(|(_, d)| d.vendeu());
+        for venda in historia.operacoes.iter().filter(vendeu) {
+            if let Some(conta) = contas.get_mut(venda.servidor) {
+                conta.vendas += 1;
+            }
+        }
+    }
+    contas
 }
 
 fn pico(historias: &[Historia]) -> u64 {
@@ -214,6 +251,12 @@ impl fmt::Display for Resumo {
             .espalhamento
             .map(|tempo| format!(" ({} do primeiro ao último)", formatar(tempo)))
             .unwrap_or_default();
+        if self.servidores.len() > 1 {
+            for PorServidor { servidor, conexoes, vendas, avisos } in &self.servidores {
+                let contas = format!("{conexoes} conexões, {vendas} vendas, {avisos} AVISOs");
+                linha(&format!("  {servidor}"), contas)?;
+            }
+        }
         linha("AVISOs", format!("{}{espalhamento}", self.avisos))?;
         let espera = match self.espera_do_aviso {
             curta if curta < ESPERA_QUE_SE_DIZ => String::new(),

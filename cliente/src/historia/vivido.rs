@@ -73,6 +73,8 @@ pub const AVISOS_MAXIMOS: usize = 1000;
 pub struct Conexao {
     /// O número dela entre as deste usuário, a partir de 1.
     pub numero: u32,
+    /// Com qual dos servidores de `--servidor`, a partir de 0.
+    pub servidor: usize,
     /// Quando pediu a conexão.
     pub pediu: Duration,
     /// Quando a conexão se completou. Ela pode ainda estar na fila do sistema do servidor.
@@ -119,6 +121,8 @@ impl Conexao {
 pub struct Operacao {
     /// O número da conexão deste usuário em que foi feita, a partir de 1.
     pub conexao: u32,
+    /// A qual dos servidores de `--servidor`, a partir de 0.
+    pub servidor: usize,
     /// Foi COMPRAR? Senão, foi CONSULTAR.
     pub compra: bool,
     /// Um instante antes de os bytes partirem.
@@ -147,6 +151,8 @@ pub enum Falha {
     Fechada,
     /// A conexão quebrou, e como.
     Quebrada(String),
+    /// O servidor disse que quem guarda o estoque não responde.
+    ForaDeAlcance,
     /// Uma resposta que não responde ao que se pediu.
     RespostaEstranha,
     /// Uma mensagem que ninguém pediu e não é AVISO.
@@ -161,6 +167,7 @@ impl fmt::Display for Falha {
             Falha::SemResposta => f.write_str("resposta não veio no prazo"),
             Falha::Fechada => f.write_str("o servidor fechou a conexão"),
             Falha::Quebrada(como) => write!(f, "conexão quebrada: {como}"),
+            Falha::ForaDeAlcance => f.write_str("estoque fora de alcance"),
             Falha::RespostaEstranha => f.write_str("resposta fora do protocolo"),
             Falha::ForaDeHora => f.write_str("mensagem que ninguém pediu"),
         }
@@ -179,6 +186,7 @@ mod testes {
     fn dessincronizada(enviadas: &[u64], do_protocolo: bool) -> Option<Duration> {
         let pedido = |enviada: &u64| Operacao {
             conexao: 1,
+            servidor: 0,
             compra: false,
             enviada: ms(*enviada),
             resposta: None,

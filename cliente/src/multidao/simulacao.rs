@@ -83,7 +83,9 @@ pub fn simular(
             let numero = indice + 1;
             let chegar = |depois| {
                 let chegada = chegada(indice, opcoes).saturating_add(depois);
-                Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar)
+                let roteiro = Roteiro::novo(regras, numero);
+                let servidores = opcoes.servidor.len();
+                Usuario::novo(numero, roteiro, chegada, opcoes.reconectar, servidores)
             };
             let mut historia = viver(numero, chegar, contexto, canal.clone());
             esperado.set(esperado.get() + historia.espera);
@@ -111,7 +113,12 @@ pub fn simular(
     Ok(concluir(
         contexto,
         historias,
-        Previsto { semente, usuarios: opcoes.usuarios, ciclos_previstos },
+        Previsto {
+            semente,
+            usuarios: opcoes.usuarios,
+            ciclos_previstos,
+            servidores: opcoes.servidor.clone(),
+        },
     ))
 }
 
@@ -120,20 +127,22 @@ struct Previsto {
     semente: u64,
     usuarios: usize,
     ciclos_previstos: u64,
+    servidores: Vec<String>,
 }
 
 /// Reúne o que se viveu, e faz a visita, se alguém tem de fazê-la.
 fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto) -> Simulacao {
     historias.sort_unstable_by_key(|historia| historia.usuario);
-    let Previsto { semente, usuarios, ciclos_previstos } = previsto;
-    let Contexto { inicio, enderecos, parada, fim_de_linha, guarda, .. } = contexto;
+    let Previsto { semente, usuarios, ciclos_previstos, servidores: nomes } = previsto;
+    let Contexto { inicio, servidores, parada, fim_de_linha, guarda, .. } = contexto;
     let vivida = inicio.elapsed();
     let espera = espera_do_aviso(&historias);
     let guarda = guarda.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Conteudo { mut historias, medidas, perdidas, csv } = guarda.concluir(historias);
     let mut visita = Duration::ZERO;
     if let Some(quando) = quando_visitar(&historias) {
-        if let Some(conexao) = visitar(inicio, quando, &enderecos, &parada) {
+        let primeiro = servidores.first().map_or(&[][..], |enderecos| enderecos);
+        if let Some(conexao) = visitar(inicio, quando, primeiro, &parada) {
             receber_visita(&mut historias, conexao);
         }
         visita = inicio.elapsed().saturating_sub(vivida);
@@ -143,6 +152,7 @@ fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto
         medidas,
         perdidas,
         csv,
+        servidores: nomes,
         semente,
         usuarios,
         ciclos_previstos,
@@ -158,9 +168,11 @@ fn contexto(
     opcoes: &Opcoes,
     csv: impl FnOnce() -> Result<Option<File>, saida::Erro>,
 ) -> Result<Contexto, Erro> {
-    let servidor = &opcoes.servidor;
-    let enderecos = servidor.to_socket_addrs();
-    let enderecos = enderecos.map_err(|_| Erro::ServidorDesconhecido(servidor.clone()))?;
+    let enderecos = |servidor: &String| {
+        let enderecos = servidor.to_socket_addrs();
+        enderecos.map(Vec::from_iter).map_err(|_| Erro::ServidorDesconhecido(servidor.clone()))
+    };
+    let servidores = opcoes.servidor.iter().map(enderecos).collect::<Result<_, _>>()?;
     // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let parada = Parada::ao_sinal(|| ()).map_err(Erro::sem_ctrl_c)?;
@@ -168,13 +180,13 @@ fn contexto(
     let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
     Ok(Contexto {
         inicio: Instant::now(),
-        enderecos: enderecos.collect(),
+        servidores,
         espera: opcoes.espera,
         fim_de_linha: fim_de_linha.map_or_else(OnceLock::new, OnceLock::from),
         detalhado: opcoes.detalhado,
         placar: Placar::default(),
         parada,
-        guarda: Mutex::new(Guarda::nova(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
+        guarda: Mutex::new(Guarda::nova(&opcoes.servidor, opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
         estilo: Estilo::default(),
     })
 }
@@ -213,7 +225,7 @@ fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
         "cliente: {} em {} contra {} (semente {semente})",
         contar(usuarios, "usuário", "usuários"),
         contar(threads, "thread", "threads"),
-        opcoes.servidor
+        opcoes.servidores()
     ));
 }
 

@@ -134,13 +134,13 @@ mod testes {
         for enderecos in [vec![recusa, impossivel], vec![impossivel, recusa]] {
             let contexto = Contexto {
                 inicio: Instant::now(),
-                enderecos,
+                servidores: vec![enderecos],
                 espera: Duration::ZERO,
                 fim_de_linha: OnceLock::from((FimDeLinha::Lf, Duration::ZERO)),
                 detalhado: false,
                 placar: Placar::default(),
                 parada: Arc::default(),
-                guarda: Mutex::new(Guarda::nova(1, LOTE, None)),
+                guarda: Mutex::new(Guarda::nova(&[String::new()], 1, LOTE, None)),
                 estilo: Estilo::default(),
             };
             let fixa = |valor| Faixa { de: valor, ate: valor };
@@ -151,7 +151,7 @@ mod testes {
                 escuta: fixa(Duration::ZERO),
                 acelerar: 1.0,
             };
-            let usuario = |chegada| Usuario::novo(1, Roteiro::novo(regras, 1), chegada, false);
+            let usuario = |chegada| Usuario::novo(1, Roteiro::novo(regras, 1), chegada, false, 1);
             let historia = viver(1, usuario, &contexto, mpsc::channel().0);
             let [(_, falha)] = &historia.falhas[..] else { panic!("{historia:?}") };
             assert_eq!(*falha, Falha::SemConexao("conexão recusada".into()));

@@ -76,6 +76,11 @@ pub struct Usuario {
     ciclos_gastos: u32,
     /// O número da conexão, a última que teve.
     conexao: u32,
+    /// A qual dos `servidores` vai, a partir de 0.
+    servidor: usize,
+    servidores: usize,
+    /// Quantos servidores seguidos não o deixaram entrar.
+    sem_entrar: usize,
     reconectar: bool,
     fase: Fase,
     /// Quando alguém viu o estoque vazio pela primeira vez.
@@ -88,14 +93,23 @@ pub struct Usuario {
 
 impl Usuario {
     /// O usuário de número `numero`, que chega em `chegada` e segue `roteiro`. Com `reconectar`,
-    /// abre uma conexão por ciclo; sem, uma para todos.
-    pub fn novo(numero: usize, mut roteiro: Roteiro, chegada: Duration, reconectar: bool) -> Self {
+    /// abre uma conexão por ciclo; sem, uma para todos. Entre vários `servidores`, cada número tem o seu.
+    pub fn novo(
+        numero: usize,
+        mut roteiro: Roteiro,
+        chegada: Duration,
+        reconectar: bool,
+        servidores: usize,
+    ) -> Self {
         let ciclo = roteiro.proximo_ciclo();
         Usuario {
             roteiro,
             ciclo,
             ciclos_gastos: 0,
             conexao: 0,
+            servidor: (numero - 1) % servidores.max(1),
+            servidores: servidores.max(1),
+            sem_entrar: 0,
             reconectar,
             fase: Fase::Fora { ate: chegada },
             esgotou: None,
@@ -103,6 +117,11 @@ impl Usuario {
             historia: Historia { usuario: numero, ..Historia::default() },
             eventos: Vec::new(),
         }
+    }
+
+    /// A qual dos servidores se conecta agora.
+    pub fn servidor(&self) -> usize {
+        self.servidor
     }
 
     /// O próximo passo. Repetir a pergunta sem que nada tenha acontecido repete a resposta.
@@ -134,6 +153,7 @@ impl Usuario {
     pub fn conectou(&mut self, agora: Duration) {
         let Fase::Conectando { desde } = self.fase else { return };
         self.conexao += 1;
+        self.sem_entrar = 0;
         let conexoes = &mut self.historia.conexoes;
         if conexoes.len() >= CONEXOES_MAXIMAS {
             let calada = |p: &Conexao| p.avisos.is_empty() && p.outros_avisos.is_empty();
@@ -141,6 +161,7 @@ impl Usuario {
         }
         conexoes.push(Conexao {
             numero: self.conexao,
+            servidor: self.servidor,
             pediu: desde,
             conectou: agora,
             ..Conexao::default()
@@ -152,8 +173,9 @@ impl Usuario {
     /// O comando pedido vai partir.
     pub fn vai_enviar(&mut self, agora: Duration) {
         let Fase::Pronto { compra } = self.fase else { return };
-        let conexao = self.conexao;
-        self.historia.operacoes.push(Operacao { conexao, compra, enviada: agora, resposta: None });
+        let (conexao, servidor) = (self.conexao, self.servidor);
+        let operacao = Operacao { conexao, servidor, compra, enviada: agora, resposta: None };
+        self.historia.operacoes.push(operacao);
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
 
@@ -238,6 +260,7 @@ impl Usuario {
                 self.eventos.push(Evento::Comprou);
             }
             Desfecho::Recusado => self.eventos.push(Evento::Recusado),
+            Desfecho::ForaDeAlcance => self.falhou(agora, Falha::ForaDeAlcance),
             Desfecho::Estranho(_) => {
                 if let Some(conexao) = self.historia.conexoes.last_mut() {
                     conexao.dessincronizou(enviada);
@@ -262,7 +285,10 @@ impl Usuario {
             Fase::Saindo { .. } => return self.ir_embora(agora),
             _ => {}
         }
-        let desiste = matches!(falha, Falha::SemConexao(_));
+        // Se há outro servidor, é a ele que se volta; desiste quem nenhum deixa entrar.
+        self.sem_entrar += usize::from(matches!(falha, Falha::SemConexao(_)));
+        self.servidor = (self.servidor + 1) % self.servidores;
+        let desiste = self.sem_entrar >= self.servidores;
         self.falhou(agora, falha);
         self.deixar_conexao(agora);
         self.ciclos_gastos += 1;

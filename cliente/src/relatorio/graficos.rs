@@ -460,7 +460,7 @@ fn desenhar_usuario(
             Desfecho::Leu(_) | Desfecho::LeuSemNumero => (2, CONSULTA),
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => (5, COMPRA),
             Desfecho::Recusado => (3, RECUSA),
-            Desfecho::Estranho(_) => return None,
+            Desfecho::ForaDeAlcance | Desfecho::Estranho(_) => return None,
         };
         visivel(quando).then(|| Circle::new((segundos(*quando), y), tamanho, cor.filled()))
     };

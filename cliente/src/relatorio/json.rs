@@ -44,7 +44,7 @@ const VIOLACOES: usize = 100;
 struct Documento<'a> {
     formato: u32,
     comando: &'a str,
-    parametros: Parametros<'a>,
+    parametros: Parametros,
     resumo: &'a Resumo,
     vereditos: Vereditos<Estoque, Aviso>,
     consistente: Option<bool>,
@@ -58,8 +58,8 @@ struct Documento<'a> {
 }
 
 #[derive(Serialize)]
-struct Parametros<'a> {
-    servidor: &'a str,
+struct Parametros {
+    servidor: String,
     usuarios: usize,
     threads: usize,
     ciclos: Faixa<u32>,
@@ -162,14 +162,14 @@ impl Relatorio<'_> {
         })
     }
 
-    fn parametros_em_json(&self) -> Parametros<'_> {
-        let Opcoes { servidor, usuarios, threads, ciclos, decisao, escuta, .. } = self.opcoes;
+    fn parametros_em_json(&self) -> Parametros {
+        let Opcoes { usuarios, threads, ciclos, decisao, escuta, .. } = self.opcoes;
         let em_segundos = |faixa: &Faixa<Duration>| Faixa {
             de: faixa.de.as_secs_f64(),
             ate: faixa.ate.as_secs_f64(),
         };
         Parametros {
-            servidor,
+            servidor: self.opcoes.servidores(),
             usuarios: *usuarios,
             threads: threads.unwrap_or(*usuarios),
             ciclos: *ciclos,

@@ -31,7 +31,7 @@ impl Relatorio<'_> {
             n => format!("São {n}; aqui, as primeiras {VIOLACOES_NA_PAGINA} a aparecer."),
         };
         let pagina = Pagina {
-            servidor: &opcoes.servidor,
+            servidor: opcoes.servidores(),
             usuarios: contar(resumo.usuarios, "usuário", "usuários"),
             quando: data_e_hora(),
             comando: self.comando,
@@ -135,7 +135,7 @@ impl Relatorio<'_> {
     fn parametros(&self) -> Vec<(&'static str, String)> {
         let Opcoes { ciclos, decisao, escuta, .. } = self.opcoes;
         let mut parametros = vec![
-            ("servidor", self.opcoes.servidor.clone()),
+            ("servidor", self.opcoes.servidores()),
             ("usuários", self.opcoes.usuarios.to_string()),
             ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
             ("decisão", format!("de {} a {}", como_se_pede(decisao.de), como_se_pede(decisao.ate))),
@@ -311,7 +311,7 @@ struct Figura {
 #[derive(Template)]
 #[template(path = "simulacao.html")]
 struct Pagina<'a> {
-    servidor: &'a str,
+    servidor: String,
     usuarios: String,
     quando: String,
     comando: &'a str,

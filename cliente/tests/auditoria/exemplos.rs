@@ -13,12 +13,18 @@ pub const fn ms(n: u64) -> Duration {
 
 pub fn operacao(enviada: u64, chegou: u64, desfecho: Desfecho) -> Operacao {
     let compra = !matches!(desfecho, Leu(_));
-    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta: Some((ms(chegou), desfecho)) }
+    Operacao {
+        conexao: 1,
+        servidor: 0,
+        compra,
+        enviada: ms(enviada),
+        resposta: Some((ms(chegou), desfecho)),
+    }
 }
 
 /// Um COMPRAR que pode ter valido ou não.
 pub fn sem_resposta(enviada: u64) -> Operacao {
-    Operacao { conexao: 1, compra: true, enviada: ms(enviada), resposta: None }
+    Operacao { conexao: 1, servidor: 0, compra: true, enviada: ms(enviada), resposta: None }
 }
 
 /// Um usuário com uma conexão, aberta de 0 a 100 s.

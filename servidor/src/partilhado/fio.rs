@@ -6,8 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
-use super::chaves::{BALANCO, Balanco};
-use super::etcd::{Resposta, SemResposta, Transacao};
+use super::chaves::{BALANCO, Balanco, chave_do_caixa};
+use super::etcd::{Par, Resposta, SemResposta, Transacao};
 use super::gateway::Gateway;
 
 /// Depois de um pedido sem resposta, quanto se espera para deixar fazer outro.
@@ -88,8 +88,8 @@ impl Fio {
 /// Quem observa o balanço e nota quando ele chega a zero.
 #[derive(Debug)]
 pub struct Observador {
-    /// O nosso caixa.
-    pub chave: String,
+    /// O nosso nome.
+    pub nome: String,
     /// O nosso processo.
     pub instancia: u64,
     /// O balanço até onde se viu.
@@ -129,13 +129,14 @@ impl Observador {
     }
 
     /// Uma chave mudou.
-    fn ver(&mut self, par: &super::etcd::Par) -> Option<Visto> {
+    fn ver(&mut self, par: &Par) -> Option<Visto> {
         let havia = self.balanco.a_venda();
         // Uma chave estragada é a sessão que a acusa.
         let _ = self.balanco.mudar(par);
         self.revisao = self.revisao.max(par.escrita_em);
-        let nosso = self.balanco.caixas.get(self.chave.as_str());
-        if par.chave.ends_with(&self.chave) && nosso.is_some_and(|c| c.instancia != self.instancia)
+        let nosso = self.balanco.caixas.get(&self.nome);
+        if par.chave == chave_do_caixa(&self.nome)
+            && nosso.is_some_and(|caixa| caixa.instancia != self.instancia)
         {
             return Some(Visto::Tomado);
         }

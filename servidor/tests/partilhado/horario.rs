@@ -226,9 +226,14 @@ impl Mundo {
     fn compactar(&mut self) {
         self.contar(|| "compacta".into());
         self.etcd.compactar();
-        // O último lote de quem caiu já não se deduz.
-        let caido = self.servidores.iter().any(|servidor| servidor.parado);
-        self.esqueceu |= caido || self.servidores.iter().any(|s| !s.sessao.aberta());
+        // Se quem vendeu cair antes de escrever as vendas do último lote, já ninguém as deduz.
+        let escritas = self.etcd.como_era("venda/v/", self.etcd.revisao);
+        let escrita = |vendidas: &Vendidas| {
+            escritas.iter().any(|par| Vendidas::ler(par).unwrap().posicao == vendidas.posicao)
+        };
+        self.esqueceu |= !self.deduzir().iter().all(escrita);
+        // E o que está a caminho pode valer já depois do que se apaga.
+        self.esqueceu |= self.servidores.iter().any(|servidor| servidor.sessao.pedido().is_some());
     }
 
     fn repor(&mut self) {

@@ -27,6 +27,10 @@ impl Usuario {
 
 /// Um usuário de decisões fixas: decide em 1 s, escuta por 5 s.
 fn usuario(ciclos: u32, reconectar: bool) -> Usuario {
+    entre_servidores(1, ciclos, reconectar, 1)
+}
+
+fn entre_servidores(numero: usize, ciclos: u32, reconectar: bool, servidores: usize) -> Usuario {
     let fixa = |valor| Faixa { de: valor, ate: valor };
     let regras = Regras {
         semente: 1,
@@ -35,7 +39,7 @@ fn usuario(ciclos: u32, reconectar: bool) -> Usuario {
         escuta: fixa(ms(5000)),
         acelerar: 1.0,
     };
-    Usuario::novo(1, Roteiro::novo(regras, 1), Duration::ZERO, reconectar)
+    Usuario::novo(numero, Roteiro::novo(regras, numero), Duration::ZERO, reconectar, servidores)
 }
 
 /// Anda até o usuário estar conectado e ter consultado, com a resposta `estoque` aos `agora`.
@@ -76,12 +80,14 @@ fn um_ciclo_inteiro_na_ordem_e_nos_tempos_da_atividade() {
         historia.operacoes,
         [
             Operacao {
+                servidor: 0,
                 conexao: 1,
                 compra: false,
                 enviada: ms(10),
                 resposta: Some((ms(10), Desfecho::Leu(10))),
             },
             Operacao {
+                servidor: 0,
                 conexao: 1,
                 compra: true,
                 enviada: ms(1010),
@@ -381,4 +387,31 @@ fn quem_ve_o_estoque_vazio_pode_dizer_quando() {
     assert_eq!(ana.viu_esgotar(), None);
     ana.recebeu(ms(1020), Mensagem::Esgotado);
     assert_eq!(ana.viu_esgotar(), Some(ms(1020)));
+}
+
+#[test]
+fn entre_varios_servidores_cada_numero_tem_o_seu_e_quem_cai_vai_ao_seguinte() {
+    let usuario = |numero| entre_servidores(numero, 20, false, 3);
+    assert_eq!([1, 2, 3, 4].map(|numero| usuario(numero).servidor()), [0, 1, 2, 0]);
+    let mut usuario = usuario(2);
+    let conectar = |usuario: &mut Usuario, quando: Duration| {
+        while usuario.avancar(quando) != Passo::Conectar {}
+    };
+    conectar(&mut usuario, Duration::ZERO);
+    usuario.conectou(Duration::ZERO);
+    usuario.caiu(Duration::ZERO, Falha::Fechada);
+    assert_eq!(usuario.servidor(), 2);
+    // Desiste quando nenhum o deixa entrar, e não ao primeiro.
+    for (vez, servidor) in [(1, 0), (2, 1)] {
+        let depois = Duration::from_secs(3600 * vez);
+        conectar(&mut usuario, depois);
+        usuario.caiu(depois, Falha::SemConexao("conexão recusada".into()));
+        assert_eq!(usuario.servidor(), servidor);
+        assert_ne!(usuario.avancar(depois), Passo::Terminar);
+    }
+    let depois = Duration::from_secs(3600 * 3);
+    conectar(&mut usuario, depois);
+    usuario.caiu(depois, Falha::SemConexao("conexão recusada".into()));
+    assert_eq!(usuario.avancar(depois), Passo::Terminar);
+    assert_eq!(usuario.historia(depois).conexoes[0].servidor, 1);
 }
