@@ -59,10 +59,8 @@ fn o_ultimo_comprador_e_os_dos_outros_servidores_ouvem_o_aviso_uma_vez_e_repor_o
     assert_eq!(rui.pede("COMPRAR"), "Compra realizada. Estoque restante: 0");
     assert_eq!((rui.linha(), ana.linha()), (aviso.into(), aviso.into()));
     // E nenhum dos dois outra vez.
-    assert_eq!(
-        (ana.pede("AJUDA").len(), rui.pede("COMPRAR")),
-        (70, "ERRO: Produto esgotado".into())
-    );
+    assert!(ana.pede("AJUDA").starts_with("Comandos:"));
+    assert_eq!(rui.pede("COMPRAR"), "ERRO: Produto esgotado");
     let extrato = extrato(&urls);
     let contas =
         ["inicial", "repostas", "vendidas", "restantes"].map(|nome| extrato[nome].as_u64());
