@@ -3,6 +3,7 @@
 //!
 //! - [`etcd_de_mentira`]: transações, leituras em uma revisão, compactação; [`confronto`] confere que um etcd de
 //!   verdade responde o mesmo;
+//! - [`balcoes`]: os balcões de produção, com lotes em voo sobre um estoque que responde quando quer;
 //! - [`horario`]: um sorteio de tudo o que pode acontecer a dois ou três servidores e ao que mandam;
 //! - [`oraculo`]: o que nunca pode acontecer.
 //!
@@ -13,6 +14,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod balcoes;
 mod confronto;
 mod etcd_de_mentira;
 mod horario;
@@ -43,4 +45,17 @@ fn horarios_ao_acaso_nao_vendem_duas_vezes_nem_esquecem_uma_venda() {
         }
     }
     println!("{quantos} horários");
+}
+
+#[test]
+fn balcoes_ao_acaso_respondem_na_ordem_e_nao_vendem_duas_vezes() {
+    let quantos = numero("PARTILHADO_HORARIOS").unwrap_or(HORARIOS);
+    for semente in numero("PARTILHADO_SEMENTE").map_or(0..quantos, |semente| semente..semente + 1) {
+        if let Err(falha) = balcoes::Casa::nova(semente).viver() {
+            panic!(
+                "na casa {semente} de {quantos}: {falha}; repita com PARTILHADO_SEMENTE={semente}"
+            );
+        }
+    }
+    println!("{quantos} casas");
 }

@@ -1,8 +1,11 @@
-//! Enganos na conversa com o etcd: acha-os a simulação do estoque partilhado.
+//! Enganos na conversa com o etcd e nos lotes em voo: acham-nos as simulações do estoque partilhado.
 
 use crate::oficina::{Defeito, Teste, por};
 
 const SESSAO: &str = "servidor/src/partilhado/sessao.rs";
+const VOO: &str = "servidor/src/balcao/voo.rs";
+const CONEXAO: &str = "servidor/src/conexao.rs";
+const BALCAO: &str = "servidor/src/balcao.rs";
 const CHAVES: &str = "servidor/src/partilhado/chaves.rs";
 const REPOSICAO: &str = "servidor/src/partilhado/reposicao.rs";
 
@@ -13,6 +16,15 @@ const fn em(
     errado: &'static str,
 ) -> Defeito {
     por(Teste::Alvo("servidor", "partilhado", "horarios_ao_acaso"), arquivo, nome, certo, errado)
+}
+
+const fn no_voo(
+    arquivo: &'static str,
+    nome: &'static str,
+    certo: &'static str,
+    errado: &'static str,
+) -> Defeito {
+    por(Teste::Alvo("servidor", "partilhado", "balcoes_ao_acaso"), arquivo, nome, certo, errado)
 }
 
 pub const DEFEITOS: &[Defeito] = &[
@@ -122,5 +134,55 @@ pub const DEFEITOS: &[Defeito] = &[
         "duas reposições têm o mesmo número",
         "chave_da_entrada(entradas.len() as u64)",
         "chave_da_entrada(base)",
+    ),
+    no_voo(VOO, "quem está no lote não aguarda", "                conexao.aguardar(true);\n", ""),
+    no_voo(
+        VOO,
+        "quem foi decidido continua a aguardar",
+        "        self.soltar(&voo);\n        self.decidir",
+        "        self.decidir",
+    ),
+    no_voo(
+        VOO,
+        "o que não depende do estoque passa à frente do que depende",
+        "if conexao.aguarda() || pedido.usa_o_estoque() {",
+        "if pedido.usa_o_estoque() {",
+    ),
+    no_voo(
+        VOO,
+        "de um lote de que se desistiu já não se espera resposta",
+        "            self.em_voo = Some(voo);\n",
+        "            self.em_voo = Some(voo).filter(|voo| !voo.lote.is_empty());\n",
+    ),
+    no_voo(
+        VOO,
+        "sem desfecho, diz-se que nada foi vendido",
+        "self.postos[*chave].conexao.ficar_sem_desfecho();",
+        "let _ = chave;",
+    ),
+    no_voo(
+        VOO,
+        "quem compra também ouve, logo, que nada foi vendido",
+        "voo.compras == 0 && passou(voo.desde, PACIENCIA)",
+        "passou(voo.desde, PACIENCIA)",
+    ),
+    no_voo(
+        VOO,
+        "os compradores de quem desistiu vão no lote seguinte",
+        "            self.compradores.clear();\n            let lote",
+        "            let lote",
+    ),
+    no_voo(
+        CONEXAO,
+        "quem aguarda despede-se antes da resposta",
+        "self.prontidao.gravavel && !self.aguarda",
+        "self.prontidao.gravavel",
+    ),
+    no_voo(CONEXAO, "quem aguarda é lido", "le && !self.aguarda", "le"),
+    no_voo(
+        BALCAO,
+        "propõe-se um lote com outro em voo",
+        "        if self.em_voo.is_some() {\n            self.juntar(agora, registro);\n            return Ok(agora);\n        }\n",
+        "",
     ),
 ];
