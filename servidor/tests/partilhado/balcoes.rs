@@ -76,6 +76,8 @@ struct Comum {
     lados: Vec<Lado>,
     /// Unidades que saíram daqui, saiba-se ou não quem as levou.
     vendidas: u64,
+    /// Pode haver quem fique sem resposta: um lote sem desfecho, ou que demorou demais.
+    duvida: bool,
     agora: Instant,
 }
 
@@ -99,6 +101,7 @@ impl Comum {
         let noticia = match sorte.u8(0..10) {
             0 => Noticia::NaoValeu,
             1 => {
+                self.duvida = true;
                 // Pode ter valido. Se levou a última, o próprio servidor não o sabe: sabe-o pela observação.
                 let antes = if sorte.bool() { self.valer(qual, compras) } else { 0 };
                 self.lados[qual].esgotou |= antes > 0 && self.unidades == 0;
@@ -155,6 +158,8 @@ pub struct Casa {
     clientes: Vec<Cliente>,
     agora: Instant,
     unidades: u64,
+    /// O que levou quem comprou em outro servidor.
+    de_fora: u64,
 }
 
 impl Casa {
@@ -164,7 +169,7 @@ impl Casa {
         let (unidades, quantos) = (sorte.u64(0..15), sorte.usize(2..=3));
         let limites = Limites { conexoes: 100, ocioso: None, memoria: usize::MAX };
         let lados = (0..quantos).map(|_| Lado::default()).collect();
-        let comum = Comum { unidades, lados, vendidas: 0, agora };
+        let comum = Comum { unidades, lados, vendidas: 0, duvida: false, agora };
         let balcao = |_| Balcao::novo(Loja::nova(unidades), limites, agora, |_: &Fluxo| ());
         let mut casa = Casa {
             comum: Rc::new(RefCell::new(comum)),
@@ -173,6 +178,7 @@ impl Casa {
             clientes: Vec::new(),
             agora,
             unidades,
+            de_fora: 0,
             sorte,
         };
         (0..casa.sorte.usize(2..8)).for_each(|_| casa.entrar());
@@ -202,10 +208,16 @@ impl Casa {
                 18 => {
                     // De outro servidor, que não está aqui.
                     let compras = self.sorte.u64(1..3);
-                    self.comum.borrow_mut().valer(usize::MAX, compras);
+                    let antes = self.comum.borrow_mut().valer(usize::MAX, compras);
+                    self.de_fora += antes.min(compras);
                 }
                 _ => self.entrar(),
             }
+        }
+        // Um deles pode fechar com um lote em voo: quem pediu ainda ouve a resposta, e só depois que ele fecha.
+        if self.sorte.bool() {
+            let qual = self.sorte.usize(0..self.balcoes.len());
+            self.balcoes[qual].encerrar();
         }
         self.sossegar()?;
         self.conferir()
@@ -239,6 +251,7 @@ impl Casa {
 
     fn passar(&mut self, ms: u64) {
         self.agora += Duration::from_millis(ms);
+        self.comum.borrow_mut().duvida |= ms >= 1000;
         self.comum.borrow_mut().agora = self.agora;
     }
 
@@ -323,10 +336,21 @@ impl Casa {
         exigir(comum.vendidas + comum.unidades == self.unidades, "as contas fecham", || {
             format!("{comum:?}")
         })?;
+        let daqui = comum.vendidas - self.de_fora;
         exigir(
-            ditas <= comum.vendidas && self.unidades >= ditas,
-            "só se anuncia o que se vendeu",
-            || format!("{ditas} anunciadas, {duvidas} dúvidas, {comum:?}"),
+            duvidas == 0 || comum.duvida,
+            "quem não tem por que duvidar ouve a resposta",
+            || format!("{duvidas} compras sem resposta"),
+        )?;
+        exigir(
+            (ditas..=ditas + duvidas).contains(&daqui),
+            "cada venda se anuncia, ou fica em dúvida",
+            || {
+                format!(
+                    "{ditas} anunciadas, {duvidas} em dúvida, {} de fora, {comum:?}",
+                    self.de_fora
+                )
+            },
         )
     }
 }

@@ -172,12 +172,6 @@ pub const DEFEITOS: &[Defeito] = &[
         "            self.compradores.clear();\n            let lote",
         "            let lote",
     ),
-    no_voo(
-        CONEXAO,
-        "quem aguarda despede-se antes da resposta",
-        "self.prontidao.gravavel && !self.aguarda",
-        "self.prontidao.gravavel",
-    ),
     no_voo(CONEXAO, "quem aguarda é lido", "le && !self.aguarda", "le"),
     no_voo(
         BALCAO,
