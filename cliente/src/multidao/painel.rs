@@ -156,7 +156,7 @@ impl<'a> Painel<'a> {
             detalhado: opcoes.detalhado,
             avisos: (0, Duration::ZERO),
             avisou_espera: false,
-            servidor: opcoes.servidor.clone(),
+            servidor: opcoes.servidor(),
             espera: opcoes.espera,
         }
     }

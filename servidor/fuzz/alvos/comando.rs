@@ -63,6 +63,7 @@ fn mensagem(texto: &[u8]) {
         Mensagem::Estoque(_)
         | Mensagem::Compra { .. }
         | Mensagem::Esgotado
+        | Mensagem::ForaDeAlcance
         | Mensagem::Lotado
         | Mensagem::Fechamento(_) => {
             assert_eq!(
@@ -88,6 +89,7 @@ fn respostas(numero: u64) {
         (Resposta::Estoque(numero), Mensagem::Estoque(numero.into())),
         (Resposta::Compra { restante: numero }, Mensagem::Compra { restante: numero.into() }),
         (Resposta::Esgotado, Mensagem::Esgotado),
+        (Resposta::ForaDeAlcance, Mensagem::ForaDeAlcance),
         (Resposta::Lotado, Mensagem::Lotado),
         outra(Resposta::Ajuda),
         outra(Resposta::Despedida),
