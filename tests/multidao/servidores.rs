@@ -71,7 +71,7 @@ fn quem_perde_o_servidor_vai_ao_seguinte_e_isso_e_queda_e_nao_acusacao() {
     // O estoque não acaba: depois da morte, ainda se compra.
     let gemeos = Gemeos::abrir(1_000_000, LOGO, &[CERTO, CERTO]);
     let resto = "--usuarios 10 --ciclos 30 --decisao 1s --escuta 1s --estoque 1000000";
-    let cliente = Processo::iniciar(comando("cliente", opcoes(&gemeos.enderecos(), resto)));
+    let mut cliente = Processo::iniciar(comando("cliente", opcoes(&gemeos.enderecos(), resto)));
     ate("o segundo ter com quem falar", || (gemeos.comandos(1) > 40).then_some(()));
     gemeos.matar(1);
     let fim = cliente.termino();
