@@ -66,12 +66,12 @@ fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
     tem_so(&resumo["de_outro_modo"], "consultar comprar primeira");
     tem_so(&resumo["sem_resposta"], "consultar comprar");
     tem_so(&resumo["fora_de_alcance"], "consultar comprar");
-    let [servidor] = lista(&resumo["servidores"]) else { panic!("há um só: {resumo}") };
+    let [unico] = lista(&resumo["servidores"]) else { panic!("há um só: {resumo}") };
     tem_so(
-        servidor,
+        unico,
         "servidor conexoes quedas consultas vendas recusas fora_de_alcance sem_resposta avisos",
     );
-    assert_eq!((&servidor["servidor"], &servidor["vendas"]), (&parametros["servidor"], &10.into()));
+    assert_eq!((&unico["servidor"], &unico["vendas"]), (&parametros["servidor"], &10.into()));
     for (chave, nome) in [
         ("ciclos", "ciclos"),
         ("consultas", "consultas"),

@@ -31,7 +31,7 @@ impl Relatorio<'_> {
             n => format!("São {n}; aqui, as primeiras {VIOLACOES_NA_PAGINA} a aparecer."),
         };
         let pagina = Pagina {
-            servidor: opcoes.servidor(),
+            servidor: opcoes.servidores.join(", "),
             usuarios: contar(resumo.usuarios, "usuário", "usuários"),
             quando: data_e_hora(),
             comando: self.comando,
@@ -111,6 +111,12 @@ impl Relatorio<'_> {
                 "O AVISO é um extra (§9): o que há de errado com ele não diz que o estoque está errado.",
             ),
         }
+        if self.opcoes.servidores.len() > 1 {
+            afirmacoes.push(
+                "Os servidores vendem um só estoque, e a ordem das vendas vale entre eles. O AVISO é de cada um, e só \
+                 se cobra o de quem se viu saber do esgotamento.",
+            );
+        }
         match self.veredito.estoque() {
             Estoque::Consistente => {}
             Estoque::Inconsistente => return afirmacoes,
@@ -140,7 +146,7 @@ impl Relatorio<'_> {
     fn parametros(&self) -> Vec<(&'static str, String)> {
         let Opcoes { ciclos, decisao, escuta, .. } = self.opcoes;
         let mut parametros = vec![
-            ("servidor", self.opcoes.servidor()),
+            ("servidor", self.opcoes.servidores.join(", ")),
             ("usuários", self.opcoes.usuarios.to_string()),
             ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
             ("decisão", format!("de {} a {}", como_se_pede(decisao.de), como_se_pede(decisao.ate))),
