@@ -87,10 +87,11 @@ fn um_servidor_que_nunca_abriu_nao_deixa_ninguem_de_fora() {
     let gemeos = Gemeos::abrir(10, LOGO, &[CERTO]);
     let (_socket, fechada) = porta_fechada();
     let servidores = format!("{fechada},{}", gemeos.enderecos());
-    let fim = multidao(&servidores, "--usuarios 4 --ciclos 3 --estoque 10 --espera 0s");
+    let fim = multidao(&servidores, "--usuarios 4 --ciclos 3 --estoque 10 --espera 500ms");
     assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
     assert_eq!((conta(&fim, "ciclos"), conta(&fim, "vendas")), (12, 10), "{fim:?}");
     assert!(fim.saida.contains("2 × não conectou: conexão recusada"), "{}", fim.saida);
+    assert!(fim.erro.contains(&format!("cliente: {fechada} ainda não aceita")), "{}", fim.erro);
     // Se nenhum abriu, é o mesmo de sempre.
     let ninguem = multidao(&format!("{fechada},{fechada}"), "--usuarios 2 --espera 0s");
     assert_eq!(ninguem.codigo, Some(1), "{ninguem:?}");

@@ -149,8 +149,8 @@ impl<'a> Sessao<'a> {
                         && !self.usuario.ja_conectou()
                         && self.contexto.agora() < self.contexto.espera =>
                 {
-                    let _ =
-                        self.canal.send((self.numero, self.contexto.agora(), Evento::Esperando));
+                    let esperando = Evento::Esperando(self.usuario.servidor());
+                    let _ = self.canal.send((self.numero, self.contexto.agora(), esperando));
                     self.contexto.parada.dormir(ENTRE_TENTATIVAS);
                 }
                 Err(erro) => {
