@@ -18,13 +18,8 @@ const fn ms(n: u64) -> Duration {
 
 fn operacao(enviada: u64, chegou: u64, desfecho: Desfecho) -> Operacao {
     let compra = !matches!(desfecho, Leu(_));
-    Operacao {
-        conexao: 1,
-        compra,
-        enviada: ms(enviada),
-        resposta: Some((ms(chegou), desfecho)),
-        ..Operacao::default()
-    }
+    let resposta = Some((ms(chegou), desfecho));
+    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta, ..Operacao::default() }
 }
 
 /// Uma operação atrás da outra, uma por milissegundo.
