@@ -123,7 +123,7 @@ pub enum Mensagem {
     CompraSemNumero(String),
     /// `ERRO: Produto esgotado`
     Esgotado,
-    /// `ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo`
+    /// `ERRO: Estoque fora de alcance. ...`: o pedido não valeu, nem valerá.
     ForaDeAlcance,
     /// `ERRO: Servidor lotado`
     Lotado,
@@ -383,7 +383,7 @@ impl Frase {
         match &self.mensagem {
             Mensagem::Estoque(_) | Mensagem::Compra { .. } => true,
             Mensagem::EstoqueSemNumero(_) | Mensagem::Esgotado | Mensagem::Lotado => true,
-            Mensagem::ForaDeAlcance | Mensagem::Fechamento(_) => true,
+            Mensagem::Fechamento(_) | Mensagem::ForaDeAlcance => true,
             // O estoque que vem depois é o número que falta.
             Mensagem::CompraSemNumero(_) => outra != Comeco::Estoque,
             Mensagem::Aviso(texto) => texto.chars().filter(|l| l.is_alphabetic()).count() > 5,
@@ -491,8 +491,8 @@ impl fmt::Display for Mensagem {
                 write!(f, "{COMPRA} {restante}")
             }
             Mensagem::Esgotado => f.write_str(ESGOTADO),
-            Mensagem::ForaDeAlcance => f.write_str(FORA_DE_ALCANCE),
             Mensagem::Lotado => f.write_str(LOTADO),
+            Mensagem::ForaDeAlcance => f.write_str(FORA_DE_ALCANCE),
             Mensagem::Fechamento(frase) => f.write_str(frase),
             Mensagem::EstoqueSemNumero(texto)
             | Mensagem::CompraSemNumero(texto)

@@ -63,8 +63,8 @@ fn mensagem(texto: &[u8]) {
         Mensagem::Estoque(_)
         | Mensagem::Compra { .. }
         | Mensagem::Esgotado
-        | Mensagem::ForaDeAlcance
         | Mensagem::Lotado
+        | Mensagem::ForaDeAlcance
         | Mensagem::Fechamento(_) => {
             assert_eq!(
                 Mensagem::interpretar(dita.as_bytes()),
@@ -89,8 +89,8 @@ fn respostas(numero: u64) {
         (Resposta::Estoque(numero), Mensagem::Estoque(numero.into())),
         (Resposta::Compra { restante: numero }, Mensagem::Compra { restante: numero.into() }),
         (Resposta::Esgotado, Mensagem::Esgotado),
-        (Resposta::ForaDeAlcance, Mensagem::ForaDeAlcance),
         (Resposta::Lotado, Mensagem::Lotado),
+        (Resposta::ForaDeAlcance, Mensagem::ForaDeAlcance),
         outra(Resposta::Ajuda),
         outra(Resposta::Despedida),
         outra(Resposta::Desconhecido),
