@@ -247,6 +247,7 @@ fn absolve(vividas: &[Vivida], estoque: Option<u64>) -> bool {
                     compra: v.compra,
                     enviada: ms(v.de),
                     resposta: v.ouviu.clone().map(|ouviu| (ms(v.ate), ouviu)),
+                    ..Operacao::default()
                 })
                 .collect(),
             ..Historia::default()

@@ -17,7 +17,7 @@ pub enum Desfecho {
     ComprouSemNumero,
     /// COMPRAR ouviu que o produto esgotou.
     Recusado,
-    /// Quem guarda o estoque não responde: nada foi lido nem vendido.
+    /// O servidor não alcança o estoque, que divide com outros: nada foi vendido, e quanto há não se sabe.
     ForaDeAlcance,
     /// Outra coisa: não é resposta ao que se pediu. O texto já é só o visível.
     Estranho(String),

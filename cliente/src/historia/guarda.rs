@@ -13,7 +13,7 @@ use std::io;
 
 use crate::conversa::desfecho::Desfecho;
 use crate::historia::medidas::Medidas;
-use crate::historia::vivido::{Historia, Operacao};
+use crate::historia::vivido::{Historia, Operacao, Qual};
 use crate::tempo::instante_para_programas;
 
 /// Quantas operações um usuário junta antes de entregá-las.
@@ -51,10 +51,11 @@ pub struct Conteudo {
 impl Guarda {
     /// Uma guarda para `usuarios` usuários, que guarda até `cabem` operações (na simulação,
     /// [`GUARDADAS_MAXIMAS`]) e escreve cada uma em `csv`.
+    /// O `--csv` diz o nome de cada servidor, que está em `servidores`.
     pub fn nova(
-        servidores: &[String],
         usuarios: usize,
         cabem: usize,
+        servidores: &[String],
         csv: Option<Box<dyn io::Write + Send>>,
     ) -> Self {
         Guarda {
@@ -142,7 +143,6 @@ pub const COLUNAS: [&str; 8] =
 /// O CSV da história: uma operação por linha, e uma por AVISO, no fim.
 struct Csv {
     escritor: csv::Writer<Box<dyn io::Write + Send>>,
-    /// Os nomes deles, como em `--servidor`.
     servidores: Vec<String>,
     /// O primeiro erro; depois dele não se escreve mais, e a simulação segue.
     erro: Option<csv::Error>,
@@ -161,8 +161,8 @@ impl Csv {
         }
     }
 
-    fn servidor(&self, qual: usize) -> String {
-        self.servidores.get(qual).cloned().unwrap_or_default()
+    fn nome(&self, servidor: Qual) -> String {
+        self.servidores.get(servidor.indice()).cloned().unwrap_or_default()
     }
 
     fn operacao(&mut self, usuario: usize, operacao: &Operacao) {
@@ -188,7 +188,7 @@ impl Csv {
                 .unwrap_or_default(),
             resultado.into(),
             valor,
-            self.servidor(*servidor),
+            self.nome(*servidor),
         ]);
     }
 
@@ -203,7 +203,7 @@ impl Csv {
                     instante_para_programas(*aviso),
                     "aviso".into(),
                     String::new(),
-                    self.servidor(conexao.servidor),
+                    self.nome(conexao.servidor),
                 ]);
             }
         }

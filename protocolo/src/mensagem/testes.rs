@@ -62,6 +62,7 @@ fn ida_e_volta() {
             Mensagem::Compra { restante: numero.into() }
         );
         assert_eq!(volta(Resposta::Esgotado), Mensagem::Esgotado);
+        assert_eq!(volta(Resposta::ForaDeAlcance), Mensagem::ForaDeAlcance);
         assert_eq!(volta(Resposta::Lotado), Mensagem::Lotado);
         assert_eq!(volta(Resposta::Encerrando), Mensagem::Fechamento(ENCERRANDO));
         assert_eq!(volta(Resposta::Ocioso), Mensagem::Fechamento(OCIOSO));
