@@ -94,7 +94,6 @@ fn contador_certo(mut estoque: i128) -> Vec<Historia> {
             }
         };
         historias[usuario].operacoes.push(Operacao {
-            servidor: 0,
             conexao: 1,
             compra,
             enviada: age - PASSO * antes,

@@ -254,13 +254,6 @@ fn sem_iniciar(texto: &str) -> Result<String, String> {
     Err(format!("diga como abri-lo, com --iniciar {}", shell_words::quote(&comando)))
 }
 
-impl Opcoes {
-    /// Os servidores, como se escrevem na opção.
-    pub fn servidores(&self) -> String {
-        self.servidor.join(",")
-    }
-}
-
 fn servidor(texto: &str) -> Result<String, String> {
     let ipv6_cru = !texto.starts_with('[') && texto.matches(':').count() > 1;
     if ipv6_cru {

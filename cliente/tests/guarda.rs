@@ -347,11 +347,8 @@ fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     calada.resposta = None;
     guarda.receber(2, vec![longa, operacao(2, 3, Comprou(9))]);
     let mut dela = historia(1, vec![operacao(3, 4, Recusado), calada]);
-    (dela.operacoes[1].conexao, dela.operacoes[1].servidor) = (2, 1);
-    let conexao = |numero: u32, avisos| {
-        let servidor = numero as usize - 1;
-        Conexao { numero, servidor, avisos, ..Conexao::default() }
-    };
+    dela.operacoes[1].conexao = 2;
+    let conexao = |numero, avisos| Conexao { numero, avisos, ..Conexao::default() };
     dela.conexoes = vec![conexao(1, vec![]), conexao(2, vec![ms(9), ms(10)])];
     dela.conexoes[1].servidor = Qual::de(1, 2);
     dela.conexoes[1].outros_avisos = vec![ms(11)];

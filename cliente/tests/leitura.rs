@@ -18,7 +18,6 @@ fn ms(n: u64) -> Duration {
 
 fn historia(usuario: usize, operacoes: &[(u64, u64, Desfecho)]) -> Historia {
     let operacao = |(enviada, chegou, desfecho): &(u64, u64, Desfecho)| Operacao {
-        servidor: 0,
         conexao: 1,
         compra: !matches!(desfecho, Desfecho::Leu(_) | Desfecho::LeuSemNumero),
         enviada: ms(*enviada),

@@ -242,7 +242,6 @@ fn absolve(vividas: &[Vivida], estoque: Option<u64>) -> bool {
                 .iter()
                 .filter(|v| v.usuario == usuario)
                 .map(|v| Operacao {
-                    servidor: 0,
                     conexao: 1,
                     compra: v.compra,
                     enviada: ms(v.de),

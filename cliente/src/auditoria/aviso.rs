@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::leituras::{leitura_do_aviso, ultima_venda};
+use super::leituras::{leitura_do_aviso, leituras_dos_avisos, ultima_venda};
 use super::motivos::SemAviso;
 use super::regra::{ESPERA_DO_AVISO, Regra, TOLERANCIA_DO_AVISO, TOLERANCIA_ENTRE_SERVIDORES};
 use super::violacao::{Leitura, Origem, Violacao};
@@ -189,11 +189,6 @@ impl Esgotamento {
             quando: aviso.fim,
             provas: vec![aviso, self.ate],
         })
-    }
-
-    fn a_maior_tolerancia(&self, historias: &[Historia]) -> Duration {
-        let conexoes = historias.iter().flat_map(|historia| &historia.conexoes);
-        conexoes.map(|conexao| self.tolerancia(conexao)).max().unwrap_or_default()
     }
 
     pub(super) fn espalhou_devagar(&self, historias: &[Historia]) -> Option<String> {

@@ -19,8 +19,6 @@ pub struct Simulacao {
     pub perdidas: u64,
     /// Como terminou a escrita do CSV, se foi pedido.
     pub csv: io::Result<()>,
-    /// Os servidores, como em `--servidor`.
-    pub servidores: Vec<String>,
     /// A semente usada, dada ou sorteada.
     pub semente: u64,
     /// Usuários pedidos.

@@ -198,27 +198,6 @@ pub fn avisos(historias: &[Historia]) -> Vec<Duration> {
     avisos
 }
 
-/// De uma multidão longa só as vendas se guardam todas: o resto das operações não se conta por servidor.
-fn por_servidor(simulacao: &Simulacao) -> Vec<PorServidor> {
-    let nova = |servidor: &String| PorServidor { servidor: servidor.clone(), ..Default::default() };
-    let mut contas: Vec<_> = simulacao.servidores.iter().map(nova).collect();
-    for historia in &simulacao.historias {
-        for conexao in &historia.conexoes {
-            if let Some(conta) = contas.get_mut(conexao.servidor) {
-                conta.conexoes += 1;
-                conta.avisos += conexao.avisos.len() as u64;
-            }
-        }
-        let vendeu = |o: &&Operacao| o.resposta.as_ref().is_some_and(|(_, d)| d.vendeu());
-        for venda in historia.operacoes.iter().filter(vendeu) {
-            if let Some(conta) = contas.get_mut(venda.servidor) {
-                conta.vendas += 1;
-            }
-        }
-    }
-    contas
-}
-
 fn pico(historias: &[Historia]) -> u64 {
     let conexoes = historias.iter().flat_map(|h| &h.conexoes);
     let mut mudancas: Vec<(Duration, i64)> = conexoes
@@ -292,12 +271,6 @@ impl fmt::Display for Resumo {
             .espalhamento
             .map(|tempo| format!(" ({} do primeiro ao último)", formatar(tempo)))
             .unwrap_or_default();
-        if self.servidores.len() > 1 {
-            for PorServidor { servidor, conexoes, vendas, avisos } in &self.servidores {
-                let contas = format!("{conexoes} conexões, {vendas} vendas, {avisos} AVISOs");
-                linha(&format!("  {servidor}"), contas)?;
-            }
-        }
         linha("AVISOs", format!("{}{espalhamento}", self.avisos))?;
         let espera = match self.espera_do_aviso {
             curta if curta < ESPERA_QUE_SE_DIZ => String::new(),

@@ -184,8 +184,6 @@ pub enum Falha {
     Fechada,
     /// A conexão quebrou, e como.
     Quebrada(String),
-    /// O servidor disse que quem guarda o estoque não responde.
-    ForaDeAlcance,
     /// Uma resposta que não responde ao que se pediu.
     RespostaEstranha,
     /// Uma mensagem que ninguém pediu e não é AVISO.
@@ -200,7 +198,6 @@ impl fmt::Display for Falha {
             Falha::SemResposta => f.write_str("resposta não veio no prazo"),
             Falha::Fechada => f.write_str("o servidor fechou a conexão"),
             Falha::Quebrada(como) => write!(f, "conexão quebrada: {como}"),
-            Falha::ForaDeAlcance => f.write_str("estoque fora de alcance"),
             Falha::RespostaEstranha => f.write_str("resposta fora do protocolo"),
             Falha::ForaDeHora => f.write_str("mensagem que ninguém pediu"),
         }
@@ -219,7 +216,6 @@ mod testes {
     fn dessincronizada(enviadas: &[u64], do_protocolo: bool) -> Option<Duration> {
         let pedido = |enviada: &u64| Operacao {
             conexao: 1,
-            servidor: 0,
             compra: false,
             enviada: ms(*enviada),
             resposta: None,

@@ -118,7 +118,6 @@ struct Previsto<'a> {
     semente: u64,
     opcoes: &'a Opcoes,
     ciclos_previstos: u64,
-    servidores: Vec<String>,
 }
 
 /// Reúne o que se viveu, e faz a visita, se alguém tem de fazê-la.
@@ -143,7 +142,6 @@ fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto
         medidas,
         perdidas,
         csv,
-        servidores: nomes,
         semente,
         usuarios: opcoes.usuarios,
         servidores: opcoes.servidores.clone(),

@@ -157,7 +157,7 @@ mod testes {
                 escuta: fixa(Duration::ZERO),
                 acelerar: 1.0,
             };
-            let usuario = |chegada| Usuario::novo(1, Roteiro::novo(regras, 1), chegada, false, 1);
+            let usuario = |chegada| Usuario::novo(1, Roteiro::novo(regras, 1), chegada, false);
             let historia = viver(1, usuario, &contexto, mpsc::channel().0);
             let [(_, falha)] = &historia.falhas[..] else { panic!("{historia:?}") };
             assert_eq!(*falha, Falha::SemConexao("conexão recusada".into()));

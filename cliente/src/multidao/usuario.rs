@@ -94,14 +94,8 @@ pub struct Usuario {
 
 impl Usuario {
     /// O usuário de número `numero`, que chega em `chegada` e segue `roteiro`. Com `reconectar`,
-    /// abre uma conexão por ciclo; sem, uma para todos. Entre vários `servidores`, cada número tem o seu.
-    pub fn novo(
-        numero: usize,
-        mut roteiro: Roteiro,
-        chegada: Duration,
-        reconectar: bool,
-        servidores: usize,
-    ) -> Self {
+    /// abre uma conexão por ciclo; sem, uma para todos.
+    pub fn novo(numero: usize, mut roteiro: Roteiro, chegada: Duration, reconectar: bool) -> Self {
         let ciclo = roteiro.proximo_ciclo();
         Usuario {
             roteiro,
@@ -281,7 +275,6 @@ impl Usuario {
                 self.eventos.push(Evento::Comprou);
             }
             Desfecho::Recusado => self.eventos.push(Evento::Recusado),
-            Desfecho::ForaDeAlcance => self.falhou(agora, Falha::ForaDeAlcance),
             Desfecho::Estranho(_) => {
                 if let Some(conexao) = self.historia.conexoes.last_mut() {
                     conexao.dessincronizou(enviada);

@@ -1,6 +1,5 @@
 //! O AVISO: a quem ele é devido, e quando.
 
-use cliente::auditoria::regra::TOLERANCIA_DE_OUTRO_SERVIDOR;
 use cliente::auditoria::regra::{Aviso, Regra};
 use cliente::auditoria::veredito::Estoque;
 use cliente::auditoria::violacao::{Leitura, Origem};
@@ -303,65 +302,4 @@ fn com_o_contador_quebrado_o_aviso_perdido_se_conta_do_primeiro_zero() {
     let historias = [so(1, 5, 10, Leu(0)), so(3, 200, 201, Leu(3)), do_meio];
     let regras: Vec<Regra> = auditar(&historias, None).violacoes.iter().map(|v| v.regra).collect();
     assert_eq!(regras, [Regra::EstoqueSubiu]);
-}
-
-/// A mesma história, vivida com outro servidor do mesmo estoque.
-fn em_outro_servidor(mut historia: Historia) -> Historia {
-    historia.conexoes.iter_mut().for_each(|conexao| conexao.servidor = 1);
-    historia.operacoes.iter_mut().for_each(|operacao| operacao.servidor = 1);
-    historia
-}
-
-#[test]
-fn em_outro_servidor_o_aviso_tem_mais_tempo_para_chegar_mas_nao_para_sempre() {
-    // Vendeu-se a última até 2010: no servidor dela, até 3010; nos outros, até 5010.
-    let outro = |avisos: &[u64]| em_outro_servidor(presente(avisos));
-    passa(&[ultimo_comprador(), outro(&[4900])], None);
-    acusa(
-        &[ultimo_comprador(), outro(&[])],
-        None,
-        Regra::AvisoPerdido,
-        5010,
-        &[leitura(2, 0, 100_000, Origem::Silencio, 0), ULTIMA()],
-    );
-    let mut saiu = outro(&[]);
-    saiu.conexoes[0].fechou = Some(ms(5010));
-    passa(&[ultimo_comprador(), saiu], None);
-    // Quem conectou entre um prazo e outro pode tê-lo pego ali, e não no servidor que vendeu.
-    let chegou = |pediu, servidor| {
-        let mut tarde = historia(3, vec![], &[4000]);
-        (tarde.conexoes[0].pediu, tarde.conexoes[0].conectou) = (ms(pediu), ms(pediu + 1));
-        tarde.conexoes[0].servidor = servidor;
-        tarde
-    };
-    passa(&[ultimo_comprador(), outro(&[4900]), chegou(3500, 1)], None);
-    let no_que_vendeu = [ultimo_comprador(), outro(&[4900]), chegou(3500, 0)];
-    assert!(
-        violacao(&no_que_vendeu).contains("quem chegou depois"),
-        "{}",
-        violacao(&no_que_vendeu)
-    );
-    assert_eq!(TOLERANCIA_DE_OUTRO_SERVIDOR, ms(3000));
-}
-
-#[test]
-fn uma_unidade_vendida_por_dois_servidores_e_uma_venda_repetida() {
-    let um = historia(1, vec![operacao(10, 20, Comprou(4))], &[]);
-    let outro = em_outro_servidor(historia(2, vec![operacao(12, 22, Comprou(4))], &[]));
-    assert_eq!(auditar(&[um, outro], None).violacoes[0].regra, Regra::VendaRepetida);
-    // E quem leu 4 em um, e depois 5 no outro, viu o estoque subir.
-    let um = historia(1, vec![operacao(10, 20, Leu(4))], &[]);
-    let outro = em_outro_servidor(historia(2, vec![operacao(30, 40, Leu(5))], &[]));
-    assert_eq!(auditar(&[um, outro], None).violacoes[0].regra, Regra::EstoqueSubiu);
-}
-
-#[test]
-fn um_estoque_fora_de_alcance_nao_acusa_ninguem_nem_deixa_duvida() {
-    let vendas = (0..3).map(|n| operacao(10 * n, 10 * n + 5, Comprou(2 - n as i128)));
-    let mut operacoes: Vec<_> = vendas.collect();
-    operacoes.insert(1, operacao(6, 9, Desfecho::ForaDeAlcance));
-    // Com o estoque inicial, cada compra em dúvida podia ter levado uma unidade: esta não.
-    passa(&[historia(1, operacoes.clone(), &[30])], Some(3));
-    operacoes.remove(2);
-    assert!(!auditar(&[historia(1, operacoes, &[30])], Some(3)).violacoes.is_empty());
 }

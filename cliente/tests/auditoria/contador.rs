@@ -214,7 +214,6 @@ fn viver_sozinho(
         }
         age.extend(valeu.map(|quando| (quando, Some((indice, qual)))));
         historia.operacoes.push(Operacao {
-            servidor: 0,
             conexao: conexao.numero,
             compra: !matches!(pedido.que, Pede::Consultar),
             enviada: ms(enviada),

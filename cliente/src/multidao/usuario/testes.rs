@@ -27,10 +27,6 @@ impl Usuario {
 
 /// Um usuário de decisões fixas: decide em 1 s, escuta por 5 s.
 fn usuario(ciclos: u32, reconectar: bool) -> Usuario {
-    entre_servidores(1, ciclos, reconectar, 1)
-}
-
-fn entre_servidores(numero: usize, ciclos: u32, reconectar: bool, servidores: usize) -> Usuario {
     let fixa = |valor| Faixa { de: valor, ate: valor };
     let regras = Regras {
         semente: 1,
@@ -39,7 +35,7 @@ fn entre_servidores(numero: usize, ciclos: u32, reconectar: bool, servidores: us
         escuta: fixa(ms(5000)),
         acelerar: 1.0,
     };
-    Usuario::novo(numero, Roteiro::novo(regras, numero), Duration::ZERO, reconectar, servidores)
+    Usuario::novo(1, Roteiro::novo(regras, 1), Duration::ZERO, reconectar)
 }
 
 /// Anda até o usuário estar conectado e ter consultado, com a resposta `estoque` aos `agora`.
@@ -80,7 +76,6 @@ fn um_ciclo_inteiro_na_ordem_e_nos_tempos_da_atividade() {
         historia.operacoes,
         [
             Operacao {
-                servidor: 0,
                 conexao: 1,
                 compra: false,
                 enviada: ms(10),
@@ -88,7 +83,6 @@ fn um_ciclo_inteiro_na_ordem_e_nos_tempos_da_atividade() {
                 ..Operacao::default()
             },
             Operacao {
-                servidor: 0,
                 conexao: 1,
                 compra: true,
                 enviada: ms(1010),
