@@ -98,6 +98,7 @@ fn contador_certo(mut estoque: i128) -> Vec<Historia> {
             compra,
             enviada: age - PASSO * antes,
             resposta: Some((age + PASSO * depois, desfecho)),
+            ..Operacao::default()
         });
     }
     for historia in &mut historias {

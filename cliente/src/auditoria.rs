@@ -16,6 +16,14 @@
 //!    depois dele, e não antes nem a quem conectou depois. A ordem entre ele e a resposta do comprador
 //!    não é conferida: o enunciado não a pede.
 //!
+//! Com vários servidores que vendem um só estoque, as quatro primeiras não mudam: a história é uma, em um só relógio, e
+//! quem leu 7 em um servidor não pode ler 8 em outro depois. A quinta é de cada servidor. O que vendeu a última unidade
+//! avisa como se fosse o único. Os outros sabem do esgotamento mais tarde, e só se lhes cobra o AVISO a partir de
+//! quando se viu que sabiam (responderam que acabou, ou avisaram alguém), com uma tolerância deles
+//! ([`TOLERANCIA_ENTRE_SERVIDORES`]); de um que não se viu saber, só se observa. Recusar antes de avisar não é erro: a
+//! recusa leu o estoque, e a ordem entre os dois não é conferida. Mas nenhum pode avisar enquanto ainda se vende em
+//! outro. Quem ouviu que o estoque está fora de alcance não comprou: não é uma dúvida, e se a unidade some é erro.
+//!
 //! As quatro primeiras são sobre o estoque; a quinta, sobre o AVISO, que é um extra (§9). São dois
 //! vereditos: um AVISO errado, ou que faltou, não diz que o Lock está errado, e por isso o AVISO também
 //! não testemunha nas quatro primeiras. Sem nenhuma venda e nenhuma recusa que se entendam, do estoque
@@ -53,12 +61,13 @@ pub mod regra;
 pub mod veredito;
 pub mod violacao;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 pub use observacoes::extravios;
-pub use regra::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO};
+pub use regra::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, TOLERANCIA_ENTRE_SERVIDORES};
 
-use crate::historia::vivido::Historia;
+use crate::historia::vivido::{Historia, Qual};
 use aviso::{Esgotamento, aviso_com_o_que_vender, avisos, ouvintes};
 use estoque::{
     acima_do_inicial, ha_vendas, mais_que_havia, negativas, subidas, sumidas, vendas_repetidas,
@@ -89,26 +98,32 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Veredito {
         violacoes.extend(mais_que_havia(historias, inicial));
     }
     let mut observacoes = observar(historias, &com_os_avisos, estoque.is_some());
-    let esgotamento = Esgotamento::de(&com_os_avisos);
+    let esgotamento = Esgotamento::de(&com_os_avisos, historias);
     avisos(historias, &leituras, esgotamento.as_ref(), &mut violacoes);
     observacoes.extend(esgotamento.as_ref().and_then(|e| e.espalhou_devagar(historias)));
+    observacoes.extend(esgotamento.iter().flat_map(|e| e.servidores_calados(historias)));
     // Estável: no mesmo instante, na ordem das regras.
     violacoes.sort_by_key(|violacao| violacao.quando);
     let ouviram = ouvintes(historias, &com_os_avisos, esgotamento.as_ref());
     Veredito { violacoes, observacoes, vendas: ha_vendas(historias, &leituras), ouviram }
 }
 
-/// Quando alguém teria de conectar para se ver se o AVISO também chega a quem vem depois; `None` se ninguém o
-/// ouviu, se não se sabe do esgotamento, ou se alguém já conectou depois dele.
-pub fn quando_visitar(historias: &[Historia]) -> Option<Duration> {
+/// Quando alguém teria de conectar a cada servidor para se ver se o AVISO também chega a quem vem depois. Não a um de
+/// que ninguém o ouviu, nem a um a que alguém já conectou depois, nem se não se sabe do esgotamento.
+pub fn visitas(historias: &[Historia]) -> Vec<(Qual, Duration)> {
     let conexoes = || historias.iter().flat_map(|historia| &historia.conexoes);
-    if conexoes().all(|conexao| conexao.avisos.is_empty()) {
-        return None;
-    }
-    let esgotamento = Esgotamento::de(&reunir_leituras(historias))?;
-    esgotamento.depois_de?;
-    let depois = esgotamento.ate.fim + TOLERANCIA_DO_AVISO;
-    let ninguem = conexoes().all(|conexao| conexao.pediu <= depois);
-    // Um instante a mais: a regra 5 só fala de quem pediu a conexão depois da tolerância.
-    ninguem.then_some(depois + Duration::from_millis(1))
+    let esgotamento = Esgotamento::de(&reunir_leituras(historias), historias);
+    let Some(esgotamento) = esgotamento.filter(|e| e.depois_de.is_some()) else {
+        return Vec::new();
+    };
+    let ouvidos = conexoes().filter(|conexao| !conexao.avisos.is_empty());
+    let ouvidos: BTreeSet<Qual> = ouvidos.map(|conexao| conexao.servidor).collect();
+    let quando = |servidor| {
+        let depois = esgotamento.soube(servidor)? + esgotamento.tolerancia(servidor);
+        let mut dele = conexoes().filter(|conexao| conexao.servidor == servidor);
+        let ninguem = dele.all(|conexao| conexao.pediu <= depois);
+        // Um instante a mais: a regra 5 só fala de quem pediu a conexão depois da tolerância.
+        ninguem.then_some((servidor, depois + Duration::from_millis(1)))
+    };
+    ouvidos.into_iter().filter_map(quando).collect()
 }

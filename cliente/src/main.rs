@@ -118,7 +118,7 @@ fn entregue(escrito: Option<Result<(), saida::Erro>>) -> bool {
 
 /// Por que não há veredito, se não há: ninguém chegou ao servidor, ou ele não disse nada do protocolo.
 fn nada_a_julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Option<String> {
-    let servidor = &opcoes.servidor;
+    let servidor = opcoes.servidor();
     let falhas = simulacao.historias.iter().flat_map(|historia| &historia.falhas);
     let primeira = falhas.min_by_key(|(quando, _)| *quando).map(|(_, falha)| falha.to_string());
     if !simulacao.houve_conexao() {

@@ -47,9 +47,10 @@ pub enum Acao {
 /// As opções da simulação.
 #[derive(Debug, Clone, Parser)]
 pub struct Opcoes {
-    /// Servidor a testar; sem a porta, vale 12346
-    #[arg(long, value_name = "HOST:PORTA", default_value = "localhost:12346", value_parser = servidor)]
-    pub servidor: String,
+    /// Servidor a testar; sem a porta, vale 12346. Vários, separados por vírgula, vendem um só estoque: os
+    /// usuários se revezam entre eles (o 1 no primeiro, o 2 no segundo...), e quem cai vai ao seguinte
+    #[arg(long = "servidor", value_name = "HOST:PORTA", default_value = "localhost:12346", value_delimiter = ',', value_parser = servidor)]
+    pub servidores: Vec<String>,
 
     /// Usuários simulados
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = inteiro::<usize>(1..=1_000_000))]
@@ -272,11 +273,19 @@ pub struct Faixa<T> {
     pub ate: T,
 }
 
+impl Opcoes {
+    /// Os servidores, como se pedem.
+    pub fn servidor(&self) -> String {
+        self.servidores.join(",")
+    }
+}
+
 const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (alguns minutos)
   cliente --usuarios 200 --acelerar 100  a mesma multidão, em segundos
   cliente --semente 42 --detalhado       decisões que se repetem, tudo à vista
   cliente --fim-de-linha nenhum          sem descobrir o que o servidor entende
   cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
+  cliente --servidor a,b,c               três servidores que vendem um só estoque
   cliente avaliar --iniciar 'python3 servidor.py'   dá nota a um servidor";
 
 /// Se mais de um vale, quem decide é o `main`: 2, 3, 130, 1, 5 e 4, nesta ordem.
@@ -400,6 +409,19 @@ mod testes {
         assert_eq!(servidor("[::1]:80"), Ok("[::1]:80".into()));
         for errado in ["", ":80", "host:", "host:99999", "host:porta", "::1"] {
             assert!(servidor(errado).is_err(), "{errado}");
+        }
+    }
+
+    #[test]
+    fn varios_servidores_se_separam_por_virgula() {
+        let servidores = |linha: &[&str]| {
+            Opcoes::try_parse_from(linha).map(|opcoes| opcoes.servidores).map_err(|_| ())
+        };
+        assert_eq!(servidores(&["cliente"]), Ok(vec!["localhost:12346".into()]));
+        let tres = ["a:12346".into(), "b:80".into(), "[::1]:12346".into()].to_vec();
+        assert_eq!(servidores(&["cliente", "--servidor", "a,b:80,[::1]"]), Ok(tres));
+        for errado in ["a,", ",a", "a,,b", "a,b:porta"] {
+            assert_eq!(servidores(&["cliente", "--servidor", errado]), Err(()), "{errado}");
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cliente::auditoria::auditar;
 use cliente::conversa::desfecho::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
 use cliente::historia::guarda::{COLUNAS, Conteudo, GUARDADAS_MAXIMAS, Guarda, LOTE, PRIMEIRAS};
-use cliente::historia::vivido::{Conexao, Historia, Operacao};
+use cliente::historia::vivido::{Conexao, Historia, Operacao, Qual};
 use proptest::prelude::*;
 
 const fn ms(n: u64) -> Duration {
@@ -18,7 +18,8 @@ const fn ms(n: u64) -> Duration {
 
 fn operacao(enviada: u64, chegou: u64, desfecho: Desfecho) -> Operacao {
     let compra = !matches!(desfecho, Leu(_));
-    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta: Some((ms(chegou), desfecho)) }
+    let resposta = Some((ms(chegou), desfecho));
+    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta, ..Operacao::default() }
 }
 
 /// Uma operação atrás da outra, uma por milissegundo.
@@ -38,7 +39,7 @@ fn primeiras() -> Vec<Operacao> {
 
 /// O que a guarda de um usuário só guarda destas operações, depois das primeiras.
 fn guardadas(operacoes: &[Operacao]) -> Vec<Operacao> {
-    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, &[], None);
     guarda.receber(1, primeiras());
     guarda.receber(1, operacoes.to_vec());
     let historia = guarda.concluir(vec![historia(1, vec![])]).historias.remove(0);
@@ -52,7 +53,7 @@ fn guardadas(operacoes: &[Operacao]) -> Vec<Operacao> {
 
 #[test]
 fn um_milhao_de_operacoes_depois_do_esgotamento_deixa_poucas_e_as_contas_de_todas() {
-    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, &[], None);
     let todas = 1_000_000;
     let uma =
         |n: u64| operacao(3 * n, 3 * n + 2, if n.is_multiple_of(2) { Leu(0) } else { Recusado });
@@ -124,7 +125,7 @@ fn uma_venda_entre_recusas_separa_as_de_antes_das_de_depois() {
 
 #[test]
 fn cada_usuario_tem_as_suas() {
-    let mut guarda = Guarda::nova(2, GUARDADAS_MAXIMAS, None);
+    let mut guarda = Guarda::nova(2, GUARDADAS_MAXIMAS, &[], None);
     for operacao in primeiras().into_iter().chain(seguidas(vec![Leu(5); 4])) {
         guarda.receber(1, vec![operacao.clone()]);
         guarda.receber(2, vec![operacao]);
@@ -138,7 +139,7 @@ fn cada_usuario_tem_as_suas() {
 #[test]
 fn o_fim_da_historia_vem_depois_do_que_ja_foi_entregue_e_fica_inteiro() {
     let todas = seguidas(vec![Leu(5); 8]);
-    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, &[], None);
     guarda.receber(1, primeiras());
     guarda.receber(1, todas[..4].to_vec());
     let conteudo = guarda.concluir(vec![historia(1, todas[4..].to_vec())]);
@@ -149,7 +150,7 @@ fn o_fim_da_historia_vem_depois_do_que_ja_foi_entregue_e_fica_inteiro() {
 
 #[test]
 fn um_usuario_que_nao_existe_entra_nas_contas_e_nada_mais() {
-    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, None);
+    let mut guarda = Guarda::nova(1, GUARDADAS_MAXIMAS, &[], None);
     guarda.receber(0, seguidas([Leu(5)]));
     guarda.receber(2, seguidas([Comprou(4)]));
     let conteudo = guarda.concluir(vec![
@@ -167,7 +168,7 @@ fn um_usuario_que_nao_existe_entra_nas_contas_e_nada_mais() {
 #[test]
 fn as_que_nao_cabem_sao_contadas_e_nao_guardadas() {
     let (usuarios, por_usuario) = (10, 100);
-    let mut guarda = Guarda::nova(usuarios, usuarios * por_usuario, None);
+    let mut guarda = Guarda::nova(usuarios, usuarios * por_usuario, &[], None);
     let vendas = vec![operacao(0, 1, Comprou(7)); por_usuario];
     for usuario in 1..=usuarios {
         guarda.receber(usuario, vendas.clone());
@@ -217,7 +218,8 @@ fn viver(inicial: i128, feitos: &[Feito], troca: Option<(usize, i128)>) -> Vec<H
         };
         let compra = que >= 4;
         let resposta = (que != 9).then_some((ms(livre[quem]), desfecho));
-        let operacao = Operacao { conexao: 1, compra, enviada: ms(enviada), resposta };
+        let operacao =
+            Operacao { conexao: 1, compra, enviada: ms(enviada), resposta, ..Operacao::default() };
         historias[quem].operacoes.push(operacao);
     }
     for historia in &mut historias {
@@ -240,7 +242,7 @@ fn violadas(historias: &[Historia], estoque: Option<u64>) -> (bool, bool) {
 /// Passa as histórias pela guarda, em lotes destes tamanhos; o que sobra fica com cada uma.
 fn arquivar(historias: &[Historia], lotes: &[usize], csv: Option<Saida>) -> Conteudo {
     let mut guarda =
-        Guarda::nova(historias.len(), GUARDADAS_MAXIMAS, csv.map(|csv| Box::new(csv) as _));
+        Guarda::nova(historias.len(), GUARDADAS_MAXIMAS, &[], csv.map(|csv| Box::new(csv) as _));
     let mut historias = historias.to_vec();
     for lote in lotes {
         for historia in &mut historias {
@@ -328,12 +330,17 @@ impl Write for Saida {
     }
 }
 
+fn servidores() -> [String; 2] {
+    ["a:1", "b:2"].map(String::from)
+}
+
 #[test]
 fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     let saida = Saida::default();
     let escrito = saida.escrito.clone();
-    let mut guarda = Guarda::nova(2, GUARDADAS_MAXIMAS, Some(Box::new(saida)));
+    let mut guarda = Guarda::nova(2, GUARDADAS_MAXIMAS, &servidores(), Some(Box::new(saida)));
     let mut longa = operacao(1, 2, Leu(10));
+    longa.servidor = Qual::de(1, 2);
     longa.enviada = Duration::new(61, 7);
     longa.resposta = Some((Duration::new(62, 123_456_789), Leu(-10)));
     let mut calada = operacao(5, 6, Recusado);
@@ -343,20 +350,21 @@ fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     dela.operacoes[1].conexao = 2;
     let conexao = |numero, avisos| Conexao { numero, avisos, ..Conexao::default() };
     dela.conexoes = vec![conexao(1, vec![]), conexao(2, vec![ms(9), ms(10)])];
+    dela.conexoes[1].servidor = Qual::de(1, 2);
     dela.conexoes[1].outros_avisos = vec![ms(11)];
     let conteudo = guarda.concluir(vec![dela, historia(2, vec![operacao(8, 9, Leu(0))])]);
     assert!(conteudo.csv.is_ok());
     assert_eq!(
         String::from_utf8(escrito.lock().unwrap().clone()).unwrap(),
         "\
-usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor
-2,1,CONSULTAR,61.000000007,62.123456789,leu,-10
-2,1,COMPRAR,0.002000000,0.003000000,comprou,9
-1,1,COMPRAR,0.003000000,0.004000000,recusado,
-1,2,COMPRAR,0.005000000,,sem-resposta,
-1,2,AVISO,,0.009000000,aviso,
-1,2,AVISO,,0.010000000,aviso,
-2,1,CONSULTAR,0.008000000,0.009000000,leu,0
+usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor
+2,1,CONSULTAR,61.000000007,62.123456789,leu,-10,b:2
+2,1,COMPRAR,0.002000000,0.003000000,comprou,9,a:1
+1,1,COMPRAR,0.003000000,0.004000000,recusado,,a:1
+1,2,COMPRAR,0.005000000,,sem-resposta,,a:1
+1,2,AVISO,,0.009000000,aviso,,b:2
+1,2,AVISO,,0.010000000,aviso,,b:2
+2,1,CONSULTAR,0.008000000,0.009000000,leu,0,a:1
 "
     );
 }
@@ -367,7 +375,7 @@ fn um_texto_estranho_cabe_em_uma_celula() {
     let saida = Saida::default();
     let escrito = saida.escrito.clone();
     let estranhas = textos.map(|texto| operacao(0, 1, Estranho(texto.into())));
-    let conteudo = Guarda::nova(1, GUARDADAS_MAXIMAS, Some(Box::new(saida)))
+    let conteudo = Guarda::nova(1, GUARDADAS_MAXIMAS, &servidores(), Some(Box::new(saida)))
         .concluir(vec![historia(1, estranhas.to_vec())]);
     assert!(conteudo.csv.is_ok());
     let escrito = escrito.lock().unwrap().clone();
@@ -382,8 +390,8 @@ fn um_texto_estranho_cabe_em_uma_celula() {
     // Uma linha do arquivo por operação, e as aspas dobradas como manda o formato.
     let escrito = String::from_utf8(escrito).unwrap();
     assert_eq!(escrito.lines().count(), 1 + textos.len());
-    assert!(escrito.contains(",de-outro-modo,\"a,b\"\n"), "{escrito}");
-    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\"\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"a,b\",a:1\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\",a:1\n"), "{escrito}");
 }
 
 #[test]

@@ -22,6 +22,7 @@ fn historia(usuario: usize, operacoes: &[(u64, u64, Desfecho)]) -> Historia {
         compra: !matches!(desfecho, Desfecho::Leu(_) | Desfecho::LeuSemNumero),
         enviada: ms(*enviada),
         resposta: Some((ms(*chegou), desfecho.clone())),
+        ..Operacao::default()
     };
     Historia {
         usuario,

@@ -107,7 +107,9 @@ impl Vivida {
             Desfecho::Comprou(restou) => Pedido::Comprou(*restou),
             Desfecho::ComprouSemNumero => Pedido::ComprouUma,
             Desfecho::Recusado => Pedido::Recusado,
-            Desfecho::LeuSemNumero | Desfecho::Estranho(_) => return None,
+            Desfecho::LeuSemNumero | Desfecho::ForaDeAlcance | Desfecho::Estranho(_) => {
+                return None;
+            }
         })
     }
 
@@ -244,6 +246,7 @@ fn absolve(vividas: &[Vivida], estoque: Option<u64>) -> bool {
                     compra: v.compra,
                     enviada: ms(v.de),
                     resposta: v.ouviu.clone().map(|ouviu| (ms(v.ate), ouviu)),
+                    ..Operacao::default()
                 })
                 .collect(),
             ..Historia::default()

@@ -74,6 +74,11 @@ impl Comando {
         }
     }
 
+    /// A resposta a este depende do estoque?
+    pub fn usa_o_estoque(&self) -> bool {
+        matches!(self, Comando::Consultar | Comando::Comprar)
+    }
+
     /// Depois deste, o cliente não é mais ouvido: responde-se, e a conexão fecha.
     pub fn e_o_ultimo(&self) -> bool {
         match self {

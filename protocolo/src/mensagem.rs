@@ -20,6 +20,7 @@ const DESCONHECIDO: &str = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, 
 const OUTRO_PROTOCOLO: &str =
     "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
 const ENCERRANDO: &str = "ERRO: Servidor encerrando";
+const FORA_DE_ALCANCE: &str = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
 const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando";
 
 /// Uma resposta do servidor a um comando. `Display` dá o texto, sem o fim de linha.
@@ -36,6 +37,8 @@ pub enum Resposta {
     },
     /// Resposta a COMPRAR quando não há mais.
     Esgotado,
+    /// Resposta a CONSULTAR ou COMPRAR quando quem guarda o estoque não responde.
+    ForaDeAlcance,
     /// Resposta a AJUDA: os comandos, em uma linha.
     Ajuda,
     /// Resposta a SAIR.
@@ -76,6 +79,7 @@ impl Resposta {
             Resposta::Estoque(atual) => (ESTOQUE, Some(*atual)),
             Resposta::Compra { restante } => (COMPRA, Some(*restante)),
             Resposta::Esgotado => (ESGOTADO, None),
+            Resposta::ForaDeAlcance => (FORA_DE_ALCANCE, None),
             Resposta::Ajuda => (AJUDA, None),
             Resposta::Despedida => ("Volte sempre!", None),
             Resposta::Desconhecido => (DESCONHECIDO, None),
@@ -119,6 +123,8 @@ pub enum Mensagem {
     CompraSemNumero(String),
     /// `ERRO: Produto esgotado`
     Esgotado,
+    /// `ERRO: Estoque fora de alcance. ...`: o pedido não valeu, nem valerá.
+    ForaDeAlcance,
     /// `ERRO: Servidor lotado`
     Lotado,
     /// `ERRO: Servidor encerrando` ou `ERRO: Tempo demais sem nenhum comando`: a conexão vai fechar, e
@@ -318,6 +324,9 @@ impl Frase {
         if texto == LOTADO {
             return sem_numero(Mensagem::Lotado);
         }
+        if texto == FORA_DE_ALCANCE {
+            return sem_numero(Mensagem::ForaDeAlcance);
+        }
         if let Some(frase) = [ENCERRANDO, OCIOSO].into_iter().find(|frase| *frase == texto) {
             return sem_numero(Mensagem::Fechamento(frase));
         }
@@ -374,7 +383,7 @@ impl Frase {
         match &self.mensagem {
             Mensagem::Estoque(_) | Mensagem::Compra { .. } => true,
             Mensagem::EstoqueSemNumero(_) | Mensagem::Esgotado | Mensagem::Lotado => true,
-            Mensagem::Fechamento(_) => true,
+            Mensagem::Fechamento(_) | Mensagem::ForaDeAlcance => true,
             // O estoque que vem depois é o número que falta.
             Mensagem::CompraSemNumero(_) => outra != Comeco::Estoque,
             Mensagem::Aviso(texto) => texto.chars().filter(|l| l.is_alphabetic()).count() > 5,
@@ -483,6 +492,7 @@ impl fmt::Display for Mensagem {
             }
             Mensagem::Esgotado => f.write_str(ESGOTADO),
             Mensagem::Lotado => f.write_str(LOTADO),
+            Mensagem::ForaDeAlcance => f.write_str(FORA_DE_ALCANCE),
             Mensagem::Fechamento(frase) => f.write_str(frase),
             Mensagem::EstoqueSemNumero(texto)
             | Mensagem::CompraSemNumero(texto)

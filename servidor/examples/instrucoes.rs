@@ -4,7 +4,6 @@
 //!
 //! Não mede nada sozinho, e não passa pelo reator: o que o epoll e os sockets custam fica de fora.
 
-use std::convert::Infallible;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
@@ -14,6 +13,7 @@ use clap::Parser;
 use protocolo::terminal::{inteiro, ler_opcoes};
 use servidor::balcao::{Balcao, Limites};
 use servidor::conexao::Prontidao;
+use servidor::estoque::Memoria;
 use servidor::loja::Loja;
 use servidor::registro::Registro;
 
@@ -87,7 +87,7 @@ fn rodar(opcoes: &Opcoes) -> u64 {
         for chave in &chaves {
             balcao.marcar(*chave, novidade);
         }
-        let Ok(()) = balcao.turno(agora, &mut registro, |_| Ok::<_, Infallible>(agora));
+        let Ok(()) = balcao.turno(agora, &mut registro, &mut Memoria);
     }
     balcao.loja().vendas()
 }

@@ -4,8 +4,9 @@
 //! evento ──► marcar       legível, gravável: só se anota
 //!              │
 //! turno ──►  ler          uma leitura de cada marcada, ou a sobra da anterior: o lote, em ordem
-//!            decidir      a loja atende o lote; cada saída recebe as respostas
-//!            firmar       o que se vendeu fica firme no livro, se há um
+//!            colher       o que o estoque disse desde o último turno: um lote que se pode decidir
+//!            propor       o estoque firma as compras do lote, na hora ou depois
+//!            decidir      firme, a loja atende o lote; cada saída recebe as respostas
 //!            responder    escreve a quem tem o que ouvir, AVISO incluído
 //!            aliviar      se o que se guarda de todos passou do teto, saem os mais surdos
 //!            vigiar       prazos vencidos; agora, e não antes de ler, para
@@ -14,12 +15,17 @@
 //!                         troca de dono dentro de um turno
 //! ```
 //!
-//! Nenhum byte que dependa do estoque sai antes de o lote inteiro estar decidido e firme. Essa ordem *é* a
+//! Nenhum byte que dependa do estoque sai antes de o lote inteiro estar firme e decidido. Essa ordem *é* a
 //! prova de que o estoque está certo: quem leu "restante: 0" leu depois de todas as vendas, e o
 //! comprador da última unidade tem a resposta na frente do AVISO porque foi posta na fila antes dele.
 //!
-//! O balcão não conhece o mio nem o livro (recebe quem firma), não olha o relógio (recebe `agora`) e
-//! não tem `Arc` nem `Mutex`.
+//! Com um estoque que responde depois, o lote fica em voo: as suas conexões esperam, e o que as outras pedem
+//! junta-se no lote seguinte. Nunca há mais de um em voo.
+//!
+//! O balcão não conhece o mio, nem quem guarda o [estoque](crate::estoque), não olha o relógio (recebe
+//! `agora`) e não tem `Arc` nem `Mutex`.
+
+mod voo;
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -31,13 +37,18 @@ use protocolo::{Comando, Resposta};
 use slab::Slab;
 
 use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
-use crate::loja::{Loja, Venda};
+use crate::estoque::{Estoque, Proposta, Situacao};
+use crate::loja::Loja;
 use crate::registro::Registro;
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
 /// quanta memória o lote ocupa; um turno comum tem dezenas de pedidos.
 const TRABALHO_DO_TURNO: usize = 4 * 1024;
+
+/// Quantos pedidos se juntam à espera de um lote em voo; depois, não se lê mais ninguém. É o que um estoque do
+/// outro lado da rede aceita de uma vez.
+const LOTE_MAXIMO: usize = 8 * 1024;
 
 /// Quanto custa ir a uma conexão, ainda que ela nada peça: as duas chamadas ao sistema, em pedidos.
 const CUSTO_DA_LEITURA: usize = 8;
@@ -81,9 +92,13 @@ pub struct Balcao<F> {
     postos: Slab<Posto<F>>,
     filas: Filas,
     loja: Loja,
-    lote: Vec<(usize, Comando)>,
-    /// O que se vendeu no turno, na ordem.
-    vendas: Vec<Venda>,
+    lote: Lote,
+    /// Os compradores do lote, na ordem.
+    compradores: Vec<SocketAddr>,
+    /// O lote que o estoque ainda não disse se é firme, se há um.
+    em_voo: Option<EmVoo>,
+    /// Desde quando há o que propor, à espera do que está em voo.
+    espera_desde: Option<Instant>,
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
     buffer_de_leitura: Box<[u8]>,
     limites: Limites,
@@ -92,6 +107,18 @@ pub struct Balcao<F> {
     encerrando: bool,
     contas: Contas,
     fechar_escrita: fn(&F),
+}
+
+/// Os pedidos e de quem são, na ordem em que se leram.
+type Lote = Vec<(usize, Comando)>;
+
+/// Um lote proposto, à espera do estoque.
+#[derive(Debug)]
+struct EmVoo {
+    lote: Lote,
+    /// Quantas compras tem: só o estoque diz se valeram.
+    compras: u64,
+    desde: Instant,
 }
 
 /// Uma conexão no slab e em que filas ela está.
@@ -145,7 +172,9 @@ impl<F: Read + Write> Balcao<F> {
             filas: Filas::default(),
             loja,
             lote: Vec::new(),
-            vendas: Vec::new(),
+            compradores: Vec::new(),
+            em_voo: None,
+            espera_desde: None,
             buffer_de_leitura: vec![0; LEITURA_POR_TURNO].into(),
             limites,
             lotados: 0,
@@ -206,27 +235,28 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    /// O turno inteiro. `firmar` recebe as vendas dele, se as há, e só volta com elas seguras, dizendo que
-    /// horas são: o disco pode ter demorado. Uma resposta que dependa delas só sai depois.
+    /// O turno inteiro. O `estoque` firma as compras do lote, e só então ele se decide; o turno passa a ser
+    /// a hora em que ficou firme, porque o disco pode ter demorado.
     ///
     /// # Errors
     ///
-    /// O de `firmar`, e mais nenhum. Nada do que este turno decidiu saiu, e nada mais pode sair: o
+    /// O do estoque, e mais nenhum. Nada do que este turno leu foi respondido, e nada mais pode sair: o
     /// balcão só serve para ser fechado.
-    pub fn turno<E>(
+    pub fn turno<E: Estoque>(
         &mut self,
         agora: Instant,
         registro: &mut Registro,
-        firmar: impl FnOnce(&[Venda]) -> Result<Instant, E>,
-    ) -> Result<(), E> {
+        estoque: &mut E,
+    ) -> Result<(), E::Pane> {
         self.ler(agora);
-        self.decidir(agora, registro);
-        let firmes = self.firmar(agora, firmar)?;
+        self.colher(agora, registro, estoque)?;
+        let firmes = self.propor(agora, registro, estoque)?;
         self.responder(firmes);
         self.aliviar();
         // Os prazos são os do começo do turno: o que chegou enquanto o disco demorava ainda não se leu.
         self.vigiar(agora);
         self.remover(registro);
+        estoque.fim_do_turno();
         Ok(())
     }
 
@@ -235,18 +265,21 @@ impl<F: Read + Write> Balcao<F> {
         // próximo turno, e assim ninguém lê duas vezes antes de todos lerem uma.
         let mut trabalho = 0;
         for _ in 0..self.filas.leitura.len() {
-            if trabalho >= TRABALHO_DO_TURNO {
+            if trabalho >= TRABALHO_DO_TURNO || self.lote.len() >= LOTE_MAXIMO {
                 return;
             }
             let Some(chave) = self.filas.leitura.pop_front() else { return };
             let posto = &mut self.postos[chave];
             posto.na_leitura = false;
             if posto.conexao.quer_ler() {
-                let lote = &mut self.lote;
-                let antes = lote.len();
-                posto
-                    .conexao
-                    .ler(&mut self.buffer_de_leitura, agora, |pedido| lote.push((chave, pedido)));
+                let (lote, compradores) = (&mut self.lote, &mut self.compradores);
+                let (antes, endereco) = (lote.len(), posto.conexao.endereco());
+                posto.conexao.ler(&mut self.buffer_de_leitura, agora, |pedido| {
+                    if matches!(pedido, Comando::Comprar) {
+                        compradores.push(endereco);
+                    }
+                    lote.push((chave, pedido));
+                });
                 let pedidos = self.lote.len() - antes;
                 posto.conexao.esperar_respostas(pedidos);
                 trabalho += CUSTO_DA_LEITURA + pedidos;
@@ -258,39 +291,66 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    fn decidir(&mut self, agora: Instant, registro: &mut Registro) {
-        let mut lote = std::mem::take(&mut self.lote);
-        self.contas.pedidos += lote.len() as u64;
-        for (chave, pedido) in lote.drain(..) {
-            let resposta = self.loja.atender(&pedido);
-            let posto = &mut self.postos[chave];
-            registro.pedido(posto.conexao.endereco(), &pedido, resposta);
-            posto.conexao.anexar(agora, |saida| resposta.escrever(saida));
-            if let Some(fim) = Fim::depois_de(&pedido) {
-                posto.conexao.despedir(fim);
-            }
-            self.filas.enfileirar(chave, posto);
-            if let Resposta::Compra { restante } = resposta {
-                self.vendas.push(Venda { endereco: posto.conexao.endereco(), restante });
-                if restante == 0 {
-                    self.avisar(agora, registro);
-                }
-            }
-        }
-        self.lote = lote;
-    }
-
-    fn firmar<E>(
+    /// Pergunta ao estoque pelo lote. Se ele responde na hora, decide-o, e diz quando ficou firme.
+    fn propor<E: Estoque>(
         &mut self,
         agora: Instant,
-        firmar: impl FnOnce(&[Venda]) -> Result<Instant, E>,
-    ) -> Result<Instant, E> {
-        if self.vendas.is_empty() {
+        registro: &mut Registro,
+        estoque: &mut E,
+    ) -> Result<Instant, E::Pane> {
+        if self.lote.is_empty() {
             return Ok(agora);
         }
-        let firmes = firmar(&self.vendas)?;
-        self.vendas.clear();
-        Ok(firmes)
+        if self.em_voo.is_some() {
+            self.juntar(agora, registro);
+            return Ok(agora);
+        }
+        let a_venda = self.loja.estoque();
+        let proposta = Proposta { compradores: &self.compradores, a_venda, agora };
+        match estoque.propor(proposta)? {
+            Situacao::Firme(firme) => {
+                self.compradores.clear();
+                let mut lote = std::mem::take(&mut self.lote);
+                self.decidir(agora, registro, &mut lote, firme.antes);
+                self.lote = lote;
+                Ok(firme.quando)
+            }
+            Situacao::EmVoo => {
+                self.decolar(agora, registro);
+                Ok(agora)
+            }
+        }
+    }
+
+    /// Atende o lote inteiro, com `antes` unidades à venda.
+    fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
+        self.loja.ver(antes);
+        for (chave, pedido) in lote.drain(..) {
+            let resposta = self.loja.atender(&pedido);
+            self.dar(agora, registro, chave, &pedido, resposta);
+            if resposta == (Resposta::Compra { restante: 0 }) {
+                self.avisar(agora, registro);
+            }
+        }
+    }
+
+    /// Põe uma resposta na saída de quem pediu.
+    fn dar(
+        &mut self,
+        agora: Instant,
+        registro: &mut Registro,
+        chave: usize,
+        pedido: &Comando,
+        resposta: Resposta,
+    ) {
+        self.contas.pedidos += 1;
+        let posto = &mut self.postos[chave];
+        registro.pedido(posto.conexao.endereco(), pedido, resposta);
+        posto.conexao.anexar(agora, |saida| resposta.escrever(saida));
+        if let Some(fim) = Fim::depois_de(pedido) {
+            posto.conexao.despedir(fim);
+        }
+        self.filas.enfileirar(chave, posto);
     }
 
     /// O estoque acaba de esgotar: todos que ainda ouvem ficam sabendo, depois da resposta que cada
@@ -356,10 +416,9 @@ impl<F: Read + Write> Balcao<F> {
             let Some(chave) = self.filas.remocao.pop_front() else { return };
             let posto = &mut self.postos[chave];
             posto.na_remocao = false;
-            // Uma chave só troca de dono quando nenhuma fila a guarda: esta ainda passa por `ler`.
-            let Some(fim) = posto.conexao.encerrada().filter(|_| !posto.na_leitura) else {
-                continue;
-            };
+            // Uma chave só troca de dono quando nada a guarda: nem a fila de `ler`, nem um lote por decidir.
+            let guardada = posto.na_leitura || posto.conexao.aguarda();
+            let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
             if fim == Fim::Lotado {
@@ -396,12 +455,15 @@ impl<F: Read + Write> Balcao<F> {
 
     /// Ficou algo para o próximo turno? Então não se espera evento nenhum.
     pub fn tem_trabalho(&self) -> bool {
-        !self.filas.leitura.is_empty() || !self.filas.escrita.is_empty()
+        // Com o lote cheio, à espera do que está em voo, ler não é trabalho: é esperar.
+        !self.filas.leitura.is_empty() && self.lote.len() < LOTE_MAXIMO
+            || !self.filas.escrita.is_empty()
     }
 
     /// Quando o balcão quer um turno mesmo que nada aconteça.
     pub fn proximo_prazo(&self) -> Option<Instant> {
-        (!self.postos.is_empty()).then_some(self.proxima_ronda)
+        let ronda = (!self.postos.is_empty()).then_some(self.proxima_ronda);
+        [ronda, self.prazo_do_voo()].into_iter().flatten().min()
     }
 
     /// Quantos bytes as conexões guardam, somadas.

@@ -78,6 +78,8 @@ pub enum Fim {
     NaoLe,
     /// O que esperava por todos passou do teto, e este era dos que há mais tempo não liam.
     MemoriaCheia,
+    /// O estoque, que outros servidores repartem, não disse a tempo se uma compra dela valeu.
+    SemDesfecho,
     /// O servidor está fechando.
     Encerramento,
 }
@@ -96,6 +98,7 @@ impl fmt::Display for Fim {
             Fim::LinhaIncompleta => "linha incompleta",
             Fim::NaoLe => "sem leitura",
             Fim::MemoriaCheia => "memoria cheia",
+            Fim::SemDesfecho => "sem desfecho",
             Fim::Encerramento => "encerramento",
         })
     }
@@ -119,7 +122,7 @@ impl Fim {
             Fim::Ocioso => Some(Resposta::Ocioso),
             Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo | Fim::Lotado => None,
             Fim::Reset | Fim::Sumiu | Fim::LinhaIncompleta => None,
-            Fim::NaoLe | Fim::MemoriaCheia => None,
+            Fim::NaoLe | Fim::MemoriaCheia | Fim::SemDesfecho => None,
         }
     }
 }
@@ -163,6 +166,8 @@ pub struct Conexao<F> {
     leitura_curta: bool,
     /// Já mandou o seu último pedido; o que vier depois, ainda que na mesma leitura, não vale.
     fez_o_ultimo: bool,
+    /// Tem pedidos em um lote por decidir.
+    aguarda: bool,
     /// O que falta dizer, a partir de `escritos`.
     saida: Vec<u8>,
     escritos: usize,
@@ -186,6 +191,7 @@ impl<F: Read + Write> Conexao<F> {
             sobra: Vec::new(),
             leitura_curta: false,
             fez_o_ultimo: false,
+            aguarda: false,
             saida: Vec::new(),
             escritos: 0,
             deu_a_ultima_palavra: false,
@@ -227,19 +233,31 @@ impl<F: Read + Write> Conexao<F> {
             Estado::Escoando(_) => true,
             Estado::Despedindo(_) | Estado::Encerrada(_) => false,
         };
-        le && (self.prontidao.legivel || !self.sobra.is_empty()) && self.saida.is_empty()
+        le && !self.aguarda
+            && (self.prontidao.legivel || !self.sobra.is_empty())
+            && self.saida.is_empty()
     }
 
     /// Há o que dizer (ou uma despedida a concluir) e pode-se escrever?
     pub fn quer_escrever(&self) -> bool {
         match self.estado {
             Estado::Aberta => self.prontidao.gravavel && !self.saida.is_empty(),
-            Estado::Despedindo(_) => self.prontidao.gravavel,
+            Estado::Despedindo(_) => self.prontidao.gravavel && !self.aguarda,
             Estado::Escoando(_) | Estado::Encerrada(_) => false,
         }
     }
 
-    /// Se já morreu, de quê.
+    /// Tem pedidos em um lote por decidir?
+    pub fn aguarda(&self) -> bool {
+        self.aguarda
+    }
+
+    /// Os pedidos dela entraram em um lote por decidir, ou ele se decidiu.
+    pub fn aguardar(&mut self, aguarda: bool) {
+        self.aguarda = aguarda;
+    }
+
+    /// Se já terminou, por quê.
     pub fn encerrada(&self) -> Option<Fim> {
         match self.estado {
             Estado::Encerrada(fim) => Some(fim),
@@ -441,8 +459,8 @@ impl<F: Read + Write> Conexao<F> {
             _ if !self.saida.is_empty() => {
                 passou(self.escreveu_em, PRAZO_DA_SAIDA).then_some(Fim::NaoLe)
             }
-            // O que ele mandou ainda nem foi lido: o atraso é do balcão.
-            _ if self.quer_ler() => None,
+            // O que ele mandou ainda nem foi lido, ou decidido: o atraso não é dele.
+            _ if self.quer_ler() || self.aguarda => None,
             _ if self.linha_desde.is_some_and(|desde| passou(desde, PRAZO_DA_LINHA)) => {
                 Some(Fim::LinhaIncompleta)
             }
@@ -464,6 +482,11 @@ impl<F: Read + Write> Conexao<F> {
         self.saida = Vec::new();
         self.escritos = 0;
         self.sobra = Vec::new();
+    }
+
+    /// Não se sabe se uma compra dela valeu: fecha sem resposta, que seria um palpite.
+    pub fn ficar_sem_desfecho(&mut self) {
+        self.terminar(Fim::SemDesfecho);
     }
 
     /// O prazo de fechar venceu com esta conexão ainda por aqui.

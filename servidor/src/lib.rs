@@ -33,9 +33,11 @@
 
 pub mod balcao;
 pub mod conexao;
+pub mod estoque;
 pub mod extrato;
 pub mod livro;
 pub mod loja;
 pub mod opcoes;
+pub mod partilhado;
 pub mod reator;
 pub mod registro;

@@ -34,10 +34,12 @@ mod vigia;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior, params};
 
+use crate::estoque::{Estoque, Firme, Proposta, Situacao};
 use crate::loja::Venda;
 
 pub(crate) use arquivo::Leitura;
@@ -130,13 +132,13 @@ impl Livro {
         self.vigia.assinalar(self.contas.vendidas)
     }
 
-    /// Firma as vendas de um turno, em uma transação só. Quando volta, elas estão no disco.
+    /// Firma estas vendas, em uma transação só. Quando volta, elas estão no disco.
     ///
     /// # Errors
     ///
     /// O disco encheu ou falhou, ou outro programa mexeu no arquivo. Não se sabe se as vendas ficaram
     /// ou não; nenhuma pode ser anunciada, e nada mais se vende com este livro aberto.
-    pub fn firmar(&mut self, vendas: &[Venda]) -> Result<(), Erro> {
+    pub fn firmar(&mut self, vendas: impl IntoIterator<Item = Venda>) -> Result<(), Erro> {
         self.gravar(vendas).map_err(|problema| self.parar(problema))
     }
 
@@ -158,7 +160,7 @@ impl Livro {
         Erro::novo(&self.caminho, problema)
     }
 
-    fn gravar(&mut self, vendas: &[Venda]) -> Result<(), Problema> {
+    fn gravar(&mut self, vendas: impl IntoIterator<Item = Venda>) -> Result<(), Problema> {
         self.faxina.terminar(&self.banco, self.vigia.visto())?;
         let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.vigia.conferir()?;
@@ -189,6 +191,20 @@ impl Livro {
     /// O que o livro diz do estoque, com as vendas já firmadas.
     pub fn contas(&self) -> Contas {
         self.contas
+    }
+}
+
+/// Um turno é uma transação; um lote em que não se vende nada não vai ao disco.
+impl Estoque for Livro {
+    type Pane = Erro;
+
+    fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, Erro> {
+        let antes = proposta.a_venda;
+        if antes == 0 || proposta.compradores.is_empty() {
+            return Ok(Situacao::Firme(Firme { antes, quando: proposta.agora }));
+        }
+        self.firmar(proposta.vendas(antes))?;
+        Ok(Situacao::Firme(Firme { antes, quando: Instant::now() }))
     }
 }
 

@@ -56,6 +56,11 @@ impl Loja {
         Resposta::Compra { restante }
     }
 
+    /// Quem guarda o estoque diz que há isto à venda.
+    pub fn ver(&mut self, estoque: u64) {
+        self.estoque = estoque;
+    }
+
     /// Unidades à venda.
     pub fn estoque(&self) -> u64 {
         self.estoque

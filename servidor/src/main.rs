@@ -12,11 +12,12 @@ use std::time::Duration;
 use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::{Voz, dizer, explicar, ler_opcoes, nao_morrer_de_arquivo_grande};
 use servidor::balcao::Limites;
-use servidor::extrato::{Falha, Forma, Veredito, extrair};
+use servidor::extrato::{Falha, Forma, extrair};
 use servidor::livro::{self, Andamento, Livro, wal_que_ficou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
-use servidor::reator::{Encerramento, Pane, Parada, Reator, reservar};
+use servidor::partilhado;
+use servidor::reator::{Encerramento, Guarda, Pane, Parada, Reator, reservar};
 use servidor::registro::{Destino, Registro};
 
 /// Quanto se espera a saída de erro dizer por que se parou, se ela não anda.
@@ -43,8 +44,12 @@ enum Erro {
     Livro(#[from] livro::Erro),
     #[error(transparent)]
     Extrato(#[from] Falha),
-    #[error("o livro não fecha: {0}")]
-    NaoFecha(Cow<'static, str>),
+    #[error(transparent)]
+    ExtratoPartilhado(#[from] partilhado::Falha),
+    #[error(transparent)]
+    Partilhado(#[from] partilhado::Erro),
+    #[error("{0} não fecha: {1}")]
+    NaoFecha(&'static str, Cow<'static, str>),
     #[error(transparent)]
     Pane(#[from] Pane),
 }
@@ -60,8 +65,8 @@ fn main() -> ExitCode {
     let voz = Voz::nova();
     let feito = match (&acao, &opcoes.livro, opcoes.repor) {
         (Some(Acao::Extrato(opcoes)), _, _) => mostrar_extrato(opcoes),
-        (None, Some(livro), Some(unidades)) => repor(livro, unidades),
-        (None, livro, _) => match servir(&opcoes, &voz) {
+        (None, _, Some(unidades)) => repor(&opcoes, unidades),
+        (None, livro, None) => match servir(&opcoes, &voz) {
             Ok(fim) => {
                 voz.dizer(prestar_contas(&fim));
                 if let Some(wal) = livro.as_deref().and_then(wal_que_ficou) {
@@ -76,7 +81,9 @@ fn main() -> ExitCode {
             Err(motivo) => Err(motivo),
         },
     };
-    let Err(motivo) = feito else { return ExitCode::SUCCESS };
+    let Some(motivo) = feito.err().filter(|motivo| !ninguem_mais_le(motivo)) else {
+        return ExitCode::SUCCESS;
+    };
     voz.dizer(format_args!("servidor: {motivo}"));
     voz.calar(PRAZO_DO_CONSOLE);
     ExitCode::FAILURE
@@ -88,21 +95,42 @@ fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), Erro> {
         OpcoesDoExtrato { json: true, .. } => Forma::Json,
         _ => Forma::Tabela,
     };
-    match extrair(&opcoes.livro, forma, &mut BufWriter::new(io::stdout().lock())) {
-        Ok(Veredito { dano: None, .. }) => Ok(()),
-        Ok(Veredito { dano: Some(dano), .. }) => Err(Erro::NaoFecha(dano)),
-        // Quem lia já viu o que queria, como em `| head`.
-        Err(Falha::Saida(erro)) if erro.kind() == ErrorKind::BrokenPipe => Ok(()),
-        Err(falha) => Err(falha.into()),
-    }
+    let mut saida = BufWriter::new(io::stdout().lock());
+    let (quem, dano) = match (&opcoes.livro, &opcoes.partilhado) {
+        (Some(livro), _) => {
+            ("o livro", extrair(livro, forma, &mut saida).map(|veredito| veredito.dano)?)
+        }
+        (None, urls) => {
+            let urls = urls.as_deref().unwrap_or_default();
+            let extrato = partilhado::extrair(urls, forma, &mut saida)?;
+            ("o estoque", extrato.dano.map(Cow::from))
+        }
+    };
+    dano.map_or(Ok(()), |dano| Err(Erro::NaoFecha(quem, dano)))
 }
 
-fn repor(livro: &Path, unidades: u64) -> Result<(), Erro> {
-    let contas = Livro::repor(livro, unidades)?;
-    let restantes = contas.restantes();
-    dizer(format_args!(
-        "livro: {contas}, {restantes} à venda: {unidades} repostas agora (o servidor não foi aberto)"
-    ));
+/// Quem lia já viu o que queria, como em `| head`?
+fn ninguem_mais_le(erro: &Erro) -> bool {
+    let (Erro::Extrato(Falha::Saida(causa))
+    | Erro::ExtratoPartilhado(partilhado::Falha::Saida(causa))) = erro
+    else {
+        return false;
+    };
+    causa.kind() == ErrorKind::BrokenPipe
+}
+
+fn repor(opcoes: &Opcoes, unidades: u64) -> Result<(), Erro> {
+    let como_ficou = match (&opcoes.livro, &opcoes.partilhado) {
+        (Some(livro), _) => {
+            let contas = Livro::repor(livro, unidades)?;
+            format!("livro: {contas}, {} à venda", contas.restantes())
+        }
+        (None, urls) => {
+            let contas = partilhado::repor(urls.as_deref().unwrap_or_default(), unidades)?;
+            format!("estoque partilhado: {contas}")
+        }
+    };
+    dizer(format_args!("{como_ficou}: {unidades} repostas agora (o servidor não foi aberto)"));
     Ok(())
 }
 
@@ -122,18 +150,12 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let sem_porta = |causa| Erro::Porta { endereco, causa };
     let reservado = reservar(endereco).map_err(sem_porta)?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
-    let livro =
-        opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;
-    let no_livro = livro.as_ref().map(Livro::contas);
-    let estoque = match no_livro {
-        Some(contas) => contas.restantes(),
-        None => opcoes.estoque.unwrap_or(ESTOQUE_PADRAO),
-    };
-    let reator = Reator::abrir(reservado, parada, Loja::nova(estoque), limites, registro, livro)
+    let (guarda, estoque, como_esta) = abrir_estoque(opcoes, &parada)?;
+    let reator = Reator::abrir(reservado, parada, Loja::nova(estoque), limites, registro, guarda)
         .map_err(sem_porta)?;
     voz.dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
-    if let Some(contas) = no_livro {
-        voz.dizer(format_args!("livro: {contas}"));
+    if let Some(como_esta) = como_esta {
+        voz.dizer(como_esta);
     }
     if let Some(pedidas) = opcoes.max_conexoes.filter(|pedidas| *pedidas > cabem) {
         voz.dizer(format_args!(
@@ -149,6 +171,24 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     // Fora do systemd, não diz nada a ninguém; se ele não ouve, é ele quem desiste de esperar.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     Ok(reator.atender()?)
+}
+
+/// Quem guarda o estoque, quanto há à venda, e o que se diz disso.
+fn abrir_estoque(opcoes: &Opcoes, parada: &Parada) -> Result<(Guarda, u64, Option<String>), Erro> {
+    if let Some(caminho) = &opcoes.livro {
+        let livro = abrir_livro(caminho, opcoes.estoque)?;
+        let contas = livro.contas();
+        return Ok((Guarda::Livro(livro), contas.restantes(), Some(format!("livro: {contas}"))));
+    }
+    if let Some(urls) = &opcoes.partilhado {
+        let nome = opcoes.nome.as_deref().unwrap_or_default();
+        let aberto = partilhado::Aberto::abrir(urls, nome, opcoes.estoque)?;
+        let contas = aberto.contas();
+        let partilhado = aberto.ligar([parada.acordar(), parada.acordar()])?;
+        let como_esta = Some(format!("estoque partilhado: {contas}"));
+        return Ok((Guarda::Partilhado(partilhado), contas.restantes, como_esta));
+    }
+    Ok((Guarda::Memoria, opcoes.estoque.unwrap_or(ESTOQUE_PADRAO), None))
 }
 
 fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, livro::Erro> {

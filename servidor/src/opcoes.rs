@@ -32,8 +32,12 @@ pub enum Acao {
 #[command(before_help = EXEMPLOS_DO_EXTRATO)]
 pub struct OpcoesDoExtrato {
     /// O livro; um servidor pode estar vendendo com ele
-    #[arg(value_name = "LIVRO")]
-    pub livro: PathBuf,
+    #[arg(value_name = "LIVRO", required_unless_present = "partilhado")]
+    pub livro: Option<PathBuf>,
+
+    /// Em vez de um livro, o estoque partilhado deste etcd
+    #[arg(long, value_name = "URL", conflicts_with = "livro")]
+    pub partilhado: Option<String>,
 
     /// Só as vendas, em CSV
     #[arg(long)]
@@ -60,11 +64,25 @@ pub struct Opcoes {
     pub estoque: Option<u64>,
 
     /// Guarda as vendas neste arquivo, que sobrevive ao servidor; se não existe, é criado
-    #[arg(long, value_name = "ARQUIVO")]
+    #[arg(long, value_name = "ARQUIVO", group = "guardado")]
     pub livro: Option<PathBuf>,
 
-    /// Só acrescenta unidades ao estoque do livro, e termina, sem vender
-    #[arg(long, value_name = "UNIDADES", requires = "livro", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
+    /// Vende um estoque que outros servidores também vendem, guardado neste etcd; com vírgulas, os vários membros dele
+    #[arg(
+        long,
+        value_name = "URL",
+        conflicts_with = "livro",
+        requires = "quem",
+        group = "guardado"
+    )]
+    pub partilhado: Option<String>,
+
+    /// Como este servidor se chama entre os que vendem o mesmo estoque; cada um tem o seu
+    #[arg(long, value_name = "NOME", requires = "partilhado", group = "quem", value_parser = nome)]
+    pub nome: Option<String>,
+
+    /// Só acrescenta unidades ao estoque do livro ou ao partilhado, e termina, sem vender
+    #[arg(long, value_name = "UNIDADES", requires = "guardado", group = "quem", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
     pub repor: Option<u64>,
 
     /// Conexões ao mesmo tempo [padrão: o que o limite de descritores permite]
@@ -91,6 +109,18 @@ pub struct Opcoes {
     #[arg(long, value_name = "TAMANHO", default_value = "256MiB", value_parser = tamanho)]
     pub registro_maximo: u64,
 }
+
+/// O nome de um servidor: o que se escreve em uma chave e em uma coluna.
+fn nome(texto: &str) -> Result<String, NomeErrado> {
+    let serve = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    let cabe = (1..=32).contains(&texto.len()) && texto.bytes().all(serve);
+    cabe.then(|| texto.to_owned()).ok_or(NomeErrado)
+}
+
+/// O nome de um servidor não serve.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("esperava até 32 letras sem acento, algarismos, '-', '_' ou '.'")]
+struct NomeErrado;
 
 const EXEMPLOS: &str = "  servidor                              porta 12346, 10 unidades
   servidor --estoque 1000 --porta 8000  outra porta, mais estoque

@@ -18,6 +18,7 @@
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -29,13 +30,15 @@ use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
 use crate::conexao::Prontidao;
+use crate::estoque::{Estoque, Memoria};
 use crate::livro::{self, Livro};
 use crate::loja::Loja;
+use crate::partilhado::{self, Partilhado};
 use crate::registro::Registro;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
-const PARADA: Token = Token(usize::MAX - 1);
+const ACORDADO: Token = Token(usize::MAX - 1);
 
 /// Uma conexão se registra uma vez e não muda: a prontidão que não interessa agora fica lembrada.
 /// No Linux, também os bytes urgentes do TCP (o Ctrl-C de um telnet os manda).
@@ -82,14 +85,34 @@ pub struct Reator {
     escuta: Option<TcpListener>,
     endereco: SocketAddr,
     /// Acorda o laço quando pedem a parada. Fica aqui porque, solta, o epoll esquece o toque.
-    _parada: Parada,
+    parada: Parada,
     balcao: Balcao<TcpStream>,
     registro: Registro,
-    livro: Option<Livro>,
+    guarda: Guarda,
     aceite: Aceite,
     /// Quando vence o prazo de quem ainda ouve, e quando o programa termina; `None` antes do sinal.
     prazo_final: Option<Instant>,
     fim: Option<Instant>,
+}
+
+/// Quem guarda o estoque.
+#[derive(Debug)]
+pub enum Guarda {
+    /// Ninguém: só existe na loja.
+    Memoria,
+    /// Um livro.
+    Livro(Livro),
+    /// Um etcd, que outros servidores também usam.
+    Partilhado(Partilhado),
+}
+
+impl Guarda {
+    fn prazo(&self) -> Option<Instant> {
+        match self {
+            Guarda::Memoria | Guarda::Livro(_) => None,
+            Guarda::Partilhado(partilhado) => partilhado.prazo(),
+        }
+    }
 }
 
 /// Quem ouve os sinais, desde o começo do programa.
@@ -99,6 +122,8 @@ pub struct Parada(Arc<Ouvintes>);
 /// A quem os sinais chegam. Cada um se põe uma vez, quando passa a existir.
 #[derive(Default)]
 struct Ouvintes {
+    /// Pediram que se encerre.
+    parar: AtomicBool,
     /// Acorda o laço, que encerra em ordem. Fica aqui porque, solta, o epoll esquece o toque.
     acordador: OnceLock<Waker>,
     /// Pede que o registro seja reaberto.
@@ -125,12 +150,21 @@ impl Parada {
         let reabrir = move || para_reabrir.reabrir.get().into_iter().for_each(|reabrir| reabrir());
         let desligar =
             if tem_registro { AoDesligar::Chamar(Box::new(reabrir)) } else { AoDesligar::Parar };
-        ao_receberem_sinais("servidor", desligar, move || match para_parar.acordador.get() {
-            // Se nem acordar o laço se consegue, resta o segundo sinal.
-            Some(acordador) => drop(acordador.wake()),
-            None => std::process::exit(0),
+        ao_receberem_sinais("servidor", desligar, move || {
+            para_parar.parar.store(true, Ordering::Release);
+            match para_parar.acordador.get() {
+                // Se nem acordar o laço se consegue, resta o segundo sinal.
+                Some(acordador) => drop(acordador.wake()),
+                None => std::process::exit(0),
+            }
         })?;
         Ok(parada)
+    }
+
+    /// O que acorda o laço, de qualquer outra thread; antes de haver laço, nada.
+    pub fn acordar(&self) -> Box<dyn Fn() + Send> {
+        let ouvintes = Arc::clone(&self.0);
+        Box::new(move || drop(ouvintes.acordador.get().map(Waker::wake)))
     }
 }
 
@@ -172,7 +206,21 @@ pub enum Pane {
     Poll(io::Error),
     /// O livro não firmou as vendas de um turno. Nenhuma delas foi anunciada.
     #[error("parou de vender, e nada ficou anunciado sem estar firme: {0}")]
-    Livro(livro::Erro),
+    Livro(#[from] livro::Erro),
+    /// O estoque partilhado não se pode mais vender. Nada se anunciou sem estar firme.
+    #[error("parou de vender, e nada ficou anunciado sem estar firme: {0}")]
+    Partilhado(#[from] partilhado::Erro),
+}
+
+impl Pane {
+    /// O que se diz no registro.
+    fn causa(&self) -> String {
+        match self {
+            Pane::Poll(erro) => explicar(erro),
+            Pane::Livro(erro) => erro.to_string(),
+            Pane::Partilhado(erro) => erro.to_string(),
+        }
+    }
 }
 
 impl Reator {
@@ -187,12 +235,12 @@ impl Reator {
         loja: Loja,
         limites: Limites,
         registro: Registro,
-        livro: Option<Livro>,
+        guarda: Guarda,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
         // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
         // acordador, e uma vez.
-        let _ = parada.0.acordador.set(Waker::new(poll.registry(), PARADA)?);
+        let _ = parada.0.acordador.set(Waker::new(poll.registry(), ACORDADO)?);
         reservado.listen(FILA_DE_ESPERA)?;
         let mut escuta = TcpListener::from_std(reservado.into());
         let endereco = escuta.local_addr()?;
@@ -208,10 +256,10 @@ impl Reator {
             poll,
             escuta: Some(escuta),
             endereco,
-            _parada: parada,
+            parada,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
-            livro,
+            guarda,
             aceite: Aceite::Espera,
             prazo_final: None,
             fim: None,
@@ -238,15 +286,15 @@ impl Reator {
             }
             let agora = Instant::now();
             self.marcar(&eventos, agora);
-            if let Err(erro) = self.turno(agora) {
-                self.registro.desistir(&erro, PRAZO_DO_REGISTRO);
-                return Err(Pane::Livro(erro));
+            if let Err(pane) = self.turno(agora) {
+                self.registro.desistir(pane.causa(), PRAZO_DO_REGISTRO);
+                return Err(pane);
             }
             // Depois do turno: quem saiu já deixou o lugar para quem chega.
             self.aceitar(agora);
             self.registro.entregar();
             if self.terminou(agora) {
-                return self.fechar().map_err(Pane::Livro);
+                return self.fechar();
             }
         }
     }
@@ -255,7 +303,7 @@ impl Reator {
         let estoque = self.balcao.loja().estoque();
         let endereco = self.endereco;
         self.registro.anotar(format_args!("servidor: ouvindo em {endereco} (estoque: {estoque})"));
-        if let Some(livro) = &self.livro {
+        if let Guarda::Livro(livro) = &self.guarda {
             self.registro.anotar(format_args!("livro: {}", livro.contas()));
         }
         self.registro.entregar();
@@ -265,18 +313,27 @@ impl Reator {
         for evento in eventos {
             match evento.token() {
                 ESCUTA => self.aceite = Aceite::Agora,
-                PARADA => self.encerrar(agora),
+                ACORDADO => {
+                    let pediram = self.parada.0.parar.load(Ordering::Acquire);
+                    if pediram && self.prazo_final.is_none() {
+                        self.encerrar(agora);
+                    }
+                }
                 Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
         }
     }
 
-    fn turno(&mut self, agora: Instant) -> Result<(), livro::Erro> {
-        let livro = &mut self.livro;
-        self.balcao.turno(agora, &mut self.registro, |vendas| match livro {
-            Some(livro) => livro.firmar(vendas).map(|()| Instant::now()),
-            None => Ok(agora),
-        })
+    fn turno(&mut self, agora: Instant) -> Result<(), Pane> {
+        let (balcao, registro) = (&mut self.balcao, &mut self.registro);
+        match &mut self.guarda {
+            Guarda::Memoria => {
+                let Ok(()) = balcao.turno(agora, registro, &mut Memoria);
+            }
+            Guarda::Livro(livro) => balcao.turno(agora, registro, livro)?,
+            Guarda::Partilhado(partilhado) => balcao.turno(agora, registro, partilhado)?,
+        }
+        Ok(())
     }
 
     fn aceitar(&mut self, agora: Instant) {
@@ -310,8 +367,8 @@ impl Reator {
         if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora {
             return Some(Duration::ZERO);
         }
-        let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.prazo_final];
-        let proximo = prazos.into_iter().flatten().min()?;
+        let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.guarda.prazo()];
+        let proximo = prazos.into_iter().chain([self.prazo_final]).flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
 
@@ -330,7 +387,7 @@ impl Reator {
         self.prazo_final.is_some_and(|prazo| self.balcao.vazio() || agora >= prazo)
     }
 
-    fn fechar(mut self) -> Result<Encerramento, livro::Erro> {
+    fn fechar(mut self) -> Result<Encerramento, Pane> {
         self.balcao.abandonar(&mut self.registro);
         let (contas, loja) = (self.balcao.contas(), self.balcao.loja());
         let (vendas, recusas, estoque) = (loja.vendas(), loja.recusas(), loja.estoque());
@@ -348,7 +405,10 @@ impl Reator {
             recusas,
             estoque,
             linhas_perdidas: self.registro.fechar(do_registro),
-            livro: self.livro.map(Livro::fechar).transpose()?,
+            livro: match self.guarda {
+                Guarda::Livro(livro) => Some(livro.fechar()?),
+                Guarda::Memoria | Guarda::Partilhado(_) => None,
+            },
             resta: resta(),
         })
     }

@@ -164,6 +164,14 @@ impl Registro {
         });
     }
 
+    /// Quem guarda o estoque deixou de responder, ou voltou.
+    pub fn alcance(&mut self, ha: bool) {
+        let texto = if ha { "outra vez ao alcance" } else { "fora de alcance: nada se vende" };
+        self.linha(|linha| {
+            let _ = writeln!(linha, "estoque: {texto}");
+        });
+    }
+
     /// Escrever em memória não falha.
     fn linha(&mut self, escrever: impl FnOnce(&mut Vec<u8>)) {
         if self.fila.is_none() {

@@ -57,13 +57,21 @@ fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
     let resumo = &json["resumo"];
     tem_so(
         resumo,
-        "usuarios pico ciclos ciclos_previstos consultas vendas recusas de_outro_modo sem_resposta avisos \
+        "usuarios pico ciclos ciclos_previstos consultas vendas recusas de_outro_modo fora_de_alcance \
+         sem_resposta avisos servidores \
          espalhamento_s duracao_s espera_do_aviso_s vazao interrompida falhas latencias",
     );
     assert_eq!((&resumo["interrompida"], &resumo["usuarios"]), (&false.into(), &20.into()));
     tem_so(&resumo["falhas"], "");
     tem_so(&resumo["de_outro_modo"], "consultar comprar primeira");
     tem_so(&resumo["sem_resposta"], "consultar comprar");
+    tem_so(&resumo["fora_de_alcance"], "consultar comprar");
+    let [unico] = lista(&resumo["servidores"]) else { panic!("há um só: {resumo}") };
+    tem_so(
+        unico,
+        "servidor conexoes quedas consultas vendas recusas fora_de_alcance sem_resposta avisos",
+    );
+    assert_eq!((&unico["servidor"], &unico["vendas"]), (&parametros["servidor"], &10.into()));
     for (chave, nome) in [
         ("ciclos", "ciclos"),
         ("consultas", "consultas"),
@@ -114,7 +122,7 @@ fn os_tempos_do_json_sao_possiveis_e_as_vendas_descem_uma_a_uma() {
     assert_eq!(restantes, (0..10).rev().collect::<Vec<_>>());
     let mut anterior = 0.0;
     for venda in vendas {
-        tem_so(venda, "instante_s chegou_s restante");
+        tem_so(venda, "instante_s chegou_s restante servidor");
         let (instante, chegou) = (&venda["instante_s"], &venda["chegou_s"]);
         let (instante, chegou) = (instante.as_f64().unwrap(), chegou.as_f64().unwrap());
         assert!(0.0 < instante && instante <= chegou && chegou <= duracao, "{venda}");
@@ -186,7 +194,7 @@ fn o_json_de_um_servidor_inconsistente_tem_as_provas() {
     let provas = lista(&violacao["provas"]);
     let mut usuarios = Vec::new();
     for prova in provas {
-        tem_so(prova, "usuario pedido ouvido valor enviada_s chegou_s");
+        tem_so(prova, "usuario servidor pedido ouvido valor enviada_s chegou_s");
         usuarios.push(prova["usuario"].as_u64().unwrap());
         assert_eq!((&prova["pedido"], &prova["valor"]), (&"COMPRAR".into(), &9.into()));
         assert_eq!(prova["ouvido"], "comprou, restaram 9");

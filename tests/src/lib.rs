@@ -21,6 +21,7 @@ mod alunos;
 mod captura;
 mod cliente;
 mod exame;
+mod gemeos;
 mod honesto;
 mod multidao;
 mod navegador;
@@ -35,6 +36,7 @@ pub use alunos::{abre, abrir_aluno, ninguem_atende, python, script};
 pub use captura::Captura;
 pub use cliente::Cliente;
 pub use exame::{Exame, descritores_para};
+pub use gemeos::{Gemeos, Jeito};
 pub use honesto::{Honesto, Medida, duracao};
 pub use multidao::{
     argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,

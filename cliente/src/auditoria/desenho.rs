@@ -32,7 +32,7 @@ impl<'a> Linha<'a> {
             Some(desde) if inicio != fim => format!("{desde} a {}", instante(fim, CASAS)),
             _ => instante(fim, CASAS),
         };
-        let quem = format!("usuário {}", leitura.usuario);
+        let quem = format!("usuário {}{}", leitura.usuario, leitura.servidor);
         Linha { leitura, quem, ouvido: leitura.ouvido(), quando }
     }
 

@@ -8,7 +8,7 @@ use super::motivos::{Falta, SemVendas};
 use super::regra::Regra;
 use super::violacao::{Leitura, Origem, Violacao};
 use crate::conversa::desfecho::Desfecho;
-use crate::historia::vivido::{Falha, Historia};
+use crate::historia::vivido::{Falha, Historia, Operacao};
 
 /// Viu-se por que julgar as vendas? Uma venda, ou uma recusa a que não falte uma venda: se alguém viu o que
 /// vender, ninguém viu vender, e há compras que não se sabe se valeram, o que houve de vendas não se viu.
@@ -29,8 +29,10 @@ pub(super) fn ha_vendas(historias: &[Historia], leituras: &[Leitura]) -> Result<
     if let Some((_, texto)) = estranhas.min_by_key(|(quando, _)| **quando) {
         return Err(SemVendas::NadaSeEntendeu { falta, primeira: texto.clone() });
     }
+    let fora_de_alcance = |o: &Operacao| matches!(o.resposta, Some((_, Desfecho::ForaDeAlcance)));
     let mut falhas = historias.iter().flat_map(|h| &h.falhas);
     Err(match em_duvida {
+        0 if compras().any(fora_de_alcance) => SemVendas::ForaDeAlcance,
         0 if falhas.any(|(_, falha)| *falha == Falha::Fechada) => SemVendas::Fechada,
         0 => SemVendas::NadaSePediu,
         compras => SemVendas::NadaChegou { falta, compras },
@@ -124,7 +126,8 @@ pub(super) fn mais_que_havia(historias: &[Historia], inicial: i128) -> Option<Vi
             };
             sem_numero |= origem == Origem::VendaSemNumero;
             let (usuario, inicio) = (historia.usuario, operacao.enviada);
-            vendas.push(Leitura { usuario, inicio, fim: *fim, origem, valor });
+            let servidor = operacao.servidor;
+            vendas.push(Leitura { usuario, servidor, inicio, fim: *fim, origem, valor });
         }
     }
     vendas.sort_by_key(|venda| venda.fim);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::violacao::{Leitura, Origem};
 use crate::conversa::desfecho::Desfecho;
-use crate::historia::vivido::{Historia, Operacao};
+use crate::historia::vivido::{Historia, Operacao, Qual};
 
 pub(super) fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
     let quantas = historias.iter().map(|historia| historia.operacoes.len()).sum();
@@ -31,7 +31,7 @@ pub(super) fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
                 Desfecho::Recusado => (Origem::Recusa, 0),
                 // Sem um número que se leia com certeza, não diz onde o contador estava.
                 Desfecho::LeuSemNumero | Desfecho::ComprouSemNumero => continue,
-                Desfecho::Estranho(_) => continue,
+                Desfecho::ForaDeAlcance | Desfecho::Estranho(_) => continue,
             };
             // Depois de dessincronizada, o mesmo número na mesma conexão pode ser a mesma resposta, repetida.
             let repetida = origem == Origem::Venda
@@ -41,7 +41,8 @@ pub(super) fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
                 continue;
             }
             let inicio = operacao.enviada.min(dessincronizada_desde(operacao.conexao));
-            leituras.push(Leitura { usuario, inicio, fim: *fim, origem, valor });
+            let servidor = operacao.servidor;
+            leituras.push(Leitura { usuario, servidor, inicio, fim: *fim, origem, valor });
         }
     }
     leituras
@@ -49,14 +50,17 @@ pub(super) fn reunir_leituras(historias: &[Historia]) -> Vec<Leitura> {
 
 pub(super) fn leituras_dos_avisos(historias: &[Historia]) -> impl Iterator<Item = Leitura> {
     historias.iter().flat_map(|historia| {
-        let avisos = historia.conexoes.iter().flat_map(|conexao| &conexao.avisos);
-        avisos.map(|aviso| leitura_do_aviso(historia.usuario, *aviso))
+        historia.conexoes.iter().flat_map(|conexao| {
+            let leitura = |aviso| leitura_do_aviso(historia.usuario, conexao.servidor, aviso);
+            conexao.avisos.iter().copied().map(leitura)
+        })
     })
 }
 
 /// Ninguém pediu o AVISO: só se sabe que o estoque era zero quando ele chegou, ou antes.
-pub(super) fn leitura_do_aviso(usuario: usize, aviso: Duration) -> Leitura {
-    Leitura { usuario, inicio: Duration::ZERO, fim: aviso, origem: Origem::Aviso, valor: 0 }
+pub(super) fn leitura_do_aviso(usuario: usize, servidor: Qual, aviso: Duration) -> Leitura {
+    let (inicio, fim) = (Duration::ZERO, aviso);
+    Leitura { usuario, servidor, inicio, fim, origem: Origem::Aviso, valor: 0 }
 }
 
 /// Quando partiram as compras que podem ter levado uma unidade sem que se saiba qual, em ordem: as que podem

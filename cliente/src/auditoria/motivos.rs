@@ -21,6 +21,9 @@ pub enum SemVendas {
     /// As conexões se fecharam antes de cada compra.
     #[error("o servidor fechou a conexão antes de cada compra (a atividade a quer aberta, §5)")]
     Fechada,
+    /// O servidor divide o estoque com outros, e não o alcançou.
+    #[error("toda compra ouviu que o estoque está fora de alcance")]
+    ForaDeAlcance,
     /// Ninguém chegou a comprar.
     #[error("nenhum COMPRAR chegou a ser enviado")]
     NadaSePediu,

@@ -10,6 +10,11 @@ use serde::Serialize;
 /// atraso.
 pub const TOLERANCIA_DO_AVISO: Duration = Duration::from_secs(1);
 
+/// O mesmo, nos servidores que vendem o estoque com outros e não venderam a última unidade, a contar de quando se
+/// viu que cada um já sabia do esgotamento: a notícia vem de fora, e quem a traz pode estar se refazendo de uma falha.
+/// Cabe em [`ESPERA_DO_AVISO`], que é o que a multidão fica.
+pub const TOLERANCIA_ENTRE_SERVIDORES: Duration = Duration::from_secs(2);
+
 /// Quanto se fica à espera dele depois do esgotamento, para saber se faltou ou só atrasou.
 pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::regra::Regra;
+use crate::historia::vivido::Qual;
 use crate::tempo::{formatar, instante};
 
 /// Com quantas casas se diz um instante: até o microssegundo.
@@ -88,6 +89,8 @@ fn ninguem_comprou(f: &mut fmt::Formatter<'_>, restaria: i128, quantas: i128) ->
 pub struct Leitura {
     /// Quem viu.
     pub usuario: usize,
+    /// Por qual servidor.
+    pub servidor: Qual,
     /// Um instante antes de pedir.
     pub inicio: Duration,
     /// Um instante depois de ouvir.
@@ -146,8 +149,8 @@ impl Leitura {
 
 impl fmt::Display for Leitura {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Leitura { usuario, valor, inicio, fim, .. } = self;
-        let quando = instante(*fim, CASAS);
+        let Leitura { usuario, servidor, valor, inicio, fim, .. } = self;
+        let quando = format!("{}{servidor}", instante(*fim, CASAS));
         match self.origem {
             Origem::Consulta => {
                 write!(f, "o usuário {usuario} consultou e leu {valor} aos {quando}")
@@ -180,7 +183,7 @@ pub(crate) mod exemplos {
         valor: i128,
     ) -> Leitura {
         let [inicio, fim] = [inicio, fim].map(Duration::from_millis);
-        Leitura { usuario, inicio, fim, origem, valor }
+        Leitura { usuario, servidor: Qual::default(), inicio, fim, origem, valor }
     }
 
     pub(crate) fn violacao(provas: &[Leitura]) -> Violacao {
@@ -194,13 +197,15 @@ pub(crate) mod exemplos {
             pequenos: bool,
             valor: i128,
             qual in 0..5_usize,
+            servidor: u16,
         ) -> Leitura {
             // Do que há no mundo, e do que só um servidor hostil faria haver.
             let [um, outro] = instantes.map(|i| if pequenos { i / (1 << 31) / (1 << 31) } else { i });
             let origem = [Origem::Consulta, Origem::Venda, Origem::Recusa, Origem::Aviso, Origem::Silencio][qual];
             let (usuario, valor) =
                 if pequenos { (usuario % 100_000, valor % 10_000_000) } else { (usuario, valor) };
-            Leitura { usuario, inicio: um.min(outro), fim: um.max(outro), origem, valor }
+            let servidor = Qual::de(servidor.into(), 2);
+            Leitura { usuario, servidor, inicio: um.min(outro), fim: um.max(outro), origem, valor }
         }
     }
 }

@@ -90,6 +90,6 @@ fn rodada(rodada: &Rodada) -> RodadaEmJson<'_> {
         estranhas: rodada.estranhas,
         primeira_estranha: rodada.primeira_estranha.as_deref(),
         contradicoes: rodada.contradicoes.len(),
-        primeira: rodada.contradicoes.first().map(Contradicao::de),
+        primeira: rodada.contradicoes.first().map(|primeira| Contradicao::de(primeira, &[])),
     }
 }

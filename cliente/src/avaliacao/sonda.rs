@@ -201,7 +201,13 @@ impl<'a> Sonda<'a> {
         });
         let fim = chegada.as_ref().map_or_else(|| self.alvo.inicio.elapsed(), |(fim, ..)| *fim);
         let conexao = self.conexao().numero;
-        self.historia.operacoes.push(Operacao { conexao, compra, enviada, resposta });
+        self.historia.operacoes.push(Operacao {
+            conexao,
+            compra,
+            enviada,
+            resposta,
+            ..Operacao::default()
+        });
         let resposta = chegada.map(|(_, texto, _)| texto);
         let troca = Troca { comando, resposta, demora: fim - enviada };
         let mensagem = troca.entendida();

@@ -17,6 +17,8 @@ pub enum Desfecho {
     ComprouSemNumero,
     /// COMPRAR ouviu que o produto esgotou.
     Recusado,
+    /// O servidor não alcança o estoque, que divide com outros: nada foi vendido, e quanto há não se sabe.
+    ForaDeAlcance,
     /// Outra coisa: não é resposta ao que se pediu. O texto já é só o visível.
     Estranho(String),
 }
@@ -27,7 +29,8 @@ impl Desfecho {
         match self {
             Desfecho::Leu(valor) | Desfecho::Comprou(valor) => *valor <= 0,
             Desfecho::Recusado => true,
-            Desfecho::LeuSemNumero | Desfecho::ComprouSemNumero | Desfecho::Estranho(_) => false,
+            Desfecho::LeuSemNumero | Desfecho::ComprouSemNumero => false,
+            Desfecho::ForaDeAlcance | Desfecho::Estranho(_) => false,
         }
     }
 
@@ -39,6 +42,7 @@ impl Desfecho {
             (true, Mensagem::Compra { restante }) => Desfecho::Comprou(*restante),
             (true, Mensagem::CompraSemNumero(_)) => Desfecho::ComprouSemNumero,
             (true, Mensagem::Esgotado) => Desfecho::Recusado,
+            (_, Mensagem::ForaDeAlcance) => Desfecho::ForaDeAlcance,
             (_, Mensagem::Outra(texto)) => match Mensagem::em_outras_palavras(compra, texto) {
                 Some(entendida) => Desfecho::de(compra, &entendida),
                 None => Desfecho::Estranho(comeco(texto)),

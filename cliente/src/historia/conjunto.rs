@@ -23,6 +23,8 @@ pub struct Simulacao {
     pub semente: u64,
     /// Usuários pedidos.
     pub usuarios: usize,
+    /// Os servidores, pela ordem em que se disseram.
+    pub servidores: Vec<String>,
     /// Ciclos que os roteiros previam, ao todo.
     pub ciclos_previstos: u64,
     /// O que vai depois de cada comando: o que se pediu, ou o que se viu que o servidor entende.
@@ -43,6 +45,8 @@ impl Simulacao {
 
     /// Alguém teve uma resposta do protocolo? Sem nenhuma, não há o que julgar.
     pub fn houve_resposta(&self) -> bool {
-        self.medidas.consultas + self.medidas.vendas + self.medidas.recusas > 0
+        let Medidas { consultas, vendas, recusas, consultar_sem, comprar_sem, .. } = &self.medidas;
+        let fora_de_alcance = consultar_sem.fora_de_alcance + comprar_sem.fora_de_alcance;
+        consultas + vendas + recusas + fora_de_alcance > 0
     }
 }

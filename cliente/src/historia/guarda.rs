@@ -13,7 +13,7 @@ use std::io;
 
 use crate::conversa::desfecho::Desfecho;
 use crate::historia::medidas::Medidas;
-use crate::historia::vivido::{Historia, Operacao};
+use crate::historia::vivido::{Historia, Operacao, Qual};
 use crate::tempo::instante_para_programas;
 
 /// Quantas operações um usuário junta antes de entregá-las.
@@ -51,13 +51,19 @@ pub struct Conteudo {
 impl Guarda {
     /// Uma guarda para `usuarios` usuários, que guarda até `cabem` operações (na simulação,
     /// [`GUARDADAS_MAXIMAS`]) e escreve cada uma em `csv`.
-    pub fn nova(usuarios: usize, cabem: usize, csv: Option<Box<dyn io::Write + Send>>) -> Self {
+    /// O `--csv` diz o nome de cada servidor, que está em `servidores`.
+    pub fn nova(
+        usuarios: usize,
+        cabem: usize,
+        servidores: &[String],
+        csv: Option<Box<dyn io::Write + Send>>,
+    ) -> Self {
         Guarda {
             medidas: Medidas::default(),
             guardadas: vec![Vec::new(); usuarios],
             cabem,
             perdidas: 0,
-            csv: csv.map(Csv::novo),
+            csv: csv.map(|destino| Csv::novo(destino, servidores.to_vec())),
         }
     }
 
@@ -131,19 +137,20 @@ fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
 }
 
 /// As colunas do CSV, na ordem. Os tempos são segundos desde o começo da simulação, com nove casas.
-pub const COLUNAS: [&str; 7] =
-    ["usuario", "conexao", "pedido", "enviada_s", "chegou_s", "resultado", "valor"];
+pub const COLUNAS: [&str; 8] =
+    ["usuario", "conexao", "pedido", "enviada_s", "chegou_s", "resultado", "valor", "servidor"];
 
 /// O CSV da história: uma operação por linha, e uma por AVISO, no fim.
 struct Csv {
     escritor: csv::Writer<Box<dyn io::Write + Send>>,
+    servidores: Vec<String>,
     /// O primeiro erro; depois dele não se escreve mais, e a simulação segue.
     erro: Option<csv::Error>,
 }
 
 impl Csv {
-    fn novo(destino: Box<dyn io::Write + Send>) -> Self {
-        let mut csv = Csv { escritor: csv::Writer::from_writer(destino), erro: None };
+    fn novo(destino: Box<dyn io::Write + Send>, servidores: Vec<String>) -> Self {
+        let mut csv = Csv { escritor: csv::Writer::from_writer(destino), servidores, erro: None };
         csv.linha(COLUNAS.map(String::from));
         csv
     }
@@ -154,8 +161,12 @@ impl Csv {
         }
     }
 
+    fn nome(&self, servidor: Qual) -> String {
+        self.servidores.get(servidor.indice()).cloned().unwrap_or_default()
+    }
+
     fn operacao(&mut self, usuario: usize, operacao: &Operacao) {
-        let Operacao { conexao, compra, enviada, resposta } = operacao;
+        let Operacao { conexao, servidor, compra, enviada, resposta } = operacao;
         let (resultado, valor) = match resposta.as_ref().map(|(_, desfecho)| desfecho) {
             None => ("sem-resposta", String::new()),
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
@@ -163,6 +174,7 @@ impl Csv {
             Some(Desfecho::Comprou(restante)) => ("comprou", restante.to_string()),
             Some(Desfecho::ComprouSemNumero) => ("comprou", String::new()),
             Some(Desfecho::Recusado) => ("recusado", String::new()),
+            Some(Desfecho::ForaDeAlcance) => ("fora-de-alcance", String::new()),
             Some(Desfecho::Estranho(texto)) => ("de-outro-modo", texto.clone()),
         };
         self.linha([
@@ -176,6 +188,7 @@ impl Csv {
                 .unwrap_or_default(),
             resultado.into(),
             valor,
+            self.nome(*servidor),
         ]);
     }
 
@@ -190,6 +203,7 @@ impl Csv {
                     instante_para_programas(*aviso),
                     "aviso".into(),
                     String::new(),
+                    self.nome(conexao.servidor),
                 ]);
             }
         }

@@ -32,6 +32,38 @@ pub struct Medidas {
     pub comprar_sem: Sem,
     /// Quantas respostas eram do outro comando.
     pub trocadas: u64,
+    /// As de cada servidor, pela ordem em que se disseram.
+    pub servidores: Vec<DoServidor>,
+}
+
+/// As contas de um dos servidores.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DoServidor {
+    /// Respostas a CONSULTAR.
+    pub consultas: u64,
+    /// Compras feitas.
+    pub vendas: u64,
+    /// Compras recusadas por falta de estoque.
+    pub recusas: u64,
+    /// Pedidos que ouviram que o estoque está fora de alcance.
+    pub fora_de_alcance: u64,
+    /// Pedidos sem resposta alguma.
+    pub sem_resposta: u64,
+}
+
+impl DoServidor {
+    fn registrar(&mut self, resposta: Option<&Desfecho>) {
+        let conta = match resposta {
+            None => &mut self.sem_resposta,
+            Some(Desfecho::Leu(_) | Desfecho::LeuSemNumero) => &mut self.consultas,
+            Some(Desfecho::Comprou(_) | Desfecho::ComprouSemNumero) => &mut self.vendas,
+            Some(Desfecho::Recusado) => &mut self.recusas,
+            Some(Desfecho::ForaDeAlcance) => &mut self.fora_de_alcance,
+            // O que não se entende já se conta, com o texto.
+            Some(Desfecho::Estranho(_)) => return,
+        };
+        *conta += 1;
+    }
 }
 
 /// Os pedidos que não tiveram uma resposta que se entenda: são duas coisas.
@@ -41,6 +73,8 @@ pub struct Sem {
     pub de_outro_modo: u64,
     /// O primeiro desses textos a chegar, e quando.
     pub primeira: Option<(Duration, String)>,
+    /// Respondidos com o estoque fora de alcance: o servidor o divide com outros, e quem o guarda não respondeu.
+    pub fora_de_alcance: u64,
     /// Sem resposta alguma.
     pub sem_resposta: u64,
 }
@@ -48,6 +82,13 @@ pub struct Sem {
 impl Medidas {
     /// Acrescenta uma operação.
     pub fn registrar(&mut self, operacao: &Operacao) {
+        let qual = operacao.servidor.indice();
+        if qual >= self.servidores.len() {
+            self.servidores.resize(qual + 1, DoServidor::default());
+        }
+        if let Some(do_servidor) = self.servidores.get_mut(qual) {
+            do_servidor.registrar(operacao.resposta.as_ref().map(|(_, desfecho)| desfecho));
+        }
         let sem = if operacao.compra { &mut self.comprar_sem } else { &mut self.consultar_sem };
         let Some((chegou, desfecho)) = &operacao.resposta else {
             sem.sem_resposta += 1;
@@ -57,6 +98,11 @@ impl Medidas {
             Desfecho::Leu(_) | Desfecho::LeuSemNumero => self.consultas += 1,
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => self.vendas += 1,
             Desfecho::Recusado => self.recusas += 1,
+            // Demora o que o servidor espera por quem guarda o estoque: não é a latência de uma resposta.
+            Desfecho::ForaDeAlcance => {
+                sem.fora_de_alcance += 1;
+                return;
+            }
             Desfecho::Estranho(texto) => {
                 sem.de_outro_modo += 1;
                 if sem.primeira.as_ref().is_none_or(|(quando, _)| chegou < quando) {

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use protocolo::terminal::contar;
 use serde::Serialize;
 
 use crate::conversa::texto::citar;
 use crate::historia::conjunto::Simulacao;
-use crate::historia::medidas::{Latencias, Sem};
-use crate::historia::vivido::{Conexao, Historia};
+use crate::historia::medidas::{self, Latencias, Sem};
+use crate::historia::vivido::{Conexao, Historia, Qual};
 use crate::tempo::{em_segundos, formatar};
 
 /// Os números de uma simulação. `Display` é o resumo do terminal, com a tabela de latências.
@@ -31,6 +32,8 @@ pub struct Resumo {
     pub recusas: u64,
     /// Os pedidos respondidos de outro modo.
     pub de_outro_modo: DeOutroModo,
+    /// Os pedidos que ouviram que o estoque, que o servidor divide com outros, está fora de alcance.
+    pub fora_de_alcance: PorComando<u64>,
     /// Os pedidos que ficaram sem resposta.
     pub sem_resposta: PorComando<u64>,
     /// AVISOs de que o estoque acabou, somados todos os usuários.
@@ -53,8 +56,33 @@ pub struct Resumo {
     pub interrompida: bool,
     /// Quantas vezes aconteceu cada falha.
     pub falhas: BTreeMap<String, u64>,
+    /// O que houve em cada servidor, pela ordem em que se disseram.
+    pub servidores: Vec<DoServidor>,
     /// As latências de cada um, se alguém teve resposta que se entenda.
     pub latencias: PorComando<Option<Percentis>>,
+}
+
+/// O que houve em um dos servidores.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct DoServidor {
+    /// Como se pediu.
+    pub servidor: String,
+    /// Conexões que se fizeram com ele.
+    pub conexoes: u64,
+    /// As que se perderam enquanto se usavam.
+    pub quedas: u64,
+    /// Respostas a CONSULTAR.
+    pub consultas: u64,
+    /// Compras feitas.
+    pub vendas: u64,
+    /// Compras recusadas por falta de estoque.
+    pub recusas: u64,
+    /// Pedidos que ouviram que o estoque está fora de alcance.
+    pub fora_de_alcance: u64,
+    /// Pedidos sem resposta.
+    pub sem_resposta: u64,
+    /// AVISOs de que o estoque acabou.
+    pub avisos: u64,
 }
 
 /// O mesmo, de CONSULTAR e de COMPRAR.
@@ -144,6 +172,7 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
             pedidos: sem(|sem| sem.de_outro_modo),
             primeira: primeira.map(|(_, texto)| texto.clone()),
         },
+        fora_de_alcance: sem(|sem| sem.fora_de_alcance),
         sem_resposta: sem(|sem| sem.sem_resposta),
         avisos: avisos.len() as u64,
         espalhamento,
@@ -153,6 +182,7 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
         semente: simulacao.semente,
         interrompida: simulacao.interrompida,
         falhas: contar_falhas(historias),
+        servidores: do_servidor(simulacao),
         latencias: PorComando {
             consultar: Percentis::de(&medidas.consultar),
             comprar: Percentis::de(&medidas.comprar),
@@ -182,6 +212,30 @@ fn pico(historias: &[Historia]) -> u64 {
     })
 }
 
+fn do_servidor(simulacao: &Simulacao) -> Vec<DoServidor> {
+    let nomes = &simulacao.servidores;
+    let contar = |(indice, nome): (usize, &String)| {
+        let servidor = Qual::de(indice, nomes.len());
+        let medidas = simulacao.medidas.servidores.get(indice).copied().unwrap_or_default();
+        let medidas::DoServidor { consultas, vendas, recusas, fora_de_alcance, sem_resposta } =
+            medidas;
+        let todas = simulacao.historias.iter().flat_map(|historia| &historia.conexoes);
+        let dele = || todas.clone().filter(|conexao| conexao.servidor == servidor);
+        DoServidor {
+            servidor: nome.clone(),
+            conexoes: dele().count() as u64,
+            quedas: dele().filter(|conexao| conexao.caiu).count() as u64,
+            consultas,
+            vendas,
+            recusas,
+            fora_de_alcance,
+            sem_resposta,
+            avisos: dele().map(|conexao| conexao.avisos.len() as u64).sum(),
+        }
+    };
+    nomes.iter().enumerate().map(contar).collect()
+}
+
 fn contar_falhas(historias: &[Historia]) -> BTreeMap<String, u64> {
     let mut contas = BTreeMap::new();
     for (_, falha) in historias.iter().flat_map(|h| &h.falhas) {
@@ -209,6 +263,9 @@ impl fmt::Display for Resumo {
         let DeOutroModo { pedidos, primeira } = &self.de_outro_modo;
         let citada = primeira.as_ref().map(|texto| format!("; a primeira: {}", citar(texto)));
         linha("de outro modo", pedidos.to_string() + &citada.unwrap_or_default())?;
+        if self.fora_de_alcance != PorComando::default() {
+            linha("fora de alcance", self.fora_de_alcance.to_string())?;
+        }
         linha("sem resposta", self.sem_resposta.to_string())?;
         let espalhamento = self
             .espalhamento
@@ -225,6 +282,7 @@ impl fmt::Display for Resumo {
         for (falha, vezes) in &self.falhas {
             linha("", format!("{vezes} × {falha}"))?;
         }
+        self.escrever_servidores(f)?;
         let [p50, p90, p99, p999, maximo] = NOMES_DOS_PERCENTIS;
         writeln!(f, "\n  {:<12}{p50:>10}{p90:>10}{p99:>10}{p999:>10}{maximo:>10}", "latência")?;
         for (nome, percentis) in
@@ -236,6 +294,28 @@ impl fmt::Display for Resumo {
                 write!(f, "{tempo:>10}")?;
             }
             writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Resumo {
+    /// Uma linha por servidor, se são vários; o número é o das frases da auditoria.
+    fn escrever_servidores(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.servidores.len() < 2 {
+            return Ok(());
+        }
+        writeln!(f)?;
+        for (indice, servidor) in self.servidores.iter().enumerate() {
+            let DoServidor { servidor, conexoes, quedas, vendas, recusas, avisos, .. } = servidor;
+            let partes = [
+                contar(*conexoes as usize, "conexão", "conexões"),
+                contar(*quedas as usize, "queda", "quedas"),
+                contar(*vendas as usize, "venda", "vendas"),
+                contar(*recusas as usize, "recusa", "recusas"),
+                contar(*avisos as usize, "AVISO", "AVISOs"),
+            ];
+            writeln!(f, "  servidor {} ({servidor}): {}", indice + 1, partes.join(", "))?;
         }
         Ok(())
     }

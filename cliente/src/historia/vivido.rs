@@ -4,12 +4,43 @@
 //! e por isso os instantes de usuários diferentes se comparam. Aqui só há dados.
 
 use std::fmt;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use protocolo::mensagem::avisa_que_esgotou;
 
 use crate::conversa::desfecho::Desfecho;
 use crate::conversa::texto::comeco;
+
+/// Qual dos servidores de `--servidor`, pela ordem em que se disseram. Com um só, não há o que dizer, e o que se
+/// escreve é o mesmo de sempre: só com mais de um o número aparece.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Qual(Option<NonZeroU16>);
+
+impl Qual {
+    /// O de índice `indice` (a partir de zero) entre `quantos`.
+    pub fn de(indice: usize, quantos: usize) -> Self {
+        let numero = u16::try_from(indice + 1).ok().filter(|_| quantos > 1);
+        Qual(numero.and_then(NonZeroU16::new))
+    }
+
+    /// O índice dele na lista, a partir de zero.
+    pub fn indice(self) -> usize {
+        self.0.map_or(0, |numero| usize::from(numero.get()) - 1)
+    }
+
+    /// O número dele, a partir de 1; `None` se é o único.
+    pub fn numero(self) -> Option<u16> {
+        self.0.map(NonZeroU16::get)
+    }
+}
+
+/// Onde aconteceu, no fim de uma frase: ` no servidor 2`. Nada, se há um só.
+impl fmt::Display for Qual {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |numero| write!(f, " no servidor {numero}"))
+    }
+}
 
 /// Tudo o que um usuário viveu.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,6 +104,10 @@ pub const AVISOS_MAXIMOS: usize = 1000;
 pub struct Conexao {
     /// O número dela entre as deste usuário, a partir de 1.
     pub numero: u32,
+    /// Com qual servidor.
+    pub servidor: Qual,
+    /// Terminou em uma queda: perdeu-se enquanto se usava, sem que o usuário a deixasse.
+    pub caiu: bool,
     /// Quando pediu a conexão.
     pub pediu: Duration,
     /// Quando a conexão se completou. Ela pode ainda estar na fila do sistema do servidor.
@@ -115,10 +150,12 @@ impl Conexao {
 }
 
 /// Um pedido e o que se soube dele.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Operacao {
     /// O número da conexão deste usuário em que foi feita, a partir de 1.
     pub conexao: u32,
+    /// A qual servidor foi feito.
+    pub servidor: Qual,
     /// Foi COMPRAR? Senão, foi CONSULTAR.
     pub compra: bool,
     /// Um instante antes de os bytes partirem.
@@ -182,6 +219,7 @@ mod testes {
             compra: false,
             enviada: ms(*enviada),
             resposta: None,
+            ..Operacao::default()
         };
         let conexao = Conexao { numero: 1, pediu: ms(1), ..Conexao::default() };
         let operacoes = enviadas.iter().map(pedido).collect();

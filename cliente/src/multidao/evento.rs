@@ -14,8 +14,8 @@ pub type Canal = Sender<(usize, Duration, Evento)>;
 /// Algo que aconteceu a um usuário.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Evento {
-    /// O servidor ainda não aceita conexões; continua-se tentando.
-    Esperando,
+    /// O servidor deste índice ainda não aceita conexões; continua-se tentando.
+    Esperando(usize),
     /// O servidor não entende comandos que terminam em LF: a multidão os termina assim.
     FimDeLinha(FimDeLinha),
     /// Conectou.

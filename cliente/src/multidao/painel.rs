@@ -86,7 +86,7 @@ impl Placar {
             Evento::Recusado => somar(&self.recusas),
             Evento::Aviso(_) => somar(&self.avisos),
             Evento::Falhou(_) => somar(&self.falhas),
-            Evento::Troca(..) | Evento::Esperando | Evento::FimDeLinha(_) => {}
+            Evento::Troca(..) | Evento::Esperando(_) | Evento::FimDeLinha(_) => {}
         }
     }
 }
@@ -136,13 +136,13 @@ pub struct Painel<'a> {
     /// Quantos AVISOs chegaram, e o instante do último.
     avisos: (u64, Duration),
     avisou_espera: bool,
-    servidor: String,
+    servidores: &'a [String],
     espera: Duration,
 }
 
 impl<'a> Painel<'a> {
     /// Um painel para a simulação de que se prevê isto, e que se conta em `placar`.
-    pub fn novo(opcoes: &Opcoes, previsao: Previsao, placar: &'a Placar) -> Self {
+    pub fn novo(opcoes: &'a Opcoes, previsao: Previsao, placar: &'a Placar) -> Self {
         // Fora de um terminal, a barra do indicatif não desenha nada.
         let barra = ProgressBar::new(previsao.ciclos);
         if let Ok(estilo) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -156,7 +156,7 @@ impl<'a> Painel<'a> {
             detalhado: opcoes.detalhado,
             avisos: (0, Duration::ZERO),
             avisou_espera: false,
-            servidor: opcoes.servidor.clone(),
+            servidores: &opcoes.servidores,
             espera: opcoes.espera,
         }
     }
@@ -179,7 +179,7 @@ impl<'a> Painel<'a> {
 
     fn evento(&mut self, numero: usize, quando: Duration, evento: Evento) {
         match evento {
-            Evento::Esperando => self.esperando(),
+            Evento::Esperando(qual) => self.esperando(qual),
             Evento::FimDeLinha(achado) => self.fim_de_linha(achado),
             Evento::Aviso(texto) => {
                 self.avisos = (self.avisos.0 + 1, quando);
@@ -220,9 +220,10 @@ impl<'a> Painel<'a> {
         }
     }
 
-    fn esperando(&mut self) {
+    fn esperando(&mut self, qual: usize) {
         if !std::mem::replace(&mut self.avisou_espera, true) {
-            let (servidor, espera) = (&self.servidor, como_se_pede(self.espera));
+            let servidor = self.servidores.get(qual).map_or("", String::as_str);
+            let espera = como_se_pede(self.espera);
             self.barra.suspend(|| {
                 dizer(format_args!(
                     "cliente: {servidor} ainda não aceita conexões; esperando até {espera}..."
@@ -235,7 +236,7 @@ impl<'a> Painel<'a> {
         self.barra.suspend(|| {
             dizer(format_args!(
                 "cliente: {} não entende comandos que terminam em LF; a multidão usa --fim-de-linha {}",
-                self.servidor,
+                self.servidores.join(","),
                 achado.nome()
             ));
         });

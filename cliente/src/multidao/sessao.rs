@@ -33,8 +33,8 @@ const LEITURAS_ATRASADAS: u32 = 64;
 pub struct Contexto {
     /// O instante zero de todas as histórias.
     pub inicio: Instant,
-    /// Onde está o servidor; um nome pode ter vários endereços.
-    pub enderecos: Vec<SocketAddr>,
+    /// Onde está cada servidor, pela ordem em que se disseram; um nome pode ter vários endereços.
+    pub enderecos: Vec<Vec<SocketAddr>>,
     /// Até quando, desde o início, um servidor que recusa conexões pode só estar abrindo.
     pub espera: Duration,
     /// O que vai depois de cada comando, e quando se soube. Se não se pediu nenhum, a primeira sessão o
@@ -149,8 +149,8 @@ impl<'a> Sessao<'a> {
                         && !self.usuario.ja_conectou()
                         && self.contexto.agora() < self.contexto.espera =>
                 {
-                    let _ =
-                        self.canal.send((self.numero, self.contexto.agora(), Evento::Esperando));
+                    let esperando = Evento::Esperando(self.usuario.servidor());
+                    let _ = self.canal.send((self.numero, self.contexto.agora(), esperando));
                     self.contexto.parada.dormir(ENTRE_TENTATIVAS);
                 }
                 Err(erro) => {
@@ -164,7 +164,7 @@ impl<'a> Sessao<'a> {
 
     fn tentar_conectar(&self) -> io::Result<Ligacao> {
         let mut ultimo_erro = io::Error::from(ErrorKind::AddrNotAvailable);
-        for endereco in &self.contexto.enderecos {
+        for endereco in self.contexto.enderecos.get(self.usuario.servidor()).into_iter().flatten() {
             match Ligacao::abrir(&self.contexto.parada, *endereco, PRAZO_DA_CONEXAO) {
                 Ok(ligacao) => return Ok(ligacao),
                 // Um endereço que recusa é um servidor que pode abrir; outro erro não o desmente.

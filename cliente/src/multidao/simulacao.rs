@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use protocolo::terminal::{contar, dizer, explicar};
 use thiserror::Error;
 
-use crate::auditoria::quando_visitar;
+use crate::auditoria::visitas;
 use crate::conversa::escuta::Estilo;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::conversa::parada::Parada;
@@ -83,7 +83,9 @@ pub fn simular(
             let numero = indice + 1;
             let chegar = |depois| {
                 let chegada = chegada(indice, opcoes).saturating_add(depois);
-                Usuario::novo(numero, Roteiro::novo(regras, numero), chegada, opcoes.reconectar)
+                let roteiro = Roteiro::novo(regras, numero);
+                Usuario::novo(numero, roteiro, chegada, opcoes.reconectar)
+                    .entre(opcoes.servidores.len())
             };
             let mut historia = viver(numero, chegar, contexto, canal.clone());
             esperado.set(esperado.get() + historia.espera);
@@ -108,33 +110,30 @@ pub fn simular(
     let historias = pool::executar(cabem, opcoes.usuarios, tarefa, acompanhar)
         .map_err(|_| Erro::SemThreads(limites::das_threads()))?;
     let ciclos_previstos = ciclos().map(u64::from).sum();
-    Ok(concluir(
-        contexto,
-        historias,
-        Previsto { semente, usuarios: opcoes.usuarios, ciclos_previstos },
-    ))
+    Ok(concluir(contexto, historias, Previsto { semente, opcoes, ciclos_previstos }))
 }
 
 /// O que já se sabia da simulação antes de vivê-la.
-struct Previsto {
+struct Previsto<'a> {
     semente: u64,
-    usuarios: usize,
+    opcoes: &'a Opcoes,
     ciclos_previstos: u64,
 }
 
 /// Reúne o que se viveu, e faz a visita, se alguém tem de fazê-la.
-fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto) -> Simulacao {
+fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto<'_>) -> Simulacao {
     historias.sort_unstable_by_key(|historia| historia.usuario);
-    let Previsto { semente, usuarios, ciclos_previstos } = previsto;
+    let Previsto { semente, opcoes, ciclos_previstos } = previsto;
     let Contexto { inicio, enderecos, parada, fim_de_linha, guarda, .. } = contexto;
     let vivida = inicio.elapsed();
     let espera = espera_do_aviso(&historias);
     let guarda = guarda.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Conteudo { mut historias, medidas, perdidas, csv } = guarda.concluir(historias);
     let mut visita = Duration::ZERO;
-    if let Some(quando) = quando_visitar(&historias) {
-        if let Some(conexao) = visitar(inicio, quando, &enderecos, &parada) {
-            receber_visita(&mut historias, conexao);
+    for (servidor, quando) in visitas(&historias) {
+        let Some(enderecos) = enderecos.get(servidor.indice()) else { continue };
+        if let Some(conexao) = visitar(inicio, quando, enderecos, &parada) {
+            receber_visita(&mut historias, Conexao { servidor, ..conexao });
         }
         visita = inicio.elapsed().saturating_sub(vivida);
     }
@@ -144,7 +143,8 @@ fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto
         perdidas,
         csv,
         semente,
-        usuarios,
+        usuarios: opcoes.usuarios,
+        servidores: opcoes.servidores.clone(),
         ciclos_previstos,
         fim_de_linha: fim_de_linha.get().map_or(FimDeLinha::Lf, |(fim, _)| *fim),
         duracao: vivida + visita,
@@ -158,9 +158,11 @@ fn contexto(
     opcoes: &Opcoes,
     csv: impl FnOnce() -> Result<Option<File>, saida::Erro>,
 ) -> Result<Contexto, Erro> {
-    let servidor = &opcoes.servidor;
-    let enderecos = servidor.to_socket_addrs();
-    let enderecos = enderecos.map_err(|_| Erro::ServidorDesconhecido(servidor.clone()))?;
+    let enderecos = |servidor: &String| match servidor.to_socket_addrs() {
+        Ok(enderecos) => Ok(enderecos.collect()),
+        Err(_) => Err(Erro::ServidorDesconhecido(servidor.clone())),
+    };
+    let enderecos = opcoes.servidores.iter().map(enderecos).collect::<Result<_, _>>()?;
     // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     let parada = Parada::ao_sinal(|| ()).map_err(Erro::sem_ctrl_c)?;
@@ -168,13 +170,18 @@ fn contexto(
     let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);
     Ok(Contexto {
         inicio: Instant::now(),
-        enderecos: enderecos.collect(),
+        enderecos,
         espera: opcoes.espera,
         fim_de_linha: fim_de_linha.map_or_else(OnceLock::new, OnceLock::from),
         detalhado: opcoes.detalhado,
         placar: Placar::default(),
         parada,
-        guarda: Mutex::new(Guarda::nova(opcoes.usuarios, GUARDADAS_MAXIMAS, csv)),
+        guarda: Mutex::new(Guarda::nova(
+            opcoes.usuarios,
+            GUARDADAS_MAXIMAS,
+            &opcoes.servidores,
+            csv,
+        )),
         estilo: Estilo::default(),
     })
 }
@@ -213,7 +220,7 @@ fn anunciar(opcoes: &Opcoes, semente: u64, threads: usize) {
         "cliente: {} em {} contra {} (semente {semente})",
         contar(usuarios, "usuário", "usuários"),
         contar(threads, "thread", "threads"),
-        opcoes.servidor
+        opcoes.servidor()
     ));
 }
 

@@ -63,10 +63,16 @@ fn descobrir<'a>(nova: impl Fn(FimDeLinha) -> Sessao<'a>) -> (FimDeLinha, Sessao
     let mut ligacao = None;
     for fim_de_linha in FimDeLinha::TENTADOS {
         let mut sessao = nova(fim_de_linha);
-        sessao.ligacao = ligacao.take();
+        if let Some((servidor, aberta)) = ligacao.take() {
+            sessao.usuario.fica_em(servidor);
+            sessao.ligacao = Some(aberta);
+        }
         match tentar(&mut sessao) {
             Tentativa::Serve => return (fim_de_linha, sessao),
-            Tentativa::Outra => ligacao = sessao.ligacao.take(),
+            Tentativa::Outra => {
+                let servidor = sessao.usuario.servidor();
+                ligacao = sessao.ligacao.take().map(|aberta| (servidor, aberta));
+            }
             Tentativa::Nada => {}
         }
     }
@@ -134,13 +140,13 @@ mod testes {
         for enderecos in [vec![recusa, impossivel], vec![impossivel, recusa]] {
             let contexto = Contexto {
                 inicio: Instant::now(),
-                enderecos,
+                enderecos: vec![enderecos],
                 espera: Duration::ZERO,
                 fim_de_linha: OnceLock::from((FimDeLinha::Lf, Duration::ZERO)),
                 detalhado: false,
                 placar: Placar::default(),
                 parada: Arc::default(),
-                guarda: Mutex::new(Guarda::nova(1, LOTE, None)),
+                guarda: Mutex::new(Guarda::nova(1, LOTE, &[], None)),
                 estilo: Estilo::default(),
             };
             let fixa = |valor| Faixa { de: valor, ate: valor };

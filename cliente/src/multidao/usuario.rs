@@ -17,7 +17,8 @@
 //! saem no mesmo instante, e por isso não adianta perguntar se já há quem fique.
 //!
 //! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
-//! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa.
+//! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa. Se os servidores são vários, volta
+//! ao seguinte da lista; e se não consegue conectar, passa logo ao seguinte, até ter tentado todos.
 
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ use protocolo::{Comando, Mensagem};
 use crate::auditoria::ESPERA_DO_AVISO;
 use crate::conversa::desfecho::Desfecho;
 use crate::conversa::escuta::{Ouvida, Papel};
-use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Falha, Historia, Operacao};
+use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Falha, Historia, Operacao, Qual};
 use crate::multidao::evento::Evento;
 use crate::multidao::roteiro::{Ciclo, Roteiro};
 
@@ -76,6 +77,11 @@ pub struct Usuario {
     ciclos_gastos: u32,
     /// O número da conexão, a última que teve.
     conexao: u32,
+    /// O servidor em que está, e quantos são.
+    servidor: usize,
+    servidores: usize,
+    /// Quantos servidores seguidos não o receberam.
+    recusado_por: usize,
     reconectar: bool,
     fase: Fase,
     /// Quando alguém viu o estoque vazio pela primeira vez.
@@ -96,6 +102,9 @@ impl Usuario {
             ciclo,
             ciclos_gastos: 0,
             conexao: 0,
+            servidor: 0,
+            servidores: 1,
+            recusado_por: 0,
             reconectar,
             fase: Fase::Fora { ate: chegada },
             esgotou: None,
@@ -103,6 +112,28 @@ impl Usuario {
             historia: Historia { usuario: numero, ..Historia::default() },
             eventos: Vec::new(),
         }
+    }
+
+    /// O mesmo usuário, quando os servidores são `servidores`: começa no que lhe toca pelo número, e assim se sabe
+    /// onde cada um está.
+    pub fn entre(self, servidores: usize) -> Self {
+        let servidores = servidores.max(1);
+        let servidor = self.historia.usuario.saturating_sub(1) % servidores;
+        Usuario { servidor, servidores, ..self }
+    }
+
+    /// O índice do servidor em que está, ou a que vai conectar.
+    pub fn servidor(&self) -> usize {
+        self.servidor
+    }
+
+    /// Já tem uma conexão com este servidor, e fica nele.
+    pub fn fica_em(&mut self, servidor: usize) {
+        self.servidor = servidor;
+    }
+
+    fn qual(&self) -> Qual {
+        Qual::de(self.servidor, self.servidores)
     }
 
     /// O próximo passo. Repetir a pergunta sem que nada tenha acontecido repete a resposta.
@@ -133,7 +164,9 @@ impl Usuario {
     /// A conexão pedida se completou.
     pub fn conectou(&mut self, agora: Duration) {
         let Fase::Conectando { desde } = self.fase else { return };
+        let servidor = self.qual();
         self.conexao += 1;
+        self.recusado_por = 0;
         let conexoes = &mut self.historia.conexoes;
         if conexoes.len() >= CONEXOES_MAXIMAS {
             let calada = |p: &Conexao| p.avisos.is_empty() && p.outros_avisos.is_empty();
@@ -141,6 +174,7 @@ impl Usuario {
         }
         conexoes.push(Conexao {
             numero: self.conexao,
+            servidor,
             pediu: desde,
             conectou: agora,
             ..Conexao::default()
@@ -152,8 +186,10 @@ impl Usuario {
     /// O comando pedido vai partir.
     pub fn vai_enviar(&mut self, agora: Duration) {
         let Fase::Pronto { compra } = self.fase else { return };
-        let conexao = self.conexao;
-        self.historia.operacoes.push(Operacao { conexao, compra, enviada: agora, resposta: None });
+        let (conexao, servidor) = (self.conexao, self.qual());
+        let enviada = agora;
+        let operacao = Operacao { conexao, servidor, compra, enviada, resposta: None };
+        self.historia.operacoes.push(operacao);
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
 
@@ -181,7 +217,7 @@ impl Usuario {
         match papel {
             Papel::Resposta(desfecho) => self.respondido(quando, desfecho, &texto),
             Papel::RespostaDeVerdade(desfecho) => {
-                self.entendeu |= matches!(desfecho, Desfecho::Leu(_) | Desfecho::LeuSemNumero);
+                self.entendeu |= entendeu(&desfecho);
                 self.historia.corrigir_a_ultima(quando, desfecho);
             }
             Papel::Aviso => {
@@ -232,8 +268,9 @@ impl Usuario {
         }
         let mensagem = Mensagem::interpretar(texto.as_bytes());
         self.eventos.push(Evento::Troca(comando, mensagem, agora - enviada));
+        self.entendeu |= entendeu(&desfecho);
         match desfecho {
-            Desfecho::Leu(_) | Desfecho::LeuSemNumero => self.entendeu = true,
+            Desfecho::Leu(_) | Desfecho::LeuSemNumero | Desfecho::ForaDeAlcance => {}
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => {
                 self.eventos.push(Evento::Comprou);
             }
@@ -252,9 +289,9 @@ impl Usuario {
         };
     }
 
-    /// A conexão não se fez ou se perdeu. Quem não consegue nem conectar desiste; quem perdeu a
-    /// conexão perde o ciclo e volta depois do tempo de uma decisão. Quem já não tinha conexão não cai:
-    /// é o eco de uma queda já contada.
+    /// A conexão não se fez ou se perdeu. Quem não consegue conectar a nenhum servidor desiste; quem perdeu a
+    /// conexão perde o ciclo e volta depois do tempo de uma decisão, ao servidor seguinte. Quem já não tinha conexão
+    /// não cai: é o eco de uma queda já contada.
     pub fn caiu(&mut self, agora: Duration, falha: Falha) {
         match self.fase {
             Fase::Fora { .. } | Fase::Fim => return,
@@ -262,9 +299,19 @@ impl Usuario {
             Fase::Saindo { .. } => return self.ir_embora(agora),
             _ => {}
         }
-        let desiste = matches!(falha, Falha::SemConexao(_));
+        let nao_entrou = matches!(falha, Falha::SemConexao(_));
         self.falhou(agora, falha);
+        if !nao_entrou && let Some(conexao) = self.historia.conexoes.last_mut() {
+            conexao.caiu = true;
+        }
         self.deixar_conexao(agora);
+        self.servidor = (self.servidor + 1) % self.servidores;
+        self.recusado_por += usize::from(nao_entrou);
+        let desiste = self.recusado_por >= self.servidores;
+        if nao_entrou && !desiste {
+            self.fase = Fase::Fora { ate: agora };
+            return;
+        }
         self.ciclos_gastos += 1;
         self.fase = if desiste || self.ciclos_gastos >= self.roteiro.ciclos() {
             Fase::Fim
@@ -299,7 +346,7 @@ impl Usuario {
         desfecho.esgotou().then_some(*quando)
     }
 
-    /// Já leu o estoque: o servidor entende como ele fala.
+    /// Já leu o estoque, ou ouviu que está fora de alcance: o servidor entende como ele fala.
     pub fn entendeu(&self) -> bool {
         self.entendeu
     }
@@ -374,6 +421,11 @@ impl Usuario {
     pub fn historia(self, agora: Duration) -> Historia {
         Historia { terminou: agora, ..self.historia }
     }
+}
+
+/// A resposta mostra que o servidor entendeu um CONSULTAR?
+fn entendeu(desfecho: &Desfecho) -> bool {
+    matches!(desfecho, Desfecho::Leu(_) | Desfecho::LeuSemNumero | Desfecho::ForaDeAlcance)
 }
 
 #[cfg(test)]

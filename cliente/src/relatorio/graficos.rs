@@ -16,7 +16,7 @@ use crate::conversa::desfecho::Desfecho;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::guarda::PRIMEIRAS;
 use crate::historia::medidas::{Latencias, Medidas};
-use crate::historia::vivido::{Conexao, Historia, Operacao};
+use crate::historia::vivido::{Conexao, Historia, Operacao, Qual};
 use crate::tempo::rotulo_de_tempo;
 
 const TEXTO: RGBColor = RGBColor(0x1f, 0x23, 0x28);
@@ -165,6 +165,8 @@ pub struct Venda {
     pub chegou: Duration,
     /// O que restou.
     pub restante: i128,
+    /// Qual servidor vendeu.
+    pub servidor: Qual,
 }
 
 /// O que os gráficos desenham, calculado uma vez.
@@ -194,7 +196,8 @@ impl<'a> Dados<'a> {
 fn vendas(historias: &[Historia]) -> Vec<Venda> {
     let venda = |operacao: &Operacao| match operacao.resposta {
         Some((chegou, Desfecho::Comprou(restante))) => {
-            Some(Venda { instante: operacao.enviada, chegou, restante })
+            let servidor = operacao.servidor;
+            Some(Venda { instante: operacao.enviada, chegou, restante, servidor })
         }
         _ => None,
     };
@@ -460,7 +463,7 @@ fn desenhar_usuario(
             Desfecho::Leu(_) | Desfecho::LeuSemNumero => (2, CONSULTA),
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => (5, COMPRA),
             Desfecho::Recusado => (3, RECUSA),
-            Desfecho::Estranho(_) => return None,
+            Desfecho::ForaDeAlcance | Desfecho::Estranho(_) => return None,
         };
         visivel(quando).then(|| Circle::new((segundos(*quando), y), tamanho, cor.filled()))
     };

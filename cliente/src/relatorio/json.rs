@@ -11,15 +11,15 @@
 //! |---|---|
 //! | `formato` | a versão deste formato: 2 |
 //! | `comando` | o comando que repete as mesmas decisões |
-//! | `parametros` | `servidor`, `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente` |
-//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `duracao_s` não conta a `espera_do_aviso_s` |
+//! | `parametros` | `servidor` (vários, se separados por vírgula), `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente` |
+//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `fora_de_alcance`, do mesmo modo, são os pedidos que ouviram que o estoque dividido entre servidores não está ao alcance; `servidores` tem o que houve em cada um (`servidor`, `conexoes`, `quedas`, `consultas`, `vendas`, `recusas`, `fora_de_alcance`, `sem_resposta`, `avisos`); `duracao_s` não conta a `espera_do_aviso_s` |
 //! | `vereditos` | `estoque` e `aviso`, cada um com `veredito` e `texto`. O do estoque é `consistente`, `inconsistente` ou `sem-veredito`; o do AVISO, `certo`, `adiantado`, `atrasado`, `repetido`, `a-quem-chegou-depois`, `faltou` ou `nao-julgado` |
 //! | `consistente` | o estoque: `true`, `false`, ou `null` se nada se viu por que julgá-lo (no formato 1, também o AVISO) |
 //! | `contradicoes` | quantas são, do estoque e do AVISO |
-//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::auditoria::regra::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
+//! | `violacoes` | as primeiras 100: `regra` (um nome de [`Regra`](crate::auditoria::regra::Regra)), `quando_s`, `texto`, e `provas`, cada uma com `usuario`, `servidor`, `pedido`, `ouvido`, `valor`, `enviada_s` (`null` no AVISO) e `chegou_s` |
 //! | `observacoes` | textos |
 //! | `exigencias` | `texto`, `medido` e `cumprida` de cada `--exigir` |
-//! | `vendas` | cada uma, na ordem em que o estoque desceu: `instante_s` (o primeiro em que pode ter acontecido), `chegou_s` (a resposta) e `restante` |
+//! | `vendas` | cada uma, na ordem em que o estoque desceu: `instante_s` (o primeiro em que pode ter acontecido), `chegou_s` (a resposta), `restante` e `servidor` |
 //! | `avisos_s` | quando chegou cada AVISO, em ordem |
 //! | `vazao` | `largura_s` de cada fatia de tempo, e as `respostas` em cada uma |
 
@@ -44,7 +44,7 @@ const VIOLACOES: usize = 100;
 struct Documento<'a> {
     formato: u32,
     comando: &'a str,
-    parametros: Parametros<'a>,
+    parametros: Parametros,
     resumo: &'a Resumo,
     vereditos: Vereditos<Estoque, Aviso>,
     consistente: Option<bool>,
@@ -52,14 +52,14 @@ struct Documento<'a> {
     violacoes: Vec<Contradicao>,
     observacoes: &'a [String],
     exigencias: &'a [Conferida],
-    vendas: Vec<Unidade>,
+    vendas: Vec<Unidade<'a>>,
     avisos_s: Vec<f64>,
     vazao: &'a Vazao,
 }
 
 #[derive(Serialize)]
-struct Parametros<'a> {
-    servidor: &'a str,
+struct Parametros {
+    servidor: String,
     usuarios: usize,
     threads: usize,
     ciclos: Faixa<u32>,
@@ -74,10 +74,11 @@ struct Parametros<'a> {
 }
 
 #[derive(Serialize)]
-struct Unidade {
+struct Unidade<'a> {
     instante_s: f64,
     chegou_s: f64,
     restante: Inteiro,
+    servidor: Option<&'a str>,
 }
 
 /// O que se conclui do estoque e do AVISO.
@@ -110,6 +111,9 @@ pub struct Contradicao {
 #[derive(Debug, Serialize)]
 struct Prova {
     usuario: usize,
+    /// Na avaliação há um só, e não se diz.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    servidor: Option<String>,
     pedido: Option<&'static str>,
     ouvido: String,
     valor: Option<Inteiro>,
@@ -135,6 +139,8 @@ impl Relatorio<'_> {
     /// O documento JSON.
     pub fn json(&self) -> String {
         let Relatorio { simulacao, veredito, .. } = self;
+        let servidores = &simulacao.servidores;
+        let contradicao = |violacao| Contradicao::de(violacao, servidores);
         em_texto(&Documento {
             formato: 2,
             comando: self.comando,
@@ -153,23 +159,23 @@ impl Relatorio<'_> {
                 Estoque::SemVeredito => None,
             },
             contradicoes: veredito.violacoes.len(),
-            violacoes: veredito.violacoes.iter().take(VIOLACOES).map(Contradicao::de).collect(),
+            violacoes: veredito.violacoes.iter().take(VIOLACOES).map(contradicao).collect(),
             observacoes: &veredito.observacoes,
             exigencias: self.exigencias,
-            vendas: self.dados.vendas.iter().map(Unidade::de).collect(),
+            vendas: self.dados.vendas.iter().map(|venda| Unidade::de(venda, servidores)).collect(),
             avisos_s: avisos(&simulacao.historias).iter().map(Duration::as_secs_f64).collect(),
             vazao: &simulacao.medidas.vazao,
         })
     }
 
-    fn parametros_em_json(&self) -> Parametros<'_> {
-        let Opcoes { servidor, usuarios, threads, ciclos, decisao, escuta, .. } = self.opcoes;
+    fn parametros_em_json(&self) -> Parametros {
+        let Opcoes { usuarios, threads, ciclos, decisao, escuta, .. } = self.opcoes;
         let em_segundos = |faixa: &Faixa<Duration>| Faixa {
             de: faixa.de.as_secs_f64(),
             ate: faixa.ate.as_secs_f64(),
         };
         Parametros {
-            servidor,
+            servidor: self.opcoes.servidor(),
             usuarios: *usuarios,
             threads: threads.unwrap_or(*usuarios),
             ciclos: *ciclos,
@@ -185,33 +191,35 @@ impl Relatorio<'_> {
     }
 }
 
-impl Unidade {
-    fn de(venda: &Venda) -> Self {
+impl<'a> Unidade<'a> {
+    fn de(venda: &Venda, servidores: &'a [String]) -> Self {
         Unidade {
             instante_s: venda.instante.as_secs_f64(),
             chegou_s: venda.chegou.as_secs_f64(),
             restante: venda.restante.into(),
+            servidor: servidores.get(venda.servidor.indice()).map(String::as_str),
         }
     }
 }
 
 impl Contradicao {
-    /// A que `violacao` diz.
-    pub fn de(violacao: &Violacao) -> Self {
+    /// A que `violacao` diz, com o nome de cada servidor, se há `servidores`.
+    pub fn de(violacao: &Violacao, servidores: &[String]) -> Self {
         Contradicao {
             regra: violacao.regra.nome(),
             quando_s: violacao.quando.as_secs_f64(),
             texto: violacao.to_string(),
-            provas: violacao.provas.iter().map(Prova::de).collect(),
+            provas: violacao.provas.iter().map(|prova| Prova::de(prova, servidores)).collect(),
         }
     }
 }
 
 impl Prova {
-    fn de(leitura: &Leitura) -> Self {
-        let Leitura { usuario, inicio, fim, origem, valor } = *leitura;
+    fn de(leitura: &Leitura, servidores: &[String]) -> Self {
+        let Leitura { usuario, servidor, inicio, fim, origem, valor } = *leitura;
         Prova {
             usuario,
+            servidor: servidores.get(servidor.indice()).cloned(),
             pedido: Some(leitura.pedido()).filter(|pedido| !pedido.is_empty()),
             ouvido: leitura.ouvido(),
             valor: (origem != Origem::Silencio).then(|| valor.into()),

@@ -31,7 +31,7 @@ impl Relatorio<'_> {
             n => format!("São {n}; aqui, as primeiras {VIOLACOES_NA_PAGINA} a aparecer."),
         };
         let pagina = Pagina {
-            servidor: &opcoes.servidor,
+            servidor: opcoes.servidores.join(", "),
             usuarios: contar(resumo.usuarios, "usuário", "usuários"),
             quando: data_e_hora(),
             comando: self.comando,
@@ -72,7 +72,12 @@ impl Relatorio<'_> {
 
     fn frase(&self) -> String {
         if let Some(primeira) = self.veredito.primeira(true) {
-            return format!("O servidor se contradisse. A primeira vez: {primeira}.");
+            let quem = if self.opcoes.servidores.len() > 1 {
+                "Os servidores se contradisseram"
+            } else {
+                "O servidor se contradisse"
+            };
+            return format!("{quem}. A primeira vez: {primeira}.");
         }
         if let Err(porque) = &self.veredito.vendas {
             return format!("Das vendas nada se pode dizer: {porque}.");
@@ -106,6 +111,12 @@ impl Relatorio<'_> {
                 "O AVISO é um extra (§9): o que há de errado com ele não diz que o estoque está errado.",
             ),
         }
+        if self.opcoes.servidores.len() > 1 {
+            afirmacoes.push(
+                "Os servidores vendem um só estoque, e a ordem das vendas vale entre eles. O AVISO é de cada um, e só \
+                 se cobra o de quem se viu saber do esgotamento.",
+            );
+        }
         match self.veredito.estoque() {
             Estoque::Consistente => {}
             Estoque::Inconsistente => return afirmacoes,
@@ -135,7 +146,7 @@ impl Relatorio<'_> {
     fn parametros(&self) -> Vec<(&'static str, String)> {
         let Opcoes { ciclos, decisao, escuta, .. } = self.opcoes;
         let mut parametros = vec![
-            ("servidor", self.opcoes.servidor.clone()),
+            ("servidor", self.opcoes.servidores.join(", ")),
             ("usuários", self.opcoes.usuarios.to_string()),
             ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
             ("decisão", format!("de {} a {}", como_se_pede(decisao.de), como_se_pede(decisao.ate))),
@@ -281,7 +292,7 @@ fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
     };
     let p99 = |percentis: Option<Percentis>| percentis.map_or("-".into(), |p| formatar(p.p99));
     let soma = |pedidos: &PorComando<u64>| (pedidos.consultar + pedidos.comprar).to_string();
-    vec![
+    let mut numeros = vec![
         ("usuários ao mesmo tempo", resumo.pico.to_string()),
         ("ciclos", ciclos),
         ("vendas", resumo.vendas.to_string()),
@@ -295,7 +306,11 @@ fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
         ("p99 de COMPRAR", p99(resumo.latencias.comprar)),
         ("respostas por segundo", format!("{:.0}", resumo.vazao)),
         ("duração", formatar(resumo.duracao)),
-    ]
+    ];
+    if resumo.fora_de_alcance != PorComando::default() {
+        numeros.push(("com o estoque fora de alcance", soma(&resumo.fora_de_alcance)));
+    }
+    numeros
 }
 
 /// Um gráfico da página, nas duas larguras.
@@ -311,7 +326,7 @@ struct Figura {
 #[derive(Template)]
 #[template(path = "simulacao.html")]
 struct Pagina<'a> {
-    servidor: &'a str,
+    servidor: String,
     usuarios: String,
     quando: String,
     comando: &'a str,

@@ -3,9 +3,9 @@
 use cliente::auditoria::regra::{Aviso, Regra};
 use cliente::auditoria::veredito::Estoque;
 use cliente::auditoria::violacao::{Leitura, Origem};
-use cliente::auditoria::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, auditar, quando_visitar};
+use cliente::auditoria::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, auditar, visitas};
 use cliente::conversa::desfecho::Desfecho::{self, Comprou, Leu, Recusado};
-use cliente::historia::vivido::{Conexao, Historia};
+use cliente::historia::vivido::{Conexao, Historia, Qual};
 
 use crate::exemplos::*;
 
@@ -202,15 +202,15 @@ fn o_aviso_que_demora_e_atraso_e_nao_perda() {
 #[test]
 fn so_se_visita_depois_da_tolerancia_e_se_ninguem_ja_o_fez() {
     let mut historias = vec![ultimo_comprador(), presente(&[2011])];
-    assert_eq!(quando_visitar(&historias), Some(ms(3011)));
+    assert_eq!(visitas(&historias), [(Qual::default(), ms(3011))]);
     let mut depois = historia(3, vec![operacao(4000, 4001, Leu(0))], &[]);
     depois.conexoes[0].pediu = ms(3011);
     historias.push(depois);
-    assert_eq!(quando_visitar(&historias), None, "já houve quem chegasse depois");
+    assert_eq!(visitas(&historias), [], "já houve quem chegasse depois");
     let mut sem_aviso = [ultimo_comprador(), presente(&[])];
     sem_aviso[0].conexoes[0].avisos.clear();
-    assert_eq!(quando_visitar(&sem_aviso), None, "faltou: já se sabe");
-    assert_eq!(quando_visitar(&[so(1, 0, 1, Leu(5))]), None, "não esgotou");
+    assert_eq!(visitas(&sem_aviso), [], "faltou: já se sabe");
+    assert_eq!(visitas(&[so(1, 0, 1, Leu(5))]), [], "não esgotou");
 }
 
 #[test]

@@ -37,8 +37,8 @@ enum Pede {
 
 /// O que vai acontecer, antes de acontecer.
 #[derive(Debug, Clone)]
-struct Plano {
-    inicial: u64,
+pub struct Plano {
+    pub inicial: u64,
     usuarios: Vec<Vec<Pedido>>,
     /// Quando outros, fora da multidão, compram.
     por_fora: Vec<u64>,
@@ -49,7 +49,7 @@ struct Plano {
 /// Depois de tudo o que um plano faz.
 const FIM: u64 = 1_000_000;
 
-fn planos() -> impl Strategy<Value = Plano> {
+pub fn planos() -> impl Strategy<Value = Plano> {
     let que = prop_oneof![
         4 => Just(Pede::Consultar),
         5 => Just(Pede::Comprar),
@@ -81,7 +81,7 @@ fn planos() -> impl Strategy<Value = Plano> {
 }
 
 impl Plano {
-    fn sem_outros_compradores(mut self) -> Self {
+    pub fn sem_outros_compradores(mut self) -> Self {
         self.por_fora.clear();
         self
     }
@@ -97,7 +97,14 @@ impl Plano {
 
     /// Vive o plano com um contador certo. Com `ate_esgotar`, um vigia (o penúltimo) está lá do
     /// começo ao fim, e o último compra, depois de todos, o que restar, e lê o zero.
-    fn viver(&self, ate_esgotar: bool) -> Vec<Historia> {
+    pub fn viver(&self, ate_esgotar: bool) -> Vec<Historia> {
+        let (mut historias, esgotou) = self.viver_sem_aviso(ate_esgotar);
+        self.avisar(&mut historias, |_| esgotou);
+        historias
+    }
+
+    /// O mesmo, sem AVISO algum; e quando o estoque acabou, se acabou.
+    pub fn viver_sem_aviso(&self, ate_esgotar: bool) -> (Vec<Historia>, Option<u64>) {
         // Quem age quando: o usuário e a operação dele, ou alguém de fora.
         let mut age: Vec<(u64, Option<(usize, usize)>)> = Vec::new();
         let mut historias: Vec<Historia> = Vec::new();
@@ -151,9 +158,14 @@ impl Plano {
             ultimo.push(operacao(agora + 10, agora + 11, Leu(0)));
             historias.push(historia(historias.len() + 1, ultimo, &[]));
         }
+        (historias, esgotou)
+    }
+
+    /// Avisa as conexões abertas em `sabe`, que é quando o servidor de cada uma sabe do esgotamento, se sabe.
+    pub fn avisar(&self, historias: &mut [Historia], sabe: impl Fn(&Conexao) -> Option<u64>) {
         for (historia, demora) in historias.iter_mut().zip(&self.demoras) {
             for conexao in &mut historia.conexoes {
-                let Some(esgotou) = esgotou else { continue };
+                let Some(esgotou) = sabe(conexao) else { continue };
                 let chega = ms(esgotou + demora);
                 let estava = conexao.conectou <= ms(esgotou);
                 if estava && conexao.fechou.is_none_or(|fechou| fechou > chega) {
@@ -161,7 +173,6 @@ impl Plano {
                 }
             }
         }
-        historias
     }
 }
 
@@ -207,6 +218,7 @@ fn viver_sozinho(
             compra: !matches!(pedido.que, Pede::Consultar),
             enviada: ms(enviada),
             resposta: desfecho.map(|desfecho| (ms(chegou), desfecho)),
+            ..Operacao::default()
         });
     }
     if let Some(conexao) = historia.conexoes.last_mut() {
@@ -217,7 +229,7 @@ fn viver_sozinho(
 
 /// Os defeitos que se plantam. Cada um se contradiz com certeza.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Defeito {
+pub enum Defeito {
     UnidadeVendidaDeNovo,
     VendaDepoisDaRecusa,
     VendaNegativa,
@@ -232,7 +244,7 @@ enum Defeito {
 }
 
 impl Defeito {
-    const TODOS: [Defeito; 11] = [
+    pub const TODOS: [Defeito; 11] = [
         Defeito::UnidadeVendidaDeNovo,
         Defeito::VendaDepoisDaRecusa,
         Defeito::VendaNegativa,
@@ -252,7 +264,7 @@ impl Defeito {
     }
 
     /// Os nomes das regras que podem acusá-lo.
-    fn regras(self) -> &'static [&'static str] {
+    pub fn regras(self) -> &'static [&'static str] {
         match self {
             Defeito::UnidadeVendidaDeNovo => &["venda-repetida"],
             Defeito::VendaNegativa => &["estoque-negativo"],
@@ -269,7 +281,7 @@ impl Defeito {
     }
 
     /// A história do plano, com este defeito.
-    fn plantar(self, mut plano: Plano, sorteio: Index, quanto: u64) -> Vec<Historia> {
+    pub fn plantar(self, mut plano: Plano, sorteio: Index, quanto: u64) -> Vec<Historia> {
         plano.inicial += 1;
         if self.pede_o_estoque() {
             plano = plano.com_todas_as_respostas();
@@ -366,7 +378,7 @@ impl Defeito {
         historias
     }
 
-    fn inicial_de(self, plano: &Plano) -> Option<u64> {
+    pub fn inicial_de(self, plano: &Plano) -> Option<u64> {
         let pedidos = plano.usuarios.iter().flatten().count() as u64;
         match self {
             Defeito::UnidadePerdida => Some(plano.inicial + 1),

@@ -4,7 +4,7 @@ use cliente::auditoria::auditar;
 use cliente::auditoria::regra::Regra;
 use cliente::auditoria::violacao::{Leitura, Origem, Violacao};
 use cliente::conversa::desfecho::Desfecho::{self, Leu};
-use cliente::historia::vivido::{Conexao, Historia, Operacao};
+use cliente::historia::vivido::{Conexao, Historia, Operacao, Qual};
 use std::time::Duration;
 
 pub const fn ms(n: u64) -> Duration {
@@ -13,12 +13,19 @@ pub const fn ms(n: u64) -> Duration {
 
 pub fn operacao(enviada: u64, chegou: u64, desfecho: Desfecho) -> Operacao {
     let compra = !matches!(desfecho, Leu(_));
-    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta: Some((ms(chegou), desfecho)) }
+    let resposta = Some((ms(chegou), desfecho));
+    Operacao { conexao: 1, compra, enviada: ms(enviada), resposta, ..Operacao::default() }
 }
 
 /// Um COMPRAR que pode ter valido ou não.
 pub fn sem_resposta(enviada: u64) -> Operacao {
-    Operacao { conexao: 1, compra: true, enviada: ms(enviada), resposta: None }
+    Operacao {
+        conexao: 1,
+        compra: true,
+        enviada: ms(enviada),
+        resposta: None,
+        ..Operacao::default()
+    }
 }
 
 /// Um usuário com uma conexão, aberta de 0 a 100 s.
@@ -42,7 +49,7 @@ pub fn so(usuario: usize, enviada: u64, chegou: u64, desfecho: Desfecho) -> Hist
 }
 
 pub fn leitura(usuario: usize, inicio: u64, fim: u64, origem: Origem, valor: i128) -> Leitura {
-    Leitura { usuario, inicio: ms(inicio), fim: ms(fim), origem, valor }
+    Leitura { usuario, servidor: Qual::default(), inicio: ms(inicio), fim: ms(fim), origem, valor }
 }
 
 pub fn violacao(historias: &[Historia]) -> String {

@@ -3,10 +3,11 @@
 use super::*;
 use crate::RESPOSTA_MAXIMA;
 
-const TODAS: [Resposta; 11] = [
+const TODAS: [Resposta; 12] = [
     Resposta::Estoque(u64::MAX),
     Resposta::Compra { restante: u64::MAX },
     Resposta::Esgotado,
+    Resposta::ForaDeAlcance,
     Resposta::Ajuda,
     Resposta::Despedida,
     Resposta::Desconhecido,
@@ -61,6 +62,7 @@ fn ida_e_volta() {
             Mensagem::Compra { restante: numero.into() }
         );
         assert_eq!(volta(Resposta::Esgotado), Mensagem::Esgotado);
+        assert_eq!(volta(Resposta::ForaDeAlcance), Mensagem::ForaDeAlcance);
         assert_eq!(volta(Resposta::Lotado), Mensagem::Lotado);
         assert_eq!(volta(Resposta::Encerrando), Mensagem::Fechamento(ENCERRANDO));
         assert_eq!(volta(Resposta::Ocioso), Mensagem::Fechamento(OCIOSO));

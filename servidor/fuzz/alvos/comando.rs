@@ -64,6 +64,7 @@ fn mensagem(texto: &[u8]) {
         | Mensagem::Compra { .. }
         | Mensagem::Esgotado
         | Mensagem::Lotado
+        | Mensagem::ForaDeAlcance
         | Mensagem::Fechamento(_) => {
             assert_eq!(
                 Mensagem::interpretar(dita.as_bytes()),
@@ -89,6 +90,7 @@ fn respostas(numero: u64) {
         (Resposta::Compra { restante: numero }, Mensagem::Compra { restante: numero.into() }),
         (Resposta::Esgotado, Mensagem::Esgotado),
         (Resposta::Lotado, Mensagem::Lotado),
+        (Resposta::ForaDeAlcance, Mensagem::ForaDeAlcance),
         outra(Resposta::Ajuda),
         outra(Resposta::Despedida),
         outra(Resposta::Desconhecido),

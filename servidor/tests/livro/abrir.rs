@@ -189,4 +189,8 @@ fn um_livro_vazio_nao_apaga_o_wal_de_ninguem() {
     assert!(nao_abre(&caminho, None).contains("há vendas em um -wal"));
     assert_eq!(fs::read(&wal).unwrap(), antes);
     assert!(!caminho.exists());
+    // Nem que ali haja um arquivo, vazio.
+    fs::write(&caminho, b"").unwrap();
+    assert!(nao_abre(&caminho, None).contains("há vendas em um -wal"));
+    assert_eq!((fs::read(&wal).unwrap(), fs::read(&caminho).unwrap()), (antes, Vec::new()));
 }

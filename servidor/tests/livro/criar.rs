@@ -93,6 +93,11 @@ fn paginas_estragadas_sao_percebidas_e_ficam_como_estavam() {
         assert!(nao_abre(&caminho, None).contains("está danificado"), "página {pagina}");
         assert!(fs::read(&caminho).unwrap() == estragado, "mexeu na página {pagina}");
     }
+    // E as de que as vendas não precisam: aqui, páginas livres que não há (fileformat2.html, 1.3.9).
+    let mut estragado = sao.clone();
+    estragado[36..40].copy_from_slice(&7u32.to_be_bytes());
+    fs::write(&caminho, &estragado).unwrap();
+    assert!(nao_abre(&caminho, None).contains("há páginas estragadas"));
     for tamanho in [100, 4096, 4097, sao.len() / 2, sao.len() - 1] {
         fs::write(&caminho, &sao[..tamanho]).unwrap();
         assert!(nao_abre(&caminho, None).contains("está danificado"), "{tamanho} bytes");

@@ -40,7 +40,7 @@ fn vender(livro: &mut Livro, quantas: u64) {
     let restantes = livro.contas().restantes();
     let vendas: Vec<Venda> =
         (1..=quantas).map(|n| Venda { endereco, restante: restantes - n }).collect();
-    livro.firmar(&vendas).unwrap();
+    livro.firmar(vendas).unwrap();
 }
 
 /// O livro que um servidor deixou depois de vender 3 de 10, e de mais 5 que repuseram, 4.

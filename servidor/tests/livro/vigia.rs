@@ -6,7 +6,7 @@ use super::*;
 fn nao_firma(livro: &mut Livro) -> String {
     let endereco = SocketAddr::from(([192, 0, 2, 1], 4000));
     let restante = livro.contas().restantes() - 1;
-    livro.firmar(&[Venda { endereco, restante }]).expect_err("firmou").to_string()
+    livro.firmar([Venda { endereco, restante }]).expect_err("firmou").to_string()
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn vender_contra(antes_de_soltar: &str) -> Result<(), String> {
     let vendendo = thread::spawn(move || {
         dizer.send(()).unwrap();
         let endereco = SocketAddr::from(([192, 0, 2, 1], 4000));
-        livro.firmar(&[Venda { endereco, restante: 7 }]).map_err(|erro| erro.to_string())
+        livro.firmar([Venda { endereco, restante: 7 }]).map_err(|erro| erro.to_string())
     });
     comecou.recv().unwrap();
     // Tempo para que ela espere; se não chegar, o teste só vê menos.

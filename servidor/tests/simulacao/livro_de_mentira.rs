@@ -7,6 +7,7 @@ use std::cell::RefCell;
 
 use std::time::{Duration, Instant};
 
+use servidor::estoque::{Estoque, Firme, Proposta, Situacao};
 use servidor::loja::Venda;
 
 use crate::fluxo::{Gesto, Rede};
@@ -46,19 +47,40 @@ impl LivroFalso {
     }
 
     /// Firma, ou não, e diz a hora a que acabou.
-    pub fn firmar(
+    fn firmar(
         &mut self,
-        vendas: &[Venda],
+        vendas: Vec<Venda>,
         agora: Instant,
         rede: &RefCell<Rede>,
     ) -> Result<Instant, NaoFirmou> {
         let sorte = std::mem::replace(&mut self.sorte, Sorte::Firma);
         let demora = std::mem::take(&mut self.demora);
         let firmou = sorte == Sorte::Firma;
-        rede.borrow_mut().anotar(Gesto::Firmou { vendas: vendas.to_vec(), firmou, demora });
         if sorte != Sorte::Perde {
             self.firmes += vendas.len() as u64;
         }
+        rede.borrow_mut().anotar(Gesto::Firmou { vendas, firmou, demora });
         if firmou { Ok(agora + Duration::from_millis(demora)) } else { Err(NaoFirmou) }
+    }
+}
+
+/// O livro durante um turno, que anota na rede o que se lhe pede. Como o de verdade, só vai ao disco com vendas.
+#[derive(Debug)]
+pub struct NoTurno<'a> {
+    pub livro: &'a mut LivroFalso,
+    pub rede: &'a RefCell<Rede>,
+}
+
+impl Estoque for NoTurno<'_> {
+    type Pane = NaoFirmou;
+
+    fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, NaoFirmou> {
+        let antes = proposta.a_venda;
+        let vendas: Vec<_> = proposta.vendas(antes).collect();
+        if vendas.is_empty() {
+            return Ok(Situacao::Firme(Firme { antes, quando: proposta.agora }));
+        }
+        let quando = self.livro.firmar(vendas, proposta.agora, self.rede)?;
+        Ok(Situacao::Firme(Firme { antes, quando }))
     }
 }

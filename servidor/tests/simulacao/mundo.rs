@@ -12,12 +12,12 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use servidor::balcao::{Balcao, Limites};
-use servidor::loja::{Loja, Venda};
+use servidor::loja::Loja;
 use servidor::registro::Registro;
 
 use crate::evento::{Bytes, Evento, Roteiro, Sinais};
 use crate::fluxo::{Cano, Escrita, FluxoFalso, Gesto, Leitura, Rede};
-use crate::livro_de_mentira::LivroFalso;
+use crate::livro_de_mentira::{LivroFalso, NoTurno};
 use crate::oraculo::{Oraculo, Vitrine};
 use crate::veredito::{Veredito, exigir};
 
@@ -196,9 +196,8 @@ impl<'a> Mundo<'a> {
         self.rede.borrow_mut().limpar_diario();
         self.oraculo.vai_girar();
         let agora = self.instante();
-        let (livro, rede) = (&mut self.livro, &self.rede);
-        let firmar = |vendas: &[Venda]| livro.firmar(vendas, agora, rede);
-        let firmou = self.balcao.turno(agora, &mut self.registro, firmar);
+        let mut livro = NoTurno { livro: &mut self.livro, rede: &self.rede };
+        let firmou = self.balcao.turno(agora, &mut self.registro, &mut livro);
         anotar(self.rastro, &self.rede.borrow());
         let demorou = self.oraculo.girou(&self.rede.borrow(), self.agora, firmou)?;
         self.agora += demorou;

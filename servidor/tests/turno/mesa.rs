@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -10,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use servidor::balcao::{Balcao, Contas, Limites};
 use servidor::conexao::Prontidao;
-use servidor::loja::{Loja, Venda};
+use servidor::estoque::Memoria;
+use servidor::loja::Loja;
 use servidor::registro::Registro;
 
 /// O que o balcão fez com um fluxo, e com o de quem (pela ordem de entrada).
@@ -323,8 +323,7 @@ impl Mesa {
     pub fn so_o_turno(&mut self) {
         self.diario.borrow_mut().clear();
         let agora = self.agora;
-        let firmar = |_: &[Venda]| Ok::<_, Infallible>(agora);
-        let Ok(()) = self.balcao.turno(agora, &mut self.registro, firmar);
+        let Ok(()) = self.balcao.turno(agora, &mut self.registro, &mut Memoria);
         self.conferir_turno();
     }
 

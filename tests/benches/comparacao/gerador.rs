@@ -30,6 +30,8 @@ pub struct Carga {
     poll: Poll,
     eventos: Events,
     ligacoes: Vec<Ligacao>,
+    /// Quantos destinos: a conexão `n` é a do destino `n % destinos`.
+    destinos: usize,
     pedido: Vec<u8>,
     rascunho: Box<[u8]>,
     /// Respostas recebidas na vida desta carga.
@@ -64,6 +66,8 @@ struct Pedidos {
 pub struct Corrida {
     /// Respostas dentro da janela.
     pub na_janela: u64,
+    /// As respostas de cada destino, na ordem em que se deram.
+    pub por_destino: Vec<u64>,
     /// Todas, com as da rampa e as que estavam em voo quando a janela fechou.
     pub respostas: u64,
     /// Do pedido à resposta, em nanossegundos, as da janela.
@@ -102,15 +106,16 @@ pub fn conectar(
 }
 
 impl Carga {
-    /// Abre `quantas` conexões, cada uma com um primeiro pedido já respondido.
+    /// Abre `quantas` conexões, repartidas pelos destinos, cada uma com um primeiro pedido já respondido.
     ///
     /// # Errors
     ///
     /// O par não as aceitou todas.
-    pub fn conectar(destino: SocketAddr, fala: &Fala, quantas: usize) -> io::Result<Self> {
+    pub fn conectar(destinos: &[SocketAddr], fala: &Fala, quantas: usize) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mut ligacoes = Vec::with_capacity(quantas);
         for indice in 0..quantas {
+            let destino = destinos[indice % destinos.len()];
             let fluxo = conectar(destino, indice, fala, true)?;
             fluxo.set_nonblocking(true)?;
             let mut fluxo = TcpStream::from_std(fluxo);
@@ -122,6 +127,7 @@ impl Carga {
             poll,
             eventos: Events::with_capacity(1024),
             ligacoes,
+            destinos: destinos.len(),
             pedido: fala.pedido.clone(),
             rascunho: vec![0; 64 * 1024].into(),
             respostas: quantas as u64,
@@ -148,8 +154,14 @@ impl Carga {
         let comeco = Instant::now();
         let janela = comeco + rampa..comeco + rampa + janela;
         let zero = Duration::ZERO;
-        let mut corrida =
-            Corrida { na_janela: 0, respostas: 0, latencias, cpu: zero, duracao: zero };
+        let mut corrida = Corrida {
+            na_janela: 0,
+            por_destino: vec![0; self.destinos],
+            respostas: 0,
+            latencias,
+            cpu: zero,
+            duracao: zero,
+        };
         for ligacao in &mut self.ligacoes {
             ligacao.pedir(em_voo, Instant::now(), &pedidos)?;
         }
@@ -164,6 +176,7 @@ impl Carga {
                 let chegaram = ligacao.ouvir(&mut self.rascunho)?;
                 let agora = Instant::now();
                 corrida.respostas += chegaram as u64;
+                corrida.por_destino[evento.token().0 % self.destinos] += chegaram as u64;
                 ligacao
                     .tirar_do_voo(chegaram, |remessa| corrida.contar(remessa, agora, &janela))?;
                 let novos = if agora < janela.end { chegaram } else { 0 };

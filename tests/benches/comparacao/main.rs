@@ -10,6 +10,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod aviso;
+#[allow(dead_code)] // dos testes do estoque partilhado, de que aqui só se usa parte
+#[path = "../../partilhado/cluster.rs"]
+mod cluster;
 mod fala;
 mod gasto;
 mod gerador;
@@ -19,6 +22,7 @@ mod memoria;
 mod metas;
 mod opcoes;
 mod pares;
+mod partilhado;
 mod postgres;
 mod relatorio;
 mod vazao;
@@ -45,6 +49,10 @@ fn main() -> ExitCode {
     };
     // Os servidores herdam o limite: cada um também precisa de um descritor por conexão.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
+    if opcoes.quer_o_partilhado() {
+        partilhado::comparar(&opcoes.tempos());
+        return ExitCode::SUCCESS;
+    }
     let resultado = medir(&opcoes);
     metas::mostrar(&resultado);
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparacao.json");

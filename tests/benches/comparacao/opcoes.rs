@@ -24,8 +24,8 @@ pub struct Opcoes {
     #[arg(long)]
     pub graficos: bool,
 
-    /// Só estas tabelas: vazao, duraveis, memoria, aviso
-    #[arg(long, value_name = "NOMES", value_delimiter = ',', value_parser = ["vazao", "duraveis", "memoria", "aviso"])]
+    /// Só estas tabelas: vazao, duraveis, memoria, aviso; ou partilhado, que pede um etcd e só se mede sozinha
+    #[arg(long, value_name = "NOMES", value_delimiter = ',', value_parser = ["vazao", "duraveis", "memoria", "aviso", "partilhado"])]
     pub tabelas: Vec<String>,
 
     /// Só os pares com isto no nome, além do servidor e do eco
@@ -127,6 +127,11 @@ impl Opcoes {
             paradas,
             repouso: ms(repouso),
         }
+    }
+
+    /// É o estoque partilhado que se quer?
+    pub fn quer_o_partilhado(&self) -> bool {
+        self.tabelas.iter().any(|nome| nome == "partilhado")
     }
 
     /// Esta tabela foi pedida?

@@ -110,7 +110,7 @@ pub fn mediana(valores: impl IntoIterator<Item = f64>) -> Option<f64> {
 fn medir(par: Par, celula: Celula, tempos: &Tempos) -> Result<Amostra, String> {
     let aberto = par.abrir()?;
     let Celula { conexoes, em_voo } = celula;
-    let mut carga = Carga::conectar(aberto.endereco, &par.fala(), conexoes)
+    let mut carga = Carga::conectar(&[aberto.endereco], &par.fala(), conexoes)
         .map_err(|erro| format!("não aceitou {conexoes} conexões: {erro}"))?;
     let mut correr = |janela: Duration| {
         let corrida = carga.correr(em_voo, tempos.aquecimento, janela);

@@ -44,8 +44,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("servidor", "com_a_casa_vazia_e_sem_descritores"),
         REATOR,
         "o laço não conta com a pausa do aceite",
-        "[self.balcao.proximo_prazo(), self.aceite.prazo(), self.prazo_final]",
-        "[self.balcao.proximo_prazo(), self.prazo_final]",
+        "let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(),",
+        "let prazos = [self.balcao.proximo_prazo(), None,",
     ),
     por(
         no("servidor", "com_a_casa_vazia_e_sem_descritores"),
@@ -122,8 +122,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("servidor", "quem_nada_manda_e_fechado_por_ocioso"),
         REATOR,
         "o laço não acorda para os prazos",
-        "[self.balcao.proximo_prazo(), self.aceite.prazo(), self.prazo_final]",
-        "[self.aceite.prazo(), self.prazo_final]",
+        "let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(),",
+        "let prazos = [None, self.aceite.prazo(),",
     ),
     // O encerramento.
     por(

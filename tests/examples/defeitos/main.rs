@@ -8,6 +8,7 @@
 //! - [`turno`]: o balcão, a conexão, o enquadramento e a loja, que a simulação confere;
 //! - [`laco`]: o reator, o programa, os sinais e as opções;
 //! - [`registro`]: o registro e para onde ele vai;
+//! - [`partilhado`]: a conversa com o etcd;
 //! - [`no_livro`]: o livro, quem o vigia, a faxina e a conferência.
 //!
 //! Não mede tempo, e não toca nos fontes de verdade.
@@ -17,6 +18,7 @@
 mod laco;
 mod no_livro;
 mod oficina;
+mod partilhado;
 mod registro;
 mod turno;
 
@@ -30,7 +32,13 @@ fn main() -> ExitCode {
     let tem = |defeito: &Defeito, texto: &str| {
         defeito.nome.contains(texto) || defeito.arquivo.contains(texto)
     };
-    let todos = [turno::DEFEITOS, laco::DEFEITOS, registro::DEFEITOS, no_livro::DEFEITOS];
+    let todos = [
+        turno::DEFEITOS,
+        laco::DEFEITOS,
+        registro::DEFEITOS,
+        no_livro::DEFEITOS,
+        partilhado::DEFEITOS,
+    ];
     let oficina = Oficina::abrir();
     oficina.conferir(&todos.iter().copied().flatten().collect::<Vec<_>>());
     let escolhidos: Vec<&Defeito> = todos

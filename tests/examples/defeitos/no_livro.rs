@@ -100,9 +100,9 @@ pub const DEFEITOS: &[Defeito] = &[
         "\"synchronous\", \"off\"",
     ),
     por(
-        no("livro", "uma_reposicao_so_e_dita"),
+        no("livro", "nenhuma_resposta_sai_antes"),
         ARQUIVO,
-        "a reposição não espera o disco",
+        "a venda não espera o disco",
         "\"synchronous\", \"full\"",
         "\"synchronous\", \"normal\"",
     ),

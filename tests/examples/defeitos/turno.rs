@@ -4,6 +4,7 @@ use crate::oficina::{Defeito, Teste, por};
 
 const BALCAO: &str = "servidor/src/balcao.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
+const ESTOQUE: &str = "servidor/src/estoque.rs";
 const LOJA: &str = "servidor/src/loja.rs";
 const LINHAS: &str = "protocolo/src/linhas.rs";
 const COMANDO: &str = "protocolo/src/comando.rs";
@@ -44,7 +45,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "quem sobra do turno perde o lugar na fila",
-        "            if trabalho >= TRABALHO_DO_TURNO {\n                return;",
+        "            if trabalho >= TRABALHO_DO_TURNO || self.lote.len() >= LOTE_MAXIMO {\n                return;",
         "            if trabalho >= TRABALHO_DO_TURNO {\n                \
          self.filas.leitura.make_contiguous().reverse();\n                return;",
     ),
@@ -52,15 +53,15 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "a resposta não entra na fila de escrita",
-        "            self.filas.enfileirar(chave, posto);\n            if let Resposta::Compra",
-        "            if let Resposta::Compra",
+        "            posto.conexao.despedir(fim);\n        }\n        self.filas.enfileirar(chave, posto);",
+        "            posto.conexao.despedir(fim);\n        }",
     ),
     em(
         BALCAO,
         "cada resposta sai na hora, com o lote pela metade",
-        "            if let Some(fim) = Fim::depois_de(&pedido) {\n",
-        "            posto.conexao.escrever(agora, self.fechar_escrita);\n            \
-         if let Some(fim) = Fim::depois_de(&pedido) {\n",
+        "        if let Some(fim) = Fim::depois_de(pedido) {\n",
+        "        posto.conexao.escrever(agora, self.fechar_escrita);\n        \
+         if let Some(fim) = Fim::depois_de(pedido) {\n",
     ),
     em(
         BALCAO,
@@ -77,8 +78,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "a chave muda de dono com uma fila ainda a guardá-la",
-        ".filter(|_| !posto.na_leitura)",
-        "",
+        "let guardada = posto.na_leitura ||",
+        "let guardada = ",
     ),
     em(
         BALCAO,
@@ -89,14 +90,14 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "o laço dorme com leituras por fazer",
-        "!self.filas.leitura.is_empty() || !self.filas.escrita.is_empty()",
-        "!self.filas.escrita.is_empty()",
+        "!self.filas.leitura.is_empty() && self.lote.len() < LOTE_MAXIMO\n            ||",
+        "",
     ),
     em(
         BALCAO,
         "o laço dorme com escritas por fazer",
-        "!self.filas.leitura.is_empty() || !self.filas.escrita.is_empty()",
-        "!self.filas.leitura.is_empty()",
+        "            || !self.filas.escrita.is_empty()\n",
+        "",
     ),
     em(
         BALCAO,
@@ -114,22 +115,22 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "responde antes de firmar",
-        "        let firmes = self.firmar(agora, firmar)?;\n        self.responder(firmes);",
-        "        self.responder(agora);\n        self.firmar(agora, firmar)?;",
+        "match estoque.propor(proposta)? {",
+        "let resposta = Situacao::Firme(crate::estoque::Firme { antes: a_venda, quando: agora });\n        \
+         match resposta {",
     ),
     em(
         BALCAO,
         "a falha do livro não para o turno",
-        "self.firmar(agora, firmar)?;",
-        "self.firmar(agora, firmar).unwrap_or(agora);",
+        "match estoque.propor(proposta)? {",
+        "match estoque.propor(proposta).unwrap_or(Situacao::EmVoo) {",
     ),
     em(
         BALCAO,
-        "a falha do livro só é dita no fim do turno",
-        "        let firmes = self.firmar(agora, firmar)?;\n        self.responder(firmes);",
-        "        let firmou = self.firmar(agora, firmar);\n        self.responder(agora);\n        firmou?;",
+        "uma venda vai ao livro duas vezes",
+        "                self.compradores.clear();\n",
+        "",
     ),
-    em(BALCAO, "uma venda vai ao livro duas vezes", "        self.vendas.clear();\n", ""),
     em(
         BALCAO,
         "a demora do disco é cobrada de quem esperou por ele",
@@ -143,41 +144,43 @@ pub const DEFEITOS: &[Defeito] = &[
         "self.vigiar(agora.max(firmes));\n        self.remover",
     ),
     em(
-        BALCAO,
-        "só a primeira venda do turno vai ao livro",
-        "firmar(&self.vendas)?",
-        "firmar(&self.vendas[..1])?",
+        ESTOQUE,
+        "a última unidade não vai ao livro",
+        "unwrap_or(usize::MAX).min(self.compradores.len());",
+        "unwrap_or(usize::MAX).saturating_sub(1).min(self.compradores.len());",
     ),
     em(
-        BALCAO,
-        "a última unidade não vai ao livro",
-        "if self.vendas.is_empty()",
-        "if self.vendas.is_empty() || self.loja.estoque() == 0",
+        ESTOQUE,
+        "vende-se ao livro mais do que há",
+        "usize::try_from(antes).unwrap_or(usize::MAX).min(self.compradores.len())",
+        "self.compradores.len().min(antes as usize + 1)",
     ),
+    em(ESTOQUE, "o livro conta um a mais", "restante: antes - vez,", "restante: antes + 1 - vez,"),
+    em(BALCAO, "quem só consulta também compra", "matches!(pedido, Comando::Comprar)", "true"),
     // O AVISO.
     em(BALCAO, "AVISO em dobro", "format!(\"{AVISO}\\n\")", "format!(\"{AVISO}\\n{AVISO}\\n\")"),
     em(
         BALCAO,
         "AVISO antes da resposta do comprador",
-        "            registro.pedido(posto.conexao.endereco(), &pedido, resposta);\n            \
-         posto.conexao.anexar(agora, |saida| resposta.escrever(saida));",
-        "            registro.pedido(posto.conexao.endereco(), &pedido, resposta);\n            \
-         if resposta == (Resposta::Compra { restante: 0 }) {\n self.avisar(agora, registro); }\n            \
-         let posto = &mut self.postos[chave];\n            \
-         posto.conexao.anexar(agora, |saida| resposta.escrever(saida));\n            \
-         if resposta == (Resposta::Compra { restante: 0 }) {\n            \
-         self.vendas.push(Venda { endereco: posto.conexao.endereco(), restante: 0 });\n            \
-         self.filas.enfileirar(chave, posto);\n continue; }",
+        "            self.dar(agora, registro, chave, &pedido, resposta);\n            \
+         if resposta == (Resposta::Compra { restante: 0 }) {\n                \
+         self.avisar(agora, registro);\n            }",
+        "            if resposta == (Resposta::Compra { restante: 0 }) {\n                \
+         self.avisar(agora, registro);\n            }\n            \
+         self.dar(agora, registro, chave, &pedido, resposta);",
     ),
     em(
         BALCAO,
         "AVISO também a cada recusa",
-        "            if let Resposta::Compra { restante } = resposta {",
-        "            if resposta == Resposta::Esgotado { self.avisar(agora, registro); }\n            \
-         let posto = &mut self.postos[chave];\n            \
-         if let Resposta::Compra { restante } = resposta {",
+        "            if resposta == (Resposta::Compra { restante: 0 }) {",
+        "            if matches!(resposta, Resposta::Compra { restante: 0 } | Resposta::Esgotado) {",
     ),
-    em(BALCAO, "AVISO uma venda antes do fim", "if restante == 0 {", "if restante == 1 {"),
+    em(
+        BALCAO,
+        "AVISO uma venda antes do fim",
+        "if resposta == (Resposta::Compra { restante: 0 }) {",
+        "if resposta == (Resposta::Compra { restante: 1 }) {",
+    ),
     em(
         BALCAO,
         "AVISO que não entra na fila de escrita",
@@ -300,14 +303,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "lê-se de quem não recebe",
-        "le && (self.prontidao.legivel || !self.sobra.is_empty()) && self.saida.is_empty()",
-        "le && (self.prontidao.legivel || !self.sobra.is_empty())",
-    ),
-    em(
-        CONEXAO,
-        "um evento faz esquecer o anterior",
-        "self.prontidao.legivel |= novidade.legivel",
-        "self.prontidao.legivel = novidade.legivel",
+        "            && (self.prontidao.legivel || !self.sobra.is_empty())\n            && self.saida.is_empty()",
+        "            && (self.prontidao.legivel || !self.sobra.is_empty())",
     ),
     em(
         CONEXAO,
@@ -412,7 +409,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "o atraso do laço é cobrado do cliente",
-        "            _ if self.quer_ler() => None,\n",
+        "            _ if self.quer_ler() || self.aguarda => None,\n",
         "",
     ),
     em(
@@ -528,8 +525,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "quem só tem sobra não é atendido",
-        "le && (self.prontidao.legivel || !self.sobra.is_empty())",
-        "le && self.prontidao.legivel",
+        "&& (self.prontidao.legivel || !self.sobra.is_empty())",
+        "&& self.prontidao.legivel",
     ),
     em(BALCAO, "ir a uma conexão não custa nada", "CUSTO_DA_LEITURA + pedidos", "pedidos"),
     // A última palavra.

@@ -10,6 +10,7 @@ use crate::auditoria::violacao::{Leitura, Origem, Violacao};
 use crate::avaliacao::boletim::Conferencia;
 use crate::avaliacao::evidencias::{Atras, Conversa, Evidencias, Ouvintes, Provocacao, Rodada};
 use crate::avaliacao::sonda::Troca;
+use crate::historia::vivido::Qual;
 
 pub(super) const DEMORA: Duration = Duration::from_millis(1);
 
@@ -32,6 +33,7 @@ pub(crate) fn troca(comando: Comando, resposta: &str) -> Troca {
 pub(crate) fn violacao(regra: Regra) -> Violacao {
     let leitura = Leitura {
         usuario: 1,
+        servidor: Qual::default(),
         inicio: Duration::ZERO,
         fim: DEMORA,
         origem: Origem::Venda,

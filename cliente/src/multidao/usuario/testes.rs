@@ -80,12 +80,14 @@ fn um_ciclo_inteiro_na_ordem_e_nos_tempos_da_atividade() {
                 compra: false,
                 enviada: ms(10),
                 resposta: Some((ms(10), Desfecho::Leu(10))),
+                ..Operacao::default()
             },
             Operacao {
                 conexao: 1,
                 compra: true,
                 enviada: ms(1010),
                 resposta: Some((ms(1020), Desfecho::Comprou(9))),
+                ..Operacao::default()
             },
         ]
     );
@@ -381,4 +383,73 @@ fn quem_ve_o_estoque_vazio_pode_dizer_quando() {
     assert_eq!(ana.viu_esgotar(), None);
     ana.recebeu(ms(1020), Mensagem::Esgotado);
     assert_eq!(ana.viu_esgotar(), Some(ms(1020)));
+}
+
+/// Um usuário de decisões fixas, entre três servidores.
+fn usuario_entre_tres(numero: usize, ciclos: u32) -> Usuario {
+    let mut um = usuario(ciclos, false);
+    um.historia.usuario = numero;
+    um.entre(3)
+}
+
+#[test]
+fn cada_um_comeca_no_servidor_que_lhe_toca_pelo_numero() {
+    let comecos = [1, 2, 3, 4, 5].map(|numero| usuario_entre_tres(numero, 1).servidor());
+    assert_eq!(comecos, [0, 1, 2, 0, 1]);
+    assert_eq!(usuario(1, false).entre(1).servidor(), 0);
+}
+
+#[test]
+fn quem_cai_volta_ao_servidor_seguinte_e_a_queda_se_conta() {
+    let mut ana = usuario_entre_tres(3, 2);
+    conectar(&mut ana, ms(0));
+    consultar(&mut ana, ms(0), 5);
+    ana.caiu(ms(100), Falha::Fechada);
+    assert_eq!((ana.servidor(), ana.avancar(ms(100))), (0, Passo::Ausentar(ms(1100))));
+    conectar(&mut ana, ms(1100));
+    consultar(&mut ana, ms(1100), 5);
+    let Historia { conexoes, operacoes, falhas, .. } = ana.historia(ms(2000));
+    let [terceiro, primeiro] = [2, 0].map(|indice| Qual::de(indice, 3));
+    assert_eq!(
+        [&conexoes[0], &conexoes[1]].map(|p| (p.servidor, p.caiu)),
+        [(terceiro, true), (primeiro, false)]
+    );
+    assert_eq!([&operacoes[0], &operacoes[1]].map(|o| o.servidor), [terceiro, primeiro]);
+    assert_eq!(falhas, [(ms(100), Falha::Fechada)]);
+}
+
+#[test]
+fn quem_nao_conecta_tenta_cada_servidor_uma_vez_e_so_entao_desiste() {
+    let recusada = || Falha::SemConexao("recusada".into());
+    let mut ana = usuario_entre_tres(2, 5);
+    for (servidor, agora) in [(1, ms(0)), (2, ms(1)), (0, ms(2))] {
+        assert_eq!((ana.avancar(agora), ana.servidor()), (Passo::Conectar, servidor));
+        ana.caiu(agora, recusada());
+    }
+    assert_eq!(ana.avancar(ms(3)), Passo::Terminar);
+    // Quem conectou começa a conta de novo, e não perde o ciclo por ter tentado.
+    let mut ana = usuario_entre_tres(2, 1);
+    for agora in [ms(0), ms(1)] {
+        assert_eq!(ana.avancar(agora), Passo::Conectar);
+        ana.caiu(agora, recusada());
+    }
+    conectar(&mut ana, ms(2));
+    consultar(&mut ana, ms(2), 5);
+    assert_eq!(ana.historia.conexoes[0].servidor, Qual::de(0, 3));
+}
+
+#[test]
+fn quem_ouve_que_o_estoque_esta_fora_de_alcance_entendeu_e_segue() {
+    let mut ana = usuario(1, false);
+    conectar(&mut ana, ms(0));
+    ana.vai_enviar(ms(0));
+    ana.recebeu(ms(10), Mensagem::ForaDeAlcance);
+    assert!(ana.entendeu(), "o fim de linha serve");
+    assert_eq!(silencio(&mut ana, ms(1010)), Passo::Enviar(Comando::Comprar));
+    ana.vai_enviar(ms(1010));
+    ana.recebeu(ms(1020), Mensagem::ForaDeAlcance);
+    assert_eq!((ana.viu_esgotar(), ana.avancar(ms(1020))), (None, Passo::Ouvir(ms(6020))));
+    let historia = ana.historia(ms(6020));
+    assert_eq!(historia.operacoes[1].resposta, Some((ms(1020), Desfecho::ForaDeAlcance)));
+    assert!(!historia.operacoes[1].em_duvida() && historia.falhas.is_empty());
 }

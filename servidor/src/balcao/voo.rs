@@ -1,0 +1,152 @@
+//! O lote em voo: o que o balcão faz enquanto um estoque que responde depois não responde.
+//!
+//! As conexões de um lote por decidir *aguardam*: não se leem, não se despedem e não saem do slab, porque a
+//! chave delas está no lote. O que não depende do estoque responde-se na hora. Com um estoque que responde na
+//! hora, nada daqui acontece.
+
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
+
+use protocolo::{Comando, Resposta};
+
+use super::{Balcao, EmVoo};
+use crate::estoque::{Estoque, Noticia};
+use crate::registro::Registro;
+
+/// Quanto espera quem ainda não foi proposto, ou só consulta: depois ouve que nada foi vendido.
+const PACIENCIA: Duration = Duration::from_secs(2);
+
+/// Quanto espera quem tem uma compra em voo: depois a conexão fecha sem resposta, que não se sabe qual é.
+const PACIENCIA_DO_COMPRADOR: Duration = Duration::from_secs(30);
+
+impl<F: Read + Write> Balcao<F> {
+    /// O que o estoque disse desde o último turno, e o que já não se espera mais que diga.
+    pub(super) fn colher<E: Estoque>(
+        &mut self,
+        agora: Instant,
+        registro: &mut Registro,
+        estoque: &mut E,
+    ) -> Result<(), E::Pane> {
+        while let Some(noticia) = estoque.colher()? {
+            match noticia {
+                Noticia::Firme(firme) => self.pousar(agora, registro, firme.antes),
+                Noticia::NaoValeu => {
+                    if let Some(mut voo) = self.em_voo.take() {
+                        self.desistir(agora, registro, &mut voo);
+                    }
+                }
+                Noticia::SemDesfecho => {
+                    if let Some(mut voo) = self.em_voo.take() {
+                        self.sem_desfecho(agora, registro, &mut voo);
+                    }
+                }
+                Noticia::Esgotou => {
+                    self.loja.ver(0);
+                    self.avisar(agora, registro);
+                }
+                Noticia::Alcance(ha) => registro.alcance(ha),
+            }
+        }
+        self.perder_a_paciencia(agora, registro);
+        Ok(())
+    }
+
+    /// O lote foi proposto, e a resposta vem depois.
+    pub(super) fn decolar(&mut self, agora: Instant, registro: &mut Registro) {
+        self.juntar(agora, registro);
+        self.espera_desde = None;
+        let lote = std::mem::take(&mut self.lote);
+        let compras = self.compradores.drain(..).count() as u64;
+        self.em_voo = Some(EmVoo { lote, compras, desde: agora });
+    }
+
+    /// Quem entrou no lote passa a aguardar; o que não depende do estoque, nem de quem aguarda, responde-se já.
+    pub(super) fn juntar(&mut self, agora: Instant, registro: &mut Registro) {
+        let lote = std::mem::take(&mut self.lote);
+        for (chave, pedido) in lote {
+            let conexao = &mut self.postos[chave].conexao;
+            if conexao.aguarda() || pedido.usa_o_estoque() {
+                conexao.aguardar(true);
+                self.lote.push((chave, pedido));
+            } else {
+                let resposta = self.loja.atender(&pedido);
+                self.dar(agora, registro, chave, &pedido, resposta);
+            }
+        }
+        if !self.lote.is_empty() {
+            self.espera_desde.get_or_insert(agora);
+        }
+    }
+
+    /// O lote em voo ficou firme. Se dele já se desistiu, falta só o que os outros devem ouvir.
+    fn pousar(&mut self, agora: Instant, registro: &mut Registro, antes: u64) {
+        let Some(mut voo) = self.em_voo.take() else { return };
+        if voo.lote.is_empty() {
+            self.loja.ver(antes.saturating_sub(voo.compras));
+            if antes > 0 && voo.compras >= antes {
+                self.avisar(agora, registro);
+            }
+            return;
+        }
+        self.soltar(&voo);
+        self.decidir(agora, registro, &mut voo.lote, antes);
+    }
+
+    fn soltar(&mut self, voo: &EmVoo) {
+        for (chave, _) in &voo.lote {
+            self.postos[*chave].conexao.aguardar(false);
+        }
+    }
+
+    /// Nada do lote valeu: quem queria o estoque ouve que ele está fora de alcance.
+    fn desistir(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
+        self.soltar(voo);
+        for (chave, pedido) in voo.lote.drain(..) {
+            let resposta = match pedido.usa_o_estoque() {
+                true => Resposta::ForaDeAlcance,
+                false => self.loja.atender(&pedido),
+            };
+            self.dar(agora, registro, chave, &pedido, resposta);
+        }
+    }
+
+    /// As compras do lote podem ter valido: quem comprava não ouve nada, e a conexão fecha.
+    fn sem_desfecho(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
+        for (chave, pedido) in &voo.lote {
+            if *pedido == Comando::Comprar {
+                self.postos[*chave].conexao.ficar_sem_desfecho();
+            }
+        }
+        self.desistir(agora, registro, voo);
+    }
+
+    fn perder_a_paciencia(&mut self, agora: Instant, registro: &mut Registro) {
+        let passou = |desde: Instant, prazo: Duration| agora.duration_since(desde) >= prazo;
+        if let Some(mut voo) = self.em_voo.take() {
+            // O estoque ainda há de responder por ele: o lugar em voo fica ocupado, por um lote vazio.
+            if voo.compras == 0 && passou(voo.desde, PACIENCIA) {
+                self.desistir(agora, registro, &mut voo);
+            } else if passou(voo.desde, PACIENCIA_DO_COMPRADOR) {
+                self.sem_desfecho(agora, registro, &mut voo);
+            }
+            self.em_voo = Some(voo);
+        }
+        // O que se leu neste turno ainda não espera.
+        if self.espera_desde.is_some_and(|desde| passou(desde, PACIENCIA)) {
+            self.espera_desde = None;
+            self.compradores.clear();
+            let lote = std::mem::take(&mut self.lote);
+            self.desistir(agora, registro, &mut EmVoo { lote, compras: 0, desde: agora });
+        }
+    }
+
+    /// Quando a paciência de alguém acaba.
+    pub(super) fn prazo_do_voo(&self) -> Option<Instant> {
+        let voo = self.em_voo.as_ref().filter(|voo| !voo.lote.is_empty()).map(|voo| {
+            let prazo = if voo.compras == 0 { PACIENCIA } else { PACIENCIA_DO_COMPRADOR };
+            voo.desde + prazo
+        });
+        let espera = self.espera_desde.map(|desde| desde + PACIENCIA);
+        [voo, espera].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,182 @@
+//! Enganos na conversa com o etcd e nos lotes em voo: acham-nos as simulações do estoque partilhado.
+
+use crate::oficina::{Defeito, Teste, por};
+
+const SESSAO: &str = "servidor/src/partilhado/sessao.rs";
+const VOO: &str = "servidor/src/balcao/voo.rs";
+const CONEXAO: &str = "servidor/src/conexao.rs";
+const BALCAO: &str = "servidor/src/balcao.rs";
+const CHAVES: &str = "servidor/src/partilhado/chaves.rs";
+const REPOSICAO: &str = "servidor/src/partilhado/reposicao.rs";
+
+const fn em(
+    arquivo: &'static str,
+    nome: &'static str,
+    certo: &'static str,
+    errado: &'static str,
+) -> Defeito {
+    por(Teste::Alvo("servidor", "partilhado", "horarios_ao_acaso"), arquivo, nome, certo, errado)
+}
+
+const fn no_voo(
+    arquivo: &'static str,
+    nome: &'static str,
+    certo: &'static str,
+    errado: &'static str,
+) -> Defeito {
+    por(Teste::Alvo("servidor", "partilhado", "balcoes_ao_acaso"), arquivo, nome, certo, errado)
+}
+
+pub const DEFEITOS: &[Defeito] = &[
+    em(
+        SESSAO,
+        "o lote vale sem condição nenhuma",
+        "                let guardar = escrever(chave_do_lote(&self.nome), lote.texto());\n                \
+         Transacao {\n                    se: vec![meu()],",
+        "                let guardar = escrever(chave_do_lote(&self.nome), lote.texto());\n                \
+         Transacao {\n                    se: Vec::new(),",
+    ),
+    em(
+        SESSAO,
+        "na dúvida, dá-se o lote por perdido",
+        "        if *porque != SemResposta::Compactada {\n            return None;",
+        "        if *porque != SemResposta::Compactada {\n            \
+         if let Fazendo::Pedindo(lote) = &self.fazendo { self.fazendo = Fazendo::Lendo(lote.clone()); }\n            \
+         return None;",
+    ),
+    em(
+        SESSAO,
+        "um lote que já tinha valido lê-se como está agora",
+        "Transacao { entao: vec![ler(Some(caixa.escrito_em))], ..Transacao::default() }",
+        "Transacao { entao: vec![ler(None)], ..Transacao::default() }",
+    ),
+    em(
+        SESSAO,
+        "as compras do próprio lote não se descontam",
+        "saturating_sub(balanco.pedidas() - compras);",
+        "saturating_sub(balanco.pedidas());",
+    ),
+    em(
+        SESSAO,
+        "o mesmo nome em outro processo não se nota",
+        "        if caixa.instancia != self.instancia {\n            return Err(Erro::Tomado(self.nome.clone()));\n        }\n        let esperado",
+        "        let esperado",
+    ),
+    em(
+        SESSAO,
+        "quem só lê não nota o mesmo nome",
+        "            Some(caixa) if caixa.instancia != self.instancia => {\n                Err(",
+        "            Some(caixa) if caixa.instancia == 0 => {\n                Err(",
+    ),
+    em(
+        SESSAO,
+        "as vendas do lote anterior não se escrevem",
+        "entao: [somar, guardar]\n                        .into_iter()\n                        .chain(anotacao)",
+        "entao: [somar, guardar]\n                        .into_iter()\n                        .chain(anotacao.filter(|_| false))",
+    ),
+    em(
+        SESSAO,
+        "o último lote de quem caiu não se escreve",
+        "                self.por_anotar = lote.vendidas(&self.nome, &ler_balanco(resposta)?);\n",
+        "                let _ = lote.vendidas(&self.nome, &ler_balanco(resposta)?);\n",
+    ),
+    em(
+        SESSAO,
+        "esgota quem não vende nada",
+        "esgotou: antes > 0 && compras >= antes",
+        "esgotou: compras >= antes",
+    ),
+    em(
+        SESSAO,
+        "quem vende a última não sabe",
+        "esgotou: antes > 0 && compras >= antes",
+        "esgotou: antes > 0 && compras > antes",
+    ),
+    em(
+        SESSAO,
+        "quem abre recomeça a conta do caixa",
+        "        self.meu = balanco.caixas.get(&self.nome).copied().unwrap_or_default();\n        self.balanco",
+        "        self.meu = Caixa { escrito_em: balanco.caixas.get(&self.nome).map_or(0, |caixa| caixa.escrito_em), \
+         ..Caixa::default() };\n        self.balanco",
+    ),
+    em(
+        SESSAO,
+        "sem nada à venda, não se lê outra vez",
+        "!lote.compradores.is_empty() && self.balanco.a_venda() > 0",
+        "!lote.compradores.is_empty() && self.balanco.a_venda() > 1",
+    ),
+    em(
+        CHAVES,
+        "vende-se uma unidade a mais por lote",
+        "let quantas = usize::try_from(antes.min(pedidas))",
+        "let quantas = usize::try_from((antes + 1).min(pedidas))",
+    ),
+    em(
+        CHAVES,
+        "a posição é a do último, e não a do primeiro",
+        "            posicao: posicao + 1,",
+        "            posicao: posicao + pedidas,",
+    ),
+    em(
+        REPOSICAO,
+        "repor dá unidades a quem já ouviu que esgotou",
+        "let base = havia.max(balanco.pedidas());",
+        "let base = havia;",
+    ),
+    em(
+        REPOSICAO,
+        "repor não confere se alguém comprou no meio",
+        "se: vec![Condicao::NadaMudouDesde(BALANCO.into(), lido.revisao)],",
+        "se: Vec::new(),",
+    ),
+    em(
+        REPOSICAO,
+        "duas reposições têm o mesmo número",
+        "chave_da_entrada(entradas.len() as u64)",
+        "chave_da_entrada(base)",
+    ),
+    no_voo(VOO, "quem está no lote não aguarda", "                conexao.aguardar(true);\n", ""),
+    no_voo(
+        VOO,
+        "quem foi decidido continua a aguardar",
+        "        self.soltar(&voo);\n        self.decidir",
+        "        self.decidir",
+    ),
+    no_voo(
+        VOO,
+        "o que não depende do estoque passa à frente do que depende",
+        "if conexao.aguarda() || pedido.usa_o_estoque() {",
+        "if pedido.usa_o_estoque() {",
+    ),
+    no_voo(
+        VOO,
+        "de um lote de que se desistiu já não se espera resposta",
+        "            self.em_voo = Some(voo);\n",
+        "            self.em_voo = Some(voo).filter(|voo| !voo.lote.is_empty());\n",
+    ),
+    no_voo(
+        VOO,
+        "sem desfecho, diz-se que nada foi vendido",
+        "self.postos[*chave].conexao.ficar_sem_desfecho();",
+        "let _ = chave;",
+    ),
+    no_voo(
+        VOO,
+        "quem compra também ouve, logo, que nada foi vendido",
+        "voo.compras == 0 && passou(voo.desde, PACIENCIA)",
+        "passou(voo.desde, PACIENCIA)",
+    ),
+    no_voo(
+        VOO,
+        "os compradores de quem desistiu vão no lote seguinte",
+        "            self.compradores.clear();\n            let lote",
+        "            let lote",
+    ),
+    no_voo(CONEXAO, "quem aguarda é lido", "le && !self.aguarda", "le"),
+    no_voo(
+        BALCAO,
+        "propõe-se um lote com outro em voo",
+        "        if self.em_voo.is_some() {\n            self.juntar(agora, registro);\n            return Ok(agora);\n        }\n",
+        "",
+    ),
+];

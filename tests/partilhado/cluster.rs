@@ -1,0 +1,148 @@
+//! Um etcd de verdade, de um membro ou três, em portas que o sistema escolheu, e o que lhe acontece.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use testes::{Signal, ate};
+
+#[derive(Debug)]
+struct Membro {
+    porta: u16,
+    opcoes: Vec<String>,
+    processo: Option<Child>,
+}
+
+/// Os membros, e as pastas deles.
+#[derive(Debug)]
+pub struct Cluster {
+    membros: Vec<Membro>,
+    _pasta: tempfile::TempDir,
+}
+
+fn porta() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+impl Cluster {
+    /// Abre um cluster de `quantos` membros, com as opções de eleição que a documentação recomenda; `None` se não
+    /// há um etcd nesta máquina, e então o teste diz que foi pulado.
+    pub fn abrir(quantos: usize, opcoes: &[&str]) -> Option<Self> {
+        if Command::new("etcd").arg("--version").stdout(Stdio::null()).status().is_err() {
+            println!("pulado: não há etcd (apt-get install etcd-server)");
+            return None;
+        }
+        let pasta = tempfile::tempdir().unwrap();
+        let portas: Vec<(u16, u16)> = (0..quantos).map(|_| (porta(), porta())).collect();
+        let url = |porta: u16| format!("http://127.0.0.1:{porta}");
+        let todos: Vec<String> =
+            portas.iter().enumerate().map(|(n, (_, par))| format!("m{n}={}", url(*par))).collect();
+        let membro = |(n, (cliente, par)): (usize, &(u16, u16))| {
+            let dados = pasta.path().join(format!("m{n}"));
+            let mut linha: Vec<String> = [
+                ("--name", format!("m{n}")),
+                ("--data-dir", dados.to_str().unwrap().to_owned()),
+                ("--listen-client-urls", url(*cliente)),
+                ("--advertise-client-urls", url(*cliente)),
+                ("--listen-peer-urls", url(*par)),
+                ("--initial-advertise-peer-urls", url(*par)),
+                ("--initial-cluster", todos.join(",")),
+                ("--heartbeat-interval", "50".into()),
+                ("--election-timeout", "500".into()),
+            ]
+            .into_iter()
+            .flat_map(|(opcao, valor)| [opcao.to_owned(), valor])
+            .collect();
+            linha.extend(opcoes.iter().map(|opcao| (*opcao).to_owned()));
+            Membro { porta: *cliente, opcoes: linha, processo: None }
+        };
+        let membros = portas.iter().enumerate().map(membro).collect();
+        let mut cluster = Cluster { membros, _pasta: pasta };
+        (0..quantos).for_each(|membro| cluster.levantar(membro));
+        cluster.esperar_um_lider();
+        Some(cluster)
+    }
+
+    /// Onde estão os membros, como o `--partilhado` o quer.
+    pub fn urls(&self) -> String {
+        let urls = self.membros.iter().map(|membro| format!("http://127.0.0.1:{}", membro.porta));
+        urls.collect::<Vec<_>>().join(",")
+    }
+
+    /// A porta de um membro.
+    pub fn porta(&self, membro: usize) -> u16 {
+        self.membros[membro].porta
+    }
+
+    /// Abre um membro, com os dados que já tinha.
+    pub fn levantar(&mut self, membro: usize) {
+        let membro = &mut self.membros[membro];
+        let mut comando = Command::new("etcd");
+        comando.args(&membro.opcoes).stdout(Stdio::null()).stderr(Stdio::null());
+        membro.processo = Some(comando.spawn().unwrap());
+    }
+
+    /// `kill -9`.
+    pub fn derrubar(&mut self, membro: usize) {
+        if let Some(mut processo) = self.membros[membro].processo.take() {
+            let _ = processo.kill();
+            let _ = processo.wait();
+        }
+    }
+
+    /// Manda um sinal a um membro.
+    pub fn sinal(&self, membro: usize, sinal: Signal) {
+        let processo = self.membros[membro].processo.as_ref().unwrap();
+        let pid = rustix::process::Pid::from_child(processo);
+        rustix::process::kill_process(pid, sinal).unwrap();
+    }
+
+    pub fn esperar_um_lider(&self) -> usize {
+        ate("o etcd ter um líder", || self.lider())
+    }
+
+    /// Quem é o líder, se os membros já têm um.
+    pub fn lider(&self) -> Option<usize> {
+        (0..self.membros.len()).find(|membro| {
+            let Some(estado) = self.pedir(*membro, "/v3/maintenance/status", "{}") else {
+                return false;
+            };
+            let Ok(estado) = serde_json::from_str::<serde_json::Value>(&estado) else {
+                return false;
+            };
+            let este = &estado["header"]["member_id"];
+            este.is_string() && estado["leader"] == *este
+        })
+    }
+
+    /// A revisão do primeiro membro.
+    pub fn revisao(&self) -> String {
+        let estado = self.pedir(0, "/v3/kv/range", "{\"key\":\"eA==\"}").unwrap();
+        let estado: serde_json::Value = serde_json::from_str(&estado).unwrap();
+        estado["header"]["revision"].as_str().unwrap().to_owned()
+    }
+
+    /// Um pedido a um membro; `None` se ele não responde.
+    pub fn pedir(&self, membro: usize, caminho: &str, corpo: &str) -> Option<String> {
+        let mut fluxo = TcpStream::connect(("127.0.0.1", self.membros[membro].porta)).ok()?;
+        fluxo.set_read_timeout(Some(Duration::from_secs(2))).ok()?;
+        let tamanho = corpo.len();
+        let pedido = format!("POST {caminho} HTTP/1.0\r\nContent-Length: {tamanho}\r\n\r\n{corpo}");
+        fluxo.write_all(pedido.as_bytes()).ok()?;
+        let mut resposta = String::new();
+        fluxo.read_to_string(&mut resposta).ok()?;
+        Some(resposta.split_once("\r\n\r\n")?.1.to_owned())
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for membro in 0..self.membros.len() {
+            if self.membros[membro].processo.is_some() {
+                self.sinal(membro, Signal::CONT);
+            }
+            self.derrubar(membro);
+        }
+    }
+}

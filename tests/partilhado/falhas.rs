@@ -1,0 +1,175 @@
+//! As falhas de verdade, com três membros e três servidores: ninguém vende duas vezes, nada do que se confirmou se
+//! perde, e a venda volta sozinha. Cada teste imprime quanto se ficou sem vender.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testes::{Servidor, Signal};
+
+use crate::casa::{SemParar, conferir, multidao, servidor};
+use crate::cluster::Cluster;
+
+const ESTOQUE: &str = "1000000";
+
+fn casa(urls: &str) -> Vec<Servidor> {
+    let abrir = |n| servidor(urls, &format!("s{n}"), &["--estoque", ESTOQUE, "--silencioso"]);
+    (1..=3).map(abrir).collect()
+}
+
+/// Vende com a multidão e um comprador que não para, faz a falha, e confere tudo.
+fn provar(
+    falha: &str,
+    cluster: &mut Cluster,
+    urls: &str,
+    fazer: impl FnOnce(&mut Cluster),
+) -> Duration {
+    let servidores = casa(urls);
+    let pasta = tempfile::tempdir().unwrap();
+    let todos: Vec<&Servidor> = servidores.iter().collect();
+    let opcoes = "--usuarios 60 --ciclos 40 --decisao 20ms --escuta 100ms";
+    let mut gente = multidao(&todos, &pasta, opcoes);
+    let compra = SemParar::comprar(&servidores[0], Duration::from_secs(8));
+    gente.erro.ate("a multidão", |erro| erro.contains("usuários em"));
+    let quando = Instant::now();
+    fazer(cluster);
+    let pausa = compra.maior_pausa(quando);
+    let termino = gente.termino_em(Duration::from_secs(60));
+    let vendas = conferir(urls, &pasta, &termino);
+    println!(
+        "partilhado | {falha} | {vendas} vendas ouvidas pela multidão | sem vender por {pausa:.1?}"
+    );
+    pausa
+}
+
+#[test]
+fn o_lider_morre_e_a_venda_volta() {
+    let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
+    let urls = cluster.urls();
+    provar("líder kill -9", &mut cluster, &urls, |cluster| {
+        cluster.derrubar(cluster.esperar_um_lider());
+    });
+}
+
+#[test]
+fn o_lider_congela_e_a_venda_volta() {
+    let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
+    let urls = cluster.urls();
+    provar("líder congelado", &mut cluster, &urls, |cluster| {
+        cluster.sinal(cluster.esperar_um_lider(), Signal::STOP);
+    });
+}
+
+#[test]
+fn dois_de_tres_morrem_e_quando_voltam_a_venda_volta() {
+    let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
+    let urls = cluster.urls();
+    provar("dois de três, e de volta", &mut cluster, &urls, |cluster| {
+        cluster.derrubar(0);
+        cluster.derrubar(1);
+        // A paciência de quem compra é de 30 s; a de quem consulta, 2 s.
+        thread::sleep(Duration::from_secs(1));
+        cluster.levantar(0);
+        cluster.levantar(1);
+    });
+}
+
+#[test]
+fn um_servidor_morre_oito_vezes_com_lotes_em_voo() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let servidores = casa(&urls);
+    let pasta = tempfile::tempdir().unwrap();
+    let todos: Vec<&Servidor> = servidores.iter().collect();
+    let opcoes = "--usuarios 60 --ciclos 60 --decisao 20ms --escuta 100ms";
+    let mut gente = multidao(&todos, &pasta, opcoes);
+    for _ in 0..8 {
+        let mut efemero = servidor(&urls, "s4", &["--silencioso"]);
+        // Oito pedem sem parar, e um ouve umas respostas antes da queda.
+        let mut clientes: Vec<_> = (0..8).map(|_| efemero.cliente()).collect();
+        for cliente in &mut clientes {
+            cliente.manda("COMPRAR\n".repeat(50));
+        }
+        assert!(clientes[0].linha().starts_with("Compra realizada"));
+        efemero.insistir(Signal::KILL);
+    }
+    let termino = gente.termino_em(Duration::from_secs(60));
+    let vendas = conferir(&urls, &pasta, &termino);
+    println!("partilhado | servidor kill -9, 8 vezes | {vendas} vendas ouvidas pela multidão |");
+}
+
+/// Enquanto um servidor dorme, o etcd esquece tudo o que já houve: ele acorda, vende, e ainda avisa os seus.
+#[test]
+fn um_servidor_dorme_enquanto_o_etcd_esquece_o_passado() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let (um, outro) = (servidor(&urls, "um", &["--estoque", "40"]), servidor(&urls, "outro", &[]));
+    let mut ouvinte = um.cliente();
+    assert_eq!(ouvinte.pede("CONSULTAR"), "Estoque atual: 40");
+    let mut comprador = outro.cliente();
+    let mut comprar = |quantas: u64, havia: u64| {
+        for restante in (havia - quantas..havia).rev() {
+            let ouvida = format!("Compra realizada. Estoque restante: {restante}");
+            assert_eq!(comprador.pede("COMPRAR"), ouvida);
+        }
+    };
+    um.congelado(|| {
+        comprar(20, 40);
+        let revisao = cluster.revisao();
+        let pedido = format!("{{\"revision\":\"{revisao}\",\"physical\":true}}");
+        cluster.pedir(0, "/v3/kv/compaction", &pedido).unwrap();
+        comprar(10, 20);
+    });
+    assert_eq!(ouvinte.pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
+    comprar(9, 9);
+    assert_eq!(ouvinte.linha(), "AVISO: O estoque acabou de esgotar!");
+}
+
+/// Um proxy que, em tantas respostas por mil, fecha a conexão em vez de a entregar.
+fn proxy_que_perde(por_mil: u64, porta: u16) -> (String, Arc<AtomicU64>) {
+    let escuta = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", escuta.local_addr().unwrap());
+    let perdidas = Arc::new(AtomicU64::new(0));
+    let sorte = Arc::new(Mutex::new(fastrand::Rng::with_seed(7)));
+    let conta = Arc::clone(&perdidas);
+    thread::spawn(move || {
+        for cliente in escuta.incoming().map_while(Result::ok) {
+            let Ok(etcd) = TcpStream::connect(("127.0.0.1", porta)) else { continue };
+            let (ida, volta) = (cliente.try_clone().unwrap(), etcd.try_clone().unwrap());
+            thread::spawn(move || levar(ida, volta, |_| true));
+            let (sorte, conta) = (Arc::clone(&sorte), Arc::clone(&conta));
+            thread::spawn(move || {
+                levar(etcd, cliente, |_| {
+                    let perde = sorte.lock().unwrap().u64(0..1000) < por_mil;
+                    conta.fetch_add(u64::from(perde), Ordering::Relaxed);
+                    !perde
+                });
+            });
+        }
+    });
+    (url, perdidas)
+}
+
+fn levar(mut de: TcpStream, mut para: TcpStream, mut passa: impl FnMut(&[u8]) -> bool) {
+    let mut bytes = [0; 64 * 1024];
+    while let Ok(lidos @ 1..) = de.read(&mut bytes) {
+        if !passa(&bytes[..lidos]) || para.write_all(&bytes[..lidos]).is_err() {
+            break;
+        }
+    }
+    let _ = de.shutdown(Shutdown::Both);
+    let _ = para.shutdown(Shutdown::Both);
+}
+
+#[test]
+fn tres_por_cento_das_respostas_perdem_se_e_cada_duvida_resolve_se_uma_vez() {
+    let Some(mut cluster) = Cluster::abrir(1, &[]) else { return };
+    let (url, perdidas) = proxy_que_perde(30, cluster.porta(0));
+    provar("3 % das respostas perdidas", &mut cluster, &url, |_| {});
+    let perdidas = perdidas.load(Ordering::Relaxed);
+    assert!(perdidas > 0);
+    println!("partilhado | {perdidas} respostas que não chegaram");
+}

@@ -1,0 +1,150 @@
+//! Um estoque vendido por vários servidores, com um etcd de verdade: os casos comuns, as falhas, e a multidão como
+//! juiz. Sem um etcd na máquina cada teste é pulado, e diz o que instalar.
+//!
+//! ```text
+//! cargo test -p testes --test partilhado -- --nocapture --test-threads=1      # com o tempo de cada falha
+//! ```
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod casa;
+mod cluster;
+mod falhas;
+
+use casa::{com, conferir, extrato, multidao, servidor};
+use cluster::Cluster;
+use testes::{Servidor, ate, conta, executar, veredito_do_aviso};
+
+#[test]
+fn tres_servidores_vendem_um_estoque_so_e_a_multidao_o_prova() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let servidores: Vec<Servidor> = (1..=3)
+        .map(|n| servidor(&urls, &format!("s{n}"), &["--estoque", "100", "--silencioso"]))
+        .collect();
+    let pasta = tempfile::tempdir().unwrap();
+    let todos: Vec<&Servidor> = servidores.iter().collect();
+    let opcoes = "--usuarios 60 --ciclos 3 --acelerar 50 --estoque 100";
+    let termino = multidao(&todos, &pasta, opcoes).termino();
+    assert_eq!(conferir(&urls, &pasta, &termino), 100);
+    assert_eq!((termino.codigo, conta(&termino, "recusas")), (Some(0), 80), "{}", termino.saida);
+    assert_eq!(veredito_do_aviso(&termino), "certo (60 conexões o ouviram)");
+    let extrato = extrato(&urls);
+    assert_eq!((&extrato["vendidas"], &extrato["restantes"]), (&100.into(), &0.into()));
+    let vendeu = |nome: &str| {
+        let vendas = extrato["vendas"].as_array().unwrap().iter();
+        vendas.filter(|venda| venda["servidor"] == nome).count()
+    };
+    assert!(["s1", "s2", "s3"].iter().all(|nome| vendeu(nome) > 0), "{extrato}");
+}
+
+#[test]
+fn o_ultimo_comprador_e_os_dos_outros_servidores_ouvem_o_aviso_uma_vez_e_repor_o_rearma() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let (um, outro) = (servidor(&urls, "um", &["--estoque", "2"]), servidor(&urls, "outro", &[]));
+    let (mut ana, mut rui) = (um.cliente(), outro.cliente());
+    for (vez, restante) in [(1, 1), (2, 0)] {
+        assert_eq!(rui.pede("CONSULTAR"), format!("Estoque atual: {}", restante + 1), "{vez}");
+        assert_eq!(ana.pede("COMPRAR"), format!("Compra realizada. Estoque restante: {restante}"));
+    }
+    let aviso = "AVISO: O estoque acabou de esgotar!";
+    assert_eq!((ana.linha(), rui.linha()), (aviso.into(), aviso.into()));
+    assert_eq!(rui.pede("COMPRAR"), "ERRO: Produto esgotado");
+    // Com os servidores abertos.
+    let repor = executar("servidor", ["--partilhado", &urls, "--repor", "1"]);
+    assert_eq!(repor.codigo, Some(0), "{}", repor.erro);
+    assert!(repor.erro.contains("2 vendidas, 1 à venda"), "{}", repor.erro);
+    assert_eq!(ana.pede("CONSULTAR"), "Estoque atual: 1");
+    assert_eq!(rui.pede("COMPRAR"), "Compra realizada. Estoque restante: 0");
+    assert_eq!((rui.linha(), ana.linha()), (aviso.into(), aviso.into()));
+    // E nenhum dos dois outra vez.
+    assert!(ana.pede("AJUDA").starts_with("Comandos:"));
+    assert_eq!(rui.pede("COMPRAR"), "ERRO: Produto esgotado");
+    let extrato = extrato(&urls);
+    let contas =
+        ["inicial", "repostas", "vendidas", "restantes"].map(|nome| extrato[nome].as_u64());
+    assert_eq!(contas, [Some(2), Some(1), Some(3), Some(0)]);
+}
+
+#[test]
+fn dois_servidores_com_o_mesmo_nome_nao_vendem_os_dois() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let mut primeiro = servidor(&urls, "s1", &["--estoque", "5"]);
+    assert_eq!(primeiro.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 4");
+    let segundo = servidor(&urls, "s1", &[]);
+    let termino = primeiro.termino();
+    assert_eq!(termino.codigo, Some(1));
+    assert!(termino.erro.contains("outro servidor chamado s1 abriu"), "{}", termino.erro);
+    assert_eq!(segundo.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 3");
+    assert_eq!(extrato(&urls)["vendidas"], 2);
+}
+
+#[test]
+fn o_que_nao_serve_e_dito_em_uma_linha_e_nada_se_vende() {
+    let nao_abre = |comando| {
+        let Err(termino) = Servidor::tentar(comando) else { panic!("abriu") };
+        assert_eq!(termino.codigo, Some(1));
+        assert_eq!(termino.erro.lines().count(), 1, "{}", termino.erro);
+        termino.erro
+    };
+    assert!(nao_abre(com("127.0.0.1:2379", "s1", &[])).contains("não é o endereço de um etcd"));
+    let erra_as_opcoes = |opcoes: &[&str]| {
+        let termino = executar("servidor", opcoes);
+        assert_eq!(termino.codigo, Some(2), "{}", termino.erro);
+        termino.erro
+    };
+    let url = ["--partilhado", "http://127.0.0.1:1"];
+    assert!(erra_as_opcoes(&url).contains("--nome"));
+    assert!(
+        erra_as_opcoes(&[&url[..], &["--nome", "não serve"]].concat()).contains("até 32 letras")
+    );
+    assert!(
+        erra_as_opcoes(&[&url[..], &["--nome", "s1", "--livro", "v.db"]].concat())
+            .contains("--livro")
+    );
+    assert!(erra_as_opcoes(&["extrato"]).contains("LIVRO"));
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let falta = executar("servidor", ["extrato", "--partilhado", &urls]);
+    assert!(falta.erro.contains("ainda não há estoque"), "{}", falta.erro);
+    drop(servidor(&urls, "s1", &["--estoque", "5"]));
+    let outro = nao_abre(com(&urls, "s2", &["--estoque", "6"]));
+    assert!(outro.contains("o estoque começou com 5, e não com 6"), "{outro}");
+    let (chave, valor) = ("dmVuZGEvZS9jYWl4YS1zMQ==", "b2k=");
+    let estraga = format!("{{\"key\":\"{chave}\",\"value\":\"{valor}\"}}");
+    cluster.pedir(0, "/v3/kv/put", &estraga).unwrap();
+    let estragado = nao_abre(com(&urls, "s2", &[]));
+    assert!(estragado.contains("a chave venda/e/caixa-s1 do etcd foi mexida"), "{estragado}");
+}
+
+#[test]
+fn um_etcd_que_nao_responde_nao_deixa_abrir() {
+    let Some(mut cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    cluster.derrubar(0);
+    let Err(termino) = Servidor::tentar(com(&urls, "s1", &[])) else { panic!("abriu") };
+    assert_eq!(termino.codigo, Some(1));
+    assert!(termino.erro.contains("nenhum etcd responde em"), "{}", termino.erro);
+}
+
+#[test]
+fn sem_maioria_ouve_se_que_nada_foi_vendido_e_o_registro_diz_desde_quando() {
+    let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
+    let urls = cluster.urls();
+    let servidor = servidor(&urls, "s1", &["--estoque", "5"]);
+    let mut cliente = servidor.cliente();
+    assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 4");
+    cluster.derrubar(0);
+    cluster.derrubar(1);
+    let fora = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
+    assert_eq!(cliente.pede("CONSULTAR"), fora);
+    assert!(cliente.pede("AJUDA").starts_with("Comandos:"));
+    servidor.registro().ate("o alcance", |texto| texto.contains("estoque: fora de alcance"));
+    cluster.levantar(0);
+    ate("o estoque voltar", || (cliente.pede("CONSULTAR") == "Estoque atual: 4").then_some(()));
+    servidor.registro().ate("a volta", |texto| texto.contains("estoque: outra vez ao alcance"));
+    let registro = servidor.registro().ate_agora();
+    assert_eq!(registro.matches("estoque: fora de alcance").count(), 1, "{registro}");
+}
