@@ -1,4 +1,4 @@
-//! O programa `cliente`: simula, resume, dá o veredito; ou avalia, e dá a nota. É o único lugar que
+//! O programa `cliente`: simula, resume, dá o veredito; ou avalia, e dá a nota, a um servidor ou a uma turma. É o único lugar que
 //! decide o código de saída. Da simulação, o primeiro destes que valer:
 //!
 //! | código | o que houve |

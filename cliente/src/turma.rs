@@ -104,7 +104,7 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     let isolamento = isolamento
         .map(|isolamento| Isolamento { tambem: ferramentas.tambem.clone(), ..isolamento });
     let nucleos = thread::available_parallelism().map_or(1, usize::from);
-    let vagas = isolamento.as_ref().map_or(1, |_| opcoes.ao_mesmo_tempo.unwrap_or(nucleos));
+    let vagas = isolamento.as_ref().map_or(1, |_| opcoes.ao_mesmo_tempo.unwrap_or(2 * nucleos));
     dizer(format_args!(
         "{}, {} por vez; o resultado vai a {}",
         contar(entregas.len(), "entrega", "entregas"),

@@ -301,3 +301,56 @@ fn dos_extras(boletim: &Boletim) -> Option<Conselho> {
                 COMPRAR                 (dez vezes: o terminal 1 tem de mostrar o AVISO)",
     })
 }
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use crate::auditoria::veredito::Estoque;
+    use crate::avaliacao::boletim::{Conferencia, Item};
+
+    fn boletim(perdas: &[(f64, Falha)], aviso: Estado) -> Boletim {
+        let conferencia = |(custou, falha): &(f64, Falha)| Conferencia {
+            tentou: String::new(),
+            viu: format!("{falha:?}"),
+            pontos: 1.0 - custou,
+            de: 1.0,
+            falha: Some(*falha),
+        };
+        Boletim {
+            nome: None,
+            servidor: String::new(),
+            comando: String::new(),
+            itens: vec![Item { nome: "x", conferencias: perdas.iter().map(conferencia).collect() }],
+            extras: Vec::new(),
+            estoque: (Estoque::Consistente, String::new()),
+            aviso: (aviso, "não chegou a ninguém".into()),
+            rodadas: Vec::new(),
+            observacoes: Vec::new(),
+            porta: 12346,
+            tempo_decidiu: false,
+        }
+    }
+
+    #[test]
+    fn vem_antes_o_que_custou_mais_e_o_que_nao_custou_nao_vem() {
+        let perdas = [
+            (0.25, Falha::CaiComLixo),
+            (0.4, Falha::UmPorVez),
+            (0.0, Falha::TextoDeComprar),
+            (0.3, Falha::UmPorVez),
+        ];
+        let ditos = conselhos(&boletim(&perdas, Estado::NaoCumprido));
+        let titulos: Vec<&str> = ditos.iter().map(|conselho| conselho.titulo).collect();
+        assert_eq!(
+            titulos,
+            [
+                "Uma thread para cada conexão",
+                "Sobreviver ao que não é comando",
+                "Avisar a todos quando o estoque esgota"
+            ]
+        );
+        assert_eq!(ditos[0].pontos(), "0,7 pontos", "a mesma falha se soma");
+        assert_eq!(ditos[2].pontos(), "extra");
+        assert_eq!(conselhos(&boletim(&[], Estado::Cumprido)), []);
+    }
+}

@@ -147,9 +147,10 @@ impl<'a> Provas<'a> {
         Ok(vistas)
     }
 
-    /// As disputas, sem vizinhos.
+    /// As disputas, todas. O tempo que se espera pela vez não é do servidor.
     fn disputas(self, vistas: &mut Evidencias) -> Result<(), Erro> {
-        let _sozinho = self.vez.map(Vez::sozinho);
+        let esperou = || self.vez.map_or(Duration::ZERO, Vez::esperou);
+        let antes = esperou();
         let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
         let limite = self.alvo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
         for rodada in 0..rodadas {
@@ -159,7 +160,7 @@ impl<'a> Provas<'a> {
             self.disputar(ritmo, rodada == 0, vistas)?;
             // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
             let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
-            if basta || self.alvo.inicio.elapsed() > limite {
+            if basta || self.alvo.inicio.elapsed() > limite + (esperou() - antes) {
                 break;
             }
         }
@@ -276,6 +277,7 @@ impl<'a> Provas<'a> {
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
     fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), Erro> {
+        let acompanhado = self.vez.map(Vez::acompanhado);
         let (mut servidor, primeiro) = self.abrir(ritmo)?;
         vistas.apressado |= servidor.apressado();
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
@@ -290,8 +292,9 @@ impl<'a> Provas<'a> {
             numeros: &vistas.conversa.numeros,
             recusa: vistas.conversa.recusa.as_deref(),
             sobras: vistas.conversa.sobras,
+            vez: self.vez,
         };
-        let Disputa { rodada, aviso, compras } = disputar(self.alvo, primeiro, plano)?;
+        let Disputa { rodada, aviso, compras } = disputar(self.alvo, primeiro, plano, acompanhado)?;
         vistas.em_segundo_plano |= servidor.em_segundo_plano();
         vistas.rodadas.push(rodada);
         if primeira {

@@ -30,7 +30,7 @@ pub const ENTREGA: &str = "/cela/entrega";
 pub const TRABALHO: &str = "/cela/trabalho";
 /// O que se concluiu: a cela de dentro não a tem.
 pub const RESULTADOS: &str = "/cela/resultados";
-/// O arquivo que diz de quem é a vez; também só na de fora.
+/// A pasta que diz de quem é a vez; também só na de fora.
 pub const VEZ: &str = "/cela/vez";
 /// Onde o avaliador põe o que apressa o Python; o aluno também a vê.
 const TROCAS: &str = "/cela/trocas";
@@ -89,7 +89,7 @@ pub struct Cela<'a> {
     pub entrega: &'a Path,
     /// Onde a avaliação escreve.
     pub resultados: &'a Path,
-    /// O arquivo comum a todas, que diz de quem é a vez de disputar.
+    /// A pasta comum a todas, que diz de quem é a vez de disputar.
     pub vez: &'a Path,
     /// O que mais se pode ler, fora das pastas do sistema: uma linguagem instalada à parte.
     pub tambem: &'a [PathBuf],
@@ -256,7 +256,7 @@ pub fn testar() -> Result<(), String> {
         programa: Path::new("/usr/bin/env"),
         entrega: pasta.path(),
         resultados: pasta.path(),
-        vez: Path::new("/usr/bin/env"),
+        vez: pasta.path(),
         tambem: &[],
         limites,
     };

@@ -27,6 +27,7 @@ use super::resultado::{Desfecho, Resultado};
 use super::{pacote, paginas};
 use crate::avaliacao::boletim::nota;
 use crate::avaliacao::provas::OUTRAS_PROVAS;
+use crate::avaliacao::vez::ARQUIVOS;
 use crate::conversa::parada::Parada;
 use crate::opcoes::{CORRECAO, OpcoesDaTurma};
 use crate::tempo::como_se_pede;
@@ -43,7 +44,7 @@ pub struct Corrida<'a> {
     parada: &'a Parada,
     /// Este programa, onde a cela o possa ler; a pasta some com a corrida.
     programa: PathBuf,
-    /// De quem é a vez de disputar: as celas todas o abrem.
+    /// A pasta que diz de quem é a vez de disputar, que todas as celas leem.
     vez: PathBuf,
     _pasta: TempDir,
     andamento: MultiProgress,
@@ -68,7 +69,10 @@ impl<'a> Corrida<'a> {
         // Uma cópia: quem executa a cela pode não alcançar a pasta do original, e recompilar no meio não a troca.
         fs::copy(std::env::current_exe()?, &programa)?;
         let vez = pasta.path().join("vez");
-        fs::write(&vez, "")?;
+        fs::create_dir(&vez)?;
+        for nome in ARQUIVOS {
+            fs::write(vez.join(nome), "")?;
+        }
         cela::entregar_a_cela(pasta.path())?;
         let andamento = MultiProgress::new();
         Ok(Corrida {

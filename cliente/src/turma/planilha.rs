@@ -4,7 +4,7 @@ use std::io;
 
 use super::resultado::{Desfecho, Resultado};
 
-const COLUNAS: [&str; 16] = [
+const COLUNAS: [&str; 17] = [
     "nome",
     "id",
     "nota",
@@ -17,6 +17,7 @@ const COLUNAS: [&str; 16] = [
     "situacao",
     "razao",
     "servidor",
+    "cliente",
     "preparar",
     "iniciar",
     "origem",
@@ -60,6 +61,7 @@ fn linha(resultado: &Resultado) -> Vec<String> {
         situacao.to_owned(),
         desfecho.razao().to_owned(),
         resultado.servidor.clone(),
+        resultado.cliente.clone().unwrap_or_default(),
         resultado.preparar.clone().unwrap_or_default(),
         resultado.iniciar.clone(),
         resultado.origem.clone(),
