@@ -108,7 +108,7 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
             moldura: pedido.moldura.clone(),
         }),
         endereco: endereco(opcoes)?,
-        espera: opcoes.espera,
+        espera: opcoes.medida.espera,
         aberto,
         fim_de_linha: FimDeLinha::Lf,
         costumes: Arc::default(),
@@ -140,7 +140,7 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
 
 fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
     let Some(servidor) = &opcoes.servidor else {
-        return Ok((Ipv4Addr::LOCALHOST, opcoes.porta).into());
+        return Ok((Ipv4Addr::LOCALHOST, opcoes.medida.porta).into());
     };
     let enderecos: Vec<SocketAddr> =
         servidor.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
@@ -154,7 +154,7 @@ fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
 
 /// O andamento de uma avaliação, na saída de erro.
 pub fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
-    let rodadas = if opcoes.iniciar.is_some() { opcoes.rodadas } else { 1 };
+    let rodadas = if opcoes.iniciar.is_some() { opcoes.medida.rodadas } else { 1 };
     let barra = ProgressBar::new(u64::from(rodadas) + provas::OUTRAS_PROVAS);
     if let Ok(estilo) = ProgressStyle::with_template("{spinner} prova {pos} de {len}: {msg}") {
         barra.set_style(estilo);
@@ -164,26 +164,26 @@ pub fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
 
 fn boletim(pedido: Pedido<'_>, endereco: SocketAddr, evidencias: Evidencias) -> Boletim {
     let Pedido { opcoes, comando, pesos, .. } = pedido;
-    let mut protocolo = pontos::protocolo(&evidencias, opcoes.estoque);
-    if opcoes.iniciar.is_some() && endereco.port() != opcoes.porta {
-        protocolo = pontos::em_outra_porta(protocolo, opcoes.porta, endereco.port());
+    let mut protocolo = pontos::protocolo(&evidencias, opcoes.medida.estoque);
+    if opcoes.iniciar.is_some() && endereco.port() != opcoes.medida.porta {
+        protocolo = pontos::em_outra_porta(protocolo, opcoes.medida.porta, endereco.port());
     }
     let item = |nome, conferencias| Item { nome, conferencias };
     let mut itens = pesos.aplicar(vec![
-        item(pesos::MULTITHREADING, pontos::multithreading(&evidencias, opcoes.compradores)),
-        item(pesos::EXCLUSAO_MUTUA, pontos::exclusao_mutua(&evidencias, opcoes.compradores)),
+        item(pesos::MULTITHREADING, pontos::multithreading(&evidencias, opcoes.medida.compradores)),
+        item(pesos::EXCLUSAO_MUTUA, pontos::exclusao_mutua(&evidencias, opcoes.medida.compradores)),
         item(pesos::PROTOCOLO, protocolo),
         item(pesos::ROBUSTEZ, pontos::robustez(&evidencias)),
     ]);
     falhas::atribuir(&mut itens, &evidencias);
-    let pedidas = if opcoes.iniciar.is_some() { opcoes.rodadas as usize } else { 1 };
-    let mut observacoes = pontos::observacoes(&evidencias, opcoes.compradores, pedidas);
+    let pedidas = if opcoes.iniciar.is_some() { opcoes.medida.rodadas as usize } else { 1 };
+    let mut observacoes = pontos::observacoes(&evidencias, opcoes.medida.compradores, pedidas);
     if opcoes.iniciar.is_none() {
         observacoes.push(
             "uma rodada só, e sem ver o console: com --iniciar a avaliação é completa".to_owned(),
         );
     }
-    if opcoes.compradores as u64 <= opcoes.estoque {
+    if opcoes.medida.compradores as u64 <= opcoes.medida.estoque {
         // Se cada um compra uma unidade só, ninguém disputa a última.
         observacoes.push(
             "com tão poucos compradores para o estoque, pouco se disputa: dê mais --compradores"

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro, tamanho};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::avaliacao::formatos::Formato;
 use crate::conversa::fim_de_linha::FimDeLinha;
@@ -146,7 +146,31 @@ pub struct OpcoesDaAvaliacao {
     #[arg(long, value_name = "TEXTO", requires = "iniciar", value_parser = entrada)]
     pub entrada: Option<String>,
 
-    /// Porta em que o servidor de --iniciar escuta
+    /// Como se avalia.
+    #[command(flatten)]
+    pub medida: Medida,
+
+    /// Quanto vale cada item, em um TOML [padrão: os pesos do §10]
+    #[arg(long, value_name = "ARQUIVO")]
+    pub pesos: Option<PathBuf>,
+
+    /// Escreve o laudo para pessoas, em uma página HTML
+    #[arg(long, value_name = "ARQUIVO")]
+    pub relatorio: Option<PathBuf>,
+
+    /// Escreve o mesmo laudo para programas, em JSON
+    #[arg(long, value_name = "ARQUIVO")]
+    pub json: Option<PathBuf>,
+
+    /// Na saída, em vez do texto, o que outro programa lê
+    #[arg(long, value_name = "FORMATO", value_enum, ignore_case = true)]
+    pub formato: Option<Formato>,
+}
+
+/// Como se avalia um servidor: o mesmo para um só e para uma turma.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Parser, Serialize, Deserialize)]
+pub struct Medida {
+    /// Porta em que o servidor deve escutar
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
     pub porta: u16,
 
@@ -165,22 +189,6 @@ pub struct OpcoesDaAvaliacao {
     /// Quanto esperar o servidor abrir
     #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao_positiva)]
     pub espera: Duration,
-
-    /// Quanto vale cada item, em um TOML [padrão: os pesos do §10]
-    #[arg(long, value_name = "ARQUIVO")]
-    pub pesos: Option<PathBuf>,
-
-    /// Escreve o laudo para pessoas, em uma página HTML
-    #[arg(long, value_name = "ARQUIVO")]
-    pub relatorio: Option<PathBuf>,
-
-    /// Escreve o mesmo laudo para programas, em JSON
-    #[arg(long, value_name = "ARQUIVO")]
-    pub json: Option<PathBuf>,
-
-    /// Na saída, em vez do texto, o que outro programa lê
-    #[arg(long, value_name = "FORMATO", value_enum, ignore_case = true)]
-    pub formato: Option<Formato>,
 }
 
 /// As opções da turma.
@@ -219,25 +227,9 @@ pub struct OpcoesDaTurma {
     #[arg(long)]
     pub sem_isolamento: bool,
 
-    /// Porta em que os servidores devem escutar
-    #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
-    pub porta: u16,
-
-    /// Rodadas de disputa, cada uma com um servidor recém-aberto
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = inteiro::<u32>(1..=1000))]
-    pub rodadas: u32,
-
-    /// Compradores em cada disputa
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = inteiro::<usize>(2..=1000))]
-    pub compradores: usize,
-
-    /// Com quanto os servidores abrem
-    #[arg(long, value_name = "UNIDADES", default_value_t = ESTOQUE_PADRAO, value_parser = inteiro::<u64>(1..=1000))]
-    pub estoque: u64,
-
-    /// Quanto esperar cada servidor abrir
-    #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao_positiva)]
-    pub espera: Duration,
+    /// Como se avalia.
+    #[command(flatten)]
+    pub medida: Medida,
 
     /// Quanto uma entrega pode levar, inteira
     #[arg(long, value_name = "DURAÇÃO", default_value = "15m", value_parser = duracao_positiva)]

@@ -111,7 +111,7 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
         vagas,
         saida.display()
     ));
-    let regras = regras(opcoes, pesos);
+    let regras = Regras { medida: opcoes.medida.clone(), pesos };
     let corrida = Corrida::nova(opcoes, regras, isolamento, ferramentas, &saida, &parada)
         .map_err(ao_escrever)?;
     let resultados = corrida.correr(&entregas, vagas.min(entregas.len())).map_err(ao_escrever)?;
@@ -136,20 +136,9 @@ fn isolar(opcoes: &OpcoesDaTurma) -> Result<Option<Isolamento>, Erro> {
     Ok(Some(Isolamento {
         memoria: opcoes.memoria,
         disco: DISCO,
-        processos: PROCESSOS + 2 * opcoes.compradores as u64,
+        processos: PROCESSOS + 2 * opcoes.medida.compradores as u64,
         tambem: Vec::new(),
     }))
-}
-
-fn regras(opcoes: &OpcoesDaTurma, pesos: Pesos) -> Regras {
-    Regras {
-        porta: opcoes.porta,
-        rodadas: opcoes.rodadas,
-        compradores: opcoes.compradores,
-        estoque: opcoes.estoque,
-        espera: opcoes.espera,
-        pesos,
-    }
 }
 
 /// Escreve o que a turma inteira tem.

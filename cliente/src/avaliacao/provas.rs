@@ -151,7 +151,7 @@ impl<'a> Provas<'a> {
     fn disputas(self, vistas: &mut Evidencias) -> Result<(), Erro> {
         let esperou = || self.vez.map_or(Duration::ZERO, Vez::esperou);
         let antes = esperou();
-        let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
+        let rodadas = if self.no_ar() { 1 } else { self.opcoes.medida.rodadas };
         let limite = self.alvo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
         for rodada in 0..rodadas {
             self.anuncia("todos compram ao mesmo tempo");
@@ -204,7 +204,7 @@ impl<'a> Provas<'a> {
             Some(Mensagem::Estoque(inicial)) => Some(inicial),
             _ => None,
         };
-        let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.estoque);
+        let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.medida.estoque);
         if !self.no_ar() && consultada.is_some() {
             if ha > 0 {
                 primeira_vez(&mut sonda, "COMPRAR", Comando::Comprar);
@@ -285,7 +285,7 @@ impl<'a> Provas<'a> {
         let plano = Plano {
             compradores: self.quantos_cabem(),
             atende_varios: matches!(vistas.atras_do_calado, Atras::Respondido(_)),
-            ha: lido.unwrap_or(self.opcoes.estoque).min(ESTOQUE_MAXIMO),
+            ha: lido.unwrap_or(self.opcoes.medida.estoque).min(ESTOQUE_MAXIMO),
             lido,
             estoque: lido.filter(|_| !self.no_ar()),
             ouvir: primeira,
@@ -311,7 +311,7 @@ impl<'a> Provas<'a> {
     fn quantos_cabem(self) -> usize {
         let demora = self.alvo.costumes.demora().as_secs_f64();
         let cabem = (TEMPO_DE_REUNIR.as_secs_f64() / demora) as usize;
-        cabem.max(2).min(self.opcoes.compradores)
+        cabem.max(2).min(self.opcoes.medida.compradores)
     }
 
     /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos: o que deu
@@ -342,7 +342,7 @@ impl<'a> Provas<'a> {
         }
         // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
         if !self.no_ar() {
-            testemunha.compra_tudo(self.opcoes.estoque + 1);
+            testemunha.compra_tudo(self.opcoes.medida.estoque + 1);
         }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
             let causa = servidor.causa();

@@ -28,7 +28,7 @@ use crate::avaliacao::erro::Erro as SemAvaliacao;
 use crate::avaliacao::pesos::Pesos;
 use crate::avaliacao::vez::Vez;
 use crate::avaliacao::{Pedido, avaliar};
-use crate::opcoes::OpcoesDaAvaliacao;
+use crate::opcoes::{Medida, OpcoesDaAvaliacao};
 
 /// O que a correção concluiu, para o programa que a pediu.
 pub const DESFECHO: &str = "desfecho.json";
@@ -73,16 +73,8 @@ pub struct Ordem {
 /// O que é igual para toda a turma.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Regras {
-    /// A porta.
-    pub porta: u16,
-    /// As rodadas de disputa.
-    pub rodadas: u32,
-    /// Os compradores de cada uma.
-    pub compradores: usize,
-    /// Com quanto o servidor abre.
-    pub estoque: u64,
-    /// Quanto esperar que ele abra.
-    pub espera: Duration,
+    /// Como se avalia.
+    pub medida: Medida,
     /// Quanto vale cada item.
     pub pesos: Pesos,
 }
@@ -147,15 +139,11 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
 
 /// Avalia o servidor e escreve os laudos.
 fn concluir(ordem: &Ordem, vez: Option<&Vez>) -> Result<Desfecho, Erro> {
-    let Regras { porta, rodadas, compradores, estoque, espera, pesos } = ordem.regras.clone();
+    let Regras { medida, pesos } = ordem.regras.clone();
     let opcoes = OpcoesDaAvaliacao {
         nome: Some(ordem.nome.clone()),
         iniciar: Some(comando(ordem)),
-        porta,
-        rodadas,
-        compradores,
-        estoque,
-        espera,
+        medida,
         ..OpcoesDaAvaliacao::default()
     };
     let barra = ProgressBar::hidden();

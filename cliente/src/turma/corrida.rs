@@ -273,7 +273,8 @@ impl<'a> Corrida<'a> {
             true => Desfecho::SemNota { motivo: recusa.to_string() },
             false => nao_abriu(&recusa),
         })?;
-        let mandado = Mandado { iniciar: self.opcoes.iniciar.clone(), porta: self.opcoes.porta };
+        let mandado =
+            Mandado { iniciar: self.opcoes.iniciar.clone(), porta: self.opcoes.medida.porta };
         let receita = receita::deduzir(aberta, &mandado).map_err(|erro| nao_abriu(&erro))?;
         resultado.iniciar.clone_from(&receita.iniciar);
         resultado.preparar.clone_from(&receita.preparar);
@@ -362,7 +363,7 @@ impl<'a> Corrida<'a> {
     }
 
     fn barra_de_uma(&self, nome: &str) -> ProgressBar {
-        let provas = u64::from(self.opcoes.rodadas) + OUTRAS_PROVAS;
+        let provas = u64::from(self.opcoes.medida.rodadas) + OUTRAS_PROVAS;
         let barra = self.andamento.add(ProgressBar::new(provas));
         if let Ok(estilo) =
             ProgressStyle::with_template("{bar:20} {pos:>2} de {len}  {prefix}: {msg}")
