@@ -74,7 +74,9 @@ impl Turma {
         let fixas = ["turma", entregas.to_str().unwrap(), "--saida", saida.to_str().unwrap()];
         // Quem diz quantas quer, diz as duas.
         let breve = if opcoes.contains(&"--rodadas") { &[][..] } else { &BREVE[..] };
-        Processo::iniciar(comando("cliente", [&fixas[..], breve, opcoes].concat()))
+        let mut comando = comando("cliente", [&fixas[..], breve, opcoes].concat());
+        comando.env("SEGREDO_NO_AMBIENTE", "1");
+        Processo::iniciar(comando)
     }
 
     /// A turma inteira, até o fim.
