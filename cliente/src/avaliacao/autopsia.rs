@@ -116,7 +116,8 @@ fn do_python(console: &str) -> Option<Causa> {
             if linha.starts_with(' ') {
                 quadro.lugar.codigo.get_or_insert_with(|| texto.to_owned());
             } else if e_uma_excecao(texto) {
-                ultima = Some(causa(texto, do_aluno(quadros.iter().rev()), Lingua::Python));
+                let nova = causa(texto, do_aluno(quadros.iter().rev()), Lingua::Python);
+                ultima = Some(a_que_conta(ultima, nova));
                 quadros.clear();
             }
         }
@@ -125,6 +126,20 @@ fn do_python(console: &str) -> Option<Causa> {
 }
 
 /// `File "servidor.py", line 9, in avisar`; em um erro de sintaxe, sem a função.
+/// De duas exceções, a última; menos quando a anterior é do laço do AVISO, que deixa os outros sem ele, e a última é de
+/// quem respondia a um cliente que saiu, que só acaba com a thread dele.
+fn a_que_conta(anterior: Option<Causa>, nova: Causa) -> Causa {
+    let diz = |causa: &Causa, comeco: &str| causa.conselho.is_some_and(|c| c.starts_with(comeco));
+    match anterior {
+        Some(anterior)
+            if diz(&anterior, "o laço do AVISO") && diz(&nova, "escreveu a um cliente") =>
+        {
+            anterior
+        }
+        _ => nova,
+    }
+}
+
 fn quadro_do_python(texto: &str) -> Option<Quadro> {
     let (caminho, resto) = texto.strip_prefix("File \"")?.split_once("\", line ")?;
     let (linha, funcao) = resto.split_once(", in ").unwrap_or((resto, ""));
@@ -437,6 +452,18 @@ ValueError: list.remove(x): x not in list"#;
         let dito = dito(console);
         assert!(dito.starts_with("ValueError: list.remove(x): x not in list, em s.py, linha 9"));
         assert!(dito.contains("já não estava nela"), "{dito}");
+    }
+
+    #[test]
+    fn quem_respondia_a_um_cliente_que_saiu_nao_esconde_o_laco_do_aviso() {
+        let resposta = "Traceback (most recent call last):\n  File \"s.py\", line 40, in atender\n    \
+                        conn.sendall(resposta.encode())\nConnectionResetError: [Errno 104] Connection reset by peer\n";
+        let aviso = "Traceback (most recent call last):\n  File \"s.py\", line 14, in avisar\n    \
+                     cliente.sendall(AVISO.encode())\nBrokenPipeError: [Errno 32] Broken pipe\n";
+        for console in [format!("{aviso}{resposta}"), format!("{resposta}{aviso}")] {
+            assert!(dito(&console).contains("linha 14"), "{}", dito(&console));
+        }
+        assert!(dito(resposta).contains("linha 40"));
     }
 
     #[test]
