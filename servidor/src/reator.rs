@@ -35,6 +35,7 @@ use crate::livro::{self, Livro};
 use crate::loja::Loja;
 use crate::partilhado::{self, Partilhado};
 use crate::registro::Registro;
+use crate::sistema;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
@@ -469,8 +470,7 @@ fn prontidao(evento: &Event) -> Prontidao {
 /// O endereço está em uso, não é desta máquina ou não é permitido.
 pub fn reservar(endereco: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
-    // Reabrir logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
-    socket.set_reuse_address(true)?;
+    sistema::porta_so_nossa(&socket)?;
     socket.set_nonblocking(true)?;
     vigiar_o_caminho(&socket)?;
     socket.bind(&endereco.into())?;
