@@ -77,6 +77,7 @@ const ENTRE_PERGUNTAS: Duration = Duration::from_secs(5);
 /// Quem não confirma nada por este tempo, nem as respostas que lhe mandamos nem as perguntas, já não
 /// está lá. Também é assim com quem deixa de ler e tem respostas que já são do sistema, e não nossas: por
 /// isso é mais do que [`PRAZO_DA_SAIDA`](crate::conexao::PRAZO_DA_SAIDA), que é quem fecha os outros.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const SUMIDO: Duration = Duration::from_secs(40);
 
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
