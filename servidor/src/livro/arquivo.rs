@@ -143,6 +143,9 @@ fn abrir_para_vender(caminho: &Path, houve_queda: bool) -> Result<(Connection, C
         return Err(Problema::SemWal);
     }
     banco.pragma_update(None, "synchronous", "full")?;
+    // No macOS o fsync comum não espera o disco (fsync(2)); nos outros sistemas isto não muda nada.
+    banco.pragma_update(None, "fullfsync", true)?;
+    banco.pragma_update(None, "checkpoint_fullfsync", true)?;
     banco.pragma_update(None, "journal_size_limit", WAL_EM_DESCANSO)?;
     if houve_queda {
         // Uma queda pode ter sido a do disco, e então o WAL que se lê pode não ser o que está nele: as
