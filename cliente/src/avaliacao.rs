@@ -28,6 +28,7 @@ pub mod costumes;
 mod disputa;
 pub mod erro;
 mod evidencias;
+mod fim;
 mod json;
 mod pagina;
 mod pontos;
@@ -36,6 +37,8 @@ mod provas;
 mod servidor;
 pub mod sonda;
 mod trocas;
+#[cfg_attr(unix, path = "avaliacao/zelador_unix.rs")]
+#[cfg_attr(windows, path = "avaliacao/zelador_windows.rs")]
 pub mod zelador;
 
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
@@ -47,6 +50,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::conversa::parada::Parada;
 use crate::opcoes::OpcoesDaAvaliacao;
+use crate::sistema;
 use alvo::{Aberto, Alvo, Quem};
 use boletim::{Boletim, Item};
 use erro::Erro;
@@ -60,7 +64,7 @@ use provas::Provas;
 /// O servidor não abre, ou não se chega a ele.
 pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Boletim>, Erro> {
     // Cada comprador é um descritor. Se não der para aumentar o limite, vale o que houver.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    sistema::aumentar_os_descritores();
     let aberto: Arc<Aberto> = Arc::default();
     // No Ctrl-C o servidor cai na hora, sem esperar que a prova termine.
     let do_sinal = Arc::clone(&aberto);

@@ -175,6 +175,9 @@ pub struct Zelo {
     /// Onde pôr o que apressa as trocas de thread do Python, se é para apressá-las
     #[arg(long)]
     pub trocas: Option<std::path::PathBuf>,
+    /// O que digitar no console dele, onde é o zelador quem o tem
+    #[arg(long)]
+    pub entrada: Option<String>,
     /// O comando que abre o servidor
     pub comando: String,
 }
