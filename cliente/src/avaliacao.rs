@@ -30,6 +30,7 @@ mod disputa;
 pub mod erro;
 mod evidencias;
 pub mod falhas;
+mod fim;
 pub mod formatos;
 mod json;
 mod pagina;
@@ -41,6 +42,8 @@ mod servidor;
 pub mod sonda;
 mod trocas;
 pub mod vez;
+#[cfg_attr(unix, path = "avaliacao/zelador_unix.rs")]
+#[cfg_attr(windows, path = "avaliacao/zelador_windows.rs")]
 pub mod zelador;
 
 use std::ffi::OsString;
@@ -53,6 +56,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::conversa::parada::Parada;
 use crate::opcoes::OpcoesDaAvaliacao;
+use crate::sistema;
 use alvo::{Aberto, Alvo, Quem};
 use boletim::{Boletim, Item};
 use erro::Erro;
@@ -96,7 +100,7 @@ impl<'a> Pedido<'a> {
 pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
     let opcoes = pedido.opcoes;
     // Cada comprador é um descritor. Se não der para aumentar o limite, vale o que houver.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    sistema::aumentar_os_descritores();
     let aberto: Arc<Aberto> = Arc::default();
     // No Ctrl-C o servidor cai na hora, sem esperar que a prova termine.
     let do_sinal = Arc::clone(&aberto);

@@ -12,7 +12,7 @@
 //!   exigencia       auditoria     o que um script exige dos números;  as regras e o veredito: funções puras
 //!   historia                      o que se viveu, guardado e contado
 //!   conversa                      um socket, e o que se entende do que o servidor diz
-//!   tempo, cores, saida           como se escrevem as durações, as cores e os arquivos
+//!   tempo, cores, saida, sistema  as durações, as cores, os arquivos; o que muda de um sistema para outro
 //! ```
 //!
 //! # O que nunca muda
@@ -37,5 +37,7 @@ pub mod multidao;
 pub mod opcoes;
 pub mod relatorio;
 pub mod saida;
+pub mod sistema;
 pub mod tempo;
+#[cfg(unix)]
 pub mod turma;

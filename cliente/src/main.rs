@@ -26,12 +26,14 @@ use cliente::historia::conjunto::Simulacao;
 use cliente::historia::resumo::resumir;
 use cliente::multidao::limites::poupar_enderecos;
 use cliente::multidao::simulacao::simular;
-use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, OpcoesDaTurma, Programa};
+#[cfg(unix)]
+use cliente::opcoes::OpcoesDaTurma;
+use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
 use cliente::relatorio::graficos::Dados;
 use cliente::relatorio::relato::Relatorio;
 use cliente::saida::{self, Saida, distintas};
-use cliente::turma::correcao::corrigir;
-use cliente::turma::corrigir_a_turma;
+#[cfg(unix)]
+use cliente::turma::{correcao::corrigir, corrigir_a_turma};
 use protocolo::terminal::{contar, dizer, ler_opcoes};
 
 const TUDO_CERTO: u8 = 0;
@@ -49,7 +51,9 @@ fn main() -> ExitCode {
     let feito = match programa.acao {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
+        #[cfg(unix)]
         Some(Acao::Turma(opcoes)) => turma(&opcoes),
+        #[cfg(unix)]
         Some(Acao::Corrigir { ordem }) => corrigir(&ordem).map(|()| TUDO_CERTO).map_err(Into::into),
         Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO).map_err(Into::into),
     };
@@ -201,6 +205,7 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
 }
 
 /// A turma inteira: o código de saída não depende das notas.
+#[cfg(unix)]
 fn turma(opcoes: &OpcoesDaTurma) -> Result<u8, Box<dyn Error>> {
     let inteira = corrigir_a_turma(opcoes)?;
     Ok(if inteira { TUDO_CERTO } else { INTERROMPIDO })

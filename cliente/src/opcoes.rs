@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro, tamanho};
+#[cfg(unix)]
+use protocolo::terminal::tamanho;
+use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 use serde::{Deserialize, Serialize};
 
@@ -32,8 +34,10 @@ pub enum Acao {
     /// Dá nota a um servidor, pelos critérios da atividade (§10)
     Avaliar(OpcoesDaAvaliacao),
     /// Dá nota a uma turma inteira: uma pasta, um arquivo ou um zip por pessoa
+    #[cfg(unix)]
     Turma(OpcoesDaTurma),
     /// Corrige uma entrega; quem pede é a turma
+    #[cfg(unix)]
     #[command(name = CORRECAO, hide = true)]
     Corrigir {
         /// O que se pede, em JSON
@@ -192,6 +196,7 @@ pub struct Medida {
 }
 
 /// As opções da turma.
+#[cfg(unix)]
 #[derive(Debug, Clone, Parser)]
 #[command(before_help = EXEMPLOS_DA_TURMA)]
 pub struct OpcoesDaTurma {
@@ -241,6 +246,7 @@ pub struct OpcoesDaTurma {
 }
 
 /// Como se chama o subcomando que corrige uma entrega.
+#[cfg(unix)]
 pub const CORRECAO: &str = "corrigir";
 
 /// Como se chama o subcomando, para quem o executa.
@@ -252,6 +258,9 @@ pub struct Zelo {
     /// Onde pôr o que apressa as trocas de thread do Python, se é para apressá-las
     #[arg(long)]
     pub trocas: Option<std::path::PathBuf>,
+    /// O que digitar no console dele, onde é o zelador quem o tem
+    #[arg(long)]
+    pub entrada: Option<String>,
     /// O comando que abre o servidor
     pub comando: String,
 }
@@ -293,6 +302,7 @@ const EXEMPLOS_DA_AVALIACAO: &str =
     "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova
   cliente avaliar --servidor localhost:12346       um que já está no ar";
 
+#[cfg(unix)]
 const EXEMPLOS_DA_TURMA: &str =
     "  cliente turma entregas                      nota a cada entrega da pasta
   cliente turma entregas --moodle notas.csv   e a planilha do Moodle preenchida

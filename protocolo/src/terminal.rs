@@ -5,26 +5,29 @@
 //! valores moram aqui porque as mensagens de erro dos da std e do humantime são em inglês.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fmt::Display;
 use std::io::{self, ErrorKind as Falha, Write};
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::str::FromStr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use std::{fmt, fs};
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, Error as Erro, ErrorFormatter, ErrorKind};
 use clap::{Arg, ArgAction, Command, Parser};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
-use signal_hook::iterator::Signals;
 
 /// A versão, e de que commit se compilou: só quem otimiza o diz, para que um commit não recompile tudo.
 const VERSAO: &str = env!("VERSAO_COM_COMMIT");
+
+// O que muda de um sistema para outro: como se pede a um programa que pare.
+#[cfg_attr(unix, path = "terminal/sinais_unix.rs")]
+#[cfg_attr(windows, path = "terminal/sinais_windows.rs")]
+mod sinais;
+
+pub use sinais::{ao_receberem_sinais, nao_morrer_de_arquivo_grande};
 
 /// O código de saída de quem errou as opções.
 pub const ERRO_DE_USO: u8 = 2;
@@ -296,78 +299,6 @@ pub fn ao_pedirem_parada(
     ao_receberem_sinais(programa, AoDesligar::Morrer, parar)
 }
 
-/// Como [`ao_pedirem_parada`], dizendo também o que fazer de um SIGHUP. Ele nunca é o segundo sinal: um
-/// terminal que fecha costuma mandar mais de um.
-///
-/// # Errors
-///
-/// Os de [`ao_pedirem_parada`].
-pub fn ao_receberem_sinais(
-    programa: &'static str,
-    mut desligar: AoDesligar,
-    parar: impl FnOnce() + Send + 'static,
-) -> io::Result<()> {
-    const PARADA: [i32; 2] = [SIGINT, SIGTERM];
-    // Primeiro quem captura, depois quem encerra: nenhum sinal se perde entre um e outro.
-    let mut sinais = Signals::new(PARADA)?;
-    let sem_terminal = ignorado(SIGHUP) || !ha_terminal();
-    let trata_o_hup = match desligar {
-        AoDesligar::Morrer => false,
-        AoDesligar::Parar => !ignorado(SIGHUP),
-        AoDesligar::Chamar(_) => true,
-    };
-    if trata_o_hup {
-        sinais.add_signal(SIGHUP)?;
-    }
-    let armado = Arc::new(AtomicBool::new(false));
-    for sinal in PARADA {
-        signal_hook::flag::register_conditional_shutdown(sinal, 130, Arc::clone(&armado))?;
-    }
-    let esperar = move || {
-        for sinal in sinais.forever() {
-            match &mut desligar {
-                AoDesligar::Chamar(chamar)
-                    if sinal == SIGHUP && (sem_terminal || ha_terminal()) =>
-                {
-                    chamar();
-                }
-                _ => break,
-            }
-        }
-        parar();
-        thread::sleep(MESMO_PEDIDO);
-        armado.store(true, Ordering::Release);
-        dizer(format_args!("{programa}: encerrando; outro Ctrl-C encerra na hora"));
-    };
-    thread::Builder::new().name("sinais".into()).spawn(esperar)?;
-    Ok(())
-}
-
-/// O programa tem um terminal, que não fechou (tty(4))?
-fn ha_terminal() -> bool {
-    fs::File::open("/dev/tty").is_ok()
-}
-
-/// Quem abriu o programa já mandou ignorar este sinal, como faz o `nohup`? Só o Linux o diz a quem não
-/// quer mexer no sinal; onde não se sabe, não.
-fn ignorado(sinal: i32) -> bool {
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mascara = status.lines().find_map(|linha| linha.strip_prefix("SigIgn:"));
-    let mascara = mascara.and_then(|mascara| u64::from_str_radix(mascara.trim(), 16).ok());
-    mascara.is_some_and(|mascara| mascara >> (sinal - 1) & 1 == 1)
-}
-
-/// Um arquivo que chega ao tamanho máximo (`ulimit -f`) passa a dar um erro a quem escreve, como um
-/// disco cheio. Sem isto, é o programa inteiro que morre, por um sinal (SIGXFSZ) e sem uma palavra.
-///
-/// # Errors
-///
-/// O sistema não deixou tratar o sinal.
-pub fn nao_morrer_de_arquivo_grande() -> io::Result<()> {
-    // Capturar já basta: a escrita volta com o erro, e é ela quem conta.
-    signal_hook::flag::register(SIGXFSZ, Arc::default()).map(drop)
-}
-
 /// Um número e o nome do que se contou: `contar(1, "venda", "vendas")` é "1 venda".
 pub fn contar(quantos: usize, um: &str, muitos: &str) -> String {
     format!("{quantos} {}", if quantos == 1 { um } else { muitos })
@@ -394,7 +325,9 @@ pub fn explicar(erro: &io::Error) -> String {
         _ => {
             return match erro.raw_os_error() {
                 // EMFILE e ENFILE em todo Unix.
-                Some(23 | 24) => "o limite de descritores foi atingido (veja 'ulimit -n')".into(),
+                Some(23 | 24) if cfg!(unix) => {
+                    "o limite de descritores foi atingido (veja 'ulimit -n')".into()
+                }
                 Some(numero) => format!("erro {numero} do sistema"),
                 None => "erro do sistema".into(),
             };

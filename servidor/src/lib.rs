@@ -41,3 +41,4 @@ pub mod opcoes;
 pub mod partilhado;
 pub mod reator;
 pub mod registro;
+pub mod sistema;

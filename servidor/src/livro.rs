@@ -32,6 +32,7 @@ mod formato;
 mod vigia;
 
 use std::fmt::Write;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -59,8 +60,9 @@ pub struct Livro {
     /// Antes de `banco`, que ao se fechar por último passa o WAL a limpo e o apaga.
     faxina: Faxina,
     banco: Connection,
-    /// Depois de `banco`, porque segura descritores dos mesmos arquivos; e entre eles a tranca.
+    /// Depois de `banco`, porque segura descritores dos mesmos arquivos.
     vigia: Vigia,
+    _tranca: File,
     caminho: PathBuf,
     contas: Contas,
 }
@@ -90,12 +92,13 @@ impl Livro {
             if estoque.is_some_and(|estoque| estoque > UNIDADES_MAXIMAS) {
                 return Err(Problema::NaoCabe);
             }
-            let (tranca, de_verdade) = arquivo::trancar(caminho)?;
-            let (banco, contas) = arquivo::preparar(&de_verdade, &tranca, estoque, dizer)?;
-            let tranca = Arc::new(tranca);
-            let faxina = Faxina::nova(&de_verdade, Arc::clone(&tranca))?;
-            let vigia = Vigia::nova(&de_verdade, tranca, contas.vendidas)?;
-            Ok(Livro { faxina, banco, vigia, caminho: caminho.to_owned(), contas })
+            let (arquivo, tranca, de_verdade) = arquivo::trancar(caminho)?;
+            let (banco, contas) = arquivo::preparar(&de_verdade, &arquivo, estoque, dizer)?;
+            let arquivo = Arc::new(arquivo);
+            let faxina = Faxina::nova(&de_verdade, Arc::clone(&arquivo))?;
+            let vigia = Vigia::nova(&de_verdade, arquivo, contas.vendidas)?;
+            let caminho = caminho.to_owned();
+            Ok(Livro { faxina, banco, vigia, _tranca: tranca, caminho, contas })
         };
         abrir().map_err(|problema| Erro::novo(caminho, problema))
     }

@@ -19,6 +19,7 @@ use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::partilhado;
 use servidor::reator::{Encerramento, Guarda, Pane, Parada, Reator, reservar};
 use servidor::registro::{Destino, Registro};
+use servidor::sistema;
 
 /// Quanto se espera a saída de erro dizer por que se parou, se ela não anda.
 const PRAZO_DO_CONSOLE: Duration = Duration::from_secs(1);
@@ -168,8 +169,7 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
             "registro: o arquivo já está em --registro-maximo, e as linhas se perdem até que o esvaziem",
         );
     }
-    // Fora do systemd, não diz nada a ninguém; se ele não ouve, é ele quem desiste de esperar.
-    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    sistema::avisar_que_abriu();
     Ok(reator.atender()?)
 }
 
@@ -208,11 +208,7 @@ fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, livro::Err
 /// Leva o limite de descritores ao máximo permitido e diz quantas conexões cabem nele, com folga
 /// para os descritores do próprio programa e para explicar a lotação a quem fica de fora.
 fn conexoes_que_cabem(com_livro: bool) -> usize {
-    // Sem poder aumentar, vale o limite que já havia; sem poder lê-lo, o mínimo do POSIX.
-    let limite = rlimit::increase_nofile_limit(u64::MAX)
-        .or_else(|_| rlimit::Resource::NOFILE.get_soft())
-        .unwrap_or(20);
-    let limite = usize::try_from(limite).unwrap_or(usize::MAX);
+    let limite = sistema::descritores();
     // As três conexões do livro têm oito descritores.
     let folga = 16 + if com_livro { 8 } else { 0 } + (limite / 8).min(100);
     limite.saturating_sub(folga).max(1)
@@ -236,14 +232,9 @@ fn porque_nao_registra(caminho: &Path, erro: &io::Error) -> String {
     match (erro.kind(), caminho.parent()) {
         // O arquivo se criaria: o que não existe é onde.
         (ErrorKind::NotFound, Some(pasta)) => format!("a pasta {} não existe", pasta.display()),
-        _ if e_cano(caminho) => "é um cano, e ninguém o lê".into(),
+        _ if sistema::e_cano(caminho) => "é um cano, e ninguém o lê".into(),
         _ => explicar(erro),
     }
-}
-
-fn e_cano(caminho: &Path) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    caminho.metadata().is_ok_and(|medidas| medidas.file_type().is_fifo())
 }
 
 fn resolver(nome: &str, porta: u16) -> Result<SocketAddr, Erro> {

@@ -35,6 +35,7 @@ use crate::livro::{self, Livro};
 use crate::loja::Loja;
 use crate::partilhado::{self, Partilhado};
 use crate::registro::Registro;
+use crate::sistema;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
@@ -76,6 +77,7 @@ const ENTRE_PERGUNTAS: Duration = Duration::from_secs(5);
 /// Quem não confirma nada por este tempo, nem as respostas que lhe mandamos nem as perguntas, já não
 /// está lá. Também é assim com quem deixa de ler e tem respostas que já são do sistema, e não nossas: por
 /// isso é mais do que [`PRAZO_DA_SAIDA`](crate::conexao::PRAZO_DA_SAIDA), que é quem fecha os outros.
+#[cfg(any(target_os = "linux", target_os = "android"))]
 const SUMIDO: Duration = Duration::from_secs(40);
 
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
@@ -469,8 +471,7 @@ fn prontidao(evento: &Event) -> Prontidao {
 /// O endereço está em uso, não é desta máquina ou não é permitido.
 pub fn reservar(endereco: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
-    // Reabrir logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
-    socket.set_reuse_address(true)?;
+    sistema::porta_so_nossa(&socket)?;
     socket.set_nonblocking(true)?;
     vigiar_o_caminho(&socket)?;
     socket.bind(&endereco.into())?;

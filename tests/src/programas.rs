@@ -21,17 +21,21 @@ use rustix::process::geteuid;
 /// O programa não compila ou não existe.
 pub fn binario(nome: &str) -> PathBuf {
     static PASTA: OnceLock<PathBuf> = OnceLock::new();
-    achar(PASTA.get_or_init(|| construir(deste_teste())), nome)
+    achar(
+        PASTA.get_or_init(|| construir(deste_teste(), &["-p", "servidor", "-p", "cliente"])),
+        nome,
+    )
 }
 
-/// Como [`binario`], mas sempre otimizado, com qualquer perfil que o teste tenha.
+/// Como [`binario`], mas sempre otimizado, com qualquer perfil que o teste tenha; só os programas do servidor, que
+/// otimizar demora.
 ///
 /// # Panics
 ///
 /// O programa não compila ou não existe.
 pub fn otimizado(nome: &str) -> PathBuf {
     static PASTA: OnceLock<PathBuf> = OnceLock::new();
-    achar(PASTA.get_or_init(|| construir("release")), nome)
+    achar(PASTA.get_or_init(|| construir("release", &["-p", "servidor"])), nome)
 }
 
 fn achar(pasta: &Path, nome: &str) -> PathBuf {
@@ -117,23 +121,15 @@ fn deste_teste() -> &'static str {
     })
 }
 
-/// Constrói os programas e diz a pasta em que ficaram.
-fn construir(perfil: &str) -> PathBuf {
+/// Constrói os programas destes pacotes e diz a pasta em que ficaram.
+fn construir(perfil: &str, pacotes: &[&str]) -> PathBuf {
     let deste = pasta_deste_teste();
     let alvo = deste.parent().unwrap();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let saida = Command::new(cargo)
-        .args([
-            "build",
-            "-p",
-            "servidor",
-            "-p",
-            "cliente",
-            "--bins",
-            "--examples",
-            "--profile",
-            perfil,
-        ])
+        .arg("build")
+        .args(pacotes)
+        .args(["--bins", "--examples", "--profile", perfil])
         .arg("--target-dir")
         .arg(alvo)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())

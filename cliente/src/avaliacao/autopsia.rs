@@ -7,7 +7,8 @@
 use std::fmt;
 
 use protocolo::mensagem::visivel;
-use rustix::process::Signal;
+
+use crate::sistema;
 
 /// Quanto se mostra de uma linha que veio do servidor.
 const LINHA_MAXIMA: usize = 120;
@@ -116,7 +117,8 @@ fn do_python(console: &str) -> Option<Causa> {
             if linha.starts_with(' ') {
                 quadro.lugar.codigo.get_or_insert_with(|| texto.to_owned());
             } else if e_uma_excecao(texto) {
-                ultima = Some(causa(texto, do_aluno(quadros.iter().rev()), Lingua::Python));
+                let nova = causa(texto, do_aluno(quadros.iter().rev()), Lingua::Python);
+                ultima = Some(a_que_conta(ultima, nova));
                 quadros.clear();
             }
         }
@@ -125,6 +127,20 @@ fn do_python(console: &str) -> Option<Causa> {
 }
 
 /// `File "servidor.py", line 9, in avisar`; em um erro de sintaxe, sem a função.
+/// De duas exceções, a última; menos quando a anterior é do laço do AVISO, que deixa os outros sem ele, e a última é de
+/// quem respondia a um cliente que saiu, que só acaba com a thread dele.
+fn a_que_conta(anterior: Option<Causa>, nova: Causa) -> Causa {
+    let diz = |causa: &Causa, comeco: &str| causa.conselho.is_some_and(|c| c.starts_with(comeco));
+    match anterior {
+        Some(anterior)
+            if diz(&anterior, "o laço do AVISO") && diz(&nova, "escreveu a um cliente") =>
+        {
+            anterior
+        }
+        _ => nova,
+    }
+}
+
 fn quadro_do_python(texto: &str) -> Option<Quadro> {
     let (caminho, resto) = texto.strip_prefix("File \"")?.split_once("\", line ")?;
     let (linha, funcao) = resto.split_once(", in ").unwrap_or((resto, ""));
@@ -331,39 +347,36 @@ fn sobre_quem_saiu(erro: &str, codigo: &str, funcao: &str, lingua: Lingua) -> &'
 }
 
 /// Os sinais que derrubam um programa: o nome, o que quer dizer, e o que conferir.
-const SINAIS: [(Signal, &str, &str, Option<&str>); 10] = [
+const SINAIS: [(&str, &str, Option<&str>); 10] = [
     (
-        Signal::SEGV,
         "SIGSEGV",
         "falha de segmentação",
         Some("usou memória que não é dele: o recv cabe no buffer, e o texto termina em zero?"),
     ),
     (
-        Signal::PIPE,
         "SIGPIPE",
         "escreveu a um cliente que já tinha saído",
         Some("ignore este sinal, com signal(SIGPIPE, SIG_IGN), ou mande com MSG_NOSIGNAL"),
     ),
     (
-        Signal::ABORT,
         "SIGABRT",
         "o programa abortou",
         Some("uma exceção sem tratamento, um assert, ou um buffer estourado"),
     ),
-    (Signal::BUS, "SIGBUS", "acesso inválido à memória", None),
-    (Signal::FPE, "SIGFPE", "erro aritmético", Some("uma divisão por zero?")),
-    (Signal::ILL, "SIGILL", "instrução inválida", None),
-    (Signal::KILL, "SIGKILL", "foi morto", Some("faltou memória?")),
-    (Signal::TERM, "SIGTERM", "pediram que terminasse", None),
-    (Signal::HUP, "SIGHUP", "o terminal fechou", None),
-    (Signal::INT, "SIGINT", "foi interrompido", None),
+    ("SIGBUS", "acesso inválido à memória", None),
+    ("SIGFPE", "erro aritmético", Some("uma divisão por zero?")),
+    ("SIGILL", "instrução inválida", None),
+    ("SIGKILL", "foi morto", Some("faltou memória?")),
+    ("SIGTERM", "pediram que terminasse", None),
+    ("SIGHUP", "o terminal fechou", None),
+    ("SIGINT", "foi interrompido", None),
 ];
 
 /// `SIGSEGV (falha de segmentação); ...`: o sinal que derrubou um programa, e o que conferir.
 pub fn explicar_sinal(numero: i32) -> String {
-    match SINAIS.iter().find(|(sinal, ..)| sinal.as_raw() == numero) {
-        Some((_, nome, porque, Some(conselho))) => format!("{nome} ({porque}); {conselho}"),
-        Some((_, nome, porque, None)) => format!("{nome} ({porque})"),
+    match SINAIS.iter().find(|(nome, ..)| sistema::sinal(nome) == Some(numero)) {
+        Some((nome, porque, Some(conselho))) => format!("{nome} ({porque}); {conselho}"),
+        Some((nome, porque, None)) => format!("{nome} ({porque})"),
         None => format!("o sinal {numero}"),
     }
 }
@@ -371,7 +384,7 @@ pub fn explicar_sinal(numero: i32) -> String {
 /// O sinal que este código de saída conta: o `sh` diz 128 e o número, do programa que ele esperava.
 pub fn sinal_de_um_codigo(codigo: i32) -> Option<i32> {
     let numero = codigo - 128;
-    SINAIS.iter().any(|(sinal, ..)| sinal.as_raw() == numero).then_some(numero)
+    SINAIS.iter().any(|(nome, ..)| sistema::sinal(nome) == Some(numero)).then_some(numero)
 }
 
 #[cfg(test)]
@@ -437,6 +450,18 @@ ValueError: list.remove(x): x not in list"#;
         let dito = dito(console);
         assert!(dito.starts_with("ValueError: list.remove(x): x not in list, em s.py, linha 9"));
         assert!(dito.contains("já não estava nela"), "{dito}");
+    }
+
+    #[test]
+    fn quem_respondia_a_um_cliente_que_saiu_nao_esconde_o_laco_do_aviso() {
+        let resposta = "Traceback (most recent call last):\n  File \"s.py\", line 40, in atender\n    \
+                        conn.sendall(resposta.encode())\nConnectionResetError: [Errno 104] Connection reset by peer\n";
+        let aviso = "Traceback (most recent call last):\n  File \"s.py\", line 14, in avisar\n    \
+                     cliente.sendall(AVISO.encode())\nBrokenPipeError: [Errno 32] Broken pipe\n";
+        for console in [format!("{aviso}{resposta}"), format!("{resposta}{aviso}")] {
+            assert!(dito(&console).contains("linha 14"), "{}", dito(&console));
+        }
+        assert!(dito(resposta).contains("linha 40"));
     }
 
     #[test]
@@ -538,7 +563,7 @@ EstoqueVazio: fim"#;
 
     #[test]
     fn os_sinais_tem_nome_e_o_do_shell_se_reconhece() {
-        let segv = Signal::SEGV.as_raw();
+        let segv = sistema::sinal("SIGSEGV").unwrap();
         assert!(explicar_sinal(segv).starts_with("SIGSEGV (falha de segmentação)"));
         assert_eq!(explicar_sinal(60), "o sinal 60");
         assert_eq!(sinal_de_um_codigo(128 + segv), Some(segv));

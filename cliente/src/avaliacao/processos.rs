@@ -7,15 +7,15 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use protocolo::mensagem::visivel;
-use rustix::param::{clock_ticks_per_second, page_size};
-use rustix::process::Pid;
+
+use crate::sistema;
 
 /// Quanto de um comando se mostra.
 const COMANDO_MAXIMO: usize = 80;
 
 /// O que interessa de um processo.
 struct Processo {
-    pid: Pid,
+    pid: i32,
     pai: i32,
     /// Em tiques do relógio do sistema.
     gastou: u64,
@@ -31,49 +31,47 @@ pub struct Dono {
 }
 
 /// Os processos que descendem deste, sem ele.
-pub fn descendentes(raiz: Pid) -> Vec<Pid> {
+pub fn descendentes(raiz: i32) -> Vec<i32> {
     arvore(raiz).into_iter().map(|processo| processo.pid).collect()
 }
 
 /// Quanto processador os descendentes deste já gastaram; `None` se não se sabe, ou não há nenhum.
-pub fn processador(raiz: Pid) -> Option<Duration> {
+pub fn processador(raiz: i32) -> Option<Duration> {
     let arvore = arvore(raiz);
     let tiques: u64 = arvore.iter().map(|processo| processo.gastou).sum();
-    let segundos = tiques as f64 / clock_ticks_per_second() as f64;
+    let segundos = tiques as f64 / sistema::tiques_por_segundo();
     (!arvore.is_empty()).then(|| Duration::from_secs_f64(segundos))
 }
 
 /// Quanta memória os descendentes deste ocupam agora, somados, em bytes.
-pub fn memoria(raiz: Pid) -> u64 {
-    let paginas = |pid: Pid| {
-        let medida = fs::read_to_string(format!("/proc/{}/statm", pid.as_raw_nonzero())).ok()?;
-        medida.split_whitespace().nth(1)?.parse::<u64>().ok()
-    };
-    let todas: u64 = descendentes(raiz).into_iter().filter_map(paginas).sum();
-    todas * page_size() as u64
+pub fn memoria(raiz: i32) -> u64 {
+    descendentes(raiz).into_iter().filter_map(|pid| kib(pid, "status", "VmRSS:")).sum::<u64>()
+        * 1024
 }
 
 /// O mesmo, com o que vários dividem contado uma vez: custa mais a saber.
-pub fn memoria_dividida(raiz: Pid) -> u64 {
-    let kib = |pid: Pid| {
-        let caminho = format!("/proc/{}/smaps_rollup", pid.as_raw_nonzero());
-        let medida = fs::read_to_string(caminho).ok()?;
-        let linha = medida.lines().find_map(|linha| linha.strip_prefix("Pss:"))?.trim();
-        linha.strip_suffix(" kB")?.parse::<u64>().ok()
-    };
-    descendentes(raiz).into_iter().filter_map(kib).sum::<u64>() * 1024
+pub fn memoria_dividida(raiz: i32) -> u64 {
+    descendentes(raiz).into_iter().filter_map(|pid| kib(pid, "smaps_rollup", "Pss:")).sum::<u64>()
+        * 1024
 }
 
-fn arvore(raiz: Pid) -> Vec<Processo> {
+/// Uma medida que o sistema dá em KiB.
+fn kib(pid: i32, arquivo: &str, medida: &str) -> Option<u64> {
+    let texto = fs::read_to_string(format!("/proc/{pid}/{arquivo}")).ok()?;
+    let linha = texto.lines().find_map(|linha| linha.strip_prefix(medida))?.trim();
+    linha.strip_suffix("kB")?.trim().parse().ok()
+}
+
+fn arvore(raiz: i32) -> Vec<Processo> {
     let mut filhos: HashMap<i32, Vec<Processo>> = HashMap::new();
     for processo in pids().filter_map(|pid| ler_processo(&pid)) {
         filhos.entry(processo.pai).or_default().push(processo);
     }
     let mut arvore = Vec::new();
-    let mut por_ver = vec![raiz.as_raw_nonzero().get()];
+    let mut por_ver = vec![raiz];
     while let Some(pai) = por_ver.pop() {
         let dele = filhos.remove(&pai).unwrap_or_default();
-        por_ver.extend(dele.iter().map(|processo| processo.pid.as_raw_nonzero().get()));
+        por_ver.extend(dele.iter().map(|processo| processo.pid));
         arvore.extend(dele);
     }
     arvore
@@ -91,17 +89,16 @@ fn ler_processo(pid: &str) -> Option<Processo> {
     let campos: Vec<&str> = estado.rsplit_once(')')?.1.split_whitespace().collect();
     let tiques = |campo: usize| campos.get(campo)?.parse::<u64>().ok();
     Some(Processo {
-        pid: Pid::from_raw(pid.parse().ok()?)?,
+        pid: pid.parse().ok()?,
         pai: campos.get(1)?.parse().ok()?,
         gastou: tiques(11)? + tiques(12)?,
     })
 }
 
 /// Onde os descendentes deste escutam.
-pub fn escutas(raiz: Pid) -> Vec<SocketAddr> {
+pub fn escutas(raiz: i32) -> Vec<SocketAddr> {
     let pids = descendentes(raiz).into_iter();
-    let deles: HashSet<u64> =
-        pids.flat_map(|pid| sockets(&pid.as_raw_nonzero().to_string())).collect();
+    let deles: HashSet<u64> = pids.flat_map(|pid| sockets(&pid.to_string())).collect();
     let escutas = todas_as_escutas().into_iter();
     escutas.filter(|(_, socket)| deles.contains(socket)).map(|(endereco, _)| endereco).collect()
 }
@@ -202,8 +199,8 @@ mod testes {
     #[test]
     fn este_processo_escuta_onde_abriu_e_descende_do_pai() {
         let porta = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let (pai, este) = (rustix::process::getppid(), rustix::process::getpid());
-        let Some(pai) = pai.filter(|_| fs::exists("/proc/self/stat").unwrap_or(false)) else {
+        let este = std::process::id().cast_signed();
+        let Some(pai) = ler_processo("self").map(|processo| processo.pai) else {
             println!("sem /proc: teste pulado");
             return;
         };
@@ -214,6 +211,6 @@ mod testes {
         let endereco = porta.local_addr().unwrap();
         assert_eq!(dono(endereco.port()).unwrap().pid, std::process::id());
         assert!(escutas(pai).contains(&endereco));
-        assert_eq!(descendentes(este), []);
+        assert_eq!(descendentes(este), Vec::<i32>::new());
     }
 }

@@ -4,33 +4,26 @@
 //! alunos o veem: o que ele imprime sai linha a linha, e quem lê o teclado espera por ele. Entre este
 //! programa e o servidor há um [`zelador`](super::zelador), que o derruba, e a tudo o que ele tiver aberto.
 
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use rustix::fs::OFlags;
-use rustix::process::Pid;
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
-
 use super::alvo::{Aberto, Alvo, Quem};
 use super::autopsia::{autopsiar, explicar_sinal, pergunta, sinal_de_um_codigo, ultima_linha};
 use super::costumes::PRAZO;
 use super::erro::Erro;
+use super::fim::Fim;
 use super::processos;
 use super::sonda::Sonda;
 use super::trocas::Trocas;
-use super::zelador::Fim;
 use crate::multidao::limites::este_programa;
 use crate::opcoes::SUBCOMANDO;
+use crate::sistema::Console;
 
 /// Quanto o servidor tem para terminar com SIGTERM, antes do SIGKILL.
 const DESPEDIDA: Duration = Duration::from_secs(3);
@@ -52,9 +45,6 @@ const SEGUNDO_PLANO: Duration = Duration::from_secs(2);
 
 /// O que se guarda do console; o resto só se lê, para que o servidor não espere.
 const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
-
-/// O tamanho da janela de um terminal.
-const JANELA: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
 
 /// Por quanto tempo se olha o processador de um servidor sem ninguém conectado.
 const SOSSEGO: Duration = Duration::from_millis(300);
@@ -181,7 +171,7 @@ impl ServidorAvaliado {
 
     /// Onde o servidor escuta, se o sistema o diz.
     fn escutas(&self) -> Vec<SocketAddr> {
-        let zelador = self.processo.as_ref().map(|processo| Pid::from_child(&processo.zelador));
+        let zelador = self.processo.as_ref().map(|processo| processo.zelador.id().cast_signed());
         zelador.map(processos::escutas).unwrap_or_default()
     }
 
@@ -247,7 +237,7 @@ impl ServidorAvaliado {
     /// Que fração de um núcleo o servidor gasta sem ninguém conectado, se não fica parado; `None` se fica,
     /// ou se não se sabe. É a menor de várias medidas seguidas.
     pub fn gasto_em_sossego(&self, alvo: &Alvo) -> Option<f64> {
-        let zelador = Pid::from_child(&self.processo.as_ref()?.zelador);
+        let zelador = self.processo.as_ref()?.zelador.id().cast_signed();
         let mut menor = f64::INFINITY;
         for _ in 0..VEZES_EM_SOSSEGO {
             let (antes, desde) = (processos::processador(zelador)?, Instant::now());
@@ -329,26 +319,6 @@ fn esperar_a_porta(alvo: &Alvo, tolerancia: Duration) -> Result<(), Erro> {
     Ok(())
 }
 
-/// Um terminal de mentira: a ponta deste programa, e a do servidor. O que se digita não volta no console,
-/// que é só o que o servidor diz.
-fn terminal() -> io::Result<(File, File)> {
-    let mestre = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC)?;
-    grantpt(&mestre)?;
-    unlockpt(&mestre)?;
-    let nome = ptsname(&mestre, Vec::new())?;
-    // Sem NOCTTY, o terminal seria o de controle deste programa, se ele não tem um, e fechá-lo o mataria.
-    let terminal = File::options()
-        .read(true)
-        .write(true)
-        .custom_flags(OFlags::NOCTTY.bits().cast_signed())
-        .open(OsStr::from_bytes(nome.as_bytes()))?;
-    let mut modos = tcgetattr(&terminal)?;
-    modos.local_modes.remove(LocalModes::ECHO);
-    tcsetattr(&terminal, OptionalActions::Now, &modos)?;
-    tcsetwinsize(&terminal, JANELA)?;
-    Ok((File::from(mestre), terminal))
-}
-
 impl Processo {
     fn iniciar(alvo: &Alvo, ritmo: Ritmo) -> Result<Self, Erro> {
         let Quem::Comando { comando, entrada, moldura } = &alvo.quem else {
@@ -366,7 +336,7 @@ impl Processo {
         trocas: Option<PathBuf>,
         aberto: &Arc<Aberto>,
     ) -> io::Result<Self> {
-        let (mut mestre, terminal) = terminal()?;
+        let (mut console_dele, saida_dele) = Console::abrir()?;
         let mut zelador = match moldura.split_first() {
             Some((primeiro, resto)) => {
                 let mut isolado = Command::new(primeiro);
@@ -379,18 +349,18 @@ impl Processo {
         if let Some(pasta) = &trocas {
             zelador.arg("--trocas").arg(pasta);
         }
-        zelador.arg("--").arg(comando);
-        zelador.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(terminal);
+        zelador.args(Console::opcoes_do_zelador(entrada)).arg("--").arg(comando);
+        zelador.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(saida_dele);
         let mut zelador = zelador.spawn()?;
         aberto.guardar(zelador.stdin.take());
         if let Some(entrada) = entrada {
-            mestre.write_all(format!("{entrada}\n").as_bytes())?;
+            console_dele.digitar(entrada)?;
         }
         let (console, fim) = (Arc::new(Mutex::new(Vec::new())), Arc::new(OnceLock::new()));
         let (copia, dito) = (Arc::clone(&console), Arc::clone(&fim));
         let saida = zelador.stdout.take();
         thread::Builder::new().spawn(move || ouvir(saida, &dito))?;
-        let leitor = thread::Builder::new().spawn(move || guardar(mestre, &copia))?;
+        let leitor = thread::Builder::new().spawn(move || guardar(console_dele, &copia))?;
         let aberto = Arc::clone(aberto);
         Ok(Processo { zelador, console, leitor, fim, sozinho_desde: None, trocas, aberto })
     }
@@ -429,7 +399,7 @@ fn ouvir(saida: Option<ChildStdout>, fim: &OnceLock<Fim>) {
 }
 
 /// Lê o console até o último processo largar o terminal (o que o Linux diz com um erro).
-fn guardar(mut terminal: File, console: &Mutex<Vec<u8>>) {
+fn guardar(mut terminal: Console, console: &Mutex<Vec<u8>>) {
     let mut bytes = [0; 4096];
     while let Ok(lidos @ 1..) = terminal.read(&mut bytes) {
         let mut console = console.lock().unwrap_or_else(PoisonError::into_inner);

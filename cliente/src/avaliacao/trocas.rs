@@ -10,9 +10,10 @@
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sistema;
 
 const SITECUSTOMIZE: &str = include_str!("trocas/sitecustomize.py");
 
@@ -40,7 +41,7 @@ impl Trocas {
     /// Já existe, ou não se pode escrever ali.
     pub fn preparar(pasta: &Path) -> io::Result<Self> {
         // Só deste usuário, e nunca uma que outro tenha posto ali.
-        DirBuilder::new().mode(0o700).create(pasta)?;
+        sistema::so_do_usuario(&mut DirBuilder::new()).create(pasta)?;
         let trocas = Trocas { pasta: pasta.into() };
         fs::write(trocas.pasta.join("sitecustomize.py"), SITECUSTOMIZE)?;
         Ok(trocas)
@@ -48,12 +49,11 @@ impl Trocas {
 
     /// O PYTHONPATH com ela na frente.
     pub fn caminho_do_python(&self) -> OsString {
-        let mut caminho = self.pasta.clone().into_os_string();
-        if let Some(outros) = std::env::var_os("PYTHONPATH").filter(|outros| !outros.is_empty()) {
-            caminho.push(":");
-            caminho.push(outros);
-        }
-        caminho
+        let outros = std::env::var_os("PYTHONPATH").unwrap_or_default();
+        let outros = std::env::split_paths(&outros).filter(|outro| !outro.as_os_str().is_empty());
+        let todos = std::iter::once(self.pasta.clone()).chain(outros);
+        // Um caminho com o separador dentro não cabe na lista: vai só a pasta.
+        std::env::join_paths(todos).unwrap_or_else(|_| self.pasta.clone().into_os_string())
     }
 
     /// Um Python foi apressado por esta pasta?

@@ -8,10 +8,9 @@
 use std::env;
 use std::fs;
 use std::io;
-use std::os::fd::AsFd;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+
+use crate::sistema;
 
 /// Descritores que não são de usuários, além dos já abertos: os relatórios, o terminal, o rastro de um
 /// pânico.
@@ -64,7 +63,7 @@ pub fn poupar_enderecos() {
     }
     if let Ok(este) = este_programa() {
         // Só volta se falhar; aí se segue com menos threads.
-        let _ = Command::new(este).args(env::args_os().skip(1)).env(ARENAS, "1").exec();
+        sistema::trocar_por(&este, (ARENAS, "1"));
     }
 }
 
@@ -76,11 +75,15 @@ pub fn poupar_enderecos() {
 /// O sistema não diz.
 pub fn este_programa() -> io::Result<PathBuf> {
     let pelo_processo = Path::new("/proc/self/exe");
-    if pelo_processo.exists() { Ok(pelo_processo.to_owned()) } else { env::current_exe() }
+    if cfg!(target_os = "linux") && pelo_processo.exists() {
+        Ok(pelo_processo.to_owned())
+    } else {
+        env::current_exe()
+    }
 }
 
 fn memoria_limitada() -> bool {
-    rlimit::Resource::AS.get_soft().is_ok_and(|limite| limite < rlimit::INFINITY)
+    sistema::memoria_limitada()
 }
 
 /// Que limite não deixou abrir mais threads: se a memória tem um e já não há folga, é ele.
@@ -120,10 +123,8 @@ fn apertar(pedidas: usize, descritores: usize, mapas: Option<usize>) -> (usize, 
 /// Quantos descritores se podem ainda abrir, até `pedidos`, fora os da folga. Pergunta-se abrindo: o
 /// limite sozinho não diz quantos já estão em uso.
 fn descritores_livres(pedidos: usize) -> usize {
-    let erro = io::stderr();
-    let copias = (0..pedidos + DESCRITORES_DE_FOLGA).map(|_| erro.as_fd().try_clone_to_owned());
-    let abertos: Vec<_> = copias.map_while(Result::ok).collect();
-    abertos.len().saturating_sub(DESCRITORES_DE_FOLGA)
+    let livres = sistema::descritores_livres(pedidos + DESCRITORES_DE_FOLGA);
+    livres.saturating_sub(DESCRITORES_DE_FOLGA)
 }
 
 /// Quantos mapas de memória um processo pode ter, onde o sistema os conta.

@@ -27,6 +27,7 @@ use crate::multidao::usuario::Usuario;
 use crate::multidao::visita::visitar;
 use crate::opcoes::Opcoes;
 use crate::saida;
+use crate::sistema;
 
 /// Por que não se pôde simular.
 #[derive(Debug, Error)]
@@ -164,7 +165,7 @@ fn contexto(
     };
     let enderecos = opcoes.servidores.iter().map(enderecos).collect::<Result<_, _>>()?;
     // Cada usuário é um descritor. Se não der para aumentar o limite, vale o que houver.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    sistema::aumentar_os_descritores();
     let parada = Parada::ao_sinal(|| ()).map_err(Erro::sem_ctrl_c)?;
     let fim_de_linha = opcoes.fim_de_linha.map(|pedido| (pedido, Duration::ZERO));
     let csv = csv()?.map(|csv| Box::new(csv) as Box<dyn Write + Send>);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use crate::avaliacao::processos::{descendentes, memoria, memoria_dividida};
 
@@ -17,11 +17,12 @@ const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
 pub fn vigiar(limite: u64) -> Arc<AtomicBool> {
     let passou = Arc::new(AtomicBool::new(false));
     let dito = Arc::clone(&passou);
+    let este = getpid().as_raw_nonzero().get();
     let olhar = move || loop {
         // Quem abre um processo por cliente divide com ele quase toda a memória: isso não é gastá-la duas vezes.
-        if memoria(getpid()) > limite && memoria_dividida(getpid()) > limite {
+        if memoria(este) > limite && memoria_dividida(este) > limite {
             dito.store(true, Ordering::Release);
-            for processo in descendentes(getpid()) {
+            for processo in descendentes(este).into_iter().filter_map(Pid::from_raw) {
                 // Quem já se foi não recebe, e tanto faz.
                 let _ = kill_process(processo, Signal::KILL);
             }

@@ -5,8 +5,6 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, Read};
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,6 +16,7 @@ use super::conferencia::{Andamento, Conferencia, conferir, contar};
 use super::erro::{Erro, Problema};
 use super::formato::{Contas, FORMATO, MARCA, TABELAS, agora, ao_lado};
 use super::vigia::Marca;
+use crate::sistema;
 
 /// Quanto se espera quem, contra o que se pede, esteja escrevendo no arquivo.
 const ESPERA_POR_OUTRO_PROGRAMA: Duration = Duration::from_secs(2);
@@ -28,25 +27,25 @@ const ENTRE_TENTATIVAS: Duration = Duration::from_millis(5);
 /// O tamanho a que o WAL volta, depois de ter crescido.
 const WAL_EM_DESCANSO: u32 = 4 * 1024 * 1024;
 
-/// Abre o arquivo só para segurá-lo, e diz o caminho de verdade dele: por um atalho, o SQLite poria os
+/// Abre o arquivo e a tranca dele, só para segurá-los, e diz o caminho de verdade dele: por um atalho, o SQLite poria os
 /// arquivos dele ao lado do original, e nós os procuraríamos ao lado do atalho.
 ///
-/// A tranca é a do sistema (flock(2)): vale em um disco local, e no Linux não se mistura com as travas
-/// que o SQLite põe no mesmo arquivo.
-pub(super) fn trancar(caminho: &Path) -> Result<(File, PathBuf), Problema> {
+/// A tranca é a do sistema, e vale em um disco local.
+pub(super) fn trancar(caminho: &Path) -> Result<(File, File, PathBuf), Problema> {
     if !caminho.exists() && tem_bytes(&ao_lado(caminho, "-wal")) {
         return Err(Problema::WalOrfao);
     }
     so_arquivos(caminho)?;
     let mut opcoes = File::options();
     // O que se vendeu não é da conta de outro usuário da máquina, e quem o abrisse poderia segurá-lo.
-    opcoes.read(true).write(true).create(true).truncate(false).mode(0o600);
+    sistema::so_do_dono(opcoes.read(true).write(true).create(true).truncate(false));
     let arquivo = opcoes.open(caminho).map_err(|erro| match erro.kind() {
         ErrorKind::NotFound => Problema::SemPasta,
         _ => Problema::Sistema(erro),
     })?;
-    segurar(&arquivo)?;
-    Ok((arquivo, caminho.canonicalize()?))
+    let tranca = sistema::tranca(&arquivo, caminho)?;
+    segurar(&tranca)?;
+    Ok((arquivo, tranca, caminho.canonicalize()?))
 }
 
 /// Abrir um cano esperaria por quem está do outro lado, e um dispositivo não guarda nada.
@@ -99,17 +98,17 @@ fn tem_marca(mut arquivo: &File) -> Result<bool, Problema> {
 /// Com a tranca na mão: cria o livro se não havia um, confere-o e o abre para vender.
 pub(super) fn preparar(
     caminho: &Path,
-    tranca: &File,
+    arquivo: &File,
     estoque: Option<u64>,
     dizer: fn(Andamento),
 ) -> Result<(Connection, Contas), Problema> {
     let wal = ao_lado(caminho, "-wal");
-    let vazio = !tem_marca(tranca)?;
+    let vazio = !tem_marca(arquivo)?;
     if vazio && tem_bytes(&wal) {
         // Criar um livro aqui apagaria as vendas que estão ali, talvez de um servidor que ainda vende.
         return Err(Problema::WalOrfao);
     }
-    if let Some(wal) = wal_que_falta(tranca, caminho)? {
+    if let Some(wal) = wal_que_falta(arquivo, caminho)? {
         return Err(Problema::FaltaWal(wal));
     }
     // Um `-journal` só existe se a criação parou no meio; abrir para escrever a desfaz.
@@ -124,7 +123,7 @@ pub(super) fn preparar(
         return Err(Problema::Danificado(dano));
     }
     // O WAL é o dele, e mesmo assim há menos do que havia: foi encurtado.
-    if Marca::ler(tranca)?.is_some_and(|marca| contas.vendidas < marca.vendidas) {
+    if Marca::ler(arquivo)?.is_some_and(|marca| contas.vendidas < marca.vendidas) {
         return Err(Problema::FaltaWal(wal));
     }
     if let Some(pedido) = estoque.filter(|pedido| *pedido != contas.inicial) {
@@ -144,6 +143,9 @@ fn abrir_para_vender(caminho: &Path, houve_queda: bool) -> Result<(Connection, C
         return Err(Problema::SemWal);
     }
     banco.pragma_update(None, "synchronous", "full")?;
+    // No macOS o fsync comum não espera o disco (fsync(2)); nos outros sistemas isto não muda nada.
+    banco.pragma_update(None, "fullfsync", true)?;
+    banco.pragma_update(None, "checkpoint_fullfsync", true)?;
     banco.pragma_update(None, "journal_size_limit", WAL_EM_DESCANSO)?;
     if houve_queda {
         // Uma queda pode ter sido a do disco, e então o WAL que se lê pode não ser o que está nele: as
@@ -193,7 +195,7 @@ pub(crate) struct Leitura {
     /// O WAL de que o arquivo foi separado: o que se lê não é tudo.
     pub(crate) falta: Option<PathBuf>,
     /// Depois de `banco`, como em [`Livro`].
-    _tranca: File,
+    _tranca: (File, File),
 }
 
 impl Leitura {
@@ -215,13 +217,14 @@ impl Leitura {
             }
             // Sem servidor, não deve passar a haver um enquanto se lê; com um, não se espera por ele, e é
             // ele quem sabe do WAL.
-            let (banco, falta) = match arquivo.try_lock_shared() {
+            let tranca = sistema::tranca(&arquivo, caminho)?;
+            let (banco, falta) = match tranca.try_lock_shared() {
                 Ok(()) => (abrir_parado(caminho)?, wal_que_falta(&arquivo, caminho)?),
                 Err(_) => {
                     (Connection::open_with_flags(caminho, OpenFlags::SQLITE_OPEN_READ_ONLY)?, None)
                 }
             };
-            Ok(Leitura { banco, falta, _tranca: arquivo })
+            Ok(Leitura { banco, falta, _tranca: (arquivo, tranca) })
         };
         abrir().map_err(|problema| Erro::novo(caminho, problema))
     }
@@ -240,8 +243,7 @@ fn abrir_parado(caminho: &Path) -> rusqlite::Result<Connection> {
     if tem_bytes(&ao_lado(caminho, "-wal")) {
         return Connection::open_with_flags(caminho, OpenFlags::SQLITE_OPEN_READ_ONLY);
     }
-    let bytes = caminho.as_os_str().as_bytes().iter();
-    let escapado: String = bytes.map(|byte| format!("%{byte:02x}")).collect();
+    let escapado = sistema::em_uri(caminho);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     Connection::open_with_flags(format!("file:{escapado}?immutable=1"), flags)
 }

@@ -16,12 +16,12 @@
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::erro::Problema;
 use super::formato::ao_lado;
+use crate::sistema;
 
 /// O que diz o arquivo de um livro com vendas no WAL; quem o olhar com um editor também entende.
 const MARCA_DO_WAL: &[u8; 16] = b"com vendas -wal\n";
@@ -53,7 +53,7 @@ pub(super) struct Indice {
 impl Indice {
     fn ler(indice: &File) -> Result<Self, Problema> {
         let mut bytes = [0; 100];
-        indice.read_exact_at(&mut bytes, 0)?;
+        sistema::ler_em(indice, &mut bytes, 0)?;
         // Estes inteiros são os da máquina; o sal está como no WAL.
         let inteiro = |posicao: usize| {
             let palavra = [0, 1, 2, 3].map(|i| bytes.get(posicao + i).copied().unwrap_or_default());
@@ -195,7 +195,7 @@ impl Vigia {
         marca[..16].copy_from_slice(MARCA_DO_WAL);
         marca[16..24].copy_from_slice(&self.visto.sal);
         marca[24..].copy_from_slice(&vendidas.to_be_bytes());
-        self.arquivo.write_all_at(&marca, posicao)?;
+        sistema::escrever_em(&self.arquivo, &marca, posicao)?;
         self.arquivo.sync_data()?;
         (self.tamanho, self.marcado) = (posicao + TAMANHO_DA_MARCA, true);
         Ok(())
@@ -203,7 +203,7 @@ impl Vigia {
 }
 
 fn quem(arquivo: &Metadata) -> (u64, u64) {
-    (arquivo.dev(), arquivo.ino())
+    sistema::identidade(arquivo)
 }
 
 /// O que a marca diz, se o arquivo a tem.
@@ -219,7 +219,7 @@ impl Marca {
         let tamanho = livro.metadata()?.len();
         let Some(posicao) = tamanho.checked_sub(TAMANHO_DA_MARCA) else { return Ok(None) };
         let mut marca = [0; TAMANHO_DA_MARCA as usize];
-        livro.read_exact_at(&mut marca, posicao)?;
+        sistema::ler_em(livro, &mut marca, posicao)?;
         if !marca.starts_with(MARCA_DO_WAL) {
             return Ok(None);
         }
@@ -232,7 +232,7 @@ impl Marca {
     /// Foi posta por causa deste WAL?
     pub(super) fn e_de(self, wal: &Path) -> bool {
         let mut sal = [0; 8];
-        let lido = File::open(wal).and_then(|wal| wal.read_exact_at(&mut sal, 16));
+        let lido = File::open(wal).and_then(|wal| sistema::ler_em(&wal, &mut sal, 16));
         lido.is_ok() && sal == self.sal
     }
 }

@@ -7,14 +7,14 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
 use memchr::memchr_iter;
 use protocolo::terminal::{explicar, hora_do_relogio};
+
+use crate::sistema;
 
 /// Quanto se escreve de cada vez. Até este tamanho uma escrita em um cano entra inteira ou não entra
 /// (o `PIPE_BUF` de pipe(7)), e a conta do que se perdeu é exata ainda que o programa termine com a
@@ -60,8 +60,7 @@ impl Destino {
     ///
     /// O sistema não deu mais um descritor.
     pub fn console(maximo: u64) -> io::Result<Self> {
-        let saida = io::stdout().as_fd().try_clone_to_owned()?;
-        Ok(Destino::novo(File::from(saida), None, maximo))
+        Ok(Destino::novo(sistema::saida_padrao()?, None, maximo))
     }
 
     /// Um arquivo, que se cria se não existe e cresce até `maximo` bytes, contando os que já tem.
@@ -70,7 +69,7 @@ impl Destino {
     ///
     /// Não pode ser aberto; se é um cano que ninguém lê, o erro vem na hora, em vez de se esperar.
     pub fn arquivo(caminho: &Path, maximo: u64) -> io::Result<Self> {
-        Ok(Destino::novo(abrir(caminho)?, Some(caminho.into()), maximo))
+        Ok(Destino::novo(sistema::abrir_sem_esperar(caminho)?, Some(caminho.into()), maximo))
     }
 
     pub(super) fn novo(aberto: File, caminho: Option<PathBuf>, maximo: u64) -> Self {
@@ -92,7 +91,7 @@ impl Destino {
     /// novo. Se não se consegue, continua no que já estava aberto, e ali fica dito por quê.
     pub(super) fn reabrir(&mut self) {
         let Some(caminho) = &self.caminho else { return };
-        match abrir(caminho) {
+        match sistema::abrir_sem_esperar(caminho) {
             Ok(novo) => *self = Destino::novo(novo, self.caminho.take(), self.maximo),
             Err(erro) => {
                 self.anotar(format_args!("o arquivo não foi reaberto: {}", explicar(&erro)))
@@ -212,11 +211,6 @@ impl Destino {
             self.cresceu(linha.len() as u64);
         }
     }
-}
-
-/// Sem esperar: um cano que ninguém lê é um erro na hora (fifo(7)), e não um programa que não abre.
-fn abrir(caminho: &Path) -> io::Result<File> {
-    File::options().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(caminho)
 }
 
 fn medir(aberto: &File) -> Medida {

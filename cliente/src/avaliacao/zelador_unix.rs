@@ -13,7 +13,6 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -28,6 +27,7 @@ use rustix::termios::tcsetpgrp;
 
 use thiserror::Error;
 
+use super::fim::Fim;
 use super::processos::descendentes;
 use super::trocas::Trocas;
 use crate::multidao::limites::ARENAS;
@@ -40,37 +40,6 @@ const ENTRE_PASSADAS: Duration = Duration::from_millis(5);
 #[derive(Debug, Error)]
 #[error("não posso executar o comando: {}", explicar(.0))]
 pub struct Erro(#[from] io::Error);
-
-/// Como o comando do servidor terminou.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fim {
-    /// Por si, com este código.
-    Saiu(i32),
-    /// Por este sinal.
-    Sinal(i32),
-}
-
-impl std::fmt::Display for Fim {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Fim::Saiu(codigo) => write!(f, "saiu {codigo}"),
-            Fim::Sinal(sinal) => write!(f, "sinal {sinal}"),
-        }
-    }
-}
-
-impl FromStr for Fim {
-    type Err = ();
-
-    fn from_str(linha: &str) -> Result<Self, ()> {
-        let (como, numero) = linha.split_once(' ').ok_or(())?;
-        match (como, numero.parse()) {
-            ("saiu", Ok(codigo)) => Ok(Fim::Saiu(codigo)),
-            ("sinal", Ok(sinal)) => Ok(Fim::Sinal(sinal)),
-            _ => Err(()),
-        }
-    }
-}
 
 /// Abre o servidor e fica até não sobrar ninguém.
 ///
@@ -148,12 +117,12 @@ fn obedecer(servidor: Pid) {
 
 /// Manda um sinal a todos os que descendem deste processo; onde não se sabe quem são, ao grupo do servidor.
 fn mandar(servidor: Pid, sinal: Signal) {
-    let todos = descendentes(getpid());
+    let todos = descendentes(getpid().as_raw_nonzero().get());
     // Quem já se foi não recebe, e tanto faz.
     if todos.is_empty() {
         let _ = kill_process_group(servidor, sinal);
     }
-    for processo in todos {
+    for processo in todos.into_iter().filter_map(Pid::from_raw) {
         let _ = kill_process(processo, sinal);
     }
 }
@@ -176,20 +145,5 @@ fn fim(como: WaitStatus) -> Fim {
     match como.terminating_signal() {
         Some(sinal) => Fim::Sinal(sinal),
         None => Fim::Saiu(como.exit_status().unwrap_or_default()),
-    }
-}
-
-#[cfg(test)]
-mod testes {
-    use super::*;
-
-    #[test]
-    fn o_fim_se_le_como_se_escreve() {
-        for fim in [Fim::Saiu(0), Fim::Saiu(255), Fim::Sinal(11)] {
-            assert_eq!(fim.to_string().parse(), Ok(fim));
-        }
-        for outra in ["", "saiu", "saiu x", "caiu 1", "sinal "] {
-            assert_eq!(outra.parse::<Fim>(), Err(()));
-        }
     }
 }

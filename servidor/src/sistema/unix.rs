@@ -1,0 +1,100 @@
+//! Linux, macOS e os outros Unix.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use socket2::Socket;
+
+/// O arquivo que se criar é só do seu dono (0600).
+pub fn so_do_dono(opcoes: &mut OpenOptions) -> &mut OpenOptions {
+    opcoes.mode(0o600)
+}
+
+/// Abre para acrescentar, sem esperar: um cano que ninguém lê é um erro na hora (fifo(7)).
+///
+/// # Errors
+///
+/// Não se pode abrir, ou é um cano que ninguém lê.
+pub fn abrir_sem_esperar(caminho: &Path) -> io::Result<File> {
+    File::options().append(true).create(true).custom_flags(libc::O_NONBLOCK).open(caminho)
+}
+
+/// É um cano?
+pub fn e_cano(caminho: &Path) -> bool {
+    caminho.metadata().is_ok_and(|medidas| medidas.file_type().is_fifo())
+}
+
+/// A saída padrão, como um arquivo.
+///
+/// # Errors
+///
+/// O sistema não deu mais um descritor.
+pub fn saida_padrao() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Em que arquivo se põe a tranca de um livro: nele mesmo. Ela é do sistema (flock(2)), e não se mistura com as
+/// travas que o SQLite põe nele.
+///
+/// # Errors
+///
+/// O sistema não deu mais um descritor.
+pub fn tranca(arquivo: &File, _caminho: &Path) -> io::Result<File> {
+    arquivo.try_clone()
+}
+
+/// Que arquivo é, seja qual for o nome: o dispositivo e o número.
+pub fn identidade(arquivo: &Metadata) -> (u64, u64) {
+    (arquivo.dev(), arquivo.ino())
+}
+
+/// Lê exatamente estes bytes, a partir de uma posição.
+///
+/// # Errors
+///
+/// Não há tantos, ou o disco falhou.
+pub fn ler_em(arquivo: &File, bytes: &mut [u8], posicao: u64) -> io::Result<()> {
+    arquivo.read_exact_at(bytes, posicao)
+}
+
+/// Escreve estes bytes a partir de uma posição.
+///
+/// # Errors
+///
+/// O disco encheu ou falhou.
+pub fn escrever_em(arquivo: &File, bytes: &[u8], posicao: u64) -> io::Result<()> {
+    arquivo.write_all_at(bytes, posicao)
+}
+
+/// O caminho como o SQLite o quer em uma URI, escapado.
+pub fn em_uri(caminho: &Path) -> String {
+    caminho.as_os_str().as_bytes().iter().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+/// Leva o limite de descritores ao máximo permitido, e diz qual é. Sem poder aumentar, vale o que já havia; sem poder
+/// lê-lo, o mínimo do POSIX.
+pub fn descritores() -> usize {
+    let limite = rlimit::increase_nofile_limit(u64::MAX)
+        .or_else(|_| rlimit::Resource::NOFILE.get_soft())
+        .unwrap_or(20);
+    usize::try_from(limite).unwrap_or(usize::MAX)
+}
+
+/// Diz ao systemd que se está pronto. Fora dele, não diz nada a ninguém.
+pub fn avisar_que_abriu() {
+    // Se ele não ouve, é ele quem desiste de esperar.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// A porta é só nossa, e reabre logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
+///
+/// # Errors
+///
+/// O sistema não deixou.
+pub fn porta_so_nossa(socket: &Socket) -> io::Result<()> {
+    socket.set_reuse_address(true)
+}

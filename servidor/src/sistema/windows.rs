@@ -1,0 +1,111 @@
+//! O Windows.
+
+use std::ffi::OsString;
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::windows::fs::FileExt;
+use std::os::windows::io::AsHandle;
+use std::path::Path;
+
+use socket2::Socket;
+
+/// As permissões são as da pasta.
+pub fn so_do_dono(opcoes: &mut OpenOptions) -> &mut OpenOptions {
+    opcoes
+}
+
+/// Abre para acrescentar.
+///
+/// # Errors
+///
+/// Não se pode abrir.
+pub fn abrir_sem_esperar(caminho: &Path) -> io::Result<File> {
+    File::options().append(true).create(true).open(caminho)
+}
+
+/// Não há canos entre os arquivos.
+pub fn e_cano(_caminho: &Path) -> bool {
+    false
+}
+
+/// A saída padrão, como um arquivo.
+///
+/// # Errors
+///
+/// O sistema não deu mais um descritor.
+pub fn saida_padrao() -> io::Result<File> {
+    Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+/// Em que arquivo se põe a tranca de um livro: em um ao lado. Aqui uma tranca impede mesmo de ler, e o SQLite, que lê o
+/// livro por conta própria, não passaria pela nossa.
+///
+/// # Errors
+///
+/// O arquivo ao lado não se deixa criar.
+pub fn tranca(_arquivo: &File, caminho: &Path) -> io::Result<File> {
+    let mut nome = OsString::from(caminho);
+    nome.push("-tranca");
+    File::options().read(true).write(true).create(true).truncate(false).open(nome)
+}
+
+/// Um arquivo aberto não se apaga nem muda de nome: não há o que distinguir.
+pub fn identidade(_arquivo: &Metadata) -> (u64, u64) {
+    (0, 0)
+}
+
+/// Lê exatamente estes bytes, a partir de uma posição.
+///
+/// # Errors
+///
+/// Não há tantos, ou o disco falhou.
+pub fn ler_em(arquivo: &File, mut bytes: &mut [u8], mut posicao: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match arquivo.seek_read(bytes, posicao)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            lidos => {
+                bytes = &mut bytes[lidos..];
+                posicao += lidos as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Escreve estes bytes a partir de uma posição.
+///
+/// # Errors
+///
+/// O disco encheu ou falhou.
+pub fn escrever_em(arquivo: &File, mut bytes: &[u8], mut posicao: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let escritos = arquivo.seek_write(bytes, posicao)?;
+        bytes = &bytes[escritos..];
+        posicao += escritos as u64;
+    }
+    Ok(())
+}
+
+/// O caminho como o SQLite o quer em uma URI, escapado: com barras, e uma antes da letra do disco.
+pub fn em_uri(caminho: &Path) -> String {
+    let texto = caminho.to_string_lossy().replace('\\', "/");
+    let texto = texto.trim_start_matches("//?/");
+    format!("/{texto}").bytes().map(|byte| format!("%{byte:02x}")).collect()
+}
+
+/// Não há um limite de descritores que interesse: cada socket é um objeto do sistema.
+pub fn descritores() -> usize {
+    16 * 1024
+}
+
+/// Não há a quem dizer.
+pub fn avisar_que_abriu() {}
+
+/// A porta é só nossa: o SO_REUSEADDR daqui deixaria outro programa tomá-la, e sem ele já se reabre logo depois de fechar.
+///
+/// # Errors
+///
+/// O sistema não deixou.
+pub fn porta_so_nossa(_socket: &Socket) -> io::Result<()> {
+    Ok(())
+}

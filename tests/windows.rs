@@ -1,0 +1,132 @@
+//! Os programas do Windows, sob o Wine: vendem a uma multidão, compram, guardam, avaliam e encerram em ordem. Só roda
+//! onde `.ci/windows` os construiu (a variável `WINDOWS_EXE` diz a pasta); se não, é pulado.
+//!
+//! O Wine não é o Windows: mostra que os programas falam com o sistema como se deve, e não como o sistema se porta. O
+//! que ele não tem (um console de verdade, uma queda de energia) não se vê aqui.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use testes::{
+    Cliente, Processo, Servidor, Signal, multidao, porta_livre, veredito, veredito_do_aviso,
+};
+
+/// Um programa do Windows; `None` se não os há.
+fn programa(nome: &str, argumentos: &[&str]) -> Option<Command> {
+    let Some(pasta) = env::var_os("WINDOWS_EXE").map(PathBuf::from) else {
+        println!("pulado: sem WINDOWS_EXE (.ci/windows constrói os programas)");
+        return None;
+    };
+    let mut comando = Command::new("wine");
+    comando.arg(pasta.join(format!("{nome}.exe"))).args(argumentos);
+    comando.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    Some(comando)
+}
+
+fn servidor(opcoes: &[&str]) -> Option<Servidor> {
+    programa("servidor", opcoes).map(Servidor::de)
+}
+
+#[test]
+fn o_servidor_vende_a_multidao_e_avisa_todos() {
+    for usuarios in [50, 200] {
+        let Some(servidor) = servidor(&["--silencioso"]) else { return };
+        let opcoes = format!("--usuarios {usuarios} --ciclos 2 --estoque 10");
+        let termino = multidao(servidor.endereco(), &opcoes);
+        assert_eq!(
+            veredito(&termino),
+            "Veredito: CONSISTENTE",
+            "{}{}",
+            termino.saida,
+            termino.erro
+        );
+        assert!(veredito_do_aviso(&termino).contains("certo"), "{}", termino.saida);
+    }
+}
+
+#[test]
+fn a_multidao_compra_de_um_servidor_daqui() {
+    let servidor = Servidor::abrir(&["--silencioso"]);
+    let endereco = servidor.endereco().to_string();
+    let opcoes = ["--servidor", &endereco, "--usuarios", "50", "--ciclos", "2", "--acelerar", "20"];
+    let Some(comando) = programa("cliente", &opcoes) else { return };
+    let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(120));
+    assert_eq!(termino.codigo, Some(0), "{}{}", termino.saida, termino.erro);
+    assert!(termino.saida.contains("Veredito: CONSISTENTE"), "{}", termino.saida);
+    assert!(termino.saida.contains("duração"), "os acentos: {}", termino.saida);
+}
+
+#[test]
+fn quem_fecha_a_escrita_ouve_tudo_uma_linha_longa_e_recusada_e_um_reset_nao_derruba() {
+    let Some(servidor) = servidor(&["--estoque", "3"]) else { return };
+    let mut cliente = servidor.cliente();
+    cliente.manda("CONSULTAR\r\nCOMPRAR\r\n");
+    cliente.fechar_escrita();
+    assert_eq!(cliente.fim(), "Estoque atual: 3\nCompra realizada. Estoque restante: 2\n");
+    let mut longa = servidor.cliente();
+    longa.manda("x".repeat(1000));
+    assert_eq!(longa.fim(), "ERRO: Linha longa demais\n");
+    let mut quebra = servidor.cliente();
+    quebra.manda("COMP");
+    quebra.resetar();
+    assert_eq!(servidor.cliente().pede("CONSULTAR"), "Estoque atual: 2");
+}
+
+/// O laço lê até o socket secar, ainda que a leitura de um turno não baste: aqui um aviso de que há o que ler só se
+/// repete depois disso.
+#[test]
+fn tudo_o_que_chega_de_uma_vez_e_respondido() {
+    let Some(servidor) = servidor(&["--silencioso", "--estoque", "100000"]) else { return };
+    let mut cliente: Cliente = servidor.cliente();
+    let mut outra_mao = cliente.outra_mao();
+    let mandar = std::thread::spawn(move || {
+        std::io::Write::write_all(&mut outra_mao, "COMPRAR\n".repeat(20_000).as_bytes()).unwrap();
+    });
+    let ultima = cliente.linhas(20_000).pop().unwrap();
+    assert_eq!(ultima, "Compra realizada. Estoque restante: 80000");
+    mandar.join().unwrap();
+}
+
+#[test]
+fn o_ctrl_c_encerra_em_ordem_com_as_contas() {
+    let Some(mut servidor) = servidor(&[]) else { return };
+    assert_eq!(servidor.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
+    servidor.sinal(Signal::INT);
+    let termino = servidor.termino();
+    assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 1), "{}", termino.erro);
+}
+
+#[test]
+fn um_livro_sobrevive_a_vinte_quedas() {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let opcoes = ["--silencioso", "--livro", livro.to_str().unwrap()];
+    for queda in 0..20 {
+        let primeira = ["--estoque", "1000"];
+        let opcoes = [&opcoes[..], if queda == 0 { &primeira } else { &[] }].concat();
+        let Some(mut servidor) = servidor(&opcoes) else { return };
+        let mut cliente = servidor.cliente();
+        assert_eq!(cliente.pede("CONSULTAR"), format!("Estoque atual: {}", 1000 - 3 * queda));
+        for _ in 0..3 {
+            assert!(cliente.pede("COMPRAR").starts_with("Compra realizada"));
+        }
+        servidor.insistir(Signal::KILL);
+    }
+    let termino = testes::executar("servidor", ["extrato", livro.to_str().unwrap(), "--json"]);
+    assert!(termino.saida.contains("\"vendidas\":60"), "{}{}", termino.saida, termino.erro);
+}
+
+#[test]
+fn o_avaliador_da_a_nota_de_um_servidor_que_ele_abre() {
+    let porta = porta_livre().to_string();
+    let Some(pasta) = env::var_os("WINDOWS_EXE").map(PathBuf::from) else { return };
+    let servidor = format!("Z:{} --porta {porta}", pasta.join("servidor.exe").display());
+    let opcoes = ["avaliar", "--iniciar", &servidor.replace('/', "\\"), "--porta", &porta];
+    let Some(comando) = programa("cliente", &opcoes) else { return };
+    let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(300));
+    assert!(termino.saida.contains("Nota: 10,0"), "{}{}", termino.saida, termino.erro);
+}
