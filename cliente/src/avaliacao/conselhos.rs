@@ -178,9 +178,10 @@ fn textos_do_estoque(falha: Falha) -> Textos {
         ),
         _ => (
             "O teste e o desconto dentro do mesmo Lock",
-            "Duas threads testaram o estoque antes de uma delas o descontar, e o servidor vendeu o que não tinha: é a \
-             condição de corrida do §2. O teste e o desconto são uma seção crítica só, protegida por um Lock único, \
-             criado uma vez e usado por todas as threads; um Lock criado dentro da função não protege nada.",
+            "O estoque passou de zero: vendeu-se mais do que havia, ou um número ficou negativo. É o que acontece quando \
+             duas threads testam o estoque antes de uma delas o descontar, a condição de corrida do §2. O teste e o \
+             desconto são uma seção crítica só, protegida por um Lock único, criado uma vez e usado por todas as \
+             threads; um Lock criado dentro da função não protege nada.",
             EXEMPLO_DO_LOCK,
             MUITOS,
         ),
