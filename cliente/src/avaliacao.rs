@@ -34,7 +34,7 @@ mod pagina;
 mod pontos;
 mod processos;
 mod provas;
-mod servidor;
+pub(crate) mod servidor;
 pub mod sonda;
 mod trocas;
 #[cfg_attr(unix, path = "avaliacao/zelador_unix.rs")]
