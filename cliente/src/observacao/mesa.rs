@@ -24,6 +24,9 @@ const COMPRAS_ATE_ESGOTAR: usize = 6;
 /// Em qual pedido de uma conexão lenta se demora: nem no primeiro ciclo, nem na compra.
 const PEDIDO_LENTO: usize = 4;
 
+/// Depois de quantas conexões se demora já no primeiro pedido.
+const CONEXOES_COMUNS: usize = 12;
+
 /// O que um cliente pode deixar sem dizer direito antes de se desistir de entendê-lo.
 const SOBRA_MAXIMA: usize = 512;
 
@@ -136,7 +139,9 @@ impl Mesa {
         let quando = self.agora();
         let atrasado = {
             let conexao = &self.trancar().visto.conexoes[indice];
-            conexao.modo == Modo::Lento && conexao.pedidos.len() == PEDIDO_LENTO
+            // Quem abre uma conexão por ciclo nunca chega a tantos pedidos: as que vêm depois demoram logo.
+            let qual = if indice < CONEXOES_COMUNS { PEDIDO_LENTO } else { 0 };
+            conexao.modo == Modo::Lento && conexao.pedidos.len() == qual
         };
         if atrasado {
             thread::sleep(self.demora);

@@ -123,21 +123,21 @@ pub fn conferir(visto: &Visto, fecha: Option<&Visto>, escala: Escala) -> Vec<Exi
             "colado",
             "aguenta uma resposta e o AVISO em um envio só",
             "§6",
-            tropecos::colado(visto),
+            tropecos::colado(visto, escala),
         ),
         exigencia(
             "esgotado",
             "continua depois de ouvir que esgotou",
             "§3.2",
-            tropecos::esgotado(visto),
+            tropecos::esgotado(visto, escala),
         ),
         exigencia(
             "sem-fim-de-linha",
             "entende respostas com e sem fim de linha",
             ALEM,
-            tropecos::sem_fim_de_linha(visto),
+            tropecos::sem_fim_de_linha(visto, escala),
         ),
-        exigencia("lento", "espera por um servidor lento", ALEM, tropecos::lento(visto)),
+        exigencia("lento", "espera por um servidor lento", ALEM, tropecos::lento(visto, escala)),
         exigencia("fecha", "aguenta um servidor que fecha a conexão", ALEM, tropecos::fecha(fecha)),
     ]
 }

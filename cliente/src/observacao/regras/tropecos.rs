@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Conclusao, Estado};
-use crate::observacao::visto::{Conexao, Modo, Resposta, Visto};
+use protocolo::terminal::contar;
+
+use super::{Conclusao, Escala, Estado};
+use crate::observacao::visto::{Conexao, Modo, Pedido, Resposta, Visto};
 use crate::tempo::formatar;
 
 /// "Quase instantaneamente" (§7.3), com folga para uma máquina ocupada e para quem lê de segundo em segundo.
@@ -47,7 +49,11 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
         ),
         Some(logo) if logo >= ouvintes => (
             Estado::Cumprido,
-            format!("apareceu {logo} vezes em {}, para {ouvintes} que escutavam", formatar(LOGO)),
+            format!(
+                "apareceu {} em {}; escutavam {ouvintes}",
+                contar(logo, "vez", "vezes"),
+                formatar(LOGO)
+            ),
         ),
         Some(logo) => (
             Estado::NaoSeViu,
@@ -66,63 +72,86 @@ fn escutava(conexao: &Conexao, esgotou: Duration) -> bool {
     comprou && conexao.aviso.is_some() && conexao.saiu.is_none_or(|fim| fim > esgotou)
 }
 
-/// O que se conclui de conexões que passaram por um tropeço: quem pediu de novo depois dele continuou.
-fn continuaram(visto: &Visto, o_que: &str, casos: &[bool]) -> Conclusao {
-    let seguiram = casos.iter().filter(|seguiu| **seguiu).count();
-    match (casos.len(), seguiram) {
-        (0, _) => (Estado::NaoSeViu, format!("não houve {o_que}")),
-        (todas, 0) => match &visto.excecao {
-            Some(excecao) => (
-                Estado::NaoCumprido,
-                format!("depois de {o_que}, ninguém pediu mais nada, e o console mostra {excecao}"),
+/// O que um usuário fez depois de um tropeço.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Depois {
+    /// Pediu de novo.
+    Pediu,
+    /// Saiu logo, sem pedir mais nada.
+    Saiu,
+    /// Ficou calado por mais tempo que qualquer escuta, sem sair.
+    Calou,
+    /// Não pediu mais, mas escutou, ou não houve tempo de saber.
+    NaoSeSabe,
+}
+
+/// Cada usuário que passou pelo primeiro pedido que serve, e o que fez depois.
+fn depois(visto: &Visto, escala: Escala, serve: impl Fn(&Conexao, &Pedido) -> bool) -> Vec<Depois> {
+    let caso = |dele: &Vec<usize>| {
+        let conexoes = dele.iter().map(|indice| &visto.conexoes[*indice]);
+        let mut pedidos = conexoes.flat_map(|c| c.pedidos.iter().map(move |p| (c, p)));
+        let (conexao, pedido) = pedidos.find(|(conexao, pedido)| serve(conexao, pedido))?;
+        if pedidos.next().is_some() {
+            return Some(Depois::Pediu);
+        }
+        let desde = pedido.respondido.unwrap_or(pedido.quando);
+        let passou = conexao.saiu.unwrap_or(visto.duracao).saturating_sub(desde);
+        Some(match conexao.saiu {
+            Some(_) if passou < escala.segundos(2) => Depois::Saiu,
+            None if visto.terminou.is_none() && passou > escala.segundos(20) => Depois::Calou,
+            _ => Depois::NaoSeSabe,
+        })
+    };
+    visto.usuarios().conexoes.iter().filter_map(caso).collect()
+}
+
+/// O que se conclui: basta um que continuou. Só se acusa quem, sem exceção, caiu ou se calou.
+fn continuaram(visto: &Visto, o_que: &str, casos: &[Depois]) -> Conclusao {
+    let usuarios = contar(casos.len(), "usuário", "usuários");
+    let tantos = |qual| casos.iter().filter(|caso| **caso == qual).count();
+    let (pediram, sairam, calaram) =
+        (tantos(Depois::Pediu), tantos(Depois::Saiu), tantos(Depois::Calou));
+    match &visto.excecao {
+        _ if casos.is_empty() => (Estado::NaoSeViu, format!("não houve {o_que}")),
+        _ if pediram > 0 => {
+            let quantos = contar(pediram, "continuou", "continuaram");
+            (Estado::Cumprido, format!("houve {o_que} para {usuarios}, e {quantos} a pedir"))
+        }
+        _ if calaram == casos.len() => (
+            Estado::NaoCumprido,
+            format!("depois de {o_que}, para {usuarios}, a conexão ficou aberta e calada"),
+        ),
+        Some(excecao) if sairam == casos.len() => (
+            Estado::NaoCumprido,
+            format!(
+                "depois de {o_que}, para {usuarios}, a conexão caiu, e o console mostra {excecao}"
             ),
-            None if visto.terminou.is_none() => (
-                Estado::NaoCumprido,
-                format!(
-                    "depois de {o_que}, em {todas} conexões, ninguém pediu mais nada, e o programa não terminou"
-                ),
-            ),
-            None => (
-                Estado::NaoSeViu,
-                format!(
-                    "depois de {o_que} ninguém pediu mais nada, mas o programa terminou sem erro à vista"
-                ),
-            ),
-        },
-        (todas, seguiram) => (
-            Estado::Cumprido,
-            format!("houve {o_que} em {todas} conexões, e {seguiram} continuaram a pedir"),
+        ),
+        _ => (
+            Estado::NaoSeViu,
+            format!("depois de {o_que}, para {usuarios}, nada mais se pediu, e não se viu por quê"),
         ),
     }
 }
 
-/// A cada pedido que serve, se houve outro depois na mesma conexão.
-fn seguidos(visto: &Visto, serve: impl Fn(&Conexao, usize) -> bool) -> Vec<bool> {
-    let caso = |conexao: &Conexao| {
-        let indice = (0..conexao.pedidos.len()).find(|indice| serve(conexao, *indice))?;
-        Some(indice + 1 < conexao.pedidos.len())
-    };
-    visto.conexoes.iter().filter_map(caso).collect()
-}
-
-pub(super) fn colado(visto: &Visto) -> Conclusao {
-    let casos = seguidos(visto, |c, i| c.pedidos[i].resposta == Resposta::Vendida(0));
+pub(super) fn colado(visto: &Visto, escala: Escala) -> Conclusao {
+    let casos = depois(visto, escala, |_, pedido| pedido.resposta == Resposta::Vendida(0));
     continuaram(visto, "uma resposta colada ao AVISO", &casos)
 }
 
-pub(super) fn esgotado(visto: &Visto) -> Conclusao {
-    let casos =
-        seguidos(visto, |c, i| c.pedidos[i].compra && c.pedidos[i].resposta == Resposta::Esgotado);
-    continuaram(visto, "uma compra recusada", &casos)
+pub(super) fn esgotado(visto: &Visto, escala: Escala) -> Conclusao {
+    let recusado =
+        |_: &Conexao, pedido: &Pedido| pedido.compra && pedido.resposta == Resposta::Esgotado;
+    continuaram(visto, "uma compra recusada", &depois(visto, escala, recusado))
 }
 
-pub(super) fn sem_fim_de_linha(visto: &Visto) -> Conclusao {
-    let casos = seguidos(visto, |c, _| c.modo == Modo::SemFimDeLinha);
-    continuaram(visto, "respostas sem fim de linha", &casos)
+pub(super) fn sem_fim_de_linha(visto: &Visto, escala: Escala) -> Conclusao {
+    let casos = depois(visto, escala, |conexao, _| conexao.modo == Modo::SemFimDeLinha);
+    continuaram(visto, "uma resposta sem fim de linha", &casos)
 }
 
-pub(super) fn lento(visto: &Visto) -> Conclusao {
-    let casos = seguidos(visto, |c, i| c.pedidos[i].atrasado);
+pub(super) fn lento(visto: &Visto, escala: Escala) -> Conclusao {
+    let casos = depois(visto, escala, |_, pedido| pedido.atrasado);
     continuaram(visto, "uma resposta lenta", &casos)
 }
 
