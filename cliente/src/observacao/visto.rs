@@ -3,6 +3,9 @@
 
 use std::time::Duration;
 
+/// Quem fecha uma conexão e logo abre outra pode ser visto a abrir antes de se ver que fechou.
+const TROCA: Duration = Duration::from_millis(100);
+
 /// Tudo o que se viu em uma cena. Os instantes contam do começo dela.
 #[derive(Debug, Clone, Default)]
 pub struct Visto {
@@ -110,7 +113,8 @@ impl Visto {
     /// Quantas conexões estiveram abertas ao mesmo tempo.
     pub fn simultaneas(&self) -> usize {
         let abertas = |quando: Duration| {
-            let aberta = |c: &&Conexao| c.chegou <= quando && c.saiu.is_none_or(|fim| fim > quando);
+            let aberta =
+                |c: &&Conexao| c.chegou <= quando && c.saiu.is_none_or(|fim| fim > quando + TROCA);
             self.conexoes.iter().filter(aberta).count()
         };
         self.conexoes.iter().map(|conexao| abertas(conexao.chegou)).max().unwrap_or(0)
@@ -132,7 +136,9 @@ impl Visto {
         for indice in usadas {
             let chegou = self.conexoes[indice].chegou;
             let saida = |dono: &Vec<usize>| dono.last().and_then(|i| self.conexoes[*i].saiu);
-            let livres = donos.iter_mut().filter(|dono| saida(dono).is_some_and(|s| s <= chegou));
+            let livres = donos
+                .iter_mut()
+                .filter(|dono| saida(dono).is_some_and(|saiu| saiu <= chegou + TROCA));
             match livres.max_by_key(|dono| saida(dono)) {
                 Some(dono) => dono.push(indice),
                 None => donos.push(vec![indice]),

@@ -51,7 +51,7 @@ pub(super) fn decisao(visto: &Visto) -> Conclusao {
         formatar(menor),
         formatar(maior)
     );
-    if maior < SEM_ESPERA {
+    if meio < SEM_ESPERA {
         return (Estado::NaoCumprido, format!("{viu}: COMPRAR vem sem esperar"));
     }
     match maior.saturating_sub(menor) {

@@ -83,6 +83,10 @@ fn cada_erro_acusa_so_a_sua_exigencia() {
     assert_eq!(acusadas(&sem_consulta), ["consulta-antes"]);
     let seguidos = (0..3).map(|n| usuario(n * 200_000, 10 + n, variada, 6000)).collect();
     assert_eq!(acusadas(&visto(seguidos)), ["simultaneos"]);
+    let mut seguidos =
+        visto(vec![usuario(0, 12, variada, 6000), usuario(200_000, 12, variada, 6000)]);
+    seguidos.conexoes[0].saiu = Some(ms(200_010));
+    assert_eq!(acusadas(&seguidos), ["simultaneos"], "a troca não é simultaneidade");
 }
 
 #[test]
