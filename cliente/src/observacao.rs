@@ -25,7 +25,7 @@ use protocolo::terminal::{dizer, explicar};
 use thiserror::Error;
 
 use crate::avaliacao::alvo::Aberto;
-use crate::avaliacao::servidor::ServidorAvaliado;
+use crate::avaliacao::servidor::{CONSOLE_MAXIMO, ServidorAvaliado};
 use crate::conversa::parada::Parada;
 use crate::opcoes::OpcoesDoCliente;
 use laudo::Laudo;
@@ -138,8 +138,14 @@ fn viver(
         }
         parada.dormir(PASSO);
     }
+    // O fim das conexões chega um instante depois do fim do programa.
+    let limite = mesa.agora() + PASSO * 50;
+    while terminou.is_some() && mesa.ha_abertas() && mesa.agora() < limite {
+        parada.dormir(PASSO);
+    }
     let causa = programa.causa();
     let (excecao, tamanho) = (programa.excecao(), tamanho_do_console(&programa));
+    let console_cheio = tamanho >= CONSOLE_MAXIMO;
     let console_depois_de_fechar = ao_fechar.map_or(0, |antes| tamanho - antes);
     // Encerra-se a mesa antes de derrubar o programa: as conexões que ele perde assim não são ele que deixa.
     let visto = mesa.encerrar();
@@ -151,6 +157,7 @@ fn viver(
     }
     let visto = Visto {
         avisos_no_console: contagens,
+        console_cheio,
         excecao,
         console_depois_de_fechar,
         terminou,

@@ -43,7 +43,7 @@ const ULTIMAS_PALAVRAS: Duration = Duration::from_secs(2);
 const SEGUNDO_PLANO: Duration = Duration::from_secs(2);
 
 /// O que se guarda do console; o resto só se lê, para que o servidor não espere.
-const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
+pub(crate) const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
 
 /// Por quanto tempo se olha o processador de um servidor sem ninguém conectado.
 const SOSSEGO: Duration = Duration::from_millis(300);

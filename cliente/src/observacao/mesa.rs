@@ -93,6 +93,11 @@ impl Mesa {
         (visto.fechou_tudo, visto.fechou_tudo.is_some_and(voltou))
     }
 
+    /// Alguma conexão ainda está aberta?
+    pub fn ha_abertas(&self) -> bool {
+        self.trancar().ligacoes.iter().any(Option::is_some)
+    }
+
     fn trancar(&self) -> MutexGuard<'_, Anotado> {
         self.anotado.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -198,7 +203,7 @@ impl Anotado {
         let restam = ESTOQUE.saturating_sub(self.compras as u64).max(1);
         let acabou = self.visto.esgotou.is_some();
         self.compras += usize::from(compra);
-        let ultima = self.compras > COMPRAS_ATE_ESGOTAR * self.visto.simultaneas();
+        let ultima = !acabou && self.compras > COMPRAS_ATE_ESGOTAR * self.visto.simultaneas();
         let resposta = match (compra, acabou) {
             (true, true) => Resposta::Esgotado,
             (true, false) => Resposta::Vendida(if ultima { 0 } else { restam - 1 }),

@@ -17,6 +17,8 @@ pub struct Visto {
     pub fechou_tudo: Option<Duration>,
     /// Quantas vezes o AVISO aparecia no console, cada vez que isso mudou.
     pub avisos_no_console: Vec<Contagem>,
+    /// O console encheu, e o que veio depois não se guardou.
+    pub console_cheio: bool,
     /// A exceção que apareceu no console, se alguma apareceu.
     pub excecao: Option<String>,
     /// Quanto o console cresceu, em bytes, depois de fechadas as conexões.

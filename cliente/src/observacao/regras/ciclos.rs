@@ -3,7 +3,7 @@
 use protocolo::terminal::contar;
 
 use super::{Conclusao, Estado};
-use crate::observacao::visto::{Conexao, Resposta, Visto};
+use crate::observacao::visto::{Conexao, Pedido, Resposta, Visto};
 
 /// Com quantos usuários o mesmo número de ciclos já não pode ser sorte: de 10 a 20, uma vez em 14 mil.
 const USUARIOS_PARA_COMPARAR: usize = 5;
@@ -54,10 +54,13 @@ fn ciclos(visto: &Visto) -> (Vec<usize>, usize) {
         let conexoes: Vec<&Conexao> = dele.iter().map(|indice| &visto.conexoes[*indice]).collect();
         let compras: usize = conexoes.iter().map(|conexao| conexao.compras()).sum();
         let Some(ultima) = conexoes.last() else { continue };
-        let ouviu_o_fim = ultima.aviso.is_some()
-            || ultima.pedidos.last().is_some_and(|p| p.resposta == Resposta::Esgotado);
-        let por_outro_motivo = ultima.saiu.is_none() || visto.excecao.is_some() || ouviu_o_fim;
-        if compras < 10 && por_outro_motivo {
+        let sabe_que_acabou =
+            |p: &Pedido| matches!(p.resposta, Resposta::Esgotado | Resposta::Estoque(0));
+        let ouviu_o_fim =
+            ultima.aviso.is_some() || ultima.pedidos.last().is_some_and(sabe_que_acabou);
+        // De quem foi encerrado, ou pode ter caído, não se sabe quantos ainda faria; mas vinte já são todos.
+        let cortado = compras <= 20 && (ultima.saiu.is_none() || visto.excecao.is_some());
+        if cortado || compras < 10 && ouviu_o_fim {
             parados += 1;
         } else {
             inteiros.push(compras);

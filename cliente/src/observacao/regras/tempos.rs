@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Conclusao, Escala, Estado, com_o_seguinte};
-use crate::observacao::visto::Visto;
+use crate::observacao::visto::{Resposta, Visto};
 use crate::tempo::formatar;
 
 /// Com menos esperas que estas não se diz que são iguais.
@@ -69,17 +69,29 @@ fn escutas(visto: &Visto) -> Vec<Duration> {
     let mut escutas = Vec::new();
     for conexao in &visto.conexoes {
         for (pedido, seguinte) in com_o_seguinte(conexao) {
-            // Quem parou porque ouviu que acabou não tem mais o que escutar.
-            let acabou = seguinte.is_none() && conexao.aviso.is_some();
+            let vendeu =
+                matches!(pedido.resposta, Resposta::Vendida(_)) && pedido.respondido.is_some();
             let fim = seguinte.map(|p| p.quando).or(conexao.saiu);
-            let Some(fim) = fim.filter(|_| pedido.compra && !acabou && !pedido.atrasado) else {
+            let Some(fim) = fim.filter(|_| vendeu && !pedido.atrasado) else { continue };
+            // Quem ouviu o AVISO, ou que esgotou, não tem mais o que esperar.
+            if conexao.aviso.is_some_and(|aviso| pedido.quando <= aviso && aviso <= fim) {
                 continue;
-            };
+            }
             escutas.push(fim.saturating_sub(pedido.quando));
         }
     }
     escutas.sort_unstable();
     escutas
+}
+
+const EM_OUTRA: &str = "há conexões que nada pedem e ficam abertas: a escuta pode ser nelas";
+
+/// Há conexões que nunca pedem e ficam? O cliente pode escutar por elas, e pedir por outras.
+fn escuta_em_outra(visto: &Visto, escala: Escala) -> bool {
+    visto.conexoes.iter().any(|conexao| {
+        let fim = conexao.saiu.unwrap_or(visto.duracao);
+        conexao.pedidos.is_empty() && fim.saturating_sub(conexao.chegou) >= escala.segundos(5)
+    })
 }
 
 pub(super) fn escuta(visto: &Visto, escala: Escala) -> Conclusao {
@@ -97,6 +109,9 @@ pub(super) fn escuta(visto: &Visto, escala: Escala) -> Conclusao {
         formatar(maior)
     );
     match () {
+        () if curtas * 10 > todas && escuta_em_outra(visto, escala) => {
+            (Estado::NaoSeViu, format!("{viu}; {EM_OUTRA}"))
+        }
         // Uma ou outra pode ser de quem foi interrompido; um décimo delas é o costume.
         () if curtas * 10 > todas => (
             Estado::NaoCumprido,
@@ -133,6 +148,7 @@ pub(super) fn aberta(visto: &Visto, escala: Escala) -> Conclusao {
     }
     match (ficaram, sairam) {
         (0, 0) => (Estado::NaoSeViu, "nenhuma conexão terminou com uma compra".into()),
+        _ if sairam > 0 && escuta_em_outra(visto, escala) => (Estado::NaoSeViu, EM_OUTRA.into()),
         (_, sairam) if sairam * 10 > ficaram + sairam => (
             Estado::NaoCumprido,
             format!(

@@ -184,3 +184,31 @@ fn o_servidor_que_fecha_se_aguenta_terminando_ou_voltando() {
     assert_eq!(fecha(None, None, 1_000_000), Estado::NaoCumprido);
     assert_eq!(tropecos::fecha(None).0, Estado::NaoSeViu);
 }
+
+#[test]
+fn quem_foi_encerrado_no_meio_nao_fez_ciclos_de_menos_nem_todos_iguais() {
+    let mut visto = visto((0..6).map(|n| usuario(n * 10, 12, variada, 6000)).collect());
+    assert_eq!(acusadas(&visto), ["ciclos-variam"]);
+    visto.terminou = None;
+    visto.conexoes.iter_mut().for_each(|conexao| conexao.saiu = None);
+    assert_eq!(acusadas(&visto), [""; 0]);
+}
+
+#[test]
+fn quem_deixa_de_escutar_ao_ouvir_o_aviso_ou_a_recusa_nao_escutou_pouco() {
+    let mut visto = visto((0..6).map(|n| usuario(n * 10, 10 + n, variada, 100)).collect());
+    assert_eq!(acusadas(&visto), ["escuta"]);
+    for pedido in visto.conexoes.iter_mut().flat_map(|c| &mut c.pedidos).filter(|p| p.compra) {
+        pedido.resposta = Resposta::Esgotado;
+    }
+    assert_eq!(estado(&visto, "escuta"), Estado::NaoSeViu);
+}
+
+#[test]
+fn quem_pede_por_uma_conexao_e_escuta_por_outra_nao_se_acusa() {
+    let pedidos = (0..6).map(|n| usuario(n * 10, 1, move |_| variada(n), 3));
+    let mut visto = visto(pedidos.collect());
+    assert_eq!(acusadas(&visto), ["aberta", "escuta", "ciclos"]);
+    visto.conexoes.push(Conexao { saiu: Some(ms(60_000)), ..Conexao::default() });
+    assert_eq!(acusadas(&visto), ["ciclos"]);
+}

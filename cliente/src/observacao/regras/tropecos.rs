@@ -22,6 +22,9 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
     if ouvintes == 0 {
         return (Estado::NaoSeViu, "ninguém escutava quando o estoque acabou".into());
     }
+    if visto.console_cheio {
+        return (Estado::NaoSeViu, "o console disse mais do que se guarda".into());
+    }
     let antes = visto.avisos_no_console.iter().take_while(|c| c.quando < esgotou).last();
     let (antes, parecidos) = antes.map_or((0, 0), |c| (c.exatos, c.parecidos));
     let depois = visto.avisos_no_console.iter().filter(|c| c.quando >= esgotou && c.exatos > antes);
