@@ -24,23 +24,29 @@
 pub mod alvo;
 mod autopsia;
 pub mod boletim;
+pub mod conselhos;
 pub mod costumes;
 mod disputa;
 pub mod erro;
 mod evidencias;
+pub mod falhas;
 mod fim;
+pub mod formatos;
 mod json;
 mod pagina;
+pub mod pesos;
 mod pontos;
-mod processos;
-mod provas;
+pub mod processos;
+pub mod provas;
 pub(crate) mod servidor;
 pub mod sonda;
 mod trocas;
+pub mod vez;
 #[cfg_attr(unix, path = "avaliacao/zelador_unix.rs")]
 #[cfg_attr(windows, path = "avaliacao/zelador_windows.rs")]
 pub mod zelador;
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Instant;
@@ -55,14 +61,44 @@ use alvo::{Aberto, Alvo, Quem};
 use boletim::{Boletim, Item};
 use erro::Erro;
 use evidencias::Evidencias;
+use pesos::Pesos;
 use provas::Provas;
+use vez::Vez;
 
-/// Avalia o servidor que as opções dizem; `None` se foi interrompida. O boletim cita `comando`, que a repete.
+/// O que se avalia, e como.
+#[derive(Debug)]
+pub struct Pedido<'a> {
+    /// O que se pediu.
+    pub opcoes: &'a OpcoesDaAvaliacao,
+    /// O comando que repete a avaliação: o boletim o cita.
+    pub comando: String,
+    /// O que isola o servidor, se algo o isola.
+    pub moldura: Vec<OsString>,
+    /// Se ele escuta em outra porta, avalia-se ali, e isso custa o que o §3.1 diz.
+    pub procura_a_porta: bool,
+    /// Quanto vale cada item.
+    pub pesos: Pesos,
+    /// O andamento.
+    pub barra: ProgressBar,
+    /// A vez das disputas, se outros servidores se avaliam ao mesmo tempo.
+    pub vez: Option<&'a Vez>,
+}
+
+impl<'a> Pedido<'a> {
+    /// O de quem avalia um servidor só.
+    pub fn novo(opcoes: &'a OpcoesDaAvaliacao, comando: String, pesos: Pesos) -> Self {
+        let (moldura, procura_a_porta) = (Vec::new(), false);
+        Pedido { opcoes, comando, moldura, procura_a_porta, pesos, barra: barra(opcoes), vez: None }
+    }
+}
+
+/// Avalia o servidor do pedido; `None` se foi interrompida.
 ///
 /// # Errors
 ///
 /// O servidor não abre, ou não se chega a ele.
-pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Boletim>, Erro> {
+pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
+    let opcoes = pedido.opcoes;
     // Cada comprador é um descritor. Se não der para aumentar o limite, vale o que houver.
     sistema::aumentar_os_descritores();
     let aberto: Arc<Aberto> = Arc::default();
@@ -73,9 +109,10 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Bol
         quem: opcoes.iniciar.clone().map_or(Quem::NoAr, |comando| Quem::Comando {
             comando,
             entrada: opcoes.entrada.clone(),
+            moldura: pedido.moldura.clone(),
         }),
         endereco: endereco(opcoes)?,
-        espera: opcoes.espera,
+        espera: opcoes.medida.espera,
         aberto,
         fim_de_linha: FimDeLinha::Lf,
         costumes: Arc::default(),
@@ -83,23 +120,31 @@ pub fn avaliar(opcoes: &OpcoesDaAvaliacao, comando: String) -> Result<Option<Bol
         inicio: Instant::now(),
         parada,
     };
-    let barra = barra(opcoes);
-    alvo.fim_de_linha = match provas::inaugurar(&mut alvo) {
+    let acompanhado = pedido.vez.map(Vez::acompanhado);
+    let mut aberto = provas::inaugurar(&mut alvo);
+    if let (Err(Erro::NaoAbriu { outra: Some(outra), .. }), true) =
+        (&aberto, pedido.procura_a_porta)
+    {
+        alvo.endereco.set_port(*outra);
+        aberto = provas::inaugurar(&mut alvo);
+    }
+    drop(acompanhado);
+    alvo.fim_de_linha = match aberto {
         Err(_) if alvo.parada.pedida() => return Ok(None),
         descoberto => descoberto?,
     };
-    let provas = Provas { alvo: &alvo, opcoes, barra: &barra };
+    let provas = Provas { alvo: &alvo, opcoes, barra: &pedido.barra, vez: pedido.vez };
     let evidencias = match provas.reunir() {
         Err(_) if alvo.parada.pedida() => return Ok(None),
         reunidas => reunidas?,
     };
-    barra.finish_and_clear();
-    Ok((!alvo.parada.pedida()).then(|| boletim(opcoes, alvo.endereco, evidencias, comando)))
+    pedido.barra.finish_and_clear();
+    Ok((!alvo.parada.pedida()).then(|| boletim(pedido, alvo.endereco, evidencias)))
 }
 
 fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
     let Some(servidor) = &opcoes.servidor else {
-        return Ok((Ipv4Addr::LOCALHOST, opcoes.porta).into());
+        return Ok((Ipv4Addr::LOCALHOST, opcoes.medida.porta).into());
     };
     let enderecos: Vec<SocketAddr> =
         servidor.to_socket_addrs().map(Iterator::collect).unwrap_or_default();
@@ -111,8 +156,9 @@ fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
     escolhido.copied().ok_or_else(|| Erro::ServidorDesconhecido(servidor.clone()))
 }
 
-fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
-    let rodadas = if opcoes.iniciar.is_some() { opcoes.rodadas } else { 1 };
+/// O andamento de uma avaliação, na saída de erro.
+pub fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
+    let rodadas = if opcoes.iniciar.is_some() { opcoes.medida.rodadas } else { 1 };
     let barra = ProgressBar::new(u64::from(rodadas) + provas::OUTRAS_PROVAS);
     if let Ok(estilo) = ProgressStyle::with_template("{spinner} prova {pos} de {len}: {msg}") {
         barra.set_style(estilo);
@@ -120,27 +166,28 @@ fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
     barra
 }
 
-fn boletim(
-    opcoes: &OpcoesDaAvaliacao,
-    endereco: SocketAddr,
-    evidencias: Evidencias,
-    comando: String,
-) -> Boletim {
+fn boletim(pedido: Pedido<'_>, endereco: SocketAddr, evidencias: Evidencias) -> Boletim {
+    let Pedido { opcoes, comando, pesos, .. } = pedido;
+    let mut protocolo = pontos::protocolo(&evidencias, opcoes.medida.estoque);
+    if opcoes.iniciar.is_some() && endereco.port() != opcoes.medida.porta {
+        protocolo = pontos::em_outra_porta(protocolo, opcoes.medida.porta, endereco.port());
+    }
     let item = |nome, conferencias| Item { nome, conferencias };
-    let itens = vec![
-        item("Multithreading", pontos::multithreading(&evidencias, opcoes.compradores)),
-        item("Exclusão Mútua", pontos::exclusao_mutua(&evidencias, opcoes.compradores)),
-        item("Protocolo", pontos::protocolo(&evidencias, opcoes.estoque)),
-        item("Robustez", pontos::robustez(&evidencias)),
-    ];
-    let pedidas = if opcoes.iniciar.is_some() { opcoes.rodadas as usize } else { 1 };
-    let mut observacoes = pontos::observacoes(&evidencias, opcoes.compradores, pedidas);
+    let mut itens = pesos.aplicar(vec![
+        item(pesos::MULTITHREADING, pontos::multithreading(&evidencias, opcoes.medida.compradores)),
+        item(pesos::EXCLUSAO_MUTUA, pontos::exclusao_mutua(&evidencias, opcoes.medida.compradores)),
+        item(pesos::PROTOCOLO, protocolo),
+        item(pesos::ROBUSTEZ, pontos::robustez(&evidencias)),
+    ]);
+    falhas::atribuir(&mut itens, &evidencias);
+    let pedidas = if opcoes.iniciar.is_some() { opcoes.medida.rodadas as usize } else { 1 };
+    let mut observacoes = pontos::observacoes(&evidencias, opcoes.medida.compradores, pedidas);
     if opcoes.iniciar.is_none() {
         observacoes.push(
             "uma rodada só, e sem ver o console: com --iniciar a avaliação é completa".to_owned(),
         );
     }
-    if opcoes.compradores as u64 <= opcoes.estoque {
+    if opcoes.medida.compradores as u64 <= opcoes.medida.estoque {
         // Se cada um compra uma unidade só, ninguém disputa a última.
         observacoes.push(
             "com tão poucos compradores para o estoque, pouco se disputa: dê mais --compradores"
@@ -148,11 +195,14 @@ fn boletim(
         );
     }
     observacoes.extend(do_processo(opcoes, endereco, &evidencias));
+    observacoes.extend(pesos.observacao());
     let broadcast = pontos::broadcast(&evidencias);
     Boletim {
         nome: opcoes.nome.clone(),
         servidor: opcoes.iniciar.clone().or(opcoes.servidor.clone()).unwrap_or_default(),
         comando,
+        porta: endereco.port(),
+        tempo_decidiu: evidencias.tempo_decidiu(),
         itens,
         estoque: pontos::estoque(&evidencias),
         aviso: (broadcast.estado, broadcast.viu.clone()),

@@ -29,6 +29,15 @@ impl Tinta {
         }
     }
 
+    /// A de uma nota: boa a partir de nove décimos, em parte a partir de seis.
+    pub fn da_nota(nota: f64, maxima: f64) -> Self {
+        match nota / maxima {
+            parte if parte >= 0.9 => Tinta::Boa,
+            parte if parte >= 0.6 => Tinta::Media,
+            _ => Tinta::Ruim,
+        }
+    }
+
     /// O sinal que diz o mesmo que a cor.
     pub fn sinal(self) -> char {
         match self {

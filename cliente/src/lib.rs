@@ -5,6 +5,7 @@
 //!
 //! ```text
 //!   main                          escolhe o que fazer, e é o único que decide o código de saída
+//!   turma                         dá nota a uma pasta de entregas, cada uma isolada
 //!   avaliacao                     dá nota a um servidor, com a mesma auditoria
 //!   multidao        relatorio     os usuários simulados, em threads;  o JSON e a página, com os gráficos
 //!   opcoes                        a linha de comando
@@ -39,3 +40,5 @@ pub mod relatorio;
 pub mod saida;
 pub mod sistema;
 pub mod tempo;
+#[cfg(unix)]
+pub mod turma;

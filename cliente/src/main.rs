@@ -1,4 +1,4 @@
-//! O programa `cliente`: simula, resume, dá o veredito; ou avalia, e dá a nota. É o único lugar que
+//! O programa `cliente`: simula, resume, dá o veredito; ou avalia, e dá a nota, a um servidor ou a uma turma. É o único lugar que
 //! decide o código de saída. Da simulação, o primeiro destes que valer:
 //!
 //! | código | o que houve |
@@ -17,8 +17,9 @@ use std::process::ExitCode;
 
 use cliente::auditoria::veredito::{Estoque, Veredito};
 use cliente::auditoria::{auditar, extravios};
-use cliente::avaliacao::avaliar;
+use cliente::avaliacao::pesos::Pesos;
 use cliente::avaliacao::zelador::zelar;
+use cliente::avaliacao::{Pedido, avaliar};
 use cliente::conversa::texto::citar;
 use cliente::exigencia::{Conferida, Exigencia};
 use cliente::historia::conjunto::Simulacao;
@@ -26,10 +27,14 @@ use cliente::historia::resumo::resumir;
 use cliente::multidao::limites::poupar_enderecos;
 use cliente::multidao::simulacao::simular;
 use cliente::observacao::observar;
+#[cfg(unix)]
+use cliente::opcoes::OpcoesDaTurma;
 use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, OpcoesDoCliente, Programa};
 use cliente::relatorio::graficos::Dados;
 use cliente::relatorio::relato::Relatorio;
 use cliente::saida::{self, Saida, distintas};
+#[cfg(unix)]
+use cliente::turma::{correcao::corrigir, corrigir_a_turma};
 use protocolo::terminal::{contar, dizer, ler_opcoes};
 
 const TUDO_CERTO: u8 = 0;
@@ -48,6 +53,10 @@ fn main() -> ExitCode {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
         Some(Acao::AvaliarCliente(opcoes)) => laudo_do_cliente(&opcoes),
+        #[cfg(unix)]
+        Some(Acao::Turma(opcoes)) => turma(&opcoes),
+        #[cfg(unix)]
+        Some(Acao::Corrigir { ordem }) => corrigir(&ordem).map(|()| TUDO_CERTO).map_err(Into::into),
         Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO).map_err(Into::into),
     };
     let codigo = feito.unwrap_or_else(|motivo| {
@@ -176,11 +185,20 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     distintas(&[&html, &json])?;
-    let Some(boletim) = avaliar(opcoes, comando_que_repete(None))? else {
+    let pesos = Pesos::ler(opcoes.pesos.as_deref())?;
+    let avaliado = avaliar(Pedido::novo(opcoes, comando_que_repete(None), pesos));
+    if let (Err(motivo), Some(formato)) = (&avaliado, opcoes.formato) {
+        let documento = formato.sem_nota(opcoes.nome.as_deref(), &motivo.to_string());
+        let _ = writeln!(io::stdout(), "{}", documento.trim_end());
+    }
+    let Some(boletim) = avaliado? else {
         dizer("cliente: avaliação interrompida, sem nota");
         return Ok(INTERROMPIDO);
     };
-    let _ = write!(anstream::stdout(), "{boletim:#}");
+    let _ = match opcoes.formato {
+        Some(formato) => writeln!(io::stdout(), "{}", formato.escrever(&boletim).trim_end()),
+        None => write!(anstream::stdout(), "{boletim:#}"),
+    };
     let escritos = [
         entregue(json.map(|saida| saida.escrever(&boletim.json()))),
         entregue(html.map(|saida| saida.escrever(&boletim.html()))),
@@ -203,4 +221,11 @@ fn laudo_do_cliente(opcoes: &OpcoesDoCliente) -> Result<u8, Box<dyn Error>> {
         entregue(html.map(|saida| saida.escrever(&laudo.html()))),
     ];
     Ok(if escritos.contains(&false) { NAO_SIMULOU } else { TUDO_CERTO })
+}
+
+/// A turma inteira: o código de saída não depende das notas.
+#[cfg(unix)]
+fn turma(opcoes: &OpcoesDaTurma) -> Result<u8, Box<dyn Error>> {
+    let inteira = corrigir_a_turma(opcoes)?;
+    Ok(if inteira { TUDO_CERTO } else { INTERROMPIDO })
 }

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+#[cfg(unix)]
+use protocolo::terminal::tamanho;
 use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro};
 use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::avaliacao::formatos::Formato;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
 
@@ -32,6 +35,16 @@ pub enum Acao {
     Avaliar(OpcoesDaAvaliacao),
     /// Observa um cliente de simulação e diz, exigência por exigência (§5, §6), o que se viu
     AvaliarCliente(OpcoesDoCliente),
+    /// Dá nota a uma turma inteira: uma pasta, um arquivo ou um zip por pessoa
+    #[cfg(unix)]
+    Turma(OpcoesDaTurma),
+    /// Corrige uma entrega; quem pede é a turma
+    #[cfg(unix)]
+    #[command(name = CORRECAO, hide = true)]
+    Corrigir {
+        /// O que se pede, em JSON
+        ordem: String,
+    },
     /// Cuida do servidor que o avaliador abriu; é ele quem o executa
     #[command(name = SUBCOMANDO, hide = true)]
     Zelar(Zelo),
@@ -116,7 +129,7 @@ pub struct Opcoes {
 }
 
 /// As opções da avaliação.
-#[derive(Debug, Clone, Parser)]
+#[derive(Debug, Clone, Default, Parser)]
 #[command(before_help = EXEMPLOS_DA_AVALIACAO)]
 pub struct OpcoesDaAvaliacao {
     /// Avalia um servidor que já está no ar: uma rodada só, que gasta o estoque dele
@@ -139,7 +152,31 @@ pub struct OpcoesDaAvaliacao {
     #[arg(long, value_name = "TEXTO", requires = "iniciar", value_parser = entrada)]
     pub entrada: Option<String>,
 
-    /// Porta em que o servidor de --iniciar escuta
+    /// Como se avalia.
+    #[command(flatten)]
+    pub medida: Medida,
+
+    /// Quanto vale cada item, em um TOML [padrão: os pesos do §10]
+    #[arg(long, value_name = "ARQUIVO")]
+    pub pesos: Option<PathBuf>,
+
+    /// Escreve o laudo para pessoas, em uma página HTML
+    #[arg(long, value_name = "ARQUIVO")]
+    pub relatorio: Option<PathBuf>,
+
+    /// Escreve o mesmo laudo para programas, em JSON
+    #[arg(long, value_name = "ARQUIVO")]
+    pub json: Option<PathBuf>,
+
+    /// Na saída, em vez do texto, o que outro programa lê
+    #[arg(long, value_name = "FORMATO", value_enum, ignore_case = true)]
+    pub formato: Option<Formato>,
+}
+
+/// Como se avalia um servidor: o mesmo para um só e para uma turma.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Parser, Serialize, Deserialize)]
+pub struct Medida {
+    /// Porta em que o servidor deve escutar
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
     pub porta: u16,
 
@@ -158,14 +195,6 @@ pub struct OpcoesDaAvaliacao {
     /// Quanto esperar o servidor abrir
     #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao_positiva)]
     pub espera: Duration,
-
-    /// Escreve o laudo para pessoas, em uma página HTML
-    #[arg(long, value_name = "ARQUIVO")]
-    pub relatorio: Option<PathBuf>,
-
-    /// Escreve o mesmo laudo para programas, em JSON
-    #[arg(long, value_name = "ARQUIVO")]
-    pub json: Option<PathBuf>,
 }
 
 /// As opções da observação de um cliente.
@@ -207,6 +236,60 @@ pub struct OpcoesDoCliente {
 
 const EXEMPLO_DO_CLIENTE: &str =
     "  cliente avaliar-cliente --iniciar 'python3 cliente.py'  em tempo real (alguns minutos)";
+
+/// As opções da turma.
+#[cfg(unix)]
+#[derive(Debug, Clone, Parser)]
+#[command(before_help = EXEMPLOS_DA_TURMA)]
+pub struct OpcoesDaTurma {
+    /// A pasta das entregas, como o Moodle a dá
+    #[arg(value_name = "PASTA")]
+    pub pasta: PathBuf,
+
+    /// Onde escrever as notas e as páginas [padrão: PASTA-notas]
+    #[arg(long, value_name = "PASTA")]
+    pub saida: Option<PathBuf>,
+
+    /// Comando que abre todos os servidores, como 'python3 {arquivo}'; {porta} é a porta [padrão: adivinha]
+    #[arg(long, value_name = "COMANDO")]
+    pub iniciar: Option<String>,
+
+    /// A planilha de notas do Moodle: escreve outra, preenchida, e a pasta de comentários que ele importa
+    #[arg(long, value_name = "ARQUIVO")]
+    pub moodle: Option<PathBuf>,
+
+    /// Quanto vale cada item, em um TOML [padrão: os pesos do §10]
+    #[arg(long, value_name = "ARQUIVO")]
+    pub pesos: Option<PathBuf>,
+
+    /// Quantas entregas avaliar ao mesmo tempo [padrão: duas por núcleo]
+    #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=64))]
+    pub ao_mesmo_tempo: Option<usize>,
+
+    /// Avalia de novo também o que não mudou
+    #[arg(long)]
+    pub de_novo: bool,
+
+    /// Executa os programas sem isolá-los, um de cada vez, com os seus direitos
+    #[arg(long)]
+    pub sem_isolamento: bool,
+
+    /// Como se avalia.
+    #[command(flatten)]
+    pub medida: Medida,
+
+    /// Quanto uma entrega pode levar, inteira
+    #[arg(long, value_name = "DURAÇÃO", default_value = "15m", value_parser = duracao_positiva)]
+    pub tempo_maximo: Duration,
+
+    /// Quanta memória uma entrega pode ter
+    #[arg(long, value_name = "TAMANHO", default_value = "1GiB", value_parser = tamanho)]
+    pub memoria: u64,
+}
+
+/// Como se chama o subcomando que corrige uma entrega.
+#[cfg(unix)]
+pub const CORRECAO: &str = "corrigir";
 
 /// Como se chama o subcomando, para quem o executa.
 pub const SUBCOMANDO: &str = "zelar";
@@ -260,6 +343,12 @@ const CODIGOS: &str = "  0    tudo certo
 const EXEMPLOS_DA_AVALIACAO: &str =
     "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova
   cliente avaliar --servidor localhost:12346       um que já está no ar";
+
+#[cfg(unix)]
+const EXEMPLOS_DA_TURMA: &str =
+    "  cliente turma entregas                      nota a cada entrega da pasta
+  cliente turma entregas --moodle notas.csv   e a planilha do Moodle preenchida
+  cliente turma entregas --iniciar 'python3 {arquivo}'   todos em Python, sem adivinhar";
 
 /// O que um console de verdade aceita de uma vez, com folga.
 const ENTRADA_MAXIMA: usize = 1000;

@@ -11,16 +11,16 @@ mod pagina;
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 
 use serde_json::Value;
 use tempfile::TempDir;
 use testes::{
-    PRAZO, Processo, Servidor, Signal, Termino, argumentos, binario, comando, conta, multidao,
-    palavras_em_ingles, porta_fechada, quem_vende_sempre_a_mesma, servidor_que, veredito,
-    veredito_do_aviso,
+    PRAZO, Processo, Servidor, Signal, Termino, abrir_pagina, argumentos, binario, comando, conta,
+    multidao, navegador, palavras_em_ingles, porta_fechada, quem_vende_sempre_a_mesma,
+    servidor_que, veredito, veredito_do_aviso,
 };
 
 /// Os três arquivos de uma multidão, e como ela terminou.

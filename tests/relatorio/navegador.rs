@@ -2,33 +2,6 @@
 
 use super::*;
 
-/// Um navegador, se esta máquina tem algum.
-fn navegador() -> Option<PathBuf> {
-    let pastas = std::env::var_os("PATH").unwrap_or_default();
-    let mut candidatos = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .flat_map(|nome| std::env::split_paths(&pastas).map(move |pasta| pasta.join(nome)));
-    candidatos.find(|caminho| caminho.is_file())
-}
-
-/// Abre uma página sem tela. O navegador tem mais tempo que os outros programas, e acaba com ele.
-fn abrir(navegador: &Path, pagina: &Path, opcoes: &[&str]) -> Output {
-    let perfil = tempfile::tempdir().unwrap();
-    let saida = Command::new("timeout")
-        .args(["--kill-after=5", "90"])
-        .arg(navegador)
-        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
-        .args(["--disable-background-networking", "--disable-component-update", "--disable-sync"])
-        .args(["--hide-scrollbars", "--allow-file-access-from-files"])
-        .arg(format!("--user-data-dir={}", perfil.path().display()))
-        .args(opcoes)
-        .arg(format!("file://{}", pagina.display()))
-        .output()
-        .unwrap();
-    assert!(saida.status.success(), "{saida:?}");
-    saida
-}
-
 /// O que um navegador mede de uma página, em um quadro de cada largura: nada disso se sabe só lendo o
 /// HTML. O relatório não tem scripts; este está na página que o abriga.
 const SONDA: &str = r#"<!doctype html><meta charset="utf-8"><body><script>
@@ -109,7 +82,7 @@ fn sondar(navegador: &Path, pagina: &Path, opcoes: &[&str]) -> Value {
     let nome = pagina.file_name().unwrap().to_str().unwrap();
     fs::write(&sonda, SONDA.replace("PAGINA", nome)).unwrap();
     let opcoes = [&["--dump-dom", "--window-size=1200,1000"], opcoes].concat();
-    let saida = abrir(navegador, &sonda, &opcoes);
+    let saida = abrir_pagina(navegador, &sonda, &opcoes);
     let dom = String::from_utf8(saida.stdout).unwrap();
     let medidas = dom.split_once("[[").and_then(|(_, resto)| resto.split_once("]]"));
     let (medidas, _) = medidas.unwrap_or_else(|| panic!("a sonda não mediu: {dom}"));
@@ -232,7 +205,7 @@ fn em_um_navegador_a_pagina_cabe_na_tela_e_as_cores_sao_as_do_tema() {
     let foto = |pagina: &Path, tamanho: &str| {
         let png = pasta.path().join("foto.png");
         let fotografar = format!("--screenshot={}", png.display());
-        abrir(&navegador, pagina, &[&fotografar, &format!("--window-size={tamanho}")]);
+        abrir_pagina(&navegador, pagina, &[&fotografar, &format!("--window-size={tamanho}")]);
         let bytes = fs::read(&png).unwrap();
         fs::remove_file(&png).unwrap();
         assert!(bytes.starts_with(b"\x89PNG"), "{} bytes", bytes.len());

@@ -6,6 +6,7 @@
 //! - [`Cliente`] fala com ele pela rede, inclusive como um cliente não deveria;
 //! - [`Honesto`] pergunta o tempo todo e mede quanto espera, e [`Exame`] diz quanto um processo gasta;
 //! - [`abre`] diz o comando que abre o servidor de um aluno de `alunos/`, e [`abrir_aluno`] o abre;
+//! - [`abrir_pagina`] mostra uma página a um navegador;
 //! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
@@ -23,6 +24,7 @@ mod exame;
 mod gemeos;
 mod honesto;
 mod multidao;
+mod navegador;
 mod processo;
 mod programas;
 mod servidor;
@@ -40,6 +42,7 @@ pub use multidao::{
     argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,
     quem_vende_sempre_a_mesma, servidor_que, veredito, veredito_do_aviso,
 };
+pub use navegador::{abrir_pagina, navegador};
 pub use processo::{
     Processo, Termino, em_um_terminal, executar, nao_abre, palavras_em_ingles, recusa,
 };

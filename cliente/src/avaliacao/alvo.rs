@@ -1,6 +1,7 @@
 //! O servidor que se avalia, como toda prova o vê: como chegar a ele, e o que já se sabe de como ele fala. Não o abre
 //! nem conversa com ele.
 
+use std::ffi::OsString;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ChildStdin;
@@ -46,6 +47,9 @@ pub enum Quem {
         comando: String,
         /// O que se digita no console dele assim que começa.
         entrada: Option<String>,
+        /// O que vem antes do zelador, para isolar o que ele abre, com o programa que ele é no fim; vazio, se nada
+        /// o isola.
+        moldura: Vec<OsString>,
     },
 }
 

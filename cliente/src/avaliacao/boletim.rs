@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::evidencias::Rodada;
+use super::falhas::Falha;
 use crate::auditoria::regra::Regra;
 use crate::auditoria::veredito::Estoque;
 use crate::auditoria::violacao::Violacao;
@@ -32,6 +33,10 @@ pub struct Boletim {
     pub rodadas: Vec<Rodada>,
     /// O que esta avaliação não pode ver.
     pub observacoes: Vec<String>,
+    /// A porta em que o servidor escuta.
+    pub porta: u16,
+    /// Alguma coisa que custou pontos pode ter sido só demora.
+    pub tempo_decidiu: bool,
 }
 
 /// Um item do §10.
@@ -54,6 +59,9 @@ pub struct Conferencia {
     pub pontos: f64,
     /// Quantos podia valer.
     pub de: f64,
+    /// De que falha são sinal os pontos que se perderam.
+    #[serde(skip)]
+    pub falha: Option<Falha>,
 }
 
 /// Um extra do §9.
@@ -101,6 +109,11 @@ impl Item {
 }
 
 impl Conferencia {
+    /// A mesma conferência, valendo tantas vezes o que valia.
+    pub(super) fn valendo(self, vezes: f64) -> Self {
+        Conferencia { pontos: self.pontos * vezes, de: self.de * vezes, ..self }
+    }
+
     /// Valeu tudo, uma parte ou nada.
     pub(super) fn tinta(&self) -> Tinta {
         Tinta::dos_pontos(self.pontos, self.de)
@@ -137,9 +150,24 @@ pub fn nota(pontos: f64) -> String {
 }
 
 impl Boletim {
-    /// A nota, de 0 a 10, sem os extras.
+    /// A nota, sem os extras.
     pub fn nota(&self) -> f64 {
         self.itens.iter().map(Item::pontos).sum()
+    }
+
+    /// A maior nota possível: 10, se os pesos são os do §10.
+    pub fn maxima(&self) -> f64 {
+        self.itens.iter().map(Item::de).sum()
+    }
+
+    /// O que mais custou pontos, em uma frase; vazia, se nada custou.
+    pub fn razao(&self) -> String {
+        let perdas = self.itens.iter().flat_map(|item| {
+            item.conferencias.iter().map(move |c| (item.nome, c, c.de - c.pontos))
+        });
+        let maior = perdas.max_by(|(.., uma), (.., outra)| uma.total_cmp(outra));
+        let maior = maior.filter(|(.., perdeu)| *perdeu > 1e-9);
+        maior.map(|(nome, c, _)| format!("{nome}: {}", c.viu)).unwrap_or_default()
     }
 
     /// A primeira contradição da pior rodada, que é a que mais vendeu: das que custam o item inteiro, se há
@@ -183,6 +211,6 @@ impl fmt::Display for Boletim {
         }
         writeln!(f, "Veredito do estoque: {}", self.estoque.0)?;
         writeln!(f, "Veredito do AVISO, um extra que não muda a nota: {}", self.aviso.0)?;
-        writeln!(f, "Nota: {} de 10,0, sem os extras", nota(self.nota()))
+        writeln!(f, "Nota: {} de {}, sem os extras", nota(self.nota()), nota(self.maxima()))
     }
 }

@@ -13,6 +13,7 @@ use super::alvo::Alvo;
 use super::erro::Erro;
 use super::evidencias::{Ouvintes, Rodada};
 use super::sonda::{Sonda, Troca};
+use super::vez::{Guarda, Vez};
 use crate::auditoria::regra::Regra;
 use crate::auditoria::violacao::Violacao;
 use crate::auditoria::{ESPERA_DO_AVISO, auditar};
@@ -61,9 +62,12 @@ pub struct Plano<'a> {
     pub sobras: bool,
     /// O que o servidor diz a quem recusa, se não se entende por si.
     pub recusa: Option<&'a str>,
+    /// A vez de comprar, se há vizinhos.
+    pub vez: Option<&'a Vez>,
 }
 
-/// Todos conectam e consultam, um de cada vez; depois compram juntos até ouvir que esgotou.
+/// Todos conectam e consultam, um de cada vez, ainda acompanhados dos vizinhos; depois, sem vizinhos, compram
+/// juntos até ouvir que esgotou.
 ///
 /// # Errors
 ///
@@ -72,6 +76,7 @@ pub fn disputar<'a>(
     alvo: &'a Alvo,
     primeiro: Sonda<'a>,
     plano: Plano<'_>,
+    acompanhado: Option<Guarda<'_>>,
 ) -> Result<Disputa, Erro> {
     let sondas = reunir(alvo, primeiro, plano.compradores);
     let atendidos = sondas.iter().filter(|sonda| !sonda.fechada()).count();
@@ -82,7 +87,10 @@ pub fn disputar<'a>(
         let rodada = Rodada { convidados: plano.compradores, atendidos, ..Rodada::default() };
         return Ok(Disputa { rodada, ..Disputa::default() });
     }
+    drop(acompanhado);
+    let sozinho = plano.vez.map(Vez::sozinho);
     let mut sondas = comprar_juntos(alvo, sondas, plano)?;
+    drop(sozinho);
     if let Some(sonda) = sondas.first_mut() {
         sonda.pede(Comando::Consultar);
     }

@@ -61,6 +61,8 @@ pub enum Erro {
         espera: Duration,
         /// O que se sabe dele, e o que conferir.
         porque: String,
+        /// A porta em que ele escuta, se é outra.
+        outra: Option<u16>,
     },
     /// Pediu-se a parada.
     #[error("interrompido antes de o servidor abrir")]

@@ -4,6 +4,7 @@ use askama::Template;
 use protocolo::terminal::contar;
 
 use super::boletim::{Boletim, nota};
+use super::conselhos::{Conselho, conselhos};
 use super::evidencias::Rodada;
 use crate::cores::Tinta;
 use crate::relatorio::contradicao::Contradicao;
@@ -16,12 +17,10 @@ impl Boletim {
             boletim: self,
             quando: data_e_hora(),
             nota: nota(self.nota()),
-            tinta: match self.nota() {
-                nota if nota >= 9.0 => Tinta::Boa,
-                nota if nota >= 6.0 => Tinta::Media,
-                _ => Tinta::Ruim,
-            },
+            maxima: nota(self.maxima()),
+            tinta: Tinta::da_nota(self.nota(), self.maxima()),
             pior: self.pior_contradicao().map(Contradicao::de),
+            conselhos: conselhos(self),
             rodadas: agrupar(&self.rodadas),
         };
         // O modelo foi conferido ao compilar, e escrever em uma String não falha.
@@ -35,8 +34,10 @@ struct Pagina<'a> {
     boletim: &'a Boletim,
     quando: String,
     nota: String,
+    maxima: String,
     tinta: Tinta,
     pior: Option<Contradicao>,
+    conselhos: Vec<Conselho>,
     rodadas: Vec<Iguais<'a>>,
 }
 

@@ -3,14 +3,16 @@
 mod comum;
 mod disputas;
 #[cfg(test)]
-mod exemplos;
+pub(super) mod exemplos;
 mod extras;
+mod porta;
 mod robustez;
 mod simultaneos;
 mod textos;
 
 pub use disputas::{estoque, exclusao_mutua, observacoes};
 pub use extras::{broadcast, log};
+pub use porta::em_outra_porta;
 pub use robustez::robustez;
 pub use simultaneos::multithreading;
 pub use textos::protocolo;

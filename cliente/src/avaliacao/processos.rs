@@ -43,6 +43,25 @@ pub fn processador(raiz: i32) -> Option<Duration> {
     (!arvore.is_empty()).then(|| Duration::from_secs_f64(segundos))
 }
 
+/// Quanta memória os descendentes deste ocupam agora, somados, em bytes.
+pub fn memoria(raiz: i32) -> u64 {
+    descendentes(raiz).into_iter().filter_map(|pid| kib(pid, "status", "VmRSS:")).sum::<u64>()
+        * 1024
+}
+
+/// O mesmo, com o que vários dividem contado uma vez: custa mais a saber.
+pub fn memoria_dividida(raiz: i32) -> u64 {
+    descendentes(raiz).into_iter().filter_map(|pid| kib(pid, "smaps_rollup", "Pss:")).sum::<u64>()
+        * 1024
+}
+
+/// Uma medida que o sistema dá em KiB.
+fn kib(pid: i32, arquivo: &str, medida: &str) -> Option<u64> {
+    let texto = fs::read_to_string(format!("/proc/{pid}/{arquivo}")).ok()?;
+    let linha = texto.lines().find_map(|linha| linha.strip_prefix(medida))?.trim();
+    linha.strip_suffix("kB")?.trim().parse().ok()
+}
+
 fn arvore(raiz: i32) -> Vec<Processo> {
     let mut filhos: HashMap<i32, Vec<Processo>> = HashMap::new();
     for processo in pids().filter_map(|pid| ler_processo(&pid)) {

@@ -16,6 +16,7 @@ use super::evidencias::{
 };
 use super::servidor::{Ritmo, ServidorAvaliado};
 use super::sonda::{Sonda, Troca};
+use super::vez::Vez;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::opcoes::OpcoesDaAvaliacao;
 
@@ -116,6 +117,8 @@ pub struct Provas<'a> {
     pub opcoes: &'a OpcoesDaAvaliacao,
     /// O andamento.
     pub barra: &'a ProgressBar,
+    /// A vez das disputas, se há vizinhos.
+    pub vez: Option<&'a Vez>,
 }
 
 impl<'a> Provas<'a> {
@@ -126,31 +129,42 @@ impl<'a> Provas<'a> {
     /// O servidor deixou de abrir, ou a avaliação foi interrompida.
     pub fn reunir(self) -> Result<Evidencias, Erro> {
         let mut vistas = Evidencias::default();
+        let acompanhado = self.vez.map(Vez::acompanhado);
         self.anuncia("uma conversa calma");
         vistas.conversa = self.conversar()?;
         self.anuncia("um cliente calado");
         (vistas.atras_do_calado, vistas.extravio) = self.atras_do_calado()?;
         vistas.atras_da_metade = self.atras_da_metade()?;
-        let rodadas = if self.no_ar() { 1 } else { self.opcoes.rodadas };
-        let limite = self.alvo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
-        for rodada in 0..rodadas {
-            self.anuncia("todos compram ao mesmo tempo");
-            // Cada ritmo acha servidores que o outro deixa passar.
-            let ritmo = if rodada % 2 == 0 { Ritmo::Normal } else { Ritmo::Apressado };
-            self.disputar(ritmo, rodada == 0, &mut vistas)?;
-            // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
-            let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
-            if basta || self.alvo.inicio.elapsed() > limite {
-                break;
-            }
-        }
+        drop(acompanhado);
+        self.disputas(&mut vistas)?;
         for provocacao in [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo] {
+            let _acompanhado = self.vez.map(Vez::acompanhado);
             self.anuncia("clientes que fazem o que não devem");
             let resultado = self.provocar(provocacao, &mut vistas.gasto_em_sossego)?;
             vistas.robustez.push((provocacao, resultado));
             self.alvo.costumes.abandonaram(0);
         }
         Ok(vistas)
+    }
+
+    /// As disputas, todas. O tempo que se espera pela vez não é do servidor.
+    fn disputas(self, vistas: &mut Evidencias) -> Result<(), Erro> {
+        let esperou = || self.vez.map_or(Duration::ZERO, Vez::esperou);
+        let antes = esperou();
+        let rodadas = if self.no_ar() { 1 } else { self.opcoes.medida.rodadas };
+        let limite = self.alvo.inicio.elapsed() + TEMPO_DAS_DISPUTAS;
+        for rodada in 0..rodadas {
+            self.anuncia("todos compram ao mesmo tempo");
+            // Cada ritmo acha servidores que o outro deixa passar.
+            let ritmo = if rodada % 2 == 0 { Ritmo::Normal } else { Ritmo::Apressado };
+            self.disputar(ritmo, rodada == 0, vistas)?;
+            // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
+            let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
+            if basta || self.alvo.inicio.elapsed() > limite + (esperou() - antes) {
+                break;
+            }
+        }
+        Ok(())
     }
 
     fn anuncia(self, prova: &'static str) {
@@ -190,7 +204,7 @@ impl<'a> Provas<'a> {
             Some(Mensagem::Estoque(inicial)) => Some(inicial),
             _ => None,
         };
-        let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.estoque);
+        let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.medida.estoque);
         if !self.no_ar() && consultada.is_some() {
             if ha > 0 {
                 primeira_vez(&mut sonda, "COMPRAR", Comando::Comprar);
@@ -263,6 +277,7 @@ impl<'a> Provas<'a> {
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
     fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), Erro> {
+        let acompanhado = self.vez.map(Vez::acompanhado);
         let (mut servidor, primeiro) = self.abrir(ritmo)?;
         vistas.apressado |= servidor.apressado();
         // Com quanto abriu, só se sabe de quem abrimos: no ar, outros podem ter comprado.
@@ -270,15 +285,16 @@ impl<'a> Provas<'a> {
         let plano = Plano {
             compradores: self.quantos_cabem(),
             atende_varios: matches!(vistas.atras_do_calado, Atras::Respondido(_)),
-            ha: lido.unwrap_or(self.opcoes.estoque).min(ESTOQUE_MAXIMO),
+            ha: lido.unwrap_or(self.opcoes.medida.estoque).min(ESTOQUE_MAXIMO),
             lido,
             estoque: lido.filter(|_| !self.no_ar()),
             ouvir: primeira,
             numeros: &vistas.conversa.numeros,
             recusa: vistas.conversa.recusa.as_deref(),
             sobras: vistas.conversa.sobras,
+            vez: self.vez,
         };
-        let Disputa { rodada, aviso, compras } = disputar(self.alvo, primeiro, plano)?;
+        let Disputa { rodada, aviso, compras } = disputar(self.alvo, primeiro, plano, acompanhado)?;
         vistas.em_segundo_plano |= servidor.em_segundo_plano();
         vistas.rodadas.push(rodada);
         if primeira {
@@ -295,7 +311,7 @@ impl<'a> Provas<'a> {
     fn quantos_cabem(self) -> usize {
         let demora = self.alvo.costumes.demora().as_secs_f64();
         let cabem = (TEMPO_DE_REUNIR.as_secs_f64() / demora) as usize;
-        cabem.max(2).min(self.opcoes.compradores)
+        cabem.max(2).min(self.opcoes.medida.compradores)
     }
 
     /// Faz a provocação, e confere que quem estava conectado e quem chega continuam sendo atendidos: o que deu
@@ -326,7 +342,7 @@ impl<'a> Provas<'a> {
         }
         // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
         if !self.no_ar() {
-            testemunha.compra_tudo(self.opcoes.estoque + 1);
+            testemunha.compra_tudo(self.opcoes.medida.estoque + 1);
         }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
             let causa = servidor.causa();

@@ -4,6 +4,7 @@
 //! alunos o veem: o que ele imprime sai linha a linha, e quem lê o teclado espera por ele. Entre este
 //! programa e o servidor há um [`zelador`](super::zelador), que o derruba, e a tudo o que ele tiver aberto.
 
+use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -96,7 +97,7 @@ impl ServidorAvaliado {
         entrada: Option<&str>,
         aberto: &Arc<Aberto>,
     ) -> io::Result<Self> {
-        Ok(ServidorAvaliado { processo: Some(Processo::com(comando, entrada, None, aberto)?) })
+        Ok(ServidorAvaliado { processo: Some(Processo::com(comando, entrada, &[], None, aberto)?) })
     }
 
     /// A exceção que está no console, se há uma.
@@ -173,8 +174,9 @@ impl ServidorAvaliado {
             }
             alvo.parada.dormir(ENTRE_TENTATIVAS);
         }
-        let porque = self.por_que_nao_abriu(alvo);
-        Err(Erro::NaoAbriu { endereco: alvo.endereco, espera: alvo.espera, porque })
+        let outra = self.outra_porta(alvo);
+        let porque = self.por_que_nao_abriu(alvo, outra);
+        Err(Erro::NaoAbriu { endereco: alvo.endereco, espera: alvo.espera, porque, outra })
     }
 
     /// Em que endereço desta máquina o servidor atende nesta porta. Um que escuta em `localhost` pode ter
@@ -205,10 +207,15 @@ impl ServidorAvaliado {
         processo.sozinho_desde.get_or_insert_with(Instant::now).elapsed() > SEGUNDO_PLANO
     }
 
-    /// Está vivo, e não atende: o que se sabe disso.
-    fn por_que_nao_abriu(&self, alvo: &Alvo) -> String {
+    /// A porta em que ele escuta, se não é a que se esperava.
+    fn outra_porta(&self, alvo: &Alvo) -> Option<u16> {
         let porta = self.escutas().iter().map(SocketAddr::port).min();
-        if let Some(outra) = porta.filter(|porta| *porta != alvo.endereco.port()) {
+        porta.filter(|porta| *porta != alvo.endereco.port())
+    }
+
+    /// Está vivo, e não atende: o que se sabe disso.
+    fn por_que_nao_abriu(&self, alvo: &Alvo, outra: Option<u16>) -> String {
+        if let Some(outra) = outra {
             let dito = self.ultimas_palavras();
             return format!(
                 ", e sim a porta {outra}{dito}; confira --porta e --espera (a do enunciado é a 12346)"
@@ -335,22 +342,30 @@ fn esperar_a_porta(alvo: &Alvo, tolerancia: Duration) -> Result<(), Erro> {
 
 impl Processo {
     fn iniciar(alvo: &Alvo, ritmo: Ritmo) -> Result<Self, Erro> {
-        let Quem::Comando { comando, entrada } = &alvo.quem else {
+        let Quem::Comando { comando, entrada, moldura } = &alvo.quem else {
             return Err(Erro::SemComando);
         };
         let trocas = (ritmo == Ritmo::Apressado).then(Trocas::caminho_novo);
-        Self::com(comando, entrada.as_deref(), trocas, &alvo.aberto)
+        Self::com(comando, entrada.as_deref(), moldura, trocas, &alvo.aberto)
             .map_err(|erro| Erro::NaoExecuta { comando: comando.clone(), erro })
     }
 
     fn com(
         comando: &str,
         entrada: Option<&str>,
+        moldura: &[OsString],
         trocas: Option<PathBuf>,
         aberto: &Arc<Aberto>,
     ) -> io::Result<Self> {
         let (mut console_dele, saida_dele) = Console::abrir()?;
-        let mut zelador = Command::new(este_programa()?);
+        let mut zelador = match moldura.split_first() {
+            Some((primeiro, resto)) => {
+                let mut isolado = Command::new(primeiro);
+                isolado.args(resto);
+                isolado
+            }
+            None => Command::new(este_programa()?),
+        };
         zelador.arg(SUBCOMANDO);
         if let Some(pasta) = &trocas {
             zelador.arg("--trocas").arg(pasta);
@@ -388,6 +403,10 @@ impl Drop for Processo {
         let _ = self.terminou_ate(Instant::now() + DESPEDIDA);
         // Quem não quis sair, e o que ele tiver deixado para trás.
         self.aberto.derrubar();
+        // Um zelador que o aluno alcança, em uma cela, pode ter sido parado por ele.
+        if !self.terminou_ate(Instant::now() + DESPEDIDA) {
+            let _ = self.zelador.kill();
+        }
         let _ = self.zelador.wait();
     }
 }

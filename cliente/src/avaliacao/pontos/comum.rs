@@ -15,7 +15,7 @@ pub(super) fn conferencia(
     fracao: f64,
     viu: impl Into<String>,
 ) -> Conferencia {
-    Conferencia { tentou: tentou.into(), viu: viu.into(), pontos: de * fracao, de }
+    Conferencia { tentou: tentou.into(), viu: viu.into(), pontos: de * fracao, de, falha: None }
 }
 
 /// O que este servidor diz quando se lhe fala, se nada do que diz é do protocolo: não é um servidor desta

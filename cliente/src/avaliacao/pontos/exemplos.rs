@@ -14,23 +14,23 @@ use crate::historia::vivido::Qual;
 
 pub(super) const DEMORA: Duration = Duration::from_millis(1);
 
-pub(super) fn soma(conferencias: &[Conferencia]) -> (f64, f64) {
+pub(crate) fn soma(conferencias: &[Conferencia]) -> (f64, f64) {
     let pontos = conferencias.iter().map(|c| c.pontos).sum();
     (pontos, conferencias.iter().map(|c| c.de).sum())
 }
 
 #[track_caller]
-pub(super) fn valem(conferencias: &[Conferencia], esperados: &[f64]) {
+pub(crate) fn valem(conferencias: &[Conferencia], esperados: &[f64]) {
     let pontos: Vec<f64> = conferencias.iter().map(|c| c.pontos).collect();
     let iguais = pontos.iter().zip(esperados).all(|(a, b)| (a - b).abs() < 1e-9);
     assert!(iguais && pontos.len() == esperados.len(), "{conferencias:#?}");
 }
 
-pub(super) fn troca(comando: Comando, resposta: &str) -> Troca {
+pub(crate) fn troca(comando: Comando, resposta: &str) -> Troca {
     Troca { comando, resposta: Some(resposta.into()), demora: DEMORA }
 }
 
-pub(super) fn violacao(regra: Regra) -> Violacao {
+pub(crate) fn violacao(regra: Regra) -> Violacao {
     let leitura = Leitura {
         usuario: 1,
         servidor: Qual::default(),
@@ -42,7 +42,7 @@ pub(super) fn violacao(regra: Regra) -> Violacao {
     Violacao { regra, quando: DEMORA, provas: vec![leitura, leitura] }
 }
 
-pub(super) fn rodada(regras: &[Regra]) -> Rodada {
+pub(crate) fn rodada(regras: &[Regra]) -> Rodada {
     let contradicoes = regras.iter().copied().map(violacao).collect();
     Rodada {
         convidados: 50,
@@ -57,7 +57,7 @@ pub(super) fn rodada(regras: &[Regra]) -> Rodada {
 }
 
 /// O que se vê de um servidor em que nada está errado.
-pub(super) fn certas() -> Evidencias {
+pub(crate) fn certas() -> Evidencias {
     let consulta = |n| troca(Comando::Consultar, &format!("Estoque atual: {n}"));
     let compra = |n| troca(Comando::Comprar, &format!("Compra realizada. Estoque restante: {n}"));
     let conversa = Conversa {
@@ -86,7 +86,7 @@ pub(super) fn certas() -> Evidencias {
     }
 }
 
-pub(super) fn provocacoes(passaram: [bool; 3]) -> Vec<(Provocacao, Option<String>)> {
+pub(crate) fn provocacoes(passaram: [bool; 3]) -> Vec<(Provocacao, Option<String>)> {
     let provocacoes = [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo];
     let deixou = |passou: bool| (!passou).then(|| "caiu".into());
     provocacoes.into_iter().zip(passaram.map(deixou)).collect()

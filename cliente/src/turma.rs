@@ -1,0 +1,159 @@
+//! A turma: uma pasta de entregas, uma nota por pessoa, uma página por aluno.
+//!
+//! ```text
+//!   corrigir_a_turma ─► entregas ─► pacote          quem entregou, e o que há em cada pacote
+//!                    ├─► receita ─► fontes           como se abre cada servidor
+//!                    │         └─► ferramentas       o que esta máquina tem para abri-lo
+//!                    ├─► corrida                     várias ao mesmo tempo, o que o tempo decide sozinho
+//!                    │     └─► cela ─► correcao      uma, isolada: prepara, avalia, escreve
+//!                    │                     └─► vigia     e não deixa gastar memória demais
+//!                    └─► planilha, moodle, paginas ─► resultado     o que se entrega ao professor
+//! ```
+//!
+//! O programa de um aluno nunca se executa com os direitos do professor sem que ele o peça, e nunca alcança o
+//! arquivo em que a nota se escreve. Quem dá a nota é o [`avaliacao`](crate::avaliacao), como a um servidor só.
+
+mod cela;
+pub mod correcao;
+mod corrida;
+mod entregas;
+mod ferramentas;
+mod fontes;
+mod moodle;
+mod pacote;
+mod paginas;
+mod planilha;
+mod receita;
+mod resultado;
+mod vigia;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use protocolo::terminal::{contar, dizer, explicar};
+use thiserror::Error;
+
+use crate::avaliacao::pesos::{self, Pesos};
+use crate::conversa::parada::Parada;
+use crate::opcoes::OpcoesDaTurma;
+use correcao::{Isolamento, Regras};
+use corrida::Corrida;
+use ferramentas::Ferramentas;
+use resultado::Resultado;
+
+/// Quanto disco uma entrega pode gastar.
+const DISCO: u64 = 256 * 1024 * 1024;
+
+/// Processos e threads que uma entrega pode ter além de dois por comprador.
+const PROCESSOS: u64 = 256;
+
+/// Por que não houve turma.
+#[derive(Debug, Error)]
+pub enum Erro {
+    /// A pasta não se lê.
+    #[error("não posso ler a pasta '{}': {}", .0.display(), explicar(.1))]
+    Pasta(PathBuf, io::Error),
+    /// Não há entregas.
+    #[error("'{}' não tem nenhuma entrega: cada uma é uma pasta, um arquivo ou um .zip", .0.display())]
+    Vazia(PathBuf),
+    /// O resultado não se escreve.
+    #[error("não posso escrever em '{}': {}; confira --saida", .0.display(), explicar(.1))]
+    Saida(PathBuf, io::Error),
+    /// Os pesos não servem.
+    #[error(transparent)]
+    Pesos(#[from] pesos::Erro),
+    /// A planilha não serve.
+    #[error(transparent)]
+    Moodle(#[from] moodle::Erro),
+    /// Não se pode ouvir o Ctrl-C.
+    #[error("não posso capturar o Ctrl-C: {}", explicar(.0))]
+    SemCtrlC(io::Error),
+    /// Não se pode isolar, e ninguém aceitou avaliar assim.
+    #[error("{0}.\n{SEM_PROTECAO}\nSe confia no que se entregou, aceite com --sem-isolamento.")]
+    SemIsolamento(String),
+}
+
+/// O que se diz a quem avalia sem isolar.
+const SEM_PROTECAO: &str = "Sem isolamento, o programa de cada aluno executa com os seus direitos: pode ler e apagar os \
+     seus arquivos, usar a rede, mudar a própria nota e deixar processos para trás; e a avaliação é uma de cada vez, \
+     porque todos usam a mesma porta.";
+
+/// Corrige a turma inteira; `false` se foi interrompida, com o que se fez já escrito.
+///
+/// # Errors
+///
+/// Não há o que corrigir, ou como, ou onde escrever.
+pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
+    let pesos = Pesos::ler(opcoes.pesos.as_deref())?;
+    let moodle = opcoes.moodle.as_deref().map(moodle::Planilha::ler).transpose()?;
+    let saida = opcoes.saida.clone().unwrap_or_else(|| ao_lado(&opcoes.pasta));
+    let entregas = entregas::procurar(&opcoes.pasta, &saida)
+        .map_err(|erro| Erro::Pasta(opcoes.pasta.clone(), erro))?;
+    if entregas.is_empty() {
+        return Err(Erro::Vazia(opcoes.pasta.clone()));
+    }
+    let isolamento = isolar(opcoes)?;
+    let ao_escrever = |erro| Erro::Saida(saida.clone(), erro);
+    for pasta in ["alunos", "registro"] {
+        fs::create_dir_all(saida.join(pasta)).map_err(ao_escrever)?;
+    }
+    let parada = Parada::ao_sinal(|| {}).map_err(Erro::SemCtrlC)?;
+    let ferramentas = Ferramentas::da_maquina(isolamento.is_some());
+    let isolamento = isolamento
+        .map(|isolamento| Isolamento { tambem: ferramentas.tambem.clone(), ..isolamento });
+    let nucleos = thread::available_parallelism().map_or(1, usize::from);
+    let vagas = isolamento.as_ref().map_or(1, |_| opcoes.ao_mesmo_tempo.unwrap_or(2 * nucleos));
+    dizer(format_args!(
+        "{}, {} por vez; o resultado vai a {}",
+        contar(entregas.len(), "entrega", "entregas"),
+        vagas,
+        saida.display()
+    ));
+    let regras = Regras { medida: opcoes.medida.clone(), pesos };
+    let corrida = Corrida::nova(opcoes, regras, isolamento, ferramentas, &saida, &parada)
+        .map_err(ao_escrever)?;
+    let resultados = corrida.correr(&entregas, vagas.min(entregas.len())).map_err(ao_escrever)?;
+    publicar(&saida, &resultados, entregas.len(), moodle.as_ref()).map_err(ao_escrever)?;
+    Ok(!parada.pedida())
+}
+
+/// `entregas` tem o resultado em `entregas-notas`, ao lado.
+fn ao_lado(pasta: &Path) -> PathBuf {
+    let inteira = fs::canonicalize(pasta).unwrap_or_else(|_| pasta.to_owned());
+    let nome = inteira.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    inteira.with_file_name(format!("{nome}-notas"))
+}
+
+/// Como se isola; `None` se não se isola, e o professor aceitou.
+fn isolar(opcoes: &OpcoesDaTurma) -> Result<Option<Isolamento>, Erro> {
+    if opcoes.sem_isolamento {
+        dizer(SEM_PROTECAO);
+        return Ok(None);
+    }
+    cela::testar().map_err(Erro::SemIsolamento)?;
+    Ok(Some(Isolamento {
+        memoria: opcoes.memoria,
+        disco: DISCO,
+        processos: PROCESSOS + 2 * opcoes.medida.compradores as u64,
+        tambem: Vec::new(),
+    }))
+}
+
+/// Escreve o que a turma inteira tem.
+fn publicar(
+    saida: &Path,
+    resultados: &[Resultado],
+    entregas: usize,
+    moodle: Option<&moodle::Planilha>,
+) -> io::Result<()> {
+    fs::write(saida.join("turma.csv"), planilha::escrever(resultados)?)?;
+    fs::write(saida.join("index.html"), paginas::indice(resultados, entregas))?;
+    if let Some(planilha) = moodle {
+        for aviso in planilha.preencher(resultados, saida)? {
+            dizer(aviso);
+        }
+    }
+    Ok(())
+}

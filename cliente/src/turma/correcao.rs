@@ -1,0 +1,438 @@
+//! A correção de uma entrega, de onde ela se executa: dentro da cela, ou sem isolamento. Prepara o programa, avalia o
+//! servidor e escreve o que concluiu. É este mesmo programa, com um subcomando que a ajuda não mostra; o que se pede vem
+//! em um argumento só, e o que se conclui vai a três arquivos, que o programa do aluno não alcança.
+//!
+//! O andamento vai à saída padrão, uma linha por prova.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use indicatif::ProgressBar;
+use protocolo::terminal::explicar;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::cela::{self, Limites};
+use super::receita::EXECUTAVEL;
+use super::resultado::{Avaliada, Desfecho, ExtraLido, ItemLido};
+use super::vigia::vigiar;
+use crate::avaliacao::boletim::Boletim;
+use crate::avaliacao::erro::Erro as SemAvaliacao;
+use crate::avaliacao::pesos::Pesos;
+use crate::avaliacao::vez::Vez;
+use crate::avaliacao::{Pedido, avaliar};
+use crate::opcoes::{Medida, OpcoesDaAvaliacao};
+
+/// O que a correção concluiu, para o programa que a pediu.
+pub const DESFECHO: &str = "desfecho.json";
+/// O laudo para programas.
+pub const LAUDO_JSON: &str = "laudo.json";
+/// O laudo para pessoas.
+pub const LAUDO_HTML: &str = "laudo.html";
+
+/// Quanto a compilação pode levar.
+const TEMPO_DE_PREPARAR: Duration = Duration::from_secs(180);
+
+const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
+
+/// Quanto se guarda do que o compilador disse.
+const DITO_MAXIMO: usize = 2000;
+
+/// O que se pede à correção.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Ordem {
+    /// De quem é a entrega.
+    pub nome: String,
+    /// Onde, na entrega.
+    pub pasta: PathBuf,
+    /// O que se faz antes.
+    pub preparar: Option<String>,
+    /// O comando que abre o servidor.
+    pub iniciar: String,
+    /// O comando que repete a avaliação, para o laudo.
+    pub repetir: String,
+    /// O que o laudo também diz.
+    pub notas: Vec<String>,
+    /// Como se avalia.
+    pub regras: Regras,
+    /// O que isola o programa; `None`, se nada o isola.
+    pub cela: Option<Isolamento>,
+    /// Onde o programa trabalha, se nada o isola: já tem a cópia da entrega.
+    pub trabalho: PathBuf,
+    /// Onde se escreve o que se concluiu.
+    pub resultados: PathBuf,
+}
+
+/// O que é igual para toda a turma.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Regras {
+    /// Como se avalia.
+    pub medida: Medida,
+    /// Quanto vale cada item.
+    pub pesos: Pesos,
+}
+
+/// Os limites de dentro da cela.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Isolamento {
+    /// Quanta memória.
+    pub memoria: u64,
+    /// Quanto disco.
+    pub disco: u64,
+    /// Quantos processos.
+    pub processos: u64,
+    /// O que mais se pode ler.
+    pub tambem: Vec<PathBuf>,
+}
+
+impl Isolamento {
+    /// Os mesmos limites, para montar a cela.
+    pub fn limites(&self) -> Limites {
+        Limites { memoria: self.memoria, disco: self.disco, processos: self.processos }
+    }
+}
+
+/// Por que não houve correção.
+#[derive(Debug, Error)]
+pub enum Erro {
+    /// A ordem não se entende: é outra versão do programa.
+    #[error("a ordem não se entende: {0}")]
+    Ordem(#[from] serde_json::Error),
+    /// O sistema não deixou.
+    #[error("não posso corrigir: {}", explicar(.0))]
+    Sistema(#[from] io::Error),
+}
+
+/// Faz o que a ordem pede.
+///
+/// # Errors
+///
+/// A ordem não se entende, ou não se pode escrever o que se concluiu.
+pub fn corrigir(ordem: &str) -> Result<(), Erro> {
+    let mut ordem: Ordem = serde_json::from_str(ordem)?;
+    let mut passou = None;
+    if let Some(isolamento) = &ordem.cela {
+        cela::sem_porta_presa();
+        copiar(Path::new(cela::ENTREGA), Path::new(cela::TRABALHO))?;
+        passou = Some(vigiar(isolamento.memoria));
+    }
+    let vez = ordem.cela.as_ref().map(|_| Vez::abrir(Path::new(cela::VEZ))).transpose()?;
+    let acompanhado = vez.as_ref().map(Vez::acompanhado);
+    let preparado = preparar(&mut ordem)?;
+    drop(acompanhado);
+    let desfecho = match preparado {
+        Err(motivo) => nao_abriu(motivo, false),
+        Ok(()) => concluir(&ordem, vez.as_ref())?,
+    };
+    let passou = passou.is_some_and(|passou| passou.load(Ordering::Acquire));
+    let desfecho = if passou { explicar_a_memoria(desfecho, &ordem) } else { desfecho };
+    fs::write(ordem.resultados.join(DESFECHO), serde_json::to_string(&desfecho)?)?;
+    Ok(())
+}
+
+/// Avalia o servidor e escreve os laudos.
+fn concluir(ordem: &Ordem, vez: Option<&Vez>) -> Result<Desfecho, Erro> {
+    let Regras { medida, pesos } = ordem.regras.clone();
+    let opcoes = OpcoesDaAvaliacao {
+        nome: Some(ordem.nome.clone()),
+        iniciar: Some(comando(ordem)),
+        medida,
+        ..OpcoesDaAvaliacao::default()
+    };
+    let barra = ProgressBar::hidden();
+    let pedido = Pedido {
+        opcoes: &opcoes,
+        comando: ordem.repetir.clone(),
+        moldura: moldura_do_servidor(ordem),
+        procura_a_porta: ordem.cela.is_some(),
+        pesos,
+        barra: barra.clone(),
+        vez,
+    };
+    let acabou = AtomicBool::new(false);
+    let avaliado = thread::scope(|escopo| {
+        escopo.spawn(|| contar_o_andamento(&barra, &acabou));
+        let avaliado = avaliar(pedido);
+        acabou.store(true, Ordering::Release);
+        avaliado
+    });
+    match avaliado {
+        Ok(Some(mut boletim)) => {
+            boletim.servidor.clone_from(&ordem.iniciar);
+            boletim.observacoes.extend(ordem.notas.iter().cloned());
+            fs::write(ordem.resultados.join(LAUDO_JSON), boletim.json())?;
+            fs::write(ordem.resultados.join(LAUDO_HTML), boletim.html())?;
+            Ok(Desfecho::Avaliada(resumir(&boletim)))
+        }
+        Ok(None) => Ok(Desfecho::SemNota { motivo: "a avaliação foi interrompida".into() }),
+        Err(erro) => Ok(classificar(&erro)),
+    }
+}
+
+/// O comando do servidor; sem a cela, é ele que vai à pasta.
+fn comando(ordem: &Ordem) -> String {
+    match ordem.cela {
+        Some(_) => ordem.iniciar.clone(),
+        None => {
+            let pasta = ordem.trabalho.join(&ordem.pasta);
+            format!("cd {} && {}", shell_words::quote(&pasta.to_string_lossy()), ordem.iniciar)
+        }
+    }
+}
+
+fn moldura(ordem: &Ordem) -> Vec<OsString> {
+    let Some(isolamento) = &ordem.cela else { return Vec::new() };
+    cela::moldura(&isolamento.limites(), &isolamento.tambem, &ordem.pasta)
+}
+
+fn moldura_do_servidor(ordem: &Ordem) -> Vec<OsString> {
+    let mut moldura = moldura(ordem);
+    if !moldura.is_empty() {
+        moldura.push(cela::PROGRAMA.into());
+    }
+    moldura
+}
+
+/// A cada prova, diz qual é.
+fn contar_o_andamento(barra: &ProgressBar, acabou: &AtomicBool) {
+    let mut dito = 0;
+    while !acabou.load(Ordering::Acquire) {
+        let prova = barra.position();
+        if prova != dito {
+            dito = prova;
+            // Se ninguém lê, tanto faz.
+            let _ = writeln!(io::stdout(), "{prova} {}", barra.message());
+        }
+        thread::sleep(ENTRE_OLHADAS);
+    }
+}
+
+fn resumir(boletim: &Boletim) -> Avaliada {
+    let item = |item: &crate::avaliacao::boletim::Item| ItemLido {
+        nome: item.nome.to_owned(),
+        pontos: item.pontos(),
+        de: item.de(),
+    };
+    let extra = |extra: &crate::avaliacao::boletim::Extra| ExtraLido {
+        nome: extra.nome.to_owned(),
+        estado: extra.estado.to_string(),
+    };
+    Avaliada {
+        nota: boletim.nota(),
+        itens: boletim.itens.iter().map(item).collect(),
+        extras: boletim.extras.iter().map(extra).collect(),
+        razao: boletim.razao(),
+        tempo_decidiu: boletim.tempo_decidiu,
+        porta: boletim.porta,
+    }
+}
+
+fn nao_abriu(motivo: String, tempo_decidiu: bool) -> Desfecho {
+    Desfecho::NaoAbriu { motivo, tempo_decidiu }
+}
+
+/// De quem é a culpa de não ter havido avaliação.
+fn classificar(erro: &SemAvaliacao) -> Desfecho {
+    let motivo = erro.to_string();
+    match erro {
+        // Uma biblioteca que esta máquina não tem não é erro de quem a usa.
+        SemAvaliacao::Terminou(causa) if falta_biblioteca(causa) => {
+            Desfecho::SemNota { motivo: format!("falta nesta máquina o que ele usa: {motivo}") }
+        }
+        SemAvaliacao::Terminou(_) | SemAvaliacao::NaoAbriu { .. } => nao_abriu(motivo, true),
+        SemAvaliacao::ServidorDesconhecido(_)
+        | SemAvaliacao::SemCtrlC(_)
+        | SemAvaliacao::SemThreads(_)
+        | SemAvaliacao::NinguemAtende { .. }
+        | SemAvaliacao::PortaOcupada { .. }
+        | SemAvaliacao::SemComando
+        | SemAvaliacao::NaoExecuta { .. }
+        | SemAvaliacao::Interrompido => Desfecho::SemNota { motivo },
+    }
+}
+
+fn falta_biblioteca(causa: &str) -> bool {
+    ["ModuleNotFoundError", "Cannot find module", "ClassNotFoundException"]
+        .iter()
+        .any(|falta| causa.contains(falta))
+}
+
+/// Quem foi derrubado por gastar memória demais precisa saber disso, e não só que caiu.
+fn explicar_a_memoria(desfecho: Desfecho, ordem: &Ordem) -> Desfecho {
+    let memoria = ordem.cela.as_ref().map_or(0, |cela| cela.memoria) / 1024 / 1024;
+    let nota = format!("o programa passou de {memoria} MB de memória, e foi derrubado");
+    match desfecho {
+        Desfecho::Avaliada(avaliada) => Desfecho::Avaliada(Avaliada {
+            razao: format!("{nota}; {}", avaliada.razao),
+            ..avaliada
+        }),
+        Desfecho::NaoAbriu { motivo, tempo_decidiu } => {
+            nao_abriu(format!("{nota}; {motivo}"), tempo_decidiu)
+        }
+        Desfecho::SemNota { motivo } => Desfecho::SemNota { motivo },
+    }
+}
+
+fn copiar(de: &Path, para: &Path) -> io::Result<()> {
+    for entrada in fs::read_dir(de)? {
+        let entrada = entrada?;
+        let destino = para.join(entrada.file_name());
+        if entrada.file_type()?.is_dir() {
+            fs::create_dir_all(&destino)?;
+            copiar(&entrada.path(), &destino)?;
+        } else {
+            fs::copy(entrada.path(), &destino)?;
+        }
+    }
+    Ok(())
+}
+
+/// Compila, se é o caso; se não compilou, o que o compilador disse.
+fn preparar(ordem: &mut Ordem) -> Result<Result<(), String>, Erro> {
+    let Some(preparar) = ordem.preparar.clone() else { return Ok(Ok(())) };
+    let pasta =
+        if ordem.cela.is_some() { PathBuf::from(cela::TRABALHO) } else { ordem.trabalho.clone() };
+    let pasta = pasta.join(&ordem.pasta);
+    let antes = SystemTime::now();
+    let _ = writeln!(io::stdout(), "0 compilando");
+    let mut completo = moldura(ordem);
+    completo.extend(["sh", "-c", &preparar].map(OsString::from));
+    let dito = tempfile::tempfile()?;
+    let situacao = executar(&completo, &pasta, &dito)?;
+    let falhou = match situacao {
+        Some(true) => None,
+        Some(false) => Some(format!("não compila ({})", o_que_disse(dito)?)),
+        None => Some(format!("a compilação passou de {} s", TEMPO_DE_PREPARAR.as_secs())),
+    };
+    if let Some(motivo) = falhou {
+        return Ok(Err(format!("{motivo}; o comando foi: {preparar}")));
+    }
+    if ordem.iniciar.contains(EXECUTAVEL) {
+        match executavel(&pasta, antes) {
+            Some(achado) => {
+                ordem.iniciar = ordem.iniciar.replace(EXECUTAVEL, &citado(&achado, &pasta))
+            }
+            None => {
+                return Ok(Err(format!("'{preparar}' não deixou nenhum programa para executar")));
+            }
+        }
+    }
+    Ok(Ok(()))
+}
+
+fn citado(achado: &Path, pasta: &Path) -> String {
+    let relativo = Path::new(".").join(achado.strip_prefix(pasta).unwrap_or(achado));
+    shell_words::quote(&relativo.to_string_lossy()).into_owned()
+}
+
+/// Terminou bem, terminou mal, ou não terminou a tempo.
+fn executar(completo: &[OsString], pasta: &Path, dito: &File) -> io::Result<Option<bool>> {
+    let Some((programa, argumentos)) = completo.split_first() else { return Ok(Some(true)) };
+    let mut filho = Command::new(programa)
+        .args(argumentos)
+        .current_dir(pasta)
+        .stdin(Stdio::null())
+        .stdout(dito.try_clone()?)
+        .stderr(dito.try_clone()?)
+        .spawn()?;
+    let limite = Instant::now() + TEMPO_DE_PREPARAR;
+    loop {
+        if let Some(situacao) = filho.try_wait()? {
+            return Ok(Some(situacao.success()));
+        }
+        if Instant::now() > limite {
+            filho.kill()?;
+            filho.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(ENTRE_OLHADAS);
+    }
+}
+
+/// A primeira linha com um erro, ou a última que diz algo.
+fn o_que_disse(mut dito: File) -> io::Result<String> {
+    use std::io::{Read, Seek};
+    dito.rewind()?;
+    let mut bytes = Vec::new();
+    dito.take(1024 * 1024).read_to_end(&mut bytes)?;
+    let texto = String::from_utf8_lossy(&bytes).into_owned();
+    let diz = |linha: &&str| !linha.trim().is_empty();
+    let erro = texto.lines().find(|linha| linha.contains("error") || linha.contains("erro:"));
+    let linha = erro.or(texto.lines().rev().find(diz)).unwrap_or("o compilador não disse por quê");
+    let curta: String = linha.trim().chars().take(DITO_MAXIMO).collect();
+    Ok(protocolo::mensagem::visivel(&curta))
+}
+
+/// O programa que a preparação deixou: dos que se executam e mudaram desde então, o que parece um servidor.
+fn executavel(pasta: &Path, desde: SystemTime) -> Option<PathBuf> {
+    let mut achados = Vec::new();
+    procurar_executaveis(pasta, desde, 0, &mut achados);
+    let nome = |caminho: &PathBuf| {
+        caminho.file_name().unwrap_or_default().to_string_lossy().to_lowercase()
+    };
+    achados.sort_by_key(|caminho| {
+        let nome = nome(caminho);
+        (!nome.contains("serv"), nome.contains("clien"), caminho.components().count(), nome)
+    });
+    achados.into_iter().next()
+}
+
+/// Onde o Cargo põe o programa, três pastas abaixo; mais fundo só há peças dele.
+const NIVEIS: usize = 3;
+
+fn procurar_executaveis(pasta: &Path, desde: SystemTime, nivel: usize, achados: &mut Vec<PathBuf>) {
+    // O relógio de um sistema de arquivos pode arredondar para baixo.
+    let desde_com_folga = desde - Duration::from_secs(2);
+    for entrada in fs::read_dir(pasta).into_iter().flatten().flatten() {
+        let (caminho, nome) = (entrada.path(), entrada.file_name());
+        let Ok(dados) = entrada.metadata() else { continue };
+        let peca =
+            ["build", "deps", "incremental", "examples", ".fingerprint"].iter().any(|p| nome == *p);
+        if dados.is_dir() && nivel < NIVEIS && !peca {
+            procurar_executaveis(&caminho, desde, nivel + 1, achados);
+        }
+        let novo = dados.modified().is_ok_and(|quando| quando >= desde_com_folga);
+        let executa = dados.permissions().mode() & 0o111 != 0;
+        let biblioteca = caminho.extension().is_some_and(|e| e == "so" || e == "o" || e == "sh");
+        if dados.is_file() && executa && novo && !biblioteca {
+            achados.push(caminho);
+        }
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn o_que_se_compilou_se_acha_e_o_servidor_vem_antes_do_cliente() {
+        let pasta = tempfile::tempdir().unwrap();
+        let desde = SystemTime::now();
+        for (nome, modo) in
+            [("cliente", 0o755), ("zservidor", 0o755), ("servidor.c", 0o644), ("x.o", 0o755)]
+        {
+            let caminho = pasta.path().join(nome);
+            fs::write(&caminho, "x").unwrap();
+            fs::set_permissions(&caminho, fs::Permissions::from_mode(modo)).unwrap();
+        }
+        let achado = executavel(pasta.path(), desde).unwrap();
+        assert_eq!(citado(&achado, pasta.path()), "./zservidor");
+        let depois = desde + Duration::from_secs(3600);
+        assert_eq!(executavel(pasta.path(), depois), None, "o que já estava ali não se compilou");
+    }
+
+    #[test]
+    fn a_culpa_de_nao_abrir_e_de_quem_entregou_ou_da_maquina() {
+        let terminou = |causa: &str| classificar(&SemAvaliacao::Terminou(causa.into()));
+        assert_eq!(terminou(": SyntaxError").nota(), Some(0.0));
+        assert_eq!(terminou(": ModuleNotFoundError: No module named 'flask'").nota(), None);
+        assert_eq!(classificar(&SemAvaliacao::SemComando).nota(), None);
+    }
+}

@@ -1,0 +1,502 @@
+//! A corrida: avalia as entregas, várias ao mesmo tempo, e depois, uma a uma e sem vizinhas, aquelas em que o tempo pode
+//! ter decidido alguma coisa. Cada resultado se guarda assim que se tem: quem interrompe não o perde, e quem repete só
+//! avalia o que mudou.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use protocolo::mensagem::visivel;
+use protocolo::terminal::dizer;
+use tempfile::TempDir;
+
+use super::cela::{self, Cela};
+use super::correcao::{DESFECHO, Isolamento, LAUDO_HTML, LAUDO_JSON, Ordem, Regras};
+use super::entregas::Entrega;
+use super::ferramentas::Ferramentas;
+use super::receita::{self, Mandado, Origem, Receita};
+use super::resultado::{Desfecho, Resultado};
+use super::{pacote, paginas};
+use crate::avaliacao::boletim::nota;
+use crate::avaliacao::provas::OUTRAS_PROVAS;
+use crate::avaliacao::vez::ARQUIVOS;
+use crate::conversa::parada::Parada;
+use crate::opcoes::{CORRECAO, OpcoesDaTurma};
+use crate::tempo::como_se_pede;
+
+const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
+
+/// O que a corrida inteira tem em comum.
+pub struct Corrida<'a> {
+    opcoes: &'a OpcoesDaTurma,
+    regras: Regras,
+    isolamento: Option<Isolamento>,
+    ferramentas: Ferramentas,
+    saida: &'a Path,
+    parada: &'a Parada,
+    /// Este programa, onde a cela o possa ler; a pasta some com a corrida.
+    programa: PathBuf,
+    /// A pasta que diz de quem é a vez de disputar, que todas as celas leem.
+    vez: PathBuf,
+    _pasta: TempDir,
+    andamento: MultiProgress,
+}
+
+impl<'a> Corrida<'a> {
+    /// Prepara a corrida.
+    ///
+    /// # Errors
+    ///
+    /// Não há onde pôr o programa.
+    pub fn nova(
+        opcoes: &'a OpcoesDaTurma,
+        regras: Regras,
+        isolamento: Option<Isolamento>,
+        ferramentas: Ferramentas,
+        saida: &'a Path,
+        parada: &'a Parada,
+    ) -> io::Result<Self> {
+        let pasta = tempfile::tempdir()?;
+        let programa = pasta.path().join("cliente");
+        // Uma cópia: quem executa a cela pode não alcançar a pasta do original, e recompilar no meio não a troca.
+        fs::copy(std::env::current_exe()?, &programa)?;
+        let vez = pasta.path().join("vez");
+        fs::create_dir(&vez)?;
+        for nome in ARQUIVOS {
+            fs::write(vez.join(nome), "")?;
+        }
+        cela::entregar_a_cela(pasta.path())?;
+        let andamento = MultiProgress::new();
+        Ok(Corrida {
+            opcoes,
+            regras,
+            isolamento,
+            ferramentas,
+            saida,
+            parada,
+            programa,
+            vez,
+            _pasta: pasta,
+            andamento,
+        })
+    }
+
+    /// Avalia todas, tantas ao mesmo tempo quantas são as vagas. Interrompida, devolve as que já têm resultado.
+    ///
+    /// # Errors
+    ///
+    /// Um resultado não se pôde guardar.
+    pub fn correr(&self, entregas: &[Entrega], vagas: usize) -> io::Result<Vec<Resultado>> {
+        let todas = self.barra_de_todas(entregas.len());
+        let mut resultados: Vec<Option<Resultado>> =
+            entregas.iter().map(|e| self.guardado(e)).collect();
+        let feitas = resultados.iter().flatten().filter(|resultado| resultado.definitivo()).count();
+        todas.set_position(feitas as u64);
+        if feitas > 0 {
+            self.andamento
+                .suspend(|| dizer(format_args!("{feitas} não mudaram, e não se avaliam de novo")));
+        }
+        let novas: VecDeque<usize> =
+            (0..entregas.len()).filter(|i| resultados[*i].is_none()).collect();
+        self.em_paralelo(entregas, novas, vagas, &todas, &mut resultados)?;
+        let repetir: Vec<usize> = (0..entregas.len())
+            .filter(|i| resultados[*i].as_ref().is_some_and(|resultado| !resultado.definitivo()))
+            .collect();
+        if !repetir.is_empty() && !self.parada.pedida() {
+            let quantas = repetir.len();
+            self.andamento.suspend(|| {
+                dizer(format_args!(
+                    "em {quantas}, o tempo pode ter decidido alguma coisa: avaliam-se de novo, uma a uma"
+                ));
+            });
+        }
+        for indice in repetir {
+            if let Some(resultado) = self.corrigir(&entregas[indice], Passada::Ultima)? {
+                self.contar(&resultado, &todas);
+                resultados[indice] = Some(resultado);
+            }
+        }
+        todas.finish_and_clear();
+        Ok(resultados.into_iter().flatten().collect())
+    }
+
+    fn em_paralelo(
+        &self,
+        entregas: &[Entrega],
+        novas: VecDeque<usize>,
+        vagas: usize,
+        todas: &ProgressBar,
+        resultados: &mut [Option<Resultado>],
+    ) -> io::Result<()> {
+        let fila = Mutex::new(novas);
+        let prontos = Mutex::new(Vec::new());
+        let passada = if vagas == 1 { Passada::Sozinha } else { Passada::Acompanhada };
+        let trabalhar = || -> io::Result<()> {
+            loop {
+                let proxima = fila.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some(indice) = proxima.filter(|_| !self.parada.pedida()) else { return Ok(()) };
+                let Some(resultado) = self.corrigir(&entregas[indice], passada)? else {
+                    return Ok(());
+                };
+                self.contar(&resultado, todas);
+                prontos.lock().unwrap_or_else(PoisonError::into_inner).push((indice, resultado));
+            }
+        };
+        thread::scope(|escopo| {
+            let trabalhos: Vec<_> = (0..vagas).map(|_| escopo.spawn(trabalhar)).collect();
+            trabalhos.into_iter().try_for_each(|trabalho| trabalho.join().unwrap_or(Ok(())))
+        })?;
+        for (indice, resultado) in prontos.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            resultados[indice] = Some(resultado);
+        }
+        Ok(())
+    }
+
+    fn barra_de_todas(&self, quantas: usize) -> ProgressBar {
+        let barra = self.andamento.add(ProgressBar::new(quantas as u64));
+        let modelo = "{wide_bar} {pos} de {len} entregas";
+        if let Ok(estilo) = ProgressStyle::with_template(modelo) {
+            barra.set_style(estilo);
+        }
+        barra.tick();
+        barra
+    }
+
+    /// Diz o que se concluiu de uma entrega.
+    fn contar(&self, resultado: &Resultado, todas: &ProgressBar) {
+        if resultado.definitivo() {
+            todas.inc(1);
+        }
+        let concluiu = match (&resultado.desfecho, resultado.definitivo()) {
+            (_, false) => "por repetir sozinha".into(),
+            (Desfecho::Avaliada(avaliada), _) => nota(avaliada.nota),
+            (Desfecho::NaoAbriu { motivo, .. }, _) => format!("não abre: {motivo}"),
+            (Desfecho::SemNota { motivo }, _) => format!("sem nota: {motivo}"),
+        };
+        let abriu = match resultado.iniciar.as_str() {
+            "" => String::new(),
+            iniciar => format!(", {}", visivel(iniciar)),
+        };
+        let nome = visivel(&resultado.nome);
+        let linha = format!("{nome}: {concluiu}  ({:.0} s{abriu})", resultado.segundos);
+        self.andamento.suspend(|| dizer(linha));
+    }
+
+    /// O resultado de outra execução, se a entrega e as regras são as mesmas.
+    fn guardado(&self, entrega: &Entrega) -> Option<Resultado> {
+        if self.opcoes.de_novo {
+            return None;
+        }
+        let texto = fs::read_to_string(self.registro(entrega)).ok()?;
+        let resultado: Resultado = serde_json::from_str(&texto).ok()?;
+        let pagina = self.saida.join("alunos").join(format!("{}.html", entrega.apelido)).exists();
+        (pagina && resultado.impressao == self.impressao(entrega)?).then_some(resultado)
+    }
+
+    fn registro(&self, entrega: &Entrega) -> PathBuf {
+        self.saida.join("registro").join(format!("{}.json", entrega.apelido))
+    }
+
+    /// O que muda se a entrega, o modo de avaliar ou este programa mudam; `None`, se a entrega não se lê.
+    fn impressao(&self, entrega: &Entrega) -> Option<String> {
+        let mut soma = DefaultHasher::new();
+        let regras = serde_json::to_string(&self.regras).ok()?;
+        let memoria = self.isolamento.as_ref().map(|isolamento| isolamento.memoria);
+        (env!("CARGO_PKG_VERSION"), &self.opcoes.iniciar, regras, memoria).hash(&mut soma);
+        (&entrega.nome, &entrega.id).hash(&mut soma);
+        for caminho in &entrega.caminhos {
+            somar(caminho, &mut soma).ok()?;
+        }
+        Some(format!("{:016x}", soma.finish()))
+    }
+
+    /// Corrige uma entrega e guarda o resultado; `None` se foi interrompida.
+    fn corrigir(&self, entrega: &Entrega, passada: Passada) -> io::Result<Option<Resultado>> {
+        if self.parada.pedida() {
+            return Ok(None);
+        }
+        let inicio = Instant::now();
+        let pasta = tempfile::tempdir()?;
+        let [aberta, laudos] = ["entrega", "resultados"].map(|nome| pasta.path().join(nome));
+        fs::create_dir(&aberta)?;
+        fs::create_dir(&laudos)?;
+        let mut resultado = Resultado {
+            nome: entrega.nome.clone(),
+            id: entrega.id.clone(),
+            apelido: entrega.apelido.clone(),
+            impressao: self.impressao(entrega).unwrap_or_default(),
+            desfecho: Desfecho::SemNota { motivo: "não se chegou a avaliar".into() },
+            iniciar: String::new(),
+            preparar: None,
+            origem: String::new(),
+            servidor: String::new(),
+            cliente: None,
+            notas: Vec::new(),
+            sozinha: passada != Passada::Acompanhada,
+            segundos: 0.0,
+        };
+        resultado.desfecho = match self.abrir(entrega, &aberta, &mut resultado) {
+            Err(desfecho) => desfecho,
+            Ok(receita) => {
+                let ordem = self.ordem(entrega, &receita, &aberta, &laudos);
+                cela::entregar_a_cela(pasta.path())?;
+                match self.executar(&ordem, &aberta, &laudos)? {
+                    Some(desfecho) => desfecho,
+                    None => return Ok(None),
+                }
+            }
+        };
+        // Quem não abriu tem outra vez, mesmo sem vizinhos: a máquina pode ter mais o que fazer.
+        let nao_abriu = matches!(resultado.desfecho, Desfecho::NaoAbriu { .. });
+        resultado.sozinha &= passada == Passada::Ultima || !nao_abriu;
+        resultado.segundos = inicio.elapsed().as_secs_f64();
+        self.guardar(entrega, &resultado, &laudos)?;
+        Ok(Some(resultado))
+    }
+
+    /// Abre os pacotes e acha como se abre o servidor.
+    fn abrir(
+        &self,
+        entrega: &Entrega,
+        aberta: &Path,
+        resultado: &mut Resultado,
+    ) -> Result<Receita, Desfecho> {
+        pacote::abrir(entrega, aberta).map_err(|recusa| match recusa.da_maquina() {
+            true => Desfecho::SemNota { motivo: recusa.to_string() },
+            false => nao_abriu(&recusa),
+        })?;
+        let mandado =
+            Mandado { iniciar: self.opcoes.iniciar.clone(), porta: self.opcoes.medida.porta };
+        let receita = receita::deduzir(aberta, &mandado).map_err(|erro| nao_abriu(&erro))?;
+        resultado.iniciar.clone_from(&receita.iniciar);
+        resultado.preparar.clone_from(&receita.preparar);
+        resultado.servidor = receita.servidor.to_string_lossy().into_owned();
+        resultado.cliente = receita.cliente.as_ref().map(|c| c.to_string_lossy().into_owned());
+        resultado.origem = de_quem(receita.origem).into();
+        resultado.notas.clone_from(&receita.notas);
+        match self.ferramentas.falta(&receita) {
+            Some(falta) => Err(Desfecho::SemNota {
+                motivo: format!(
+                    "esta máquina não tem o programa '{falta}' onde a avaliação o veja"
+                ),
+            }),
+            None => Ok(receita),
+        }
+    }
+
+    fn ordem(&self, entrega: &Entrega, receita: &Receita, aberta: &Path, laudos: &Path) -> Ordem {
+        let isolada = self.isolamento.is_some();
+        let mut notas = receita.notas.clone();
+        notas.push(format!(
+            "o servidor é {}, {}",
+            receita.servidor.display(),
+            de_quem(receita.origem)
+        ));
+        Ordem {
+            nome: entrega.nome.clone(),
+            pasta: receita.pasta.clone(),
+            preparar: receita.preparar.clone(),
+            iniciar: receita.iniciar.clone(),
+            repetir: para_repetir(receita),
+            notas,
+            regras: self.regras.clone(),
+            cela: self.isolamento.clone(),
+            trabalho: if isolada { cela::TRABALHO.into() } else { aberta.to_owned() },
+            resultados: if isolada { cela::RESULTADOS.into() } else { laudos.to_owned() },
+        }
+    }
+
+    /// Executa a correção, isolada ou não, até o fim ou até o tempo máximo; `None` se foi interrompida.
+    fn executar(
+        &self,
+        ordem: &Ordem,
+        aberta: &Path,
+        laudos: &Path,
+    ) -> io::Result<Option<Desfecho>> {
+        let argumentos = [CORRECAO.into(), serde_json::to_string(ordem).unwrap_or_default().into()];
+        let mut comando = match &self.isolamento {
+            Some(isolamento) => Cela {
+                programa: &self.programa,
+                entrega: aberta,
+                resultados: laudos,
+                vez: &self.vez,
+                tambem: &isolamento.tambem,
+                limites: isolamento.limites(),
+            }
+            .comando(&argumentos),
+            None => {
+                let mut comando = Command::new(&self.programa);
+                comando.args(&argumentos).stdin(Stdio::null());
+                comando
+            }
+        };
+        // Outro grupo: o Ctrl-C é com a corrida, que encerra cada uma.
+        comando.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut filho = comando.spawn()?;
+        let barra = self.barra_de_uma(&ordem.nome);
+        let (saida, erro) = (filho.stdout.take(), filho.stderr.take());
+        let (terminou, dito) = thread::scope(|escopo| {
+            escopo.spawn(|| acompanhar(saida, &barra));
+            let dito = escopo.spawn(|| ultimas_palavras(erro));
+            let terminou = self.esperar(&mut filho);
+            (terminou, dito.join().unwrap_or_default())
+        });
+        barra.finish_and_clear();
+        Ok(match terminou? {
+            Fim::Interrompida => None,
+            Fim::PassouDoTempo => Some(Desfecho::SemNota {
+                motivo: format!(
+                    "a avaliação passou de {} e foi interrompida; avalie-a à parte, ou com --tempo-maximo maior",
+                    como_se_pede(self.opcoes.tempo_maximo)
+                ),
+            }),
+            Fim::Terminou => Some(ler_desfecho(laudos, &dito)),
+        })
+    }
+
+    fn barra_de_uma(&self, nome: &str) -> ProgressBar {
+        let provas = u64::from(self.opcoes.medida.rodadas) + OUTRAS_PROVAS;
+        let barra = self.andamento.add(ProgressBar::new(provas));
+        if let Ok(estilo) =
+            ProgressStyle::with_template("{bar:20} {pos:>2} de {len}  {prefix}: {msg}")
+        {
+            barra.set_style(estilo);
+        }
+        barra.set_prefix(visivel(nome));
+        barra.tick();
+        barra
+    }
+
+    fn esperar(&self, filho: &mut Child) -> io::Result<Fim> {
+        let limite = Instant::now() + self.opcoes.tempo_maximo;
+        loop {
+            if filho.try_wait()?.is_some() {
+                return Ok(Fim::Terminou);
+            }
+            let fim = match () {
+                () if self.parada.pedida() => Fim::Interrompida,
+                () if Instant::now() > limite => Fim::PassouDoTempo,
+                () => {
+                    thread::sleep(ENTRE_OLHADAS);
+                    continue;
+                }
+            };
+            // Com ele acaba a cela inteira, que o sistema desfaz.
+            filho.kill()?;
+            filho.wait()?;
+            return Ok(fim);
+        }
+    }
+
+    /// Guarda o resultado, o laudo e a página: primeiro o que se lê, e por último o que diz que está pronto.
+    fn guardar(&self, entrega: &Entrega, resultado: &Resultado, laudos: &Path) -> io::Result<()> {
+        let alunos = self.saida.join("alunos");
+        let [html, json] =
+            ["html", "json"].map(|tipo| alunos.join(format!("{}.{tipo}", entrega.apelido)));
+        if matches!(resultado.desfecho, Desfecho::Avaliada(_)) {
+            fs::copy(laudos.join(LAUDO_HTML), html)?;
+            fs::copy(laudos.join(LAUDO_JSON), json)?;
+        } else {
+            fs::write(html, paginas::sem_laudo(resultado))?;
+            fs::write(json, paginas::sem_laudo_em_json(resultado))?;
+        }
+        let texto = serde_json::to_string_pretty(resultado)?;
+        let definitivo = self.registro(entrega);
+        let provisorio = definitivo.with_extension("novo");
+        fs::write(&provisorio, texto)?;
+        fs::rename(provisorio, definitivo)
+    }
+}
+
+/// Em que condições se avalia uma entrega.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passada {
+    /// Com outras ao mesmo tempo.
+    Acompanhada,
+    /// Sem outras.
+    Sozinha,
+    /// Sem outras, e vale o que der.
+    Ultima,
+}
+
+/// Como a correção acabou.
+enum Fim {
+    Terminou,
+    Interrompida,
+    PassouDoTempo,
+}
+
+fn nao_abriu(porque: &dyn std::fmt::Display) -> Desfecho {
+    Desfecho::NaoAbriu { motivo: porque.to_string(), tempo_decidiu: false }
+}
+
+fn de_quem(origem: Origem) -> &'static str {
+    match origem {
+        Origem::Adivinhado => "adivinhado pelo que a entrega tem",
+        Origem::DeTodos => "aberto com o --iniciar do professor",
+        Origem::DaEntrega => "aberto com o comando de iniciar.txt",
+    }
+}
+
+/// O que o aluno digita, na pasta do que entregou, para ver o mesmo.
+fn para_repetir(receita: &Receita) -> String {
+    let mut partes = Vec::new();
+    if !receita.pasta.as_os_str().is_empty() {
+        partes.push(format!("cd {}", shell_words::quote(&receita.pasta.to_string_lossy())));
+    }
+    partes.extend(receita.preparar.clone());
+    partes.push(format!("cliente avaliar --iniciar {}", shell_words::quote(&receita.iniciar)));
+    partes.join(" && ")
+}
+
+fn acompanhar(saida: Option<impl Read>, barra: &ProgressBar) {
+    for linha in
+        saida.map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok)
+    {
+        if let Some((prova, faz)) = linha.split_once(' ') {
+            barra.set_position(prova.parse().unwrap_or_default());
+            barra.set_message(visivel(faz));
+            barra.tick();
+        }
+    }
+}
+
+/// A última linha que diz algo.
+fn ultimas_palavras(erro: Option<impl Read>) -> String {
+    let linhas =
+        erro.map(BufReader::new).into_iter().flat_map(BufRead::lines).map_while(Result::ok);
+    linhas
+        .filter(|linha| !linha.trim().is_empty())
+        .last()
+        .map(|linha| visivel(&linha))
+        .unwrap_or_default()
+}
+
+fn ler_desfecho(laudos: &Path, dito: &str) -> Desfecho {
+    let lido = fs::read_to_string(laudos.join(DESFECHO)).ok();
+    let desfecho = lido.and_then(|texto| serde_json::from_str(&texto).ok());
+    desfecho.unwrap_or_else(|| {
+        let porque = if dito.is_empty() { "não disse por quê" } else { dito };
+        Desfecho::SemNota { motivo: format!("a avaliação parou no meio: {porque}") }
+    })
+}
+
+fn somar(caminho: &Path, soma: &mut DefaultHasher) -> io::Result<()> {
+    caminho.file_name().hash(soma);
+    if caminho.is_dir() {
+        let mut dentro: Vec<PathBuf> =
+            fs::read_dir(caminho)?.map(|entrada| Ok(entrada?.path())).collect::<io::Result<_>>()?;
+        dentro.sort();
+        return dentro.iter().filter(|c| !c.is_symlink()).try_for_each(|c| somar(c, soma));
+    }
+    fs::read(caminho)?.hash(soma);
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! Abre o que se entregou em uma pasta: copia os arquivos e extrai os `.zip`, também os que estão dentro de outros.
+//!
+//! O que vem de fora não é confiável: nada se escreve fora da pasta de destino, um atalho não se segue, e um pacote
+//! que cresce demais não se extrai inteiro. Não executa nada.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use protocolo::terminal::explicar;
+use thiserror::Error;
+use zip::ZipArchive;
+
+use super::entregas::{Entrega, extensao};
+
+/// Quanto uma entrega pode ter, aberta.
+const BYTES_MAXIMOS: u64 = 200 * 1024 * 1024;
+
+/// Quantos arquivos.
+const ARQUIVOS_MAXIMOS: usize = 10_000;
+
+/// Quantos pacotes um dentro do outro.
+const PACOTES_ANINHADOS: usize = 3;
+
+/// Os pacotes que não se abrem.
+const OUTROS_PACOTES: [&str; 7] = ["rar", "7z", "gz", "tgz", "bz2", "xz", "tar"];
+
+/// O que não é do programa, e não se copia.
+const DE_OUTROS: [&str; 4] = ["__MACOSX", ".git", ".DS_Store", "__pycache__"];
+
+/// Por que uma entrega não se abriu.
+#[derive(Debug, Error)]
+pub enum Recusa {
+    /// Um pacote de outro tipo, e nada além dele.
+    #[error(
+        "'{0}' não é um .zip, e só .zip se abre aqui: extraia-o em uma pasta com o nome da pessoa"
+    )]
+    OutroPacote(String),
+    /// O pacote está estragado, ou tem senha.
+    #[error("'{0}' não se abre: {1}")]
+    Estragado(String, String),
+    /// Passa dos limites.
+    #[error("a entrega passa de {} MB ou de {ARQUIVOS_MAXIMOS} arquivos", BYTES_MAXIMOS / 1024 / 1024)]
+    Grande,
+    /// O sistema não deixou.
+    #[error("a entrega não se lê: {}", explicar(.0))]
+    Sistema(#[from] io::Error),
+}
+
+impl Recusa {
+    /// É a máquina que não deixou, e não o que se entregou?
+    pub fn da_maquina(&self) -> bool {
+        matches!(self, Recusa::Sistema(_))
+    }
+}
+
+/// O que falta dos limites.
+struct Folga {
+    bytes: u64,
+    arquivos: usize,
+    recusados: Vec<String>,
+}
+
+/// Abre a entrega em `destino`, que existe e está vazio.
+///
+/// # Errors
+///
+/// Não há o que abrir, e por quê.
+pub fn abrir(entrega: &Entrega, destino: &Path) -> Result<(), Recusa> {
+    let mut folga =
+        Folga { bytes: BYTES_MAXIMOS, arquivos: ARQUIVOS_MAXIMOS, recusados: Vec::new() };
+    for caminho in &entrega.caminhos {
+        if caminho.is_dir() {
+            copiar_pasta(caminho, destino, 0, &mut folga)?;
+        } else {
+            let solto = nome_sem_o_moodle(caminho);
+            por_arquivo(caminho, &destino.join(solto), 0, &mut folga)?;
+        }
+    }
+    let vazia = fs::read_dir(destino)?.next().is_none();
+    match folga.recusados.pop() {
+        Some(pacote) if vazia => Err(Recusa::OutroPacote(pacote)),
+        _ => Ok(()),
+    }
+}
+
+/// `Rui Sá_9_assignsubmission_file_servidor.py` foi entregue como `servidor.py`.
+fn nome_sem_o_moodle(caminho: &Path) -> PathBuf {
+    let nome = caminho.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let dele = nome.split_once("_assignsubmission_").and_then(|(_, resto)| resto.split_once('_'));
+    match dele {
+        Some((_, arquivo)) if !arquivo.is_empty() => arquivo.into(),
+        _ => nome.into(),
+    }
+}
+
+fn copiar_pasta(de: &Path, para: &Path, nivel: usize, folga: &mut Folga) -> Result<(), Recusa> {
+    fs::create_dir_all(para)?;
+    for entrada in fs::read_dir(de)? {
+        let entrada = entrada?;
+        let tipo = entrada.file_type()?;
+        if DE_OUTROS.iter().any(|outro| entrada.file_name() == *outro) {
+            continue;
+        }
+        let destino = para.join(entrada.file_name());
+        // Um atalho poderia apontar para um arquivo do professor: fica de fora, como os dispositivos.
+        if tipo.is_dir() {
+            copiar_pasta(&entrada.path(), &destino, nivel, folga)?;
+        } else if tipo.is_file() {
+            por_arquivo(&entrada.path(), &destino, nivel, folga)?;
+        }
+    }
+    Ok(())
+}
+
+/// Um arquivo da entrega: copia-se, ou, se é um pacote, abre-se em uma pasta ao lado com o nome dele.
+fn por_arquivo(de: &Path, para: &Path, nivel: usize, folga: &mut Folga) -> Result<(), Recusa> {
+    let nome = de.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match extensao(de).as_str() {
+        "zip" if nivel < PACOTES_ANINHADOS => {
+            let pasta = para.with_extension("");
+            return extrair(de, &pasta, &nome, nivel, folga);
+        }
+        outra if OUTROS_PACOTES.contains(&outra) => {
+            folga.recusados.push(nome);
+            return Ok(());
+        }
+        _ => {}
+    }
+    let arquivo = File::open(de)?;
+    let modo = arquivo.metadata()?.permissions();
+    escrever(arquivo, para, folga)?;
+    fs::set_permissions(para, modo)?;
+    Ok(())
+}
+
+fn extrair(
+    de: &Path,
+    pasta: &Path,
+    nome: &str,
+    nivel: usize,
+    folga: &mut Folga,
+) -> Result<(), Recusa> {
+    let estragado = |erro: &dyn std::fmt::Display| Recusa::Estragado(nome.into(), por_que(erro));
+    let mut zip = ZipArchive::new(File::open(de)?).map_err(|erro| estragado(&erro))?;
+    fs::create_dir_all(pasta)?;
+    for indice in 0..zip.len() {
+        let mut dentro = zip.by_index(indice).map_err(|erro| estragado(&erro))?;
+        // Um nome que sai da pasta, como `../../x`, não tem lugar aqui.
+        let Some(relativo) = dentro.enclosed_name() else { continue };
+        let de_outros = relativo.iter().any(|parte| DE_OUTROS.iter().any(|outro| parte == *outro));
+        if de_outros || dentro.is_symlink() {
+            continue;
+        }
+        let destino = pasta.join(relativo);
+        if dentro.is_dir() {
+            fs::create_dir_all(&destino)?;
+            continue;
+        }
+        if let Some(mae) = destino.parent() {
+            fs::create_dir_all(mae)?;
+        }
+        escrever(&mut dentro, &destino, folga).map_err(|recusa| match recusa {
+            Recusa::Sistema(erro) if erro.kind() == io::ErrorKind::InvalidData => estragado(&erro),
+            outra => outra,
+        })?;
+        abrir_o_de_dentro(&destino, nivel + 1, folga)?;
+    }
+    Ok(())
+}
+
+/// Um pacote que estava dentro de outro: abre-se ao lado, e sai.
+fn abrir_o_de_dentro(destino: &Path, nivel: usize, folga: &mut Folga) -> Result<(), Recusa> {
+    if extensao(destino) == "zip" && nivel < PACOTES_ANINHADOS {
+        por_arquivo(destino, destino, nivel, folga)?;
+        fs::remove_file(destino)?;
+    }
+    Ok(())
+}
+
+fn escrever(de: impl Read, para: &Path, folga: &mut Folga) -> Result<(), Recusa> {
+    folga.arquivos = folga.arquivos.checked_sub(1).ok_or(Recusa::Grande)?;
+    // Um arquivo já ali seria de outro pacote com o mesmo nome: vale o primeiro.
+    let mut arquivo = match File::create_new(para) {
+        Ok(arquivo) => arquivo,
+        Err(erro) if erro.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        Err(erro) => return Err(erro.into()),
+    };
+    // Um a mais, para saber que passou: o tamanho que um pacote diz ter pode ser mentira.
+    let escritos = io::copy(&mut de.take(folga.bytes + 1), &mut arquivo)?;
+    folga.bytes = folga.bytes.checked_sub(escritos).ok_or(Recusa::Grande)?;
+    Ok(arquivo.flush()?)
+}
+
+fn por_que(erro: &dyn std::fmt::Display) -> String {
+    let dito = erro.to_string();
+    if dito.to_lowercase().contains("password") || dito.to_lowercase().contains("encrypt") {
+        "tem senha".into()
+    } else {
+        "o pacote está estragado ou incompleto".into()
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use zip::ZipWriter;
+    use zip::write::SimpleFileOptions;
+
+    fn zip(arquivos: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut zip = ZipWriter::new(io::Cursor::new(Vec::new()));
+        for (nome, bytes) in arquivos {
+            zip.start_file(*nome, SimpleFileOptions::default()).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn abrir_este(caminhos: Vec<PathBuf>) -> (tempfile::TempDir, Result<(), Recusa>) {
+        let destino = tempfile::tempdir().unwrap();
+        let entrega = Entrega { nome: "Ana".into(), id: None, apelido: "ana".into(), caminhos };
+        let aberta = abrir(&entrega, destino.path());
+        (destino, aberta)
+    }
+
+    #[test]
+    fn um_zip_dentro_de_outro_tambem_se_abre() {
+        let turma = tempfile::tempdir().unwrap();
+        let dentro = zip(&[("src/servidor.py", b"listen")]);
+        let caminho = turma.path().join("ana.zip");
+        let fora = zip(&[("entrega.zip", &dentro), ("__MACOSX/._x", b"x"), ("LEIA.txt", b"oi")]);
+        fs::write(&caminho, fora).unwrap();
+        let (aberta, resultado) = abrir_este(vec![caminho]);
+        resultado.unwrap();
+        let la = |caminho: &str| aberta.path().join("ana").join(caminho);
+        assert_eq!(fs::read(la("entrega/src/servidor.py")).unwrap(), b"listen");
+        assert!(la("LEIA.txt").exists() && !la("entrega.zip").exists() && !la("__MACOSX").exists());
+    }
+
+    #[test]
+    fn um_nome_que_sai_da_pasta_nao_se_extrai() {
+        let turma = tempfile::tempdir().unwrap();
+        let caminho = turma.path().join("ana.zip");
+        fs::write(&caminho, zip(&[("../../fora.py", b"x"), ("dentro.py", b"x")])).unwrap();
+        let (aberta, resultado) = abrir_este(vec![caminho]);
+        resultado.unwrap();
+        assert!(aberta.path().join("ana/dentro.py").exists());
+        assert!(!aberta.path().join("../fora.py").exists());
+        assert!(!aberta.path().join("fora.py").exists());
+    }
+
+    #[test]
+    fn um_atalho_para_um_arquivo_do_professor_nao_se_copia() {
+        let turma = tempfile::tempdir().unwrap();
+        fs::create_dir(turma.path().join("Ana")).unwrap();
+        fs::write(turma.path().join("segredo"), "segredo").unwrap();
+        std::os::unix::fs::symlink("../segredo", turma.path().join("Ana/atalho.py")).unwrap();
+        fs::write(turma.path().join("Ana/servidor.py"), "x").unwrap();
+        let (aberta, resultado) = abrir_este(vec![turma.path().join("Ana")]);
+        resultado.unwrap();
+        assert!(aberta.path().join("servidor.py").exists());
+        assert!(!aberta.path().join("atalho.py").exists());
+    }
+
+    #[test]
+    fn o_que_nao_se_abre_diz_por_que() {
+        let turma = tempfile::tempdir().unwrap();
+        let rar = turma.path().join("ana.rar");
+        fs::write(&rar, "Rar!").unwrap();
+        let dito = abrir_este(vec![rar]).1.unwrap_err().to_string();
+        assert!(dito.contains("'ana.rar' não é um .zip"), "{dito}");
+        let quebrado = turma.path().join("beto.zip");
+        fs::write(&quebrado, &zip(&[("x.py", b"abc")])[..20]).unwrap();
+        let dito = abrir_este(vec![quebrado]).1.unwrap_err().to_string();
+        assert!(dito.contains("estragado ou incompleto"), "{dito}");
+    }
+
+    #[test]
+    fn um_pacote_que_cresce_demais_nao_se_extrai_inteiro() {
+        let zeros = vec![0; 1024 * 1024];
+        let turma = tempfile::tempdir().unwrap();
+        let caminho = turma.path().join("bomba.zip");
+        fs::write(&caminho, zip(&[("zeros", &zeros)])).unwrap();
+        let destino = tempfile::tempdir().unwrap();
+        let mut folga = Folga { bytes: 1024, arquivos: 10, recusados: Vec::new() };
+        let recusa = por_arquivo(&caminho, &destino.path().join("b.zip"), 0, &mut folga);
+        assert!(matches!(recusa, Err(Recusa::Grande)), "{recusa:?}");
+        assert!(fs::metadata(destino.path().join("b/zeros")).unwrap().len() <= 1025);
+    }
+}

@@ -1,0 +1,103 @@
+//! A planilha da turma, uma linha por entrega. Os números têm ponto, como o resto do que se escreve para programas.
+
+use std::io;
+
+use super::resultado::{Desfecho, Resultado};
+
+const COLUNAS: [&str; 17] = [
+    "nome",
+    "id",
+    "nota",
+    "multithreading",
+    "exclusao_mutua",
+    "protocolo",
+    "robustez",
+    "extra_log",
+    "extra_aviso",
+    "situacao",
+    "razao",
+    "servidor",
+    "cliente",
+    "preparar",
+    "iniciar",
+    "origem",
+    "observacoes",
+];
+
+/// O CSV inteiro.
+///
+/// # Errors
+///
+/// Não há: escreve-se na memória.
+pub fn escrever(resultados: &[Resultado]) -> io::Result<Vec<u8>> {
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(COLUNAS)?;
+    for resultado in resultados {
+        csv.write_record(linha(resultado).iter().map(|campo| inofensivo(campo)))?;
+    }
+    csv.into_inner().map_err(|erro| io::Error::other(erro.to_string()))
+}
+
+fn linha(resultado: &Resultado) -> Vec<String> {
+    let desfecho = &resultado.desfecho;
+    let numero = |valor: f64| format!("{valor:.2}");
+    let (itens, extras, situacao) = match desfecho {
+        Desfecho::Avaliada(avaliada) => (
+            avaliada.itens.iter().map(|item| numero(item.pontos)).collect(),
+            avaliada.extras.iter().map(|extra| extra.estado.clone()).collect(),
+            "avaliada",
+        ),
+        Desfecho::NaoAbriu { .. } => (Vec::new(), Vec::new(), "não abre"),
+        Desfecho::SemNota { .. } => (Vec::new(), Vec::new(), "sem nota"),
+    };
+    let mut campos = vec![
+        resultado.nome.clone(),
+        resultado.id.clone().unwrap_or_default(),
+        desfecho.nota().map(numero).unwrap_or_default(),
+    ];
+    campos.extend(ate(itens, 4));
+    campos.extend(ate(extras, 2));
+    campos.extend([
+        situacao.to_owned(),
+        desfecho.razao().to_owned(),
+        resultado.servidor.clone(),
+        resultado.cliente.clone().unwrap_or_default(),
+        resultado.preparar.clone().unwrap_or_default(),
+        resultado.iniciar.clone(),
+        resultado.origem.clone(),
+        resultado.notas.join("; "),
+    ]);
+    campos
+}
+
+fn ate(mut campos: Vec<String>, quantos: usize) -> Vec<String> {
+    campos.resize(quantos, String::new());
+    campos
+}
+
+/// Uma planilha executa o que começa assim; o que vem de uma entrega não pode ser uma fórmula.
+pub fn inofensivo(campo: &str) -> String {
+    if campo.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        format!("'{campo}")
+    } else {
+        campo.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use crate::turma::resultado::exemplos::{avaliada, nao_abriu};
+
+    #[test]
+    fn cada_entrega_tem_uma_linha_com_todas_as_colunas() {
+        let texto =
+            String::from_utf8(escrever(&[avaliada("Ana", 9.5), nao_abriu("=cmd()")]).unwrap())
+                .unwrap();
+        let mut leitor = csv::Reader::from_reader(texto.as_bytes());
+        let linhas: Vec<_> = leitor.records().map(Result::unwrap).collect();
+        assert_eq!((&linhas[0][0], &linhas[0][2], &linhas[0][9]), ("Ana", "9.50", "avaliada"));
+        assert_eq!((&linhas[1][0], &linhas[1][2], &linhas[1][9]), ("'=cmd()", "0.00", "não abre"));
+        assert!(linhas.iter().all(|linha| linha.len() == COLUNAS.len()));
+    }
+}

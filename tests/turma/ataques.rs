@@ -1,0 +1,184 @@
+//! Entregas que tentam o que não devem: a máquina, o professor e a nota ficam como estavam.
+
+use super::*;
+
+/// Um servidor que procura o que não devia alcançar, e conta o que achou a quem lhe pede CONSULTAR.
+const ESPIAO: &str = r#"
+import os, socket, sys
+achados = []
+for caminho in ["SEGREDO", "PASTA", os.path.expanduser("~root"), "/home", "/cela/resultados", "/cela/entrega"]:
+    try:
+        os.listdir(caminho) if os.path.isdir(caminho) else open(caminho).read()
+        if os.path.exists(caminho) and (os.path.isfile(caminho) or os.listdir(caminho)):
+            achados.append("leu " + caminho)
+    except OSError:
+        pass
+for pasta in ["SAIDA/alunos", "SAIDA/registro", "SAIDA", "/cela/resultados", "/cela", "/"]:
+    for nome in ["desfecho.json", "laudo.json", "espiao.json", "turma.csv"]:
+        try:
+            open(os.path.join(pasta, nome), "w").write('{"nota": 10}')
+            achados.append("escreveu " + pasta)
+        except OSError:
+            pass
+try:
+    socket.create_connection(("127.0.0.1", DE_FORA), 2)
+    achados.append("conectou")
+except OSError:
+    pass
+for pid in os.listdir("/proc"):
+    if pid.isdigit() and b"corrigir" in open("/proc/" + pid + "/cmdline", "rb").read():
+        achados.append("viu o avaliador")
+if "SEGREDO_NO_AMBIENTE" in os.environ:
+    achados.append("leu o ambiente")
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", int(sys.argv[1])))
+s.listen()
+while True:
+    c, _ = s.accept()
+    c.recv(100)
+    c.sendall(("achei: " + (", ".join(achados) or "nada") + "\n").encode())
+    c.close()
+"#;
+
+#[test]
+fn um_programa_nao_le_a_casa_nem_a_rede_do_professor_nem_escreve_a_propria_nota() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    let segredo = turma.pasta.path().join("segredo");
+    fs::write(&segredo, "segredo").unwrap();
+    let de_fora = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let espiao = ESPIAO
+        .replace("SEGREDO\"", &format!("{}\"", segredo.display()))
+        .replace("PASTA", &turma.pasta.path().display().to_string())
+        .replace("SAIDA", &turma.saida().display().to_string())
+        .replace("DE_FORA", &de_fora.local_addr().unwrap().port().to_string());
+    turma.entregar("espiao", "servidor.py", &espiao);
+    turma.corrigir_em_python();
+    let laudo = turma.laudo("espiao").to_string();
+    assert!(laudo.contains("achei: nada"), "{laudo}");
+    assert_eq!(turma.nota("espiao"), "0.00");
+    de_fora.set_nonblocking(true).unwrap();
+    assert!(de_fora.accept().is_err(), "ninguém da cela chega à rede de fora");
+}
+
+#[test]
+fn uma_bomba_de_processos_nao_impede_a_turma_de_acabar() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.ataque(
+        "bomba",
+        "import os\nif os.fork() == 0:\n    while True:\n        try:\n            os.fork()\n        except OSError:\n            pass",
+    );
+    turma.aluno("certa", "correto.py");
+    turma.corrigir(&[&EM_PYTHON[..], &["--espera", "3s", "--tempo-maximo", "60s"]].concat());
+    assert!(turma.linhas().contains_key("bomba"));
+    assert_eq!(turma.nota("certa"), "10.00");
+}
+
+#[test]
+fn dez_gigabytes_nao_se_alocam_e_o_laudo_diz_que_foi_a_memoria() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    // Um processo só, que o limite do sistema barra; e muitos, cuja soma só o vigia vê.
+    turma.ataque(
+        "muitos",
+        "import os, time\nfor _ in range(25):\n    if os.fork() == 0:\n        x = bytearray(400 * 1024 * 1024)\n        time.sleep(1000)",
+    );
+    turma.ataque("um", "x = bytearray(10 * 1024 * 1024 * 1024)");
+    turma.corrigir(&[&EM_PYTHON[..], &["--espera", "3s"]].concat());
+    assert!(turma.coluna("um", "razao").contains("MemoryError"), "{:?}", turma.linhas());
+    let razao = turma.coluna("muitos", "razao");
+    assert!(razao.contains("passou de 1024 MB de memória"), "{razao}");
+}
+
+#[test]
+fn quem_enche_o_disco_enche_so_o_da_cela() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.ataque(
+        "disco",
+        r#"
+for caminho in ["x", "/tmp/x", "/dev/shm/x", "/cela/trocas/x"]:
+    try:
+        with open(caminho, "wb") as f:
+            for _ in range(30):
+                f.write(bytes(10 * 1024 * 1024))
+        raise SystemExit("coube tudo em " + caminho)
+    except OSError:
+        pass"#,
+    );
+    turma.corrigir_em_python();
+    assert_eq!(turma.nota("disco"), "10.00", "{:?}", turma.linhas());
+}
+
+#[test]
+fn um_processo_em_segundo_plano_nao_sobrevive_a_avaliacao() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    let marca = format!("sobrevivente-{}", std::process::id());
+    turma.ataque(
+        "daemon",
+        &format!(
+            "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(3600)', '{marca}'], start_new_session=True)"
+        ),
+    );
+    turma.corrigir_em_python();
+    assert_eq!(turma.nota("daemon"), "10.00", "{:?}", turma.linhas());
+    ate("ninguém sobreviver", || (!algum_processo_diz(&marca)).then_some(()));
+}
+
+#[test]
+fn quem_imprime_sem_parar_tem_a_nota_do_que_faz() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.ataque(
+        "tagarela",
+        "import threading, time\ndef tagarelar():\n    while True:\n        print('x' * 1000)\n        time.sleep(0.0001)\nthreading.Thread(target=tagarelar, daemon=True).start()",
+    );
+    turma.corrigir_em_python();
+    assert_eq!(turma.nota("tagarela"), "10.00", "{:?}", turma.linhas());
+}
+
+#[test]
+fn quem_ignora_o_sigterm_ou_para_quem_cuida_dele_tem_a_nota_do_que_faz() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.ataque("surdo", "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)");
+    turma.ataque(
+        "parador",
+        r#"
+import os, signal
+for pid in os.listdir("/proc"):
+    if pid.isdigit() and int(pid) != os.getpid():
+        try:
+            os.kill(int(pid), signal.SIGSTOP)
+        except OSError:
+            pass"#,
+    );
+    turma.corrigir_em_python();
+    for nome in ["surdo", "parador"] {
+        assert_eq!(turma.nota(nome), "10.00", "{:?}", turma.linhas());
+    }
+}
+
+/// Algum processo da máquina tem isto na linha de comando?
+fn algum_processo_diz(marca: &str) -> bool {
+    let processos = fs::read_dir("/proc").unwrap().flatten();
+    let comandos = processos.filter_map(|pid| fs::read(pid.path().join("cmdline")).ok());
+    comandos.map(|c| String::from_utf8_lossy(&c).into_owned()).any(|c| c.contains(marca))
+}
