@@ -38,7 +38,7 @@ pub mod pesos;
 mod pontos;
 pub mod processos;
 pub mod provas;
-mod servidor;
+pub(crate) mod servidor;
 pub mod sonda;
 mod trocas;
 pub mod vez;

@@ -34,6 +34,7 @@ mod cores;
 pub mod exigencia;
 pub mod historia;
 pub mod multidao;
+pub mod observacao;
 pub mod opcoes;
 pub mod relatorio;
 pub mod saida;

@@ -26,9 +26,10 @@ use cliente::historia::conjunto::Simulacao;
 use cliente::historia::resumo::resumir;
 use cliente::multidao::limites::poupar_enderecos;
 use cliente::multidao::simulacao::simular;
+use cliente::observacao::observar;
 #[cfg(unix)]
 use cliente::opcoes::OpcoesDaTurma;
-use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, Programa};
+use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, OpcoesDoCliente, Programa};
 use cliente::relatorio::graficos::Dados;
 use cliente::relatorio::relato::Relatorio;
 use cliente::saida::{self, Saida, distintas};
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
     let feito = match programa.acao {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
+        Some(Acao::AvaliarCliente(opcoes)) => laudo_do_cliente(&opcoes),
         #[cfg(unix)]
         Some(Acao::Turma(opcoes)) => turma(&opcoes),
         #[cfg(unix)]
@@ -200,6 +202,23 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let escritos = [
         entregue(json.map(|saida| saida.escrever(&boletim.json()))),
         entregue(html.map(|saida| saida.escrever(&boletim.html()))),
+    ];
+    Ok(if escritos.contains(&false) { NAO_SIMULOU } else { TUDO_CERTO })
+}
+
+/// A observação inteira de um cliente: o código de saída não depende do que se concluiu.
+fn laudo_do_cliente(opcoes: &OpcoesDoCliente) -> Result<u8, Box<dyn Error>> {
+    let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
+    let json = Saida::abrir("--json", opcoes.json.as_deref())?;
+    distintas(&[&html, &json])?;
+    let Some(laudo) = observar(opcoes, comando_que_repete(None))? else {
+        dizer("cliente: observação interrompida, sem laudo");
+        return Ok(INTERROMPIDO);
+    };
+    let _ = write!(anstream::stdout(), "{laudo:#}");
+    let escritos = [
+        entregue(json.map(|saida| saida.escrever(&laudo.json()))),
+        entregue(html.map(|saida| saida.escrever(&laudo.html()))),
     ];
     Ok(if escritos.contains(&false) { NAO_SIMULOU } else { TUDO_CERTO })
 }

@@ -33,6 +33,8 @@ pub struct Programa {
 pub enum Acao {
     /// Dá nota a um servidor, pelos critérios da atividade (§10)
     Avaliar(OpcoesDaAvaliacao),
+    /// Observa um cliente de simulação e diz, exigência por exigência (§5, §6), o que se viu
+    AvaliarCliente(OpcoesDoCliente),
     /// Dá nota a uma turma inteira: uma pasta, um arquivo ou um zip por pessoa
     #[cfg(unix)]
     Turma(OpcoesDaTurma),
@@ -194,6 +196,46 @@ pub struct Medida {
     #[arg(long, value_name = "DURAÇÃO", default_value = "10s", value_parser = duracao_positiva)]
     pub espera: Duration,
 }
+
+/// As opções da observação de um cliente.
+#[derive(Debug, Clone, Parser)]
+#[command(before_help = EXEMPLO_DO_CLIENTE)]
+pub struct OpcoesDoCliente {
+    /// Comando que abre o cliente
+    #[arg(long, value_name = "COMANDO")]
+    pub iniciar: String,
+
+    /// De quem é o cliente: aparece no laudo
+    #[arg(long, value_name = "NOME", value_parser = nome)]
+    pub nome: Option<String>,
+
+    /// O que digitar no console do cliente assim que ele começa; '\n' começa outra linha
+    #[arg(long, value_name = "TEXTO", value_parser = entrada)]
+    pub entrada: Option<String>,
+
+    /// Porta em que se espera o cliente
+    #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
+    pub porta: u16,
+
+    /// Quanto esperar, em cada cena, que o cliente termine
+    #[arg(long, value_name = "DURAÇÃO", default_value = "6m", value_parser = duracao_positiva)]
+    pub tempo_maximo: Duration,
+
+    /// Multiplica os tempos do enunciado, para um cliente que os encurtou todos por igual
+    #[arg(long, value_name = "VEZES", default_value_t = 1.0, value_parser = aceleracao)]
+    pub escala: f64,
+
+    /// Escreve o laudo para pessoas, em uma página HTML
+    #[arg(long, value_name = "ARQUIVO")]
+    pub relatorio: Option<PathBuf>,
+
+    /// Escreve o mesmo laudo para programas, em JSON
+    #[arg(long, value_name = "ARQUIVO")]
+    pub json: Option<PathBuf>,
+}
+
+const EXEMPLO_DO_CLIENTE: &str =
+    "  cliente avaliar-cliente --iniciar 'python3 cliente.py'  em tempo real (alguns minutos)";
 
 /// As opções da turma.
 #[cfg(unix)]

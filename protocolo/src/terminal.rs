@@ -203,7 +203,9 @@ impl ErrorFormatter for EmPortugues {
         ];
         for (tipo, nome) in sugestoes {
             if let Some(sugestao) = contexto(erro, tipo) {
-                texto += &format!("\n  dica: existe {nome} '{sugestao}'\n");
+                // Podem ser vários, que o clap separa por vírgulas.
+                let sugestoes = sugestao.replace(", ", "' ou '");
+                texto += &format!("\n  dica: existe {nome} '{sugestoes}'\n");
             }
         }
         if let Some(uso) = erro.get(ContextKind::Usage) {

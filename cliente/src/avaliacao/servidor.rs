@@ -44,7 +44,7 @@ const ULTIMAS_PALAVRAS: Duration = Duration::from_secs(2);
 const SEGUNDO_PLANO: Duration = Duration::from_secs(2);
 
 /// O que se guarda do console; o resto só se lê, para que o servidor não espere.
-const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
+pub(crate) const CONSOLE_MAXIMO: usize = 4 * 1024 * 1024;
 
 /// Por quanto tempo se olha o processador de um servidor sem ninguém conectado.
 const SOSSEGO: Duration = Duration::from_millis(300);
@@ -87,6 +87,27 @@ struct Processo {
 }
 
 impl ServidorAvaliado {
+    /// Abre um programa que não se espera que escute: o cliente de um aluno, com o mesmo terminal e o mesmo zelador.
+    ///
+    /// # Errors
+    ///
+    /// O sistema não o executou.
+    pub fn de_um_comando(
+        comando: &str,
+        entrada: Option<&str>,
+        aberto: &Arc<Aberto>,
+    ) -> io::Result<Self> {
+        Ok(ServidorAvaliado { processo: Some(Processo::com(comando, entrada, &[], None, aberto)?) })
+    }
+
+    /// A exceção que está no console, se há uma.
+    pub fn excecao(&self) -> Option<String> {
+        let console = self.console()?;
+        console.contains("Traceback (most recent call last)").then(|| {
+            autopsiar(&console).map_or_else(|| "uma exceção".into(), |causa| causa.to_string())
+        })
+    }
+
     /// Abre o servidor pela primeira vez, e acha o endereço em que ele atende: é o do `alvo` daí em diante.
     ///
     /// # Errors

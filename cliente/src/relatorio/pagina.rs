@@ -268,7 +268,8 @@ impl Relatorio<'_> {
 }
 
 /// O que se desenha de cada usuário: o sinal, a cor e o que significam.
-const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
+/// Os sinais do desenho dos usuários, a cor de cada um e o que significam.
+pub(crate) const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
     ("─", "conexao", "conectado"),
     ("●", "consulta", "CONSULTAR"),
     ("▬", "decisao", "decidindo"),

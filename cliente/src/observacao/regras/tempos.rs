@@ -1,0 +1,161 @@
+//! Quanto o cliente espera: a decisão, a escuta, a conexão aberta.
+
+use std::time::Duration;
+
+use super::{Conclusao, Escala, Estado, com_o_seguinte};
+use crate::observacao::visto::{Resposta, Visto};
+use crate::tempo::formatar;
+
+/// Com menos esperas que estas não se diz que são iguais.
+const ESPERAS_PARA_COMPARAR: usize = 6;
+
+/// Uma decisão mais curta que isto é o caminho de ida e volta, e não uma espera.
+const SEM_ESPERA: Duration = Duration::from_millis(5);
+
+/// As esperas de quem dorme sempre o mesmo ainda diferem disto, pelo sistema.
+const IRREGULAR: Duration = Duration::from_millis(20);
+
+/// Quanto os relógios e o sistema podem tirar de uma espera de verdade.
+fn com_folga(espera: Duration) -> Duration {
+    espera.mul_f64(0.95).saturating_sub(Duration::from_millis(10))
+}
+
+pub(super) fn decisao(visto: &Visto) -> Conclusao {
+    let mut esperas: Vec<Duration> = Vec::new();
+    for conexao in &visto.conexoes {
+        for (pedido, seguinte) in com_o_seguinte(conexao) {
+            let Some((respondido, compra)) = pedido.respondido.zip(seguinte.filter(|p| p.compra))
+            else {
+                continue;
+            };
+            if !pedido.compra && !pedido.atrasado {
+                esperas.push(compra.quando.saturating_sub(respondido));
+            }
+        }
+    }
+    if esperas.len() < ESPERAS_PARA_COMPARAR {
+        return (
+            Estado::NaoSeViu,
+            format!(
+                "só se viram {} esperas entre CONSULTAR e COMPRAR na mesma conexão",
+                esperas.len()
+            ),
+        );
+    }
+    esperas.sort_unstable();
+    let em = |fracao: usize| esperas[(esperas.len() - 1) * fracao / 10];
+    // As pontas ficam de fora: um atraso do sistema não é uma decisão.
+    let (menor, meio, maior) = (em(1), em(5), em(9));
+    let viu = format!(
+        "entre CONSULTAR e COMPRAR, quase sempre de {} a {}",
+        formatar(menor),
+        formatar(maior)
+    );
+    if meio < SEM_ESPERA {
+        return (Estado::NaoCumprido, format!("{viu}: COMPRAR vem sem esperar"));
+    }
+    match maior.saturating_sub(menor) {
+        variou if variou > IRREGULAR.max(meio.mul_f64(0.1)) => (Estado::Cumprido, viu),
+        variou if meio > IRREGULAR * 5 && variou < meio.mul_f64(0.05).max(IRREGULAR / 2) => {
+            (Estado::NaoCumprido, format!("{viu}: a espera é sempre a mesma"))
+        }
+        _ => (Estado::NaoSeViu, format!("{viu}: é pouco para dizer se varia")),
+    }
+}
+
+/// As escutas: do COMPRAR que chegou ao que veio depois dele na mesma conexão. Contar do pedido, e não da resposta, é
+/// a favor do aluno, que pode começar a contar antes de ouvi-la.
+fn escutas(visto: &Visto) -> Vec<Duration> {
+    let mut escutas = Vec::new();
+    for conexao in &visto.conexoes {
+        for (pedido, seguinte) in com_o_seguinte(conexao) {
+            let vendeu =
+                matches!(pedido.resposta, Resposta::Vendida(_)) && pedido.respondido.is_some();
+            let fim = seguinte.map(|p| p.quando).or(conexao.saiu);
+            let Some(fim) = fim.filter(|_| vendeu && !pedido.atrasado) else { continue };
+            // Quem ouviu o AVISO, ou que esgotou, não tem mais o que esperar.
+            if conexao.aviso.is_some_and(|aviso| pedido.quando <= aviso && aviso <= fim) {
+                continue;
+            }
+            escutas.push(fim.saturating_sub(pedido.quando));
+        }
+    }
+    escutas.sort_unstable();
+    escutas
+}
+
+const EM_OUTRA: &str = "há conexões que nada pedem e ficam abertas: a escuta pode ser nelas";
+
+/// Há conexões que nunca pedem e ficam? O cliente pode escutar por elas, e pedir por outras.
+fn escuta_em_outra(visto: &Visto, escala: Escala) -> bool {
+    visto.conexoes.iter().any(|conexao| {
+        let fim = conexao.saiu.unwrap_or(visto.duracao);
+        conexao.pedidos.is_empty() && fim.saturating_sub(conexao.chegou) >= escala.segundos(5)
+    })
+}
+
+pub(super) fn escuta(visto: &Visto, escala: Escala) -> Conclusao {
+    let escutas = escutas(visto);
+    let [menor, .., maior] = escutas[..] else {
+        return (Estado::NaoSeViu, "não se viram compras bastantes".into());
+    };
+    let (de, ate) = (com_folga(escala.segundos(5)), escala.segundos(12) + Duration::from_secs(2));
+    let curtas = escutas.iter().filter(|escuta| **escuta < de).count();
+    let longas = escutas.iter().filter(|escuta| **escuta > ate).count();
+    let todas = escutas.len();
+    let viu = format!(
+        "depois de COMPRAR, a conexão ficou de {} a {} sem pedir",
+        formatar(menor),
+        formatar(maior)
+    );
+    match () {
+        () if curtas * 10 > todas && escuta_em_outra(visto, escala) => {
+            (Estado::NaoSeViu, format!("{viu}; {EM_OUTRA}"))
+        }
+        // Uma ou outra pode ser de quem foi interrompido; um décimo delas é o costume.
+        () if curtas * 10 > todas => (
+            Estado::NaoCumprido,
+            format!(
+                "{viu}: menos de {} em {curtas} das {todas} vezes",
+                formatar(escala.segundos(5))
+            ),
+        ),
+        () if longas * 10 > todas => (
+            Estado::NaoSeViu,
+            format!(
+                "{viu}: é mais de {}, e daqui não se vê se ainda escutava",
+                formatar(escala.segundos(10))
+            ),
+        ),
+        () => (Estado::Cumprido, viu),
+    }
+}
+
+pub(super) fn aberta(visto: &Visto, escala: Escala) -> Conclusao {
+    let (mut ficaram, mut sairam) = (0, 0);
+    for conexao in &visto.conexoes {
+        let Some(ultima) = conexao.pedidos.last().filter(|ultimo| ultimo.compra) else { continue };
+        let ficou = match conexao.saiu {
+            None => true,
+            Some(fim) => fim.saturating_sub(ultima.quando) >= escala.segundos(1),
+        };
+        // Quem ouviu o AVISO já tem o que esperava: pode sair. E quem fez vários pedidos a manteve entre eles.
+        if ficou || conexao.aviso.is_some() || conexao.compras() >= 2 {
+            ficaram += 1;
+        } else {
+            sairam += 1;
+        }
+    }
+    match (ficaram, sairam) {
+        (0, 0) => (Estado::NaoSeViu, "nenhuma conexão terminou com uma compra".into()),
+        _ if sairam > 0 && escuta_em_outra(visto, escala) => (Estado::NaoSeViu, EM_OUTRA.into()),
+        (_, sairam) if sairam * 10 > ficaram + sairam => (
+            Estado::NaoCumprido,
+            format!(
+                "{sairam} de {} conexões se fecharam logo depois de uma só compra",
+                ficaram + sairam
+            ),
+        ),
+        _ => (Estado::Cumprido, format!("{ficaram} conexões continuaram abertas depois da compra")),
+    }
+}

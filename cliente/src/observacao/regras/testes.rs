@@ -1,0 +1,214 @@
+//! As regras diante de clientes inventados: o certo, e cada erro sozinho.
+
+use std::time::Duration;
+
+use super::*;
+use crate::observacao::visto::{Contagem, Modo, Resposta};
+
+const fn ms(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
+/// Um usuário que faz `ciclos` ciclos a partir de `inicio`: decide por `decisao(ciclo)` ms e escuta por `escuta` ms.
+fn usuario(inicio: u64, ciclos: u64, decisao: impl Fn(u64) -> u64, escuta: u64) -> Conexao {
+    let mut agora = inicio;
+    let mut conexao = Conexao { chegou: ms(inicio), ..Conexao::default() };
+    for ciclo in 0..ciclos {
+        for (compra, espera) in [(false, decisao(ciclo)), (true, escuta)] {
+            let resposta = if compra { Resposta::Vendida(500) } else { Resposta::Estoque(500) };
+            conexao.pedidos.push(Pedido {
+                compra,
+                quando: ms(agora),
+                respondido: Some(ms(agora + 1)),
+                resposta,
+                atrasado: false,
+            });
+            agora += 1 + espera;
+        }
+    }
+    conexao.saiu = Some(ms(agora));
+    conexao
+}
+
+fn visto(conexoes: Vec<Conexao>) -> Visto {
+    let fim = conexoes.iter().filter_map(|conexao| conexao.saiu).max().unwrap_or_default();
+    Visto { conexoes, terminou: Some(fim), duracao: fim, ..Visto::default() }
+}
+
+fn variada(ciclo: u64) -> u64 {
+    500 + ciclo * 200
+}
+
+fn certo() -> Visto {
+    visto((0..6).map(|n| usuario(n * 10, 10 + n, variada, 6000)).collect())
+}
+
+fn estado(visto: &Visto, chave: &str) -> Estado {
+    let exigencias = conferir(visto, None, Escala(1.0));
+    exigencias.into_iter().find(|exigencia| exigencia.chave == chave).unwrap().estado
+}
+
+fn acusadas(visto: &Visto) -> Vec<&'static str> {
+    let exigencias = conferir(visto, None, Escala(1.0));
+    let acusadas = exigencias.iter().filter(|e| e.estado == Estado::NaoCumprido);
+    acusadas.map(|exigencia| exigencia.chave).collect()
+}
+
+#[test]
+fn do_cliente_certo_nada_se_acusa_e_de_quem_nada_fez_tambem_nao() {
+    let certo = certo();
+    assert!(acusadas(&certo).is_empty());
+    for chave in
+        ["simultaneos", "aberta", "consulta-antes", "decisao", "escuta", "ciclos", "ciclos-variam"]
+    {
+        assert_eq!(estado(&certo, chave), Estado::Cumprido, "{chave}");
+    }
+    assert_eq!(acusadas(&Visto::default()), [""; 0]);
+}
+
+#[test]
+fn cada_erro_acusa_so_a_sua_exigencia() {
+    let todos = |ciclos: fn(u64) -> u64, decisao: fn(u64) -> u64, escuta| {
+        visto((0..6).map(|n| usuario(n * 10, ciclos(n), decisao, escuta)).collect())
+    };
+    assert_eq!(acusadas(&todos(|n| 3 + n % 3, variada, 6000)), ["ciclos"]);
+    assert_eq!(acusadas(&todos(|n| 15 + n * 2, variada, 6000)), ["ciclos"], "25 é demais");
+    assert_eq!(acusadas(&todos(|_| 12, variada, 6000)), ["ciclos-variam"]);
+    assert_eq!(acusadas(&todos(|n| 10 + n, |_| 1000, 6000)), ["decisao"]);
+    assert_eq!(acusadas(&todos(|n| 10 + n, |_| 0, 6000)), ["decisao"]);
+    assert_eq!(acusadas(&todos(|n| 10 + n, variada, 4000)), ["escuta"]);
+    assert_eq!(acusadas(&todos(|n| 10 + n, variada, 60_000)), [""; 0], "esperar mais não se acusa");
+    let mut sem_consulta = certo();
+    sem_consulta.conexoes.iter_mut().for_each(|c| c.pedidos.retain(|pedido| pedido.compra));
+    assert_eq!(acusadas(&sem_consulta), ["consulta-antes"]);
+    let seguidos = (0..3).map(|n| usuario(n * 200_000, 10 + n, variada, 6000)).collect();
+    assert_eq!(acusadas(&visto(seguidos)), ["simultaneos"]);
+    let mut seguidos =
+        visto(vec![usuario(0, 12, variada, 6000), usuario(200_000, 12, variada, 6000)]);
+    seguidos.conexoes[0].saiu = Some(ms(200_010));
+    assert_eq!(acusadas(&seguidos), ["simultaneos"], "a troca não é simultaneidade");
+}
+
+#[test]
+fn um_atraso_do_sistema_nao_e_uma_escuta_curta_e_com_poucos_usuarios_o_mesmo_numero_e_sorte() {
+    let certo = visto(vec![usuario(0, 12, variada, 4990), usuario(5, 12, variada, 4990)]);
+    assert_eq!(estado(&certo, "escuta"), Estado::Cumprido);
+    assert_eq!(estado(&certo, "ciclos-variam"), Estado::NaoSeViu);
+}
+
+#[test]
+fn uma_conexao_por_ciclo_tambem_serve_e_quem_fecha_na_hora_nao() {
+    let por_ciclo = |escuta: u64| {
+        let de_um = |n: u64| {
+            let ciclo = move |vez| usuario(n * 10 + vez * 20_000, 1, move |_| variada(vez), escuta);
+            (0..10 + n).map(ciclo)
+        };
+        let mut conexoes: Vec<Conexao> = (0..3).flat_map(de_um).collect();
+        conexoes.sort_by_key(|conexao| conexao.chegou);
+        visto(conexoes)
+    };
+    assert_eq!(acusadas(&por_ciclo(6000)), [""; 0]);
+    assert_eq!(estado(&por_ciclo(6000), "ciclos"), Estado::Cumprido);
+    assert_eq!(acusadas(&por_ciclo(3)), ["aberta", "escuta"]);
+}
+
+/// O estoque acaba na compra do quinto ciclo de todos; cada um ouviu o AVISO.
+fn com_aviso(no_console: &[(u64, usize)]) -> Visto {
+    let mut visto = certo();
+    let esgotou = visto.conexoes.iter().map(|c| c.pedidos[9].quando).max().unwrap() + ms(5);
+    visto.esgotou = Some(esgotou);
+    visto.conexoes.iter_mut().for_each(|conexao| conexao.aviso = Some(esgotou));
+    let contagem = |(depois, exatos): &(u64, usize)| Contagem {
+        quando: esgotou + ms(*depois),
+        exatos: *exatos,
+        parecidos: *exatos,
+    };
+    visto.avisos_no_console = no_console.iter().map(contagem).collect();
+    visto
+}
+
+#[test]
+fn o_aviso_tem_de_aparecer_e_logo() {
+    assert_eq!(estado(&com_aviso(&[(50, 4), (90, 6)]), "aviso"), Estado::Cumprido);
+    assert_eq!(
+        estado(&com_aviso(&[(50, 4)]), "aviso"),
+        Estado::NaoSeViu,
+        "um console junta linhas"
+    );
+    assert_eq!(estado(&com_aviso(&[(5000, 6)]), "aviso"), Estado::NaoCumprido);
+    assert_eq!(estado(&com_aviso(&[]), "aviso"), Estado::NaoCumprido);
+    let mut com_outras_palavras = com_aviso(&[(50, 0)]);
+    com_outras_palavras.avisos_no_console[0].parecidos = 3;
+    assert_eq!(estado(&com_outras_palavras, "aviso"), Estado::NaoSeViu);
+    assert_eq!(estado(&certo(), "aviso"), Estado::NaoSeViu, "o estoque não acabou");
+}
+
+#[test]
+fn quem_parou_porque_o_estoque_acabou_nao_fez_poucos_ciclos() {
+    let mut visto = certo();
+    for conexao in &mut visto.conexoes {
+        conexao.pedidos.truncate(8);
+        conexao.aviso = conexao.pedidos.last().and_then(|pedido| pedido.respondido);
+    }
+    assert_eq!(estado(&visto, "ciclos"), Estado::NaoSeViu);
+}
+
+#[test]
+fn so_se_acusa_um_tropeco_se_todos_cairam_ou_se_calaram_nele() {
+    let mut visto = certo();
+    visto.conexoes[1].modo = Modo::SemFimDeLinha;
+    assert_eq!(estado(&visto, "sem-fim-de-linha"), Estado::Cumprido);
+    visto.conexoes[1].pedidos.truncate(1);
+    visto.excecao = Some("ValueError".into());
+    assert_eq!(estado(&visto, "sem-fim-de-linha"), Estado::NaoSeViu, "saiu muito depois");
+    visto.conexoes[1].saiu = Some(visto.conexoes[1].pedidos[0].quando + ms(100));
+    assert_eq!(estado(&visto, "sem-fim-de-linha"), Estado::NaoCumprido);
+    visto.excecao = None;
+    assert_eq!(estado(&visto, "sem-fim-de-linha"), Estado::NaoSeViu, "sem exceção, não se sabe");
+    (visto.conexoes[1].saiu, visto.terminou) = (None, None);
+    assert_eq!(estado(&visto, "sem-fim-de-linha"), Estado::NaoCumprido, "ficou calado");
+}
+
+#[test]
+fn o_servidor_que_fecha_se_aguenta_terminando_ou_voltando() {
+    let fecha = |excecao: Option<&str>, terminou, console_depois_de_fechar| {
+        let fechou_tudo = Some(ms(1000));
+        let excecao = excecao.map(Into::into);
+        let visto =
+            Visto { fechou_tudo, excecao, terminou, console_depois_de_fechar, ..Visto::default() };
+        tropecos::fecha(Some(&visto)).0
+    };
+    assert_eq!(fecha(None, Some(ms(1500)), 0), Estado::Cumprido);
+    assert_eq!(fecha(Some("BrokenPipeError"), Some(ms(1500)), 0), Estado::NaoCumprido);
+    assert_eq!(fecha(None, None, 0), Estado::NaoSeViu);
+    assert_eq!(fecha(None, None, 1_000_000), Estado::NaoCumprido);
+    assert_eq!(tropecos::fecha(None).0, Estado::NaoSeViu);
+}
+
+#[test]
+fn quem_foi_encerrado_no_meio_nao_fez_ciclos_de_menos_nem_todos_iguais() {
+    let mut visto = visto((0..6).map(|n| usuario(n * 10, 12, variada, 6000)).collect());
+    assert_eq!(acusadas(&visto), ["ciclos-variam"]);
+    visto.terminou = None;
+    visto.conexoes.iter_mut().for_each(|conexao| conexao.saiu = None);
+    assert_eq!(acusadas(&visto), [""; 0]);
+}
+
+#[test]
+fn quem_deixa_de_escutar_ao_ouvir_o_aviso_ou_a_recusa_nao_escutou_pouco() {
+    let mut visto = visto((0..6).map(|n| usuario(n * 10, 10 + n, variada, 100)).collect());
+    assert_eq!(acusadas(&visto), ["escuta"]);
+    for pedido in visto.conexoes.iter_mut().flat_map(|c| &mut c.pedidos).filter(|p| p.compra) {
+        pedido.resposta = Resposta::Esgotado;
+    }
+    assert_eq!(estado(&visto, "escuta"), Estado::NaoSeViu);
+}
+
+#[test]
+fn quem_pede_por_uma_conexao_e_escuta_por_outra_nao_se_acusa() {
+    let pedidos = (0..6).map(|n| usuario(n * 10, 1, move |_| variada(n), 3));
+    let mut visto = visto(pedidos.collect());
+    assert_eq!(acusadas(&visto), ["aberta", "escuta", "ciclos"]);
+    visto.conexoes.push(Conexao { saiu: Some(ms(60_000)), ..Conexao::default() });
+    assert_eq!(acusadas(&visto), ["ciclos"]);
+}
