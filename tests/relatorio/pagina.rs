@@ -218,7 +218,8 @@ fn muitas_contradicoes_sao_contadas_e_so_as_primeiras_desenhadas() {
     assert!(total > 100, "{total}");
     assert_eq!(lista(&json["violacoes"]).len(), 100);
     assert!(html.contains(&format!("São {total}; aqui, as primeiras 20 a aparecer.")), "{html}");
-    assert_eq!(contradicoes(&html, "larga").count(), 20);
+    // As barras e o diagrama de cada uma.
+    assert_eq!(contradicoes(&html, "larga").count(), 40);
     let quando: Vec<f64> =
         lista(&json["violacoes"]).iter().map(|v| v["quando_s"].as_f64().unwrap()).collect();
     assert!(quando.is_sorted(), "a primeira a aparecer vem antes: {quando:?}");
