@@ -145,7 +145,8 @@ fn a_pagina_de_um_servidor_errado_desenha_a_contradicao() {
     let relatos = Relatos::de(quem_vende_sempre_a_mesma(), "--usuarios 3 --ciclos 1 --estoque 10");
     let (html, json, fim) = (relatos.html(), relatos.json(), &relatos.fim);
     let violacoes = lista(&json["violacoes"]);
-    pagina_inteira(&html, 4 + violacoes.len());
+    // De cada uma, as barras e o diagrama.
+    pagina_inteira(&html, 4 + 2 * violacoes.len());
     let texto = lida(&html);
     assert!(texto.contains(">INCONSISTENTE<") && !html.contains(">CONSISTENTE<"), "{html}");
     assert!(violacoes.len() >= 2, "{json:#}");

@@ -81,8 +81,8 @@ fn repetida(uma: &Leitura) -> String {
     let (antes, depois) = (uma.antes(), uma.valor);
     format!(
         "As duas vendas dizem ter levado o estoque de {antes} a {depois}. Ponha uma antes da outra, em qualquer instante \
-         dos intervalos: a primeira deixa {depois}, e a segunda teria de encontrar {depois} e deixar {}. Leram o mesmo \
-         número antes que a outra o descontasse.",
+         dos intervalos: a primeira deixa {depois}, e a segunda teria de encontrar {depois} e deixar {}. Cada uma leu o \
+         estoque antes que a outra o descontasse.",
         depois.saturating_sub(1)
     )
 }
@@ -90,18 +90,19 @@ fn repetida(uma: &Leitura) -> String {
 /// `antes` terminou antes de `uma` começar.
 fn subiu(uma: &Leitura, antes: &Leitura) -> String {
     let precisava = match uma.origem {
-        Origem::Venda => format!("vender e deixar {} é encontrar {}", uma.valor, uma.antes()),
-        _ => format!("leu {}", uma.valor),
+        Origem::Venda => {
+            format!("a seguinte deixou {}, e para isso encontrou {}", uma.valor, uma.antes())
+        }
+        _ => format!("a seguinte leu {}", uma.valor),
     };
     format!(
         "Os intervalos não se cruzam: a operação do usuário {} terminou {} antes de a do usuário {} começar, e por isso \
-         vem primeiro em qualquer ordem. Depois dela restavam no máximo {}; a seguinte precisava de {} ({precisava}). \
+         vem primeiro em qualquer ordem. Depois dela restavam no máximo {}, e {precisava}. \
          Um estoque que ninguém repõe não sobe.",
         antes.usuario,
         formatar(uma.inicio.saturating_sub(antes.fim)),
         uma.usuario,
         antes.valor,
-        uma.antes(),
     )
 }
 
@@ -149,7 +150,10 @@ mod testes {
         let provas = [leitura(7, 20, 30, Origem::Venda, 5), leitura(2, 0, 8, Origem::Recusa, 0)];
         let frase = explicacao(Regra::EstoqueSubiu, &provas);
         assert!(frase.contains("a operação do usuário 2 terminou 12,0 ms antes"), "{frase}");
-        assert!(frase.contains("no máximo 0; a seguinte precisava de 6"), "{frase}");
+        assert!(
+            frase.contains("no máximo 0, e a seguinte deixou 5, e para isso encontrou 6"),
+            "{frase}"
+        );
     }
 
     #[test]

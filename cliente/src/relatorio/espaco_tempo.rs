@@ -141,7 +141,7 @@ impl Plano {
             ..Plano::default()
         };
         plano.cabecalhos(&passos, &colunas);
-        plano.tempos(&instantes);
+        plano.tempos(&instantes, &colunas);
         for passo in &passos {
             plano.passo(passo, &colunas);
         }
@@ -158,15 +158,18 @@ impl Plano {
     fn cabecalhos(&mut self, passos: &[Passo<'_>], colunas: &Colunas) {
         let letra = colunas.letra;
         self.vidas.push(colunas.estoque);
-        self.texto(colunas.estoque, 4, Lado::Centro, letra, "estoque".into());
+        let baixo = CABECALHO - letra - 6;
+        self.texto(colunas.estoque, baixo, Lado::Centro, letra, "estoque".into());
         for mao in [-1, 1] {
             let Some(passo) = passos.iter().find(|passo| passo.mao == mao) else { continue };
             let x = colunas.usuario(mao);
             self.vidas.push(x);
             let Leitura { usuario, servidor, .. } = passo.prova;
             let onde = servidor.to_string().trim().to_owned();
-            for (texto, topo) in [(format!("usuário {usuario}"), 4), (onde, 4 + letra + 4)] {
-                let texto = encurtar(&texto, colunas.cabem());
+            let nome = format!("usuário {usuario}");
+            let linhas = if onde.is_empty() { vec![nome] } else { vec![nome, onde] };
+            for (texto, topo) in linhas.iter().rev().zip([baixo, baixo - letra - 4]) {
+                let texto = encurtar(texto, colunas.cabem());
                 // O nome comprido encosta na borda, e não sai dela.
                 let meia = i32::try_from(letras(&texto)).unwrap_or(0) * largura_da_letra(letra) / 2;
                 let x = x.clamp(meia + 2, (self.largura - meia - 2).max(meia + 2));
@@ -176,12 +179,13 @@ impl Plano {
     }
 
     /// O instante de cada fileira, na margem.
-    fn tempos(&mut self, instantes: &[(Duration, bool)]) {
+    fn tempos(&mut self, instantes: &[(Duration, bool)], colunas: &Colunas) {
         for ((quando, _), y) in instantes.iter().zip((PRIMEIRA_FILEIRA..).step_by(FILEIRA as usize))
         {
             self.instantes.push(y);
             let quando = encurtar(&instante(*quando, 6), LETRAS_DO_INSTANTE);
-            self.texto(4, y - 16, Lado::Esquerda, 12, quando);
+            let letra = colunas.letra - 1;
+            self.texto(4, y - letra - 4, Lado::Esquerda, letra, quando);
         }
     }
 
