@@ -250,7 +250,7 @@ fn um_numero_enorme_do_servidor_nao_quebra_os_arquivos() {
     assert_eq!(json["vendas"][0]["restante"], format!("-{enorme}"), "um texto, e não outro número");
     assert_eq!(quantas(&relatos.csv(), "COMPRAR", "comprou"), 4);
     let html = relatos.html();
-    pagina_inteira(&html, 4 + lista(&json["violacoes"]).len());
+    pagina_inteira(&html, 4 + 2 * lista(&json["violacoes"]).len());
     // As vendas abaixo de zero têm outra cor.
     let estoque = grafico(&html, "O estoque, venda a venda", "larga");
     assert_eq!(atributos(estoque, "circle", "#CF222E", "cx").len(), 4);
