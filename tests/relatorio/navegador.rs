@@ -115,6 +115,21 @@ fn bem_composta(medida: &Value, tema: &str) {
     assert_eq!(partidos, (&0.into(), &0.into()), "no papel: {medida}");
 }
 
+/// Confere uma página qualquer, nos dois temas e nas duas larguras; sem navegador, nada.
+#[track_caller]
+pub(crate) fn cabe_na_tela(pagina: &Path) {
+    let Some(navegador) = navegador() else {
+        println!("sem navegador: conferência pulada; instale o chromium");
+        return;
+    };
+    for (tema, opcoes) in TEMAS {
+        let medidas = sondar(&navegador, pagina, opcoes);
+        for largura in ["1000", "390"] {
+            bem_composta(&medidas[largura], tema);
+        }
+    }
+}
+
 #[test]
 fn em_um_navegador_a_pagina_da_nota_cabe_na_tela_e_diz_em_cores_o_que_se_ganhou() {
     let Some(navegador) = navegador() else {
