@@ -79,11 +79,14 @@ fn negativo(uma: &Leitura, ultima: Option<&Leitura>) -> String {
 
 fn repetida(uma: &Leitura) -> String {
     let (antes, depois) = (uma.antes(), uma.valor);
+    let segunda = match depois {
+        ..=0 => "ser recusada".into(),
+        _ => format!("deixar {}", depois.saturating_sub(1)),
+    };
     format!(
         "As duas vendas dizem ter levado o estoque de {antes} a {depois}. Ponha uma antes da outra, em qualquer instante \
-         dos intervalos: a primeira deixa {depois}, e a segunda teria de encontrar {depois} e deixar {}. Cada uma leu o \
-         estoque antes que a outra o descontasse.",
-        depois.saturating_sub(1)
+         dos intervalos: a primeira deixa {depois}, e a segunda teria de encontrar {depois} e {segunda}. Cada uma leu o \
+         estoque antes que a outra o descontasse."
     )
 }
 
@@ -143,6 +146,9 @@ mod testes {
         let frase = explicacao(Regra::VendaRepetida, &provas);
         assert!(frase.contains("de 4 a 3"), "{frase}");
         assert!(frase.contains("encontrar 3 e deixar 2"), "{frase}");
+        let ultima = leitura(1, 0, 9, Origem::Venda, 0);
+        let frase = explicacao(Regra::VendaRepetida, &[ultima, ultima]);
+        assert!(frase.contains("encontrar 0 e ser recusada"), "{frase}");
     }
 
     #[test]

@@ -157,6 +157,6 @@ impl Documento {
     }
 
     pub(super) fn falhas(&self) -> f64 {
-        self.resumo.falhas.values().map(|vezes| *vezes as f64).sum()
+        self.resumo.falhas.values().fold(0, |soma: u64, vezes| soma.saturating_add(*vezes)) as f64
     }
 }

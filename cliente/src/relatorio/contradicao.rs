@@ -23,6 +23,8 @@ pub struct Contradicao {
     pub larga: String,
     /// O mesmo, em um telefone.
     pub estreita: String,
+    /// O que a explicação responde.
+    pub pergunta: &'static str,
     /// Por que nenhuma ordem a explica.
     pub explicacao: String,
     /// O diagrama de espaço e tempo, para uma tela larga.
@@ -41,6 +43,12 @@ impl Contradicao {
             descricao: violacao.descricao(),
             larga,
             estreita,
+            // Do AVISO não há ordem a procurar: ele chegou, ou não, a quem devia.
+            pergunta: if violacao.regra.do_estoque() {
+                "Por que nenhuma ordem explica"
+            } else {
+                "Por que está errado"
+            },
             explicacao: violacao.explicacao(),
             diagrama_largo: diagrama(Tela::Larga),
             diagrama_estreito: diagrama(Tela::Estreita),
