@@ -325,16 +325,24 @@ impl<F: Read + Write> Balcao<F> {
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
-        for (chave, pedido) in lote.drain(..) {
+        self.contas.pedidos += lote.len() as u64;
+        let mut pedidos = lote.drain(..).peekable();
+        while let Some((chave, pedido)) = pedidos.next() {
             let resposta = self.loja.atender(&pedido);
             self.dar(agora, registro, chave, &pedido, resposta);
-            if resposta == (Resposta::Compra { restante: 0 }) {
+            let esgotou = resposta == (Resposta::Compra { restante: 0 });
+            // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
+            if esgotou || pedidos.peek().is_none_or(|(outra, _)| *outra != chave) {
+                self.filas.enfileirar(chave, &mut self.postos[chave]);
+            }
+            if esgotou {
                 self.avisar(agora, registro);
             }
         }
     }
 
-    /// Põe uma resposta na saída de quem pediu.
+    /// Põe uma resposta na saída de quem pediu, que ainda tem de entrar nas filas.
+    #[inline]
     fn dar(
         &mut self,
         agora: Instant,
@@ -343,14 +351,12 @@ impl<F: Read + Write> Balcao<F> {
         pedido: &Comando,
         resposta: Resposta,
     ) {
-        self.contas.pedidos += 1;
-        let posto = &mut self.postos[chave];
-        registro.pedido(posto.conexao.endereco(), pedido, resposta);
-        posto.conexao.anexar(agora, |saida| resposta.escrever(saida));
+        let conexao = &mut self.postos[chave].conexao;
+        registro.pedido(conexao.endereco(), pedido, resposta);
+        conexao.anexar(agora, |saida| resposta.escrever(saida));
         if let Some(fim) = Fim::depois_de(pedido) {
-            posto.conexao.despedir(fim);
+            conexao.despedir(fim);
         }
-        self.filas.enfileirar(chave, posto);
     }
 
     /// O estoque acaba de esgotar: todos que ainda ouvem ficam sabendo, depois da resposta que cada

@@ -228,14 +228,15 @@ impl<F: Read + Write> Conexao<F> {
     /// Há o que ler (ou o que se leu e sobrou) e pode-se ler? Quem ainda não recebeu as respostas
     /// anteriores espera: a fila cresce no socket do cliente, não na nossa memória.
     pub fn quer_ler(&self) -> bool {
-        let le = match self.estado {
-            Estado::Aberta => !self.fez_o_ultimo,
-            Estado::Escoando(_) => true,
-            Estado::Despedindo(_) | Estado::Encerrada(_) => false,
-        };
-        le && !self.aguarda
-            && (self.prontidao.legivel || !self.sobra.is_empty())
+        // Primeiro o que mais vezes é falso: pergunta-se isto a cada passo do turno.
+        (self.prontidao.legivel || !self.sobra.is_empty())
             && self.saida.is_empty()
+            && !self.aguarda
+            && match self.estado {
+                Estado::Aberta => !self.fez_o_ultimo,
+                Estado::Escoando(_) => true,
+                Estado::Despedindo(_) | Estado::Encerrada(_) => false,
+            }
     }
 
     /// Há o que dizer (ou uma despedida a concluir) e pode-se escrever?

@@ -70,7 +70,9 @@ impl<F: Read + Write> Balcao<F> {
                 self.lote.push((chave, pedido));
             } else {
                 let resposta = self.loja.atender(&pedido);
+                self.contas.pedidos += 1;
                 self.dar(agora, registro, chave, &pedido, resposta);
+                self.filas.enfileirar(chave, &mut self.postos[chave]);
             }
         }
         if !self.lote.is_empty() {
@@ -106,7 +108,9 @@ impl<F: Read + Write> Balcao<F> {
                 true => Resposta::ForaDeAlcance,
                 false => self.loja.atender(&pedido),
             };
+            self.contas.pedidos += 1;
             self.dar(agora, registro, chave, &pedido, resposta);
+            self.filas.enfileirar(chave, &mut self.postos[chave]);
         }
     }
 

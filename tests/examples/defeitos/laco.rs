@@ -4,7 +4,8 @@ use crate::oficina::{Defeito, Teste, no, por};
 
 const REATOR: &str = "servidor/src/reator.rs";
 const MAIN: &str = "servidor/src/main.rs";
-const TERMINAL: &str = "protocolo/src/terminal.rs";
+const TERMINAL: &str = "protocolo/src/terminal/sinais_unix.rs";
+const SISTEMA: &str = "servidor/src/sistema/unix.rs";
 
 const fn unidade(nome: &'static str) -> Teste {
     Teste::Unidade("servidor", nome)
@@ -63,10 +64,10 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("encerramento", "a_mesma_porta_reabre"),
-        REATOR,
+        SISTEMA,
         "a porta não reabre logo depois",
-        "    socket.set_reuse_address(true)?;\n",
-        "",
+        "socket.set_reuse_address(true)",
+        "socket.set_reuse_address(false)",
     ),
     por(
         no("servidor", "as_respostas_nao_esperam_umas_pelas_outras"),

@@ -3,6 +3,7 @@
 use crate::oficina::{Defeito, Teste, no, por};
 
 const LIVRO: &str = "servidor/src/livro.rs";
+const SISTEMA: &str = "servidor/src/sistema/unix.rs";
 const ARQUIVO: &str = "servidor/src/livro/arquivo.rs";
 const VIGIA: &str = "servidor/src/livro/vigia.rs";
 const FAXINA: &str = "servidor/src/livro/faxina.rs";
@@ -122,7 +123,7 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         do_livro("um_livro_novo_e_so_do_dono"),
-        ARQUIVO,
+        SISTEMA,
         "todos leem o livro",
         ".mode(0o600)",
         ".mode(0o644)",
@@ -131,8 +132,8 @@ pub const DEFEITOS: &[Defeito] = &[
         do_livro("por_um_atalho"),
         ARQUIVO,
         "um atalho separa o livro dos outros arquivos",
-        "Ok((arquivo, caminho.canonicalize()?))",
-        "Ok((arquivo, caminho.to_owned()))",
+        "Ok((arquivo, tranca, caminho.canonicalize()?))",
+        "Ok((arquivo, tranca, caminho.to_owned()))",
     ),
     por(
         do_livro("um_livro_vazio_nao_apaga"),
@@ -145,8 +146,8 @@ pub const DEFEITOS: &[Defeito] = &[
         do_livro("o_arquivo_sem_o_wal"),
         ARQUIVO,
         "abre-se sem o WAL",
-        "if let Some(wal) = wal_que_falta(tranca, caminho)? {",
-        "if let Some(wal) = wal_que_falta(tranca, caminho)?.filter(|_| vazio) {",
+        "if let Some(wal) = wal_que_falta(arquivo, caminho)? {",
+        "if let Some(wal) = wal_que_falta(arquivo, caminho)?.filter(|_| vazio) {",
     ),
     por(
         do_livro("um_wal_encurtado"),
@@ -207,7 +208,7 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         do_livro("um_livro_trocado_enquanto"),
-        VIGIA,
+        SISTEMA,
         "outro arquivo com o mesmo nome serve",
         "(arquivo.dev(), arquivo.ino())",
         "(arquivo.dev(), 0)",

@@ -172,7 +172,12 @@ pub const DEFEITOS: &[Defeito] = &[
         "            self.compradores.clear();\n            let lote",
         "            let lote",
     ),
-    no_voo(CONEXAO, "quem aguarda é lido", "le && !self.aguarda", "le"),
+    no_voo(
+        CONEXAO,
+        "quem aguarda é lido",
+        "            && self.saida.is_empty()\n            && !self.aguarda\n",
+        "            && self.saida.is_empty()\n",
+    ),
     no_voo(
         BALCAO,
         "propõe-se um lote com outro em voo",

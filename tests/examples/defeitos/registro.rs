@@ -3,6 +3,7 @@
 use crate::oficina::{Defeito, Teste, no, por};
 
 const REGISTRO: &str = "servidor/src/registro.rs";
+const SISTEMA: &str = "servidor/src/sistema/unix.rs";
 const DESTINO: &str = "servidor/src/registro/destino.rs";
 
 const fn unidade(nome: &'static str) -> Teste {
@@ -162,14 +163,14 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("operador", "um_cano_sem_leitor"),
-        DESTINO,
+        SISTEMA,
         "um cano sem leitor prende o programa",
         ".custom_flags(libc::O_NONBLOCK)",
         ".custom_flags(0)",
     ),
     por(
         no("registro", "o_arquivo_de_registro_cresce"),
-        DESTINO,
+        SISTEMA,
         "cada execução escreve por cima da anterior",
         "File::options().append(true)",
         "File::options().write(true)",

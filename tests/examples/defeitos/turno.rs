@@ -53,14 +53,14 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "a resposta não entra na fila de escrita",
-        "            posto.conexao.despedir(fim);\n        }\n        self.filas.enfileirar(chave, posto);",
-        "            posto.conexao.despedir(fim);\n        }",
+        "                self.filas.enfileirar(chave, &mut self.postos[chave]);\n",
+        "",
     ),
     em(
         BALCAO,
         "cada resposta sai na hora, com o lote pela metade",
         "        if let Some(fim) = Fim::depois_de(pedido) {\n",
-        "        posto.conexao.escrever(agora, self.fechar_escrita);\n        \
+        "        conexao.escrever(agora, self.fechar_escrita);\n        \
          if let Some(fim) = Fim::depois_de(pedido) {\n",
     ),
     em(
@@ -162,24 +162,24 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "AVISO antes da resposta do comprador",
-        "            self.dar(agora, registro, chave, &pedido, resposta);\n            \
-         if resposta == (Resposta::Compra { restante: 0 }) {\n                \
-         self.avisar(agora, registro);\n            }",
-        "            if resposta == (Resposta::Compra { restante: 0 }) {\n                \
-         self.avisar(agora, registro);\n            }\n            \
-         self.dar(agora, registro, chave, &pedido, resposta);",
+        "            self.dar(agora, registro, chave, &pedido, resposta);\n            let esgotou = \
+         resposta == (Resposta::Compra { restante: 0 });\n",
+        "            let esgotou = resposta == (Resposta::Compra { restante: 0 });\n            \
+         if esgotou { self.avisar(agora, registro); }\n            \
+         self.dar(agora, registro, chave, &pedido, resposta);\n            let esgotou = esgotou && { \
+         self.filas.enfileirar(chave, &mut self.postos[chave]); false };\n",
     ),
     em(
         BALCAO,
         "AVISO também a cada recusa",
-        "            if resposta == (Resposta::Compra { restante: 0 }) {",
-        "            if matches!(resposta, Resposta::Compra { restante: 0 } | Resposta::Esgotado) {",
+        "let esgotou = resposta == (Resposta::Compra { restante: 0 });",
+        "let esgotou = matches!(resposta, Resposta::Compra { restante: 0 } | Resposta::Esgotado);",
     ),
     em(
         BALCAO,
         "AVISO uma venda antes do fim",
-        "if resposta == (Resposta::Compra { restante: 0 }) {",
-        "if resposta == (Resposta::Compra { restante: 1 }) {",
+        "let esgotou = resposta == (Resposta::Compra { restante: 0 });",
+        "let esgotou = resposta == (Resposta::Compra { restante: 1 });",
     ),
     em(
         BALCAO,
@@ -303,8 +303,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "lê-se de quem não recebe",
-        "            && (self.prontidao.legivel || !self.sobra.is_empty())\n            && self.saida.is_empty()",
-        "            && (self.prontidao.legivel || !self.sobra.is_empty())",
+        "            && self.saida.is_empty()\n            && !self.aguarda\n",
+        "            && !self.aguarda\n",
     ),
     em(
         CONEXAO,
@@ -525,8 +525,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "quem só tem sobra não é atendido",
-        "&& (self.prontidao.legivel || !self.sobra.is_empty())",
-        "&& self.prontidao.legivel",
+        "(self.prontidao.legivel || !self.sobra.is_empty())\n            && self.saida",
+        "self.prontidao.legivel\n            && self.saida",
     ),
     em(BALCAO, "ir a uma conexão não custa nada", "CUSTO_DA_LEITURA + pedidos", "pedidos"),
     // A última palavra.
