@@ -89,6 +89,10 @@ fn confere(cliente: &str, acusadas: &[&str]) {
 
 #[test]
 fn do_certo_nada_se_acusa_e_de_cada_errado_so_o_seu_erro() {
+    // Mede esperas de décimos de segundo: só onde se pede, em uma máquina parada.
+    if std::env::var_os("OBSERVACAO").is_none() {
+        return println!("pulado: só com OBSERVACAO=completo");
+    }
     let erros: Vec<&str> = thread::scope(|escopo| {
         let conferir =
             |(cliente, acusadas)| (cliente, escopo.spawn(move || confere(cliente, acusadas)));

@@ -86,7 +86,9 @@ fn o_pacote_instala_os_dois_programas_o_manual_e_o_servico() {
 fn o_manual_e_o_que_completa_dizem_todas_as_opcoes_em_portugues() {
     let pasta = tempfile::tempdir().unwrap();
     manual(pasta.path());
-    for (programa, comandos) in [("servidor", &["extrato"][..]), ("cliente", &["avaliar"])] {
+    for (programa, comandos) in
+        [("servidor", &["extrato"][..]), ("cliente", &["avaliar", "comparar"])]
+    {
         let pagina = fs::read_to_string(pasta.path().join(format!("man1/{programa}.1"))).unwrap();
         assert!(pagina.contains(".SH OPÇÕES") && pagina.contains(".SH NOME"), "{pagina}");
         let bash = fs::read_to_string(pasta.path().join(format!("bash/{programa}"))).unwrap();

@@ -48,12 +48,14 @@
 //!   auditar ─► estoque, aviso ─► leituras ─► violacao ─► regra    as regras, sobre o que cada um viu
 //!      ├─────► observacoes                                        o que vale dizer, e não acusa
 //!      └─────► veredito ─► desenho ─► violacao                    a conclusão, e as provas no tempo
+//!                  ├─────► explicacao                         por que nenhuma ordem serve
 //!                  └─────► motivos                                por que não se julga
 //! ```
 
 mod aviso;
 pub(crate) mod desenho;
 mod estoque;
+mod explicacao;
 mod leituras;
 pub mod motivos;
 mod observacoes;

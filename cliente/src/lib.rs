@@ -7,6 +7,7 @@
 //!   main                          escolhe o que fazer, e é o único que decide o código de saída
 //!   turma                         dá nota a uma pasta de entregas, cada uma isolada
 //!   avaliacao                     dá nota a um servidor, com a mesma auditoria
+//!   comparacao                    duas simulações lado a lado, pelos JSON delas
 //!   multidao        relatorio     os usuários simulados, em threads;  o JSON e a página, com os gráficos
 //!   opcoes                        a linha de comando
 //!   exigencia       auditoria     o que um script exige dos números;  as regras e o veredito: funções puras
@@ -29,6 +30,7 @@
 
 pub mod auditoria;
 pub mod avaliacao;
+pub mod comparacao;
 pub mod conversa;
 mod cores;
 pub mod exigencia;

@@ -20,6 +20,8 @@ use cliente::auditoria::{auditar, extravios};
 use cliente::avaliacao::pesos::Pesos;
 use cliente::avaliacao::zelador::zelar;
 use cliente::avaliacao::{Pedido, avaliar};
+use cliente::comparacao::Comparacao;
+use cliente::comparacao::leitura::Documento;
 use cliente::conversa::texto::citar;
 use cliente::exigencia::{Conferida, Exigencia};
 use cliente::historia::conjunto::Simulacao;
@@ -29,7 +31,9 @@ use cliente::multidao::simulacao::simular;
 use cliente::observacao::observar;
 #[cfg(unix)]
 use cliente::opcoes::OpcoesDaTurma;
-use cliente::opcoes::{Acao, Opcoes, OpcoesDaAvaliacao, OpcoesDoCliente, Programa};
+use cliente::opcoes::{
+    Acao, Opcoes, OpcoesDaAvaliacao, OpcoesDaComparacao, OpcoesDoCliente, Programa,
+};
 use cliente::relatorio::graficos::Dados;
 use cliente::relatorio::relato::Relatorio;
 use cliente::saida::{self, Saida, distintas};
@@ -53,6 +57,7 @@ fn main() -> ExitCode {
         None => multidao(&programa.opcoes),
         Some(Acao::Avaliar(opcoes)) => nota(&opcoes),
         Some(Acao::AvaliarCliente(opcoes)) => laudo_do_cliente(&opcoes),
+        Some(Acao::Comparar(opcoes)) => comparar(&opcoes),
         #[cfg(unix)]
         Some(Acao::Turma(opcoes)) => turma(&opcoes),
         #[cfg(unix)]
@@ -178,6 +183,22 @@ fn comando_que_repete(semente: Option<u64>) -> String {
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     argumentos.extend(semente.into_iter().flat_map(|n| ["--semente".into(), n.to_string()]));
     format!("cargo run -p cliente -- {}", shell_words::join(argumentos))
+}
+
+/// Duas simulações, lado a lado: o código diz se a segunda é pior.
+fn comparar(opcoes: &OpcoesDaComparacao) -> Result<u8, Box<dyn Error>> {
+    let arquivos = [&opcoes.antes, &opcoes.depois];
+    let pares = [Documento::ler(arquivos[0])?, Documento::ler(arquivos[1])?];
+    let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
+    let nomes = arquivos.map(|arquivo| arquivo.display().to_string());
+    let comparacao = Comparacao::de(nomes, &pares, opcoes.tolerancia);
+    let _ = write!(anstream::stdout(), "{comparacao:#}");
+    let escrito = entregue(html.map(|saida| saida.escrever(&comparacao.html(&pares))));
+    Ok(match () {
+        () if !escrito => NAO_SIMULOU,
+        () if !comparacao.pioraram().is_empty() => DESCUMPRIDA,
+        () => TUDO_CERTO,
+    })
 }
 
 /// A avaliação inteira: o código de saída não depende da nota.

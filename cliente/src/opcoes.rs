@@ -11,6 +11,7 @@ use protocolo::{ESTOQUE_PADRAO, PORTA_PADRAO};
 use serde::{Deserialize, Serialize};
 
 use crate::avaliacao::formatos::Formato;
+use crate::comparacao::Tolerancia;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
 
@@ -38,6 +39,8 @@ pub enum Acao {
     /// Dá nota a uma turma inteira: uma pasta, um arquivo ou um zip por pessoa
     #[cfg(unix)]
     Turma(OpcoesDaTurma),
+    /// Compara duas simulações, pelos JSON delas: o que mudou, e o que piorou
+    Comparar(OpcoesDaComparacao),
     /// Corrige uma entrega; quem pede é a turma
     #[cfg(unix)]
     #[command(name = CORRECAO, hide = true)]
@@ -171,6 +174,27 @@ pub struct OpcoesDaAvaliacao {
     /// Na saída, em vez do texto, o que outro programa lê
     #[arg(long, value_name = "FORMATO", value_enum, ignore_case = true)]
     pub formato: Option<Formato>,
+}
+
+/// As opções da comparação.
+#[derive(Debug, Clone, Parser)]
+#[command(before_help = EXEMPLOS_DA_COMPARACAO, after_help = CODIGOS_DA_COMPARACAO)]
+pub struct OpcoesDaComparacao {
+    /// O JSON da primeira, a referência
+    #[arg(value_name = "A.json")]
+    pub antes: PathBuf,
+
+    /// O JSON da segunda, a que se confere
+    #[arg(value_name = "B.json")]
+    pub depois: PathBuf,
+
+    /// Quanto a segunda pode ser pior em cada número
+    #[arg(long, value_name = "PORCENTAGEM", default_value = "10%", value_parser = Tolerancia::ler)]
+    pub tolerancia: Tolerancia,
+
+    /// Escreve a comparação em uma página HTML, com os números das duas desenhados
+    #[arg(long, value_name = "ARQUIVO")]
+    pub relatorio: Option<PathBuf>,
 }
 
 /// Como se avalia um servidor: o mesmo para um só e para uma turma.
@@ -339,6 +363,15 @@ const CODIGOS: &str = "  0    tudo certo
   4    uma exigência não se cumpriu
   5    do estoque, nada de errado; do AVISO (um extra), sim
   130  interrompida";
+
+const EXEMPLOS_DA_COMPARACAO: &str =
+    "  cliente comparar antes.json depois.json                  o que mudou, com 10% de tolerância
+  cliente comparar a.json b.json --tolerancia 25% --relatorio ab.html";
+
+const CODIGOS_DA_COMPARACAO: &str = "  0    nada piorou além da tolerância
+  1    não pôde ler um dos arquivos, ou escrever a página
+  2    opções erradas
+  4    alguma linha piorou além da tolerância";
 
 const EXEMPLOS_DA_AVALIACAO: &str =
     "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod comparar;
 mod dados;
 mod fim;
 mod navegador;
@@ -186,7 +187,7 @@ fn pagina_inteira(html: &str, graficos: usize) {
     }
     etiquetas_fecham(html);
     let vezes = |texto: &str| html.matches(texto).count();
-    assert_eq!(vezes("<figure>"), graficos, "gráficos");
+    assert_eq!(vezes("<figure"), graficos, "gráficos");
     assert_eq!((vezes("class=\"larga\""), vezes("class=\"estreita\"")), (graficos, graficos));
     assert_eq!(vezes("<svg "), 2 * graficos);
     assert_eq!(vezes("width=\"960\" height="), graficos);

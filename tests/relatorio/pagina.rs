@@ -145,7 +145,8 @@ fn a_pagina_de_um_servidor_errado_desenha_a_contradicao() {
     let relatos = Relatos::de(quem_vende_sempre_a_mesma(), "--usuarios 3 --ciclos 1 --estoque 10");
     let (html, json, fim) = (relatos.html(), relatos.json(), &relatos.fim);
     let violacoes = lista(&json["violacoes"]);
-    pagina_inteira(&html, 4 + violacoes.len());
+    // De cada uma, as barras e o diagrama.
+    pagina_inteira(&html, 4 + 2 * violacoes.len());
     let texto = lida(&html);
     assert!(texto.contains(">INCONSISTENTE<") && !html.contains(">CONSISTENTE<"), "{html}");
     assert!(violacoes.len() >= 2, "{json:#}");
@@ -218,7 +219,8 @@ fn muitas_contradicoes_sao_contadas_e_so_as_primeiras_desenhadas() {
     assert!(total > 100, "{total}");
     assert_eq!(lista(&json["violacoes"]).len(), 100);
     assert!(html.contains(&format!("São {total}; aqui, as primeiras 20 a aparecer.")), "{html}");
-    assert_eq!(contradicoes(&html, "larga").count(), 20);
+    // As barras e o diagrama de cada uma.
+    assert_eq!(contradicoes(&html, "larga").count(), 40);
     let quando: Vec<f64> =
         lista(&json["violacoes"]).iter().map(|v| v["quando_s"].as_f64().unwrap()).collect();
     assert!(quando.is_sorted(), "a primeira a aparecer vem antes: {quando:?}");
@@ -248,7 +250,7 @@ fn um_numero_enorme_do_servidor_nao_quebra_os_arquivos() {
     assert_eq!(json["vendas"][0]["restante"], format!("-{enorme}"), "um texto, e não outro número");
     assert_eq!(quantas(&relatos.csv(), "COMPRAR", "comprou"), 4);
     let html = relatos.html();
-    pagina_inteira(&html, 4 + lista(&json["violacoes"]).len());
+    pagina_inteira(&html, 4 + 2 * lista(&json["violacoes"]).len());
     // As vendas abaixo de zero têm outra cor.
     let estoque = grafico(&html, "O estoque, venda a venda", "larga");
     assert_eq!(atributos(estoque, "circle", "#CF222E", "cx").len(), 4);

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Até quanto depois do esgotamento o AVISO chega "quase instantaneamente" (§7.3), para a multidão e
 /// para o avaliador. É folgado de propósito: ele leva milissegundos, e uma acusação falsa é pior que um
@@ -19,7 +19,7 @@ pub const TOLERANCIA_ENTRE_SERVIDORES: Duration = Duration::from_secs(2);
 pub const ESPERA_DO_AVISO: Duration = Duration::from_secs(3);
 
 /// O veredito sobre o AVISO (§7.3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Aviso {
     /// Chegou uma vez a cada um, na hora.

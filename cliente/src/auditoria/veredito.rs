@@ -4,7 +4,7 @@
 use std::fmt;
 
 use protocolo::terminal::contar;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::motivos::{SemAviso, SemVendas};
 use super::regra::Aviso;
@@ -28,7 +28,7 @@ pub struct Veredito {
 }
 
 /// O veredito sobre o estoque (§7.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estoque {
     /// Nada que um servidor certo não faria.

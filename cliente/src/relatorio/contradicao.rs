@@ -1,4 +1,4 @@
-//! Uma contradição em uma página: a frase, e as provas no tempo, em SVG. O desenho para o terminal, e a ordem das
+//! Uma contradição em uma página: a frase, e as provas no tempo, em SVG; o diagrama é de [`super::espaco_tempo`]. O desenho para o terminal, e a ordem das
 //! provas, estão na auditoria; aqui só se desenha.
 
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::espaco_tempo;
 use super::graficos::{self, Erro, Quadro, Tela};
 use crate::auditoria::desenho::{Linha, Periodo, letras};
 use crate::auditoria::violacao::{Leitura, Origem, Violacao};
@@ -22,17 +23,35 @@ pub struct Contradicao {
     pub larga: String,
     /// O mesmo, em um telefone.
     pub estreita: String,
+    /// O que a explicação responde.
+    pub pergunta: &'static str,
+    /// Por que nenhuma ordem a explica.
+    pub explicacao: String,
+    /// O diagrama de espaço e tempo, para uma tela larga.
+    pub diagrama_largo: String,
+    /// O mesmo, em um telefone.
+    pub diagrama_estreito: String,
 }
 
 impl Contradicao {
     /// A que `violacao` diz.
     pub fn de(violacao: &Violacao) -> Self {
         let [larga, estreita] = [Tela::Larga, Tela::Estreita].map(|tela| em_svg(violacao, tela));
+        let diagrama = |tela| espaco_tempo::em_svg(violacao, tela);
         Contradicao {
             frase: violacao.to_string(),
             descricao: violacao.descricao(),
             larga,
             estreita,
+            // Do AVISO não há ordem a procurar: ele chegou, ou não, a quem devia.
+            pergunta: if violacao.regra.do_estoque() {
+                "Por que nenhuma ordem explica"
+            } else {
+                "Por que está errado"
+            },
+            explicacao: violacao.explicacao(),
+            diagrama_largo: diagrama(Tela::Larga),
+            diagrama_estreito: diagrama(Tela::Estreita),
         }
     }
 }
