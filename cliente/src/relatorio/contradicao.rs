@@ -1,5 +1,5 @@
-//! Uma contradição em uma página: a frase, e as provas no tempo, em SVG; o diagrama é de [`super::espaco_tempo`]. O desenho para o terminal, e a ordem das
-//! provas, estão na auditoria; aqui só se desenha.
+//! Uma contradição em uma página: a frase, e as provas no tempo, em SVG; o diagrama é do módulo `espaco_tempo`.
+//! O desenho para o terminal, e a ordem das provas, estão na auditoria; aqui só se desenha.
 
 use std::time::Duration;
 
