@@ -27,13 +27,13 @@
 
 mod voo;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
-use protocolo::{Comando, Resposta};
+use protocolo::{Comando, Id, Resposta};
 use slab::Slab;
 
 use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
@@ -95,6 +95,10 @@ pub struct Balcao<F> {
     lote: Lote,
     /// Os compradores do lote, na ordem.
     compradores: Vec<SocketAddr>,
+    /// No lote há algum PEDIDO: dos compradores, é preciso tirar os que já tiveram resposta.
+    ha_pedidos: bool,
+    /// Os compradores que têm um id, e ele.
+    numerados: Vec<(usize, Id)>,
     /// O lote que o estoque ainda não disse se é firme, se há um.
     em_voo: Option<EmVoo>,
     /// Desde quando há o que propor, à espera do que está em voo.
@@ -173,6 +177,8 @@ impl<F: Read + Write> Balcao<F> {
             loja,
             lote: Vec::new(),
             compradores: Vec::new(),
+            ha_pedidos: false,
+            numerados: Vec::new(),
             em_voo: None,
             espera_desde: None,
             buffer_de_leitura: vec![0; LEITURA_POR_TURNO].into(),
@@ -275,8 +281,10 @@ impl<F: Read + Write> Balcao<F> {
                 let (lote, compradores) = (&mut self.lote, &mut self.compradores);
                 let (antes, endereco) = (lote.len(), posto.conexao.endereco());
                 posto.conexao.ler(&mut self.buffer_de_leitura, agora, |pedido| {
-                    if matches!(pedido, Comando::Comprar) {
-                        compradores.push(endereco);
+                    match pedido {
+                        Comando::Comprar => compradores.push(endereco),
+                        Comando::Pedido(_) => self.ha_pedidos = true,
+                        _ => {}
                     }
                     lote.push((chave, pedido));
                 });
@@ -305,11 +313,16 @@ impl<F: Read + Write> Balcao<F> {
             self.juntar(agora, registro);
             return Ok(agora);
         }
+        if std::mem::take(&mut self.ha_pedidos) {
+            self.reconhecer(estoque)?;
+        }
         let a_venda = self.loja.estoque();
-        let proposta = Proposta { compradores: &self.compradores, a_venda, agora };
+        let (compradores, numerados) = (&self.compradores, &self.numerados);
+        let proposta = Proposta { compradores, numerados, a_venda, agora };
         match estoque.propor(proposta)? {
             Situacao::Firme(firme) => {
                 self.compradores.clear();
+                self.numerados.clear();
                 let mut lote = std::mem::take(&mut self.lote);
                 self.decidir(agora, registro, &mut lote, firme.antes);
                 self.lote = lote;
@@ -322,15 +335,39 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
+    /// De quem fez um PEDIDO, só compra quem ainda não teve resposta: nem antes, nem a um igual na sua frente.
+    fn reconhecer<E: Estoque>(&mut self, estoque: &mut E) -> Result<(), E::Pane> {
+        self.compradores.clear();
+        let mut novos = HashSet::new();
+        for (chave, pedido) in &self.lote {
+            match pedido {
+                Comando::Comprar => {}
+                Comando::Pedido(id) if self.loja.conhece(id) || novos.contains(id) => continue,
+                Comando::Pedido(id) => {
+                    if let Some(resposta) = estoque.resposta_a(id)? {
+                        self.loja.lembrar(id.clone(), resposta);
+                        continue;
+                    }
+                    novos.insert(id);
+                    self.numerados.push((self.compradores.len(), id.clone()));
+                }
+                _ => continue,
+            }
+            self.compradores.push(self.postos[*chave].conexao.endereco());
+        }
+        Ok(())
+    }
+
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
         self.contas.pedidos += lote.len() as u64;
         let mut pedidos = lote.drain(..).peekable();
         while let Some((chave, pedido)) = pedidos.next() {
+            let havia = self.loja.estoque();
             let resposta = self.loja.atender(&pedido);
             self.dar(agora, registro, chave, &pedido, resposta);
-            let esgotou = resposta == (Resposta::Compra { restante: 0 });
+            let esgotou = havia > 0 && self.loja.estoque() == 0;
             // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
             if esgotou || pedidos.peek().is_none_or(|(outra, _)| *outra != chave) {
                 self.filas.enfileirar(chave, &mut self.postos[chave]);
@@ -339,6 +376,8 @@ impl<F: Read + Write> Balcao<F> {
                 self.avisar(agora, registro);
             }
         }
+        drop(pedidos);
+        self.loja.esquecer_os_antigos();
     }
 
     /// Põe uma resposta na saída de quem pediu, que ainda tem de entrar nas filas.

@@ -8,6 +8,8 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use protocolo::{Id, Resposta};
+
 use crate::loja::Venda;
 
 /// As compras de um lote, na ordem. Nenhuma: só se quer ler.
@@ -15,6 +17,8 @@ use crate::loja::Venda;
 pub struct Proposta<'a> {
     /// Quem compra.
     pub compradores: &'a [SocketAddr],
+    /// As compras que têm um id, que nunca o tiveram antes: o lugar entre os compradores, e ele.
+    pub numerados: &'a [(usize, Id)],
     /// Unidades à venda, que o turno saiba.
     pub a_venda: u64,
     /// O começo do turno.
@@ -30,6 +34,14 @@ impl<'a> Proposta<'a> {
             restante: antes - vez,
         };
         self.compradores[..quantas].iter().zip(1..).map(venda)
+    }
+
+    /// O que cabe a cada compra que tem um id, com `antes` unidades à venda: quantas sobraram depois dela, ou `None`
+    /// se já não havia.
+    pub fn desfechos(self, antes: u64) -> impl Iterator<Item = (&'a Id, Option<u64>)> {
+        let desfecho =
+            move |(lugar, id): &'a (usize, Id)| (id, antes.checked_sub(*lugar as u64 + 1));
+        self.numerados.iter().map(desfecho)
     }
 }
 
@@ -77,6 +89,15 @@ pub trait Estoque {
     ///
     /// Não se pode mais vender.
     fn colher(&mut self) -> Result<Option<Noticia>, Self::Pane> {
+        Ok(None)
+    }
+
+    /// O que já se respondeu a um PEDIDO com este id, se ele é dos que este estoque guarda.
+    ///
+    /// # Errors
+    ///
+    /// Não se pode mais vender.
+    fn resposta_a(&mut self, _id: &Id) -> Result<Option<Resposta>, Self::Pane> {
         Ok(None)
     }
 

@@ -7,7 +7,7 @@
 //!             │
 //!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, remover
 //!             │      ├──► conexao    um cliente: linhas que chegam, respostas que saem
-//!             │      ├──► loja       o estoque; pura
+//!             │      ├──► loja       o estoque e os pedidos numerados; pura
 //!             │      └──► registro   o console, em outra thread, sem nunca parar o laço
 //!             └──► livro      com --livro: as vendas de cada turno, firmes em um arquivo
 //!   main ─► extrato ─► livro  o que há em um livro, para ler
@@ -39,6 +39,7 @@ pub mod livro;
 pub mod loja;
 pub mod opcoes;
 pub mod partilhado;
+pub mod pedidos;
 pub mod reator;
 pub mod registro;
 pub mod sistema;

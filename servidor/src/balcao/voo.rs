@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use protocolo::{Comando, Resposta};
+use protocolo::Resposta;
 
 use super::{Balcao, EmVoo};
 use crate::estoque::{Estoque, Noticia};
@@ -57,6 +57,7 @@ impl<F: Read + Write> Balcao<F> {
         self.espera_desde = None;
         let lote = std::mem::take(&mut self.lote);
         let compras = self.compradores.drain(..).count() as u64;
+        self.numerados.clear();
         self.em_voo = Some(EmVoo { lote, compras, desde: agora });
     }
 
@@ -117,7 +118,7 @@ impl<F: Read + Write> Balcao<F> {
     /// As compras do lote podem ter valido: quem comprava não ouve nada, e a conexão fecha.
     fn sem_desfecho(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
         for (chave, pedido) in &voo.lote {
-            if *pedido == Comando::Comprar {
+            if pedido.compra() {
                 self.postos[*chave].conexao.ficar_sem_desfecho();
             }
         }
@@ -139,6 +140,7 @@ impl<F: Read + Write> Balcao<F> {
         if self.espera_desde.is_some_and(|desde| passou(desde, PACIENCIA)) {
             self.espera_desde = None;
             self.compradores.clear();
+            self.ha_pedidos = false;
             let lote = std::mem::take(&mut self.lote);
             self.desistir(agora, registro, &mut EmVoo { lote, compras: 0, desde: agora });
         }

@@ -49,6 +49,17 @@ const DO_ESTOQUE: [(&str, &str); 3] = [
     ),
 ];
 
+/// O que nunca vale dos pedidos numerados, que só há desde o formato 2.
+const DOS_PEDIDOS: (&str, &str) = (
+    "há um pedido vendido e recusado",
+    "SELECT 1 FROM recusas JOIN vendas ON vendas.pedido = recusas.pedido",
+);
+
+/// Tem pedidos numerados? Os do formato 1 não têm.
+pub(crate) fn tem_pedidos(banco: &Connection) -> rusqlite::Result<bool> {
+    banco.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'recusas'")?.exists([])
+}
+
 /// Confere o livro inteiro, e conta o que há nele. Se demora, diz por onde anda.
 pub(crate) fn conferir(
     banco: &mut Connection,
@@ -89,6 +100,10 @@ fn conferir_as_tabelas(banco: &Connection, dizer: fn(Andamento)) -> rusqlite::Re
         if dano.is_none() && banco.prepare(consulta)?.exists([])? {
             dano = Some(qual);
         }
+    }
+    let (qual, consulta) = DOS_PEDIDOS;
+    if dano.is_none() && tem_pedidos(banco)? && banco.prepare(consulta)?.exists([])? {
+        dano = Some(qual);
     }
     let (vendidas, nas_vendas) = conferir_as_vendas(banco, dizer)?;
     let contas = Contas { vendidas, ..contar(banco)? };
