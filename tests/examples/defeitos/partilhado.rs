@@ -169,8 +169,8 @@ pub const DEFEITOS: &[Defeito] = &[
     no_voo(
         VOO,
         "os compradores de quem desistiu vão no lote seguinte",
-        "            self.compradores.clear();\n            let lote",
-        "            let lote",
+        "            self.compradores.clear();\n            self.ha_pedidos",
+        "            self.ha_pedidos",
     ),
     no_voo(
         CONEXAO,

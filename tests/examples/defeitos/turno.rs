@@ -540,8 +540,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         COMANDO,
         "um pedido HTTP é só um comando desconhecido",
-        "if e_pedido_http(linha) {",
-        "if linha.is_empty() {",
+        "_ if e_pedido_http(linha) =>",
+        "_ if linha.is_empty() =>",
     ),
     em(
         COMANDO,
