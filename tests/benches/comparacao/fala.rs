@@ -20,6 +20,8 @@ pub struct Fala {
 pub enum Leitor {
     /// Uma resposta é uma linha.
     Linhas,
+    /// Uma resposta são duas linhas; se uma já veio.
+    DuasLinhas(bool),
     /// Uma resposta termina na mensagem `ReadyForQuery`.
     Postgres(postgres::Leitor),
 }
@@ -29,6 +31,11 @@ impl Leitor {
     pub fn contar(&mut self, bytes: &[u8]) -> usize {
         match self {
             Leitor::Linhas => contar_linhas(bytes),
+            Leitor::DuasLinhas(veio_uma) => {
+                let linhas = contar_linhas(bytes) + usize::from(*veio_uma);
+                *veio_uma = linhas % 2 == 1;
+                linhas / 2
+            }
             Leitor::Postgres(leitor) => leitor.contar(bytes),
         }
     }
@@ -53,7 +60,7 @@ impl Fala {
     /// O par não deixou entrar.
     pub fn entrar(&self, fluxo: &mut TcpStream) -> io::Result<()> {
         match self.leitor {
-            Leitor::Linhas => Ok(()),
+            Leitor::Linhas | Leitor::DuasLinhas(_) => Ok(()),
             Leitor::Postgres(_) => postgres::entrar(fluxo),
         }
     }

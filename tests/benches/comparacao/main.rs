@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     // Os servidores herdam o limite: cada um também precisa de um descritor por conexão.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     if opcoes.quer_o_partilhado() {
-        partilhado::comparar(&opcoes.tempos());
+        partilhado::comparar(&opcoes);
         return ExitCode::SUCCESS;
     }
     let resultado = medir(&opcoes);

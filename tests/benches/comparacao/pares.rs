@@ -3,9 +3,7 @@
 //! que não aguenta o que se pede, diz por quê; nunca some da tabela.
 
 use std::net::{SocketAddr, TcpStream};
-use std::os::unix::fs::chown;
-use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{env, fs};
@@ -13,7 +11,7 @@ use std::{env, fs};
 use tempfile::TempDir;
 use testes::{Processo, Signal, ate, comando, executar, porta_livre};
 
-use crate::fala::Fala;
+use crate::fala::{Fala, Leitor};
 use crate::{gasto, postgres};
 
 /// Com quanto se abre: não acaba, e o restante tem sempre nove algarismos.
@@ -66,6 +64,12 @@ impl Drop for Aberto {
 }
 
 impl Aberto {
+    /// Termina-se com este sinal, e espera-se.
+    pub fn com_despedida(mut self, sinal: Signal) -> Self {
+        self.despedida = Some(sinal);
+        self
+    }
+
     /// A CPU que ele já gastou.
     pub fn cpu(&self) -> Duration {
         gasto::cpu(self.processo.pid())
@@ -189,7 +193,7 @@ impl Par {
             Par::Redis => abrir_redis("--appendonly no", pasta()?),
             Par::RedisDuravel => abrir_redis("--appendonly yes --appendfsync always", pasta()?),
             Par::Memcached => abrir_memcached(),
-            Par::Postgres => abrir_postgres(pasta()?),
+            Par::Postgres => postgres::abrir(pasta()?, &[]),
         }
     }
 
@@ -251,7 +255,8 @@ fn alheio(programa: &str, opcoes: &str, pasta: Option<TempDir>) -> Result<Aberto
     Ok(esperar_que_escute(comando, porta, pasta))
 }
 
-fn esperar_que_escute(mut comando: Command, porta: u16, pasta: Option<TempDir>) -> Aberto {
+/// Inicia um programa que vai escutar nesta porta, e espera que escute.
+pub fn esperar_que_escute(mut comando: Command, porta: u16, pasta: Option<TempDir>) -> Aberto {
     comando.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let processo = Processo::iniciar(comando);
     let endereco = SocketAddr::from(([127, 0, 0, 1], porta));
@@ -259,7 +264,8 @@ fn esperar_que_escute(mut comando: Command, porta: u16, pasta: Option<TempDir>) 
     Aberto { processo, endereco, despedida: None, _pasta: pasta }
 }
 
-fn procurar(programa: &str) -> Result<PathBuf, String> {
+/// Onde está um programa instalado.
+pub fn procurar(programa: &str) -> Result<PathBuf, String> {
     let caminhos = env::var_os("PATH").unwrap_or_default();
     // O Debian não põe os programas do PostgreSQL no PATH.
     let do_postgres = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
@@ -270,7 +276,8 @@ fn procurar(programa: &str) -> Result<PathBuf, String> {
         .ok_or_else(|| format!("não há {programa} nesta máquina"))
 }
 
-fn abrir_redis(diario: &str, pasta: TempDir) -> Result<Aberto, String> {
+/// Um Redis com o contador, e estas opções de diário.
+pub fn abrir_redis(diario: &str, pasta: TempDir) -> Result<Aberto, String> {
     // As conexões vêm de vários endereços desta máquina, e são mais que as 10 mil do padrão.
     let opcoes = format!(
         "--port {{porta}} --bind 127.0.0.1 --protected-mode no --maxclients 15000 --save '' {diario}"
@@ -298,54 +305,28 @@ fn iniciar_contador(aberto: Aberto, pedido: &[u8]) -> Result<Aberto, String> {
     Ok(aberto)
 }
 
-/// Um grupo privado, criado na hora, com as opções com que o PostgreSQL vem.
-fn abrir_postgres(pasta: TempDir) -> Result<Aberto, String> {
-    let (initdb, servidor) = (procurar("initdb")?, procurar("postgres")?);
-    let dono = quem_pode_ser()?;
-    let de = |programa: &Path| {
-        let mut comando = Command::new(programa);
-        comando.env_remove("LANGUAGE").env("LC_ALL", "C").current_dir(pasta.path());
-        if let Some((usuario, grupo)) = dono {
-            comando.uid(usuario).gid(grupo);
-        }
-        comando
-    };
-    if let Some((usuario, grupo)) = dono {
-        chown(pasta.path(), Some(usuario), Some(grupo)).map_err(|erro| erro.to_string())?;
-    }
-    let dados = pasta.path().join("dados");
-    let mut criar = de(&initdb);
-    criar.args(["--auth=trust", "--no-sync", "-E", "UTF8", "-U", "postgres", "-D"]).arg(&dados);
-    let criado = criar.stdin(Stdio::null()).output().map_err(|erro| erro.to_string())?;
-    if !criado.status.success() {
-        return Err(format!("initdb falhou: {}", String::from_utf8_lossy(&criado.stderr).trim()));
-    }
-    let porta = porta_livre();
-    let mut abrir = de(&servidor);
-    abrir.arg("-D").arg(&dados).args(["-p", &porta.to_string(), "-h", "127.0.0.1", "-k", ""]);
-    let mut aberto = esperar_que_escute(abrir, porta, Some(pasta));
-    // Morto sem aviso, deixaria para trás a memória compartilhada.
-    aberto.despedida = Some(Signal::INT);
-    ate("a tabela do PostgreSQL", || {
-        let mut fluxo = TcpStream::connect(aberto.endereco).ok()?;
-        postgres::criar(&mut fluxo, ESTOQUE).ok()
-    });
-    Ok(aberto)
+/// Dois Redis, o segundo réplica do primeiro: cada `DECR` é seguido de um `WAIT 1 0`, que só responde quando a réplica
+/// já o tem. Na memória dos dois: nenhum promete nada a um disco. O primeiro é o que atende.
+///
+/// # Errors
+///
+/// Não está instalado.
+pub fn redis_com_replica(pastas: [TempDir; 2]) -> Result<[Aberto; 2], String> {
+    let [pasta, outra] = pastas;
+    let principal = abrir_redis("--appendonly no --repl-diskless-sync-delay 0", pasta)?;
+    let porta = principal.endereco.port();
+    let opcoes =
+        format!("--port {{porta}} --bind 127.0.0.1 --save '' --replicaof 127.0.0.1 {porta}");
+    let replica = alheio("redis-server", &opcoes, Some(outra))?;
+    let fala = fala_com_replica();
+    let mut fluxo = TcpStream::connect(principal.endereco).map_err(|erro| erro.to_string())?;
+    // O primeiro só volta com a réplica a par.
+    fala.conversar(&mut fluxo).map_err(|erro| erro.to_string())?;
+    Ok([principal, replica])
 }
 
-/// O PostgreSQL recusa-se a ser root: quem ele pode ser, se somos.
-fn quem_pode_ser() -> Result<Option<(u32, u32)>, String> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(None);
-    }
-    let contas = fs::read_to_string("/etc/passwd").unwrap_or_default();
-    let conta = |nome: &str| {
-        let campos: Vec<&str> = contas
-            .lines()
-            .map(|linha| linha.split(':').collect())
-            .find(|campos: &Vec<&str>| campos.first() == Some(&nome))?;
-        Some((campos.get(2)?.parse().ok()?, campos.get(3)?.parse().ok()?))
-    };
-    let achada = conta("postgres").or_else(|| conta("nobody"));
-    achada.map(Some).ok_or_else(|| "o PostgreSQL não roda como root, e não há outra conta".into())
+/// A língua de [`redis_com_replica`].
+pub fn fala_com_replica() -> Fala {
+    let pedido = [resp(&["DECR", "estoque"]), resp(&["WAIT", "1", "0"])].concat();
+    Fala { pedido, leitor: Leitor::DuasLinhas(false) }
 }

@@ -1,5 +1,6 @@
 //! O estoque partilhado, ao lado de um servidor com livro: um, dois, três e oito servidores sobre um etcd de três
-//! membros, na mesma máquina. Só se mede quando se pede (`--tabelas partilhado`): os outros pares não precisam de um
+//! membros, na mesma máquina; e ao lado de quem também só responde com a venda em dois lugares, o PostgreSQL com uma
+//! cópia síncrona e o Redis com uma réplica. Só se mede quando se pede (`--tabelas partilhado`): os outros pares não precisam de um
 //! etcd, e este não cabe nas tabelas deles, porque tem vários endereços.
 
 use std::net::SocketAddr;
@@ -10,11 +11,11 @@ use testes::{Cliente, Servidor, executar};
 use crate::cluster::Cluster;
 use crate::fala::Fala;
 use crate::gerador::Carga;
-use crate::opcoes::Tempos;
+use crate::opcoes::{Opcoes, Tempos};
 use crate::vazao::{Celula, mediana};
+use crate::{pares, postgres};
 
-const SERVIDORES: [usize; 4] = [1, 2, 3, 8];
-const CELULAS: [(usize, usize); 5] = [(50, 1), (150, 1), (600, 1), (50, 16), (150, 16)];
+const CELULAS: [(usize, usize); 6] = [(50, 1), (150, 1), (600, 1), (50, 16), (150, 16), (600, 16)];
 const ESTOQUE: &str = "1000000000000";
 
 /// O que se viu de uma rodada.
@@ -26,51 +27,100 @@ struct Rodada {
     justica: f64,
 }
 
+/// Quem se mede, na ordem da tabela.
+#[derive(Debug, Clone, Copy)]
+enum Quem {
+    Livro,
+    Partilhado(usize),
+    Postgres,
+    Redis,
+}
+
+const TODOS: [Quem; 7] = [
+    Quem::Livro,
+    Quem::Partilhado(1),
+    Quem::Partilhado(2),
+    Quem::Partilhado(3),
+    Quem::Partilhado(8),
+    Quem::Postgres,
+    Quem::Redis,
+];
+
+impl Quem {
+    fn nome(self) -> String {
+        match self {
+            Quem::Livro => "um com livro".into(),
+            Quem::Partilhado(quantos) => format!("{quantos} partilhado(s)"),
+            Quem::Postgres => "PostgreSQL e cópia".into(),
+            Quem::Redis => "Redis e réplica".into(),
+        }
+    }
+
+    fn medir(self, cluster: &Cluster, celula: Celula, tempos: &Tempos) -> Result<Rodada, String> {
+        let pasta = || tempfile::tempdir().unwrap();
+        match self {
+            Quem::Livro => Ok(com_livro(celula, tempos)),
+            Quem::Partilhado(quantos) => Ok(partilhado(cluster, quantos, celula, tempos)),
+            Quem::Postgres => {
+                let abertos = postgres::com_copia([pasta(), pasta()], celula.conexoes)?;
+                Ok(correr(&[abertos[0].endereco], &postgres::fala(), celula, tempos))
+            }
+            Quem::Redis => {
+                let abertos = pares::redis_com_replica([pasta(), pasta()])?;
+                Ok(correr(&[abertos[0].endereco], &pares::fala_com_replica(), celula, tempos))
+            }
+        }
+    }
+}
+
 /// Mede e mostra tudo.
-pub fn comparar(tempos: &Tempos) {
+pub fn comparar(opcoes: &Opcoes) {
+    let tempos = opcoes.tempos();
     let Some(cluster) = Cluster::abrir(3, &[]) else { return };
     println!("\nEstoque partilhado: um etcd de três membros, ao lado de um servidor com livro");
     println!(
-        "{:<26}{:>10}{:>9}{:>9}{:>9}{:>9}",
+        "{:<28}{:>10}{:>9}{:>9}{:>9}{:>9}",
         "", "vendas/s", "÷ livro", "p50 ms", "p99 ms", "justiça"
     );
-    for (conexoes, em_voo) in CELULAS {
-        let celula = Celula { conexoes, em_voo };
-        let mut rodadas: Vec<Vec<Rodada>> = (0..=SERVIDORES.len()).map(|_| Vec::new()).collect();
+    let todas = CELULAS.map(|(conexoes, em_voo)| Celula { conexoes, em_voo }).to_vec();
+    let celulas = if opcoes.celulas.is_empty() { todas } else { opcoes.celulas.clone() };
+    for celula in celulas {
+        let mut rodadas: [Vec<Result<Rodada, String>>; TODOS.len()] = Default::default();
         for _ in 0..tempos.rodadas {
-            rodadas[0].push(com_livro(celula, tempos));
-            for (qual, quantos) in SERVIDORES.into_iter().enumerate() {
-                rodadas[qual + 1].push(partilhado(&cluster, quantos, celula, tempos));
+            for (quem, rodadas) in TODOS.iter().zip(&mut rodadas) {
+                rodadas.push(quem.medir(&cluster, celula, &tempos));
             }
         }
-        let meio =
-            |qual: usize, de: fn(&Rodada) -> f64| mediana(rodadas[qual].iter().map(de)).unwrap();
-        let livro = meio(0, |r| r.vazao);
-        for qual in 0..rodadas.len() {
-            let nome = match qual {
-                0 => format!("{conexoes} x {em_voo}, um com livro"),
-                _ => format!("{conexoes} x {em_voo}, {} partilhado(s)", SERVIDORES[qual - 1]),
-            };
-            let [vazao, p50, p99, justica] = [
-                meio(qual, |r| r.vazao),
-                meio(qual, |r| r.p50),
-                meio(qual, |r| r.p99),
-                meio(qual, |r| r.justica),
-            ];
-            println!(
-                "{nome:<26}{vazao:>10.0}{:>9.2}{p50:>9.2}{p99:>9.2}{justica:>9.2}",
-                vazao / livro
-            );
-        }
+        mostrar(celula, &rodadas);
     }
     consultar(&cluster);
     avisar();
 }
 
-fn correr(enderecos: &[SocketAddr], celula: Celula, tempos: &Tempos) -> Rodada {
+/// Uma linha por quem se mediu, com as medianas das rodadas. A razão é entre medidas da mesma rodada.
+fn mostrar(celula: Celula, rodadas: &[Vec<Result<Rodada, String>>]) {
+    for (quem, deste) in TODOS.iter().zip(rodadas) {
+        let nome = format!("{} x {}, {}", celula.conexoes, celula.em_voo, quem.nome());
+        if let Some(motivo) = deste.iter().find_map(|rodada| rodada.as_ref().err()) {
+            println!("{nome:<28}  {motivo}");
+            continue;
+        }
+        let meio = |de: fn(&Rodada) -> f64| mediana(deste.iter().flatten().map(de)).unwrap();
+        let razoes = deste.iter().flatten().zip(rodadas[0].iter().flatten());
+        let razao = mediana(razoes.map(|(este, livro)| este.vazao / livro.vazao)).unwrap();
+        println!(
+            "{nome:<28}{:>10.0}{razao:>9.2}{:>9.2}{:>9.2}{:>9.2}",
+            meio(|r| r.vazao),
+            meio(|r| r.p50),
+            meio(|r| r.p99),
+            meio(|r| r.justica)
+        );
+    }
+}
+
+fn correr(enderecos: &[SocketAddr], fala: &Fala, celula: Celula, tempos: &Tempos) -> Rodada {
     let Celula { conexoes, em_voo } = celula;
-    let fala = Fala::de_linhas("COMPRAR\n");
-    let mut carga = Carga::conectar(enderecos, &fala, conexoes).unwrap();
+    let mut carga = Carga::conectar(enderecos, fala, conexoes).unwrap();
     let corrida = carga.correr(em_voo, tempos.aquecimento, tempos.janela).unwrap();
     let ms = |quantil| corrida.latencias.value_at_quantile(quantil) as f64 / 1e6;
     let por_servidor = corrida.por_destino.iter().copied();
@@ -87,7 +137,8 @@ fn com_livro(celula: Celula, tempos: &Tempos) -> Rodada {
     let pasta = tempfile::tempdir().unwrap();
     let livro = pasta.path().join("vendas.db");
     let opcoes = ["--silencioso", "--estoque", ESTOQUE, "--livro", livro.to_str().unwrap()];
-    correr(&[Servidor::abrir(&opcoes).endereco()], celula, tempos)
+    let servidor = Servidor::abrir(&opcoes);
+    correr(&[servidor.endereco()], &Fala::de_linhas("COMPRAR\n"), celula, tempos)
 }
 
 fn abrir(cluster: &Cluster, quantos: usize, estoque: &str) -> Vec<Servidor> {
@@ -103,7 +154,7 @@ fn abrir(cluster: &Cluster, quantos: usize, estoque: &str) -> Vec<Servidor> {
 fn partilhado(cluster: &Cluster, quantos: usize, celula: Celula, tempos: &Tempos) -> Rodada {
     let servidores = abrir(cluster, quantos, ESTOQUE);
     let enderecos: Vec<SocketAddr> = servidores.iter().map(Servidor::endereco).collect();
-    correr(&enderecos, celula, tempos)
+    correr(&enderecos, &Fala::de_linhas("COMPRAR\n"), celula, tempos)
 }
 
 /// Uma volta de CONSULTAR, de um cliente só.
