@@ -23,6 +23,7 @@ const OUTRO_PROTOCOLO: &str =
     "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR";
 const PEDIDO_INVALIDO: &str =
     "ERRO: PEDIDO leva um identificador de 1 a 64 caracteres ASCII visiveis, sem espacos";
+const PEDIDO_ANTIGO: &str = "ERRO: Pedido ja atendido, ha tempo demais para se saber como";
 const ENCERRANDO: &str = "ERRO: Servidor encerrando";
 const FORA_DE_ALCANCE: &str = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
 const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando";
@@ -49,6 +50,8 @@ pub enum Resposta {
     Despedida,
     /// Resposta a uma linha que não é comando algum.
     Desconhecido,
+    /// Resposta a um PEDIDO repetido de que já não se sabe a resposta, só que a teve.
+    PedidoAntigo,
     /// Resposta a um PEDIDO sem identificador, ou com um que não serve.
     PedidoInvalido,
     /// A linha passou do limite; a conexão fecha.
@@ -89,6 +92,7 @@ impl Resposta {
             Resposta::Ajuda => (AJUDA, None),
             Resposta::Despedida => ("Volte sempre!", None),
             Resposta::Desconhecido => (DESCONHECIDO, None),
+            Resposta::PedidoAntigo => (PEDIDO_ANTIGO, None),
             Resposta::PedidoInvalido => (PEDIDO_INVALIDO, None),
             Resposta::LinhaLonga => ("ERRO: Linha longa demais", None),
             Resposta::OutroProtocolo => (OUTRO_PROTOCOLO, None),

@@ -95,8 +95,10 @@ pub struct Balcao<F> {
     lote: Lote,
     /// Os compradores do lote, na ordem.
     compradores: Vec<SocketAddr>,
-    /// No lote há algum PEDIDO: dos compradores, é preciso tirar os que já tiveram resposta.
-    ha_pedidos: bool,
+    /// Quantos PEDIDO há no lote: dos compradores, é preciso tirar os que já tiveram resposta.
+    pedidos: usize,
+    /// Quantos PEDIDO cabem em um lote.
+    pedidos_por_lote: usize,
     /// Os compradores que têm um id, e ele.
     numerados: Vec<(usize, Id)>,
     /// O lote que o estoque ainda não disse se é firme, se há um.
@@ -177,7 +179,8 @@ impl<F: Read + Write> Balcao<F> {
             loja,
             lote: Vec::new(),
             compradores: Vec::new(),
-            ha_pedidos: false,
+            pedidos: 0,
+            pedidos_por_lote: usize::MAX,
             numerados: Vec::new(),
             em_voo: None,
             espera_desde: None,
@@ -254,6 +257,7 @@ impl<F: Read + Write> Balcao<F> {
         registro: &mut Registro,
         estoque: &mut E,
     ) -> Result<(), E::Pane> {
+        self.pedidos_por_lote = estoque.pedidos_por_lote();
         self.ler(agora);
         self.colher(agora, registro, estoque)?;
         let firmes = self.propor(agora, registro, estoque)?;
@@ -271,7 +275,7 @@ impl<F: Read + Write> Balcao<F> {
         // próximo turno, e assim ninguém lê duas vezes antes de todos lerem uma.
         let mut trabalho = 0;
         for _ in 0..self.filas.leitura.len() {
-            if trabalho >= TRABALHO_DO_TURNO || self.lote.len() >= LOTE_MAXIMO {
+            if trabalho >= TRABALHO_DO_TURNO || self.lote_cheio() {
                 return;
             }
             let Some(chave) = self.filas.leitura.pop_front() else { return };
@@ -283,7 +287,7 @@ impl<F: Read + Write> Balcao<F> {
                 posto.conexao.ler(&mut self.buffer_de_leitura, agora, |pedido| {
                     match pedido {
                         Comando::Comprar => compradores.push(endereco),
-                        Comando::Pedido(_) => self.ha_pedidos = true,
+                        Comando::Pedido(_) => self.pedidos += 1,
                         _ => {}
                     }
                     lote.push((chave, pedido));
@@ -313,7 +317,7 @@ impl<F: Read + Write> Balcao<F> {
             self.juntar(agora, registro);
             return Ok(agora);
         }
-        if std::mem::take(&mut self.ha_pedidos) {
+        if std::mem::take(&mut self.pedidos) > 0 {
             self.reconhecer(estoque)?;
         }
         let a_venda = self.loja.estoque();
@@ -501,8 +505,11 @@ impl<F: Read + Write> Balcao<F> {
     /// Ficou algo para o próximo turno? Então não se espera evento nenhum.
     pub fn tem_trabalho(&self) -> bool {
         // Com o lote cheio, à espera do que está em voo, ler não é trabalho: é esperar.
-        !self.filas.leitura.is_empty() && self.lote.len() < LOTE_MAXIMO
-            || !self.filas.escrita.is_empty()
+        !self.filas.leitura.is_empty() && !self.lote_cheio() || !self.filas.escrita.is_empty()
+    }
+
+    fn lote_cheio(&self) -> bool {
+        self.lote.len() >= LOTE_MAXIMO || self.pedidos >= self.pedidos_por_lote
     }
 
     /// Quando o balcão quer um turno mesmo que nada aconteça.

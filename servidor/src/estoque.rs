@@ -64,7 +64,7 @@ pub enum Situacao {
 }
 
 /// O que chega sem que o turno pergunte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Noticia {
     /// O lote em voo já se pode decidir.
     Firme(Firme),
@@ -72,6 +72,9 @@ pub enum Noticia {
     NaoValeu,
     /// As compras do lote em voo podem ter valido, e já não há como saber quais.
     SemDesfecho,
+    /// O lote em voo não valeu, nem valerá, porque estes pedidos dele já tinham tido estas respostas. Sem eles, pode-se
+    /// propor outra vez.
+    Repetidos(Vec<(Id, Resposta)>),
     /// Outro servidor vendeu a última unidade.
     Esgotou,
     /// Quem guarda o estoque deixou de responder (`false`), ou voltou (`true`).
@@ -107,6 +110,11 @@ pub trait Estoque {
     ///
     /// Não se pode mais vender, e nada deste lote foi dito a ninguém.
     fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, Self::Pane>;
+
+    /// Quantos pedidos com id um lote pode ter, mais os de uma conexão.
+    fn pedidos_por_lote(&self) -> usize {
+        usize::MAX
+    }
 
     /// O turno acabou, e não há mais o que propor nele.
     fn fim_do_turno(&mut self) {}

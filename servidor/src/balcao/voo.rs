@@ -40,6 +40,10 @@ impl<F: Read + Write> Balcao<F> {
                         self.sem_desfecho(agora, registro, &mut voo);
                     }
                 }
+                Noticia::Repetidos(respostas) => {
+                    respostas.into_iter().for_each(|(id, dita)| self.loja.lembrar(id, dita));
+                    self.repropor(agora, registro, estoque)?;
+                }
                 Noticia::Esgotou => {
                     self.loja.ver(0);
                     self.avisar(agora, registro);
@@ -95,6 +99,29 @@ impl<F: Read + Write> Balcao<F> {
         self.decidir(agora, registro, &mut voo.lote, antes);
     }
 
+    /// O lote em voo, de que se acaba de saber que uns pedidos já tinham resposta, vai outra vez, sem eles; o que se
+    /// juntava à espera dele continua a esperar.
+    fn repropor<E: Estoque>(
+        &mut self,
+        agora: Instant,
+        registro: &mut Registro,
+        estoque: &mut E,
+    ) -> Result<(), E::Pane> {
+        let Some(voo) = self.em_voo.take() else { return Ok(()) };
+        let espera = std::mem::replace(&mut self.lote, voo.lote);
+        let compradores = std::mem::take(&mut self.compradores);
+        // Basta que não seja zero, para que o lote se reconheça outra vez.
+        let pedidos = std::mem::replace(&mut self.pedidos, 1);
+        let espera_desde = self.espera_desde.take();
+        self.propor(agora, registro, estoque)?;
+        (self.lote, self.compradores) = (espera, compradores);
+        (self.pedidos, self.espera_desde) = (pedidos, espera_desde);
+        if let Some(em_voo) = &mut self.em_voo {
+            em_voo.desde = voo.desde;
+        }
+        Ok(())
+    }
+
     fn soltar(&mut self, voo: &EmVoo) {
         for (chave, _) in &voo.lote {
             self.postos[*chave].conexao.aguardar(false);
@@ -140,7 +167,7 @@ impl<F: Read + Write> Balcao<F> {
         if self.espera_desde.is_some_and(|desde| passou(desde, PACIENCIA)) {
             self.espera_desde = None;
             self.compradores.clear();
-            self.ha_pedidos = false;
+            self.pedidos = 0;
             let lote = std::mem::take(&mut self.lote);
             self.desistir(agora, registro, &mut EmVoo { lote, compras: 0, desde: agora });
         }

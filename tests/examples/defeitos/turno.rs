@@ -45,7 +45,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "quem sobra do turno perde o lugar na fila",
-        "            if trabalho >= TRABALHO_DO_TURNO || self.lote.len() >= LOTE_MAXIMO {\n                return;",
+        "            if trabalho >= TRABALHO_DO_TURNO || self.lote_cheio() {\n                return;",
         "            if trabalho >= TRABALHO_DO_TURNO {\n                \
          self.filas.leitura.make_contiguous().reverse();\n                return;",
     ),
@@ -90,7 +90,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "o laço dorme com leituras por fazer",
-        "!self.filas.leitura.is_empty() && self.lote.len() < LOTE_MAXIMO\n            ||",
+        "!self.filas.leitura.is_empty() && !self.lote_cheio() ||",
         "",
     ),
     em(
@@ -193,7 +193,7 @@ pub const DEFEITOS: &[Defeito] = &[
         "let esgotou = havia < 2 && resposta == (Resposta::Compra { restante: 0 });",
     ),
     // Os pedidos numerados.
-    em(BALCAO, "o lote não se reconhece", "std::mem::take(&mut self.ha_pedidos)", "false"),
+    em(BALCAO, "o lote não se reconhece", "std::mem::take(&mut self.pedidos) > 0", "false"),
     em(
         BALCAO,
         "o mesmo pedido duas vezes no lote compra duas vezes",
