@@ -35,14 +35,6 @@ impl<'a> Proposta<'a> {
         };
         self.compradores[..quantas].iter().zip(1..).map(venda)
     }
-
-    /// O que cabe a cada compra que tem um id, com `antes` unidades à venda: quantas sobraram depois dela, ou `None`
-    /// se já não havia.
-    pub fn desfechos(self, antes: u64) -> impl Iterator<Item = (&'a Id, Option<u64>)> {
-        let desfecho =
-            move |(lugar, id): &'a (usize, Id)| (id, antes.checked_sub(*lugar as u64 + 1));
-        self.numerados.iter().map(desfecho)
-    }
 }
 
 /// Um lote que se pode decidir: as suas compras valem, e nenhuma queda as desfaz.

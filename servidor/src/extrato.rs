@@ -132,7 +132,10 @@ impl Vendas<'_> {
     fn ler_mais(&self) -> Result<Vec<Venda>, Erro> {
         let leitura = Leitura::abrir(self.caminho)?;
         let ler = || {
-            let pedido = if tem_pedidos(&leitura.banco)? { "pedido" } else { "NULL" };
+            let pedido = match tem_pedidos(&leitura.banco)? {
+                true => "(SELECT pedido FROM pedidos WHERE venda = numero)",
+                false => "NULL",
+            };
             let mut vendas = leitura.banco.prepare(&format!(
                 "SELECT numero, instante, endereco, restante, {pedido} FROM vendas
                  WHERE numero > ?1 AND numero <= ?2 ORDER BY numero LIMIT ?3",

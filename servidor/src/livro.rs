@@ -5,7 +5,8 @@
 //! "Compra realizada" está no arquivo, haja o que houver com o processo ou com a máquina.
 //!
 //! ```text
-//!   vendas    numero, instante, endereco, restante, pedido          uma linha por venda
+//!   vendas    numero, instante, endereco, restante                  uma linha por venda
+//!   pedidos   pedido, venda                                         o id das vendas que foram com um PEDIDO
 //!   recusas   numero, instante, pedido                              os PEDIDO que não acharam o que comprar
 //!   estoque   numero, instante, tipo, unidades, depois_da_venda     o inicial e cada reposição
 //! ```
@@ -144,12 +145,13 @@ impl Livro {
     /// O disco encheu ou falhou, ou outro programa mexeu no arquivo. Não se sabe se as vendas ficaram
     /// ou não; nenhuma pode ser anunciada, e nada mais se vende com este livro aberto.
     pub fn firmar(&mut self, vendas: impl IntoIterator<Item = Venda>) -> Result<(), Erro> {
-        self.gravar(vendas, []).map_err(|problema| self.parar(problema))
+        self.gravar(vendas, &[]).map_err(|problema| self.parar(problema))
     }
 
     /// O que este livro diz de um pedido.
     fn procurar(&self, id: &Id) -> Result<Option<Resposta>, Problema> {
-        let restante = "SELECT restante FROM vendas WHERE pedido = ?1";
+        let restante =
+            "SELECT restante FROM pedidos JOIN vendas ON numero = venda WHERE pedido = ?1";
         let mut venda = self.banco.prepare_cached(restante)?;
         let restante = venda.query_row([id.texto()], |linha| linha.get::<_, i64>(0)).optional()?;
         if let Some(restante) = restante {
@@ -178,21 +180,21 @@ impl Livro {
         Erro::novo(&self.caminho, problema)
     }
 
-    /// Firma as vendas de um lote e o que coube, na mesma ordem, aos pedidos dele que têm um id.
-    fn gravar<'a>(
+    /// Firma as vendas de um lote, e o que coube às compras dele que têm um id: o lugar de cada uma, e ele.
+    fn gravar(
         &mut self,
         vendas: impl IntoIterator<Item = Venda>,
-        pedidos: impl IntoIterator<Item = (&'a Id, Option<u64>)>,
+        numerados: &[(usize, Id)],
     ) -> Result<(), Problema> {
         self.faxina.terminar(&self.banco, self.vigia.visto())?;
         let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.vigia.conferir()?;
         let guarda = self.faxina.segurar(self.vigia.visto())?;
         let agora = agora();
-        let mut pedidos = pedidos.into_iter().peekable();
+        let primeira = self.contas.vendidas + 1;
         {
             let mut linha =
-                transacao.prepare_cached("INSERT INTO vendas VALUES (?1, ?2, ?3, ?4, ?5)")?;
+                transacao.prepare_cached("INSERT INTO vendas VALUES (?1, ?2, ?3, ?4)")?;
             // O que não muda de uma venda para outra se liga uma vez só.
             linha.raw_bind_parameter(2, &agora)?;
             let mut endereco = String::new();
@@ -204,13 +206,16 @@ impl Livro {
                 linha.raw_bind_parameter(1, self.contas.vendidas as i64)?;
                 linha.raw_bind_parameter(3, &endereco)?;
                 linha.raw_bind_parameter(4, venda.restante as i64)?;
-                // Em um lote, o que sobra depois de cada venda é só dela.
-                let pedido = pedidos.next_if(|(_, restante)| *restante == Some(venda.restante));
-                linha.raw_bind_parameter(5, pedido.map(|(id, _)| id.texto()))?;
                 linha.raw_execute()?;
             }
         }
-        for (id, _) in pedidos {
+        for (lugar, id) in numerados {
+            let venda = primeira + *lugar as u64;
+            if venda <= self.contas.vendidas {
+                let linha = "INSERT INTO pedidos VALUES (?1, ?2)";
+                transacao.prepare_cached(linha)?.execute(params![id.texto(), venda as i64])?;
+                continue;
+            }
             let linha = "INSERT INTO recusas (instante, pedido) VALUES (?1, ?2)";
             transacao.prepare_cached(linha)?.execute(params![agora, id.texto()])?;
             let antigas = transacao.last_insert_rowid() - RECUSAS_GUARDADAS as i64;
@@ -242,7 +247,7 @@ impl Estoque for Livro {
         if proposta.numerados.is_empty() && (antes == 0 || proposta.compradores.is_empty()) {
             return Ok(Situacao::Firme(Firme { antes, quando: proposta.agora }));
         }
-        self.gravar(proposta.vendas(antes), proposta.desfechos(antes))
+        self.gravar(proposta.vendas(antes), proposta.numerados)
             .map_err(|problema| self.parar(problema))?;
         Ok(Situacao::Firme(Firme { antes, quando: Instant::now() }))
     }

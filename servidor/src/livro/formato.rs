@@ -29,11 +29,13 @@ pub(super) const TABELAS: &str = "
         restante INTEGER NOT NULL CHECK (restante >= 0)
     ) STRICT;";
 
-/// O que o formato 2 acrescenta, a um livro novo ou a um do 1: que pedido cada venda atendeu, se ele tinha um id, e os
-/// pedidos recusados.
+/// O que o formato 2 acrescenta, a um livro novo ou a um do 1: os pedidos com id, os vendidos e os recusados. À parte das
+/// vendas, para que uma venda sem id continue a custar o que custava.
 pub(super) const DO_FORMATO_2: &str = "
-    ALTER TABLE vendas ADD COLUMN pedido TEXT;
-    CREATE UNIQUE INDEX pedidos ON vendas (pedido) WHERE pedido IS NOT NULL;
+    CREATE TABLE pedidos (
+        pedido TEXT    NOT NULL PRIMARY KEY,
+        venda  INTEGER NOT NULL UNIQUE
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE recusas (
         numero   INTEGER PRIMARY KEY,
         instante TEXT    NOT NULL,

@@ -52,7 +52,7 @@ fn um_livro_do_formato_1_abre_se_le_e_passa_a_guardar_pedidos() {
     let banco = Connection::open(&caminho).unwrap();
     banco
         .execute_batch(
-            "DROP TABLE recusas; DROP INDEX pedidos; ALTER TABLE vendas DROP COLUMN pedido;
+            "DROP TABLE recusas; DROP TABLE pedidos;
              PRAGMA user_version = 1; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = delete",
         )
         .unwrap();
@@ -90,4 +90,8 @@ fn um_pedido_vendido_e_recusado_e_um_dano() {
     banco.pragma_update(None, "journal_mode", "delete").unwrap();
     drop(banco);
     assert!(nao_abre(&caminho, None).contains("vendido e recusado"));
+    let banco = Connection::open(&caminho).unwrap();
+    banco.execute_batch("UPDATE recusas SET pedido = 'b'; UPDATE pedidos SET venda = 7").unwrap();
+    drop(banco);
+    assert!(nao_abre(&caminho, None).contains("pedido de uma venda que não há"));
 }

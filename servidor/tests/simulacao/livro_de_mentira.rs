@@ -91,8 +91,11 @@ impl Estoque for NoTurno<'_> {
     fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, NaoFirmou> {
         let antes = proposta.a_venda;
         let vendas: Vec<_> = proposta.vendas(antes).collect();
-        let numerados: Vec<_> =
-            proposta.desfechos(antes).map(|(id, sobrou)| (id.texto().to_owned(), sobrou)).collect();
+        let numerados: Vec<_> = proposta
+            .numerados
+            .iter()
+            .map(|(lugar, id)| (id.texto().to_owned(), antes.checked_sub(*lugar as u64 + 1)))
+            .collect();
         if vendas.is_empty() && numerados.is_empty() {
             return Ok(Situacao::Firme(Firme { antes, quando: proposta.agora }));
         }

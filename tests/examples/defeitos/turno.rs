@@ -93,12 +93,7 @@ pub const DEFEITOS: &[Defeito] = &[
         "!self.filas.leitura.is_empty() && !self.lote_cheio() ||",
         "",
     ),
-    em(
-        BALCAO,
-        "o laço dorme com escritas por fazer",
-        "            || !self.filas.escrita.is_empty()\n",
-        "",
-    ),
+    em(BALCAO, "o laço dorme com escritas por fazer", " || !self.filas.escrita.is_empty()\n", "\n"),
     em(
         BALCAO,
         "a próxima ronda não é marcada",
@@ -229,12 +224,6 @@ pub const DEFEITOS: &[Defeito] = &[
         "esquece-se no meio do lote",
         "            let havia = self.loja.estoque();\n",
         "            let havia = self.loja.estoque();\n            self.loja.esquecer_os_antigos();\n",
-    ),
-    em(
-        ESTOQUE,
-        "o id da última unidade fica sem ela",
-        "antes.checked_sub(*lugar as u64 + 1)",
-        "antes.checked_sub(*lugar as u64 + 1).filter(|restante| *restante > 0)",
     ),
     em(
         LOJA,
