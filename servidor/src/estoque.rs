@@ -69,8 +69,19 @@ pub enum Noticia {
     Repetidos(Vec<(Id, Resposta)>),
     /// Outro servidor vendeu a última unidade.
     Esgotou,
-    /// Quem guarda o estoque deixou de responder (`false`), ou voltou (`true`).
-    Alcance(bool),
+    /// Quem guarda o estoque deixou de responder, ou voltou.
+    Alcance(Alcance),
+}
+
+/// Chega-se a quem guarda o estoque?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alcance {
+    /// Responde.
+    Responde,
+    /// Há tempo demais não responde.
+    Cala,
+    /// Responde que já não tem lugar para mais nada.
+    SemLugar,
 }
 
 /// Quem guarda o estoque.

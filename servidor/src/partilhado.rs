@@ -39,7 +39,9 @@ pub use sessao::{Desfecho, Passo, Sessao};
 
 use protocolo::Resposta;
 
-use crate::estoque::{Estoque, Firme, Noticia, Proposta, Situacao};
+use etcd::SemResposta;
+
+use crate::estoque::{Alcance, Estoque, Firme, Noticia, Proposta, Situacao};
 
 /// Quanto se tenta abrir.
 const PRAZO_DE_ABRIR: Duration = Duration::from_secs(8);
@@ -137,6 +139,7 @@ impl Aberto {
             em_voo: false,
             avisado_ate: 0,
             ao_alcance: true,
+            sem_lugar: false,
         })
     }
 }
@@ -154,6 +157,8 @@ pub struct Partilhado {
     /// Até que revisão os esgotamentos já se disseram.
     avisado_ate: u64,
     ao_alcance: bool,
+    /// O último pedido sem resposta foi por falta de lugar.
+    sem_lugar: bool,
 }
 
 impl Partilhado {
@@ -165,7 +170,10 @@ impl Partilhado {
                     self.pedido_em = None;
                     self.sessao.chegou(&resposta)?
                 }
-                Err(porque) => self.sessao.perdeu(&porque),
+                Err(porque) => {
+                    self.sem_lugar = porque == SemResposta::SemLugar;
+                    self.sessao.perdeu(&porque)
+                }
             };
             if passo.is_some() {
                 self.em_voo = false;
@@ -187,7 +195,12 @@ impl Partilhado {
     fn alcance(&mut self) -> Option<Noticia> {
         let responde = self.pedido_em.is_none_or(|desde| desde.elapsed() < DEMORA_DEMAIS);
         let mudou = std::mem::replace(&mut self.ao_alcance, responde) != responde;
-        mudou.then_some(Noticia::Alcance(responde))
+        let alcance = match responde {
+            true => Alcance::Responde,
+            false if self.sem_lugar => Alcance::SemLugar,
+            false => Alcance::Cala,
+        };
+        mudou.then_some(Noticia::Alcance(alcance))
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use testes::{Signal, ate};
 
+use crate::elos::Elos;
+
 #[derive(Debug)]
 struct Membro {
     porta: u16,
@@ -18,6 +20,7 @@ struct Membro {
 #[derive(Debug)]
 pub struct Cluster {
     membros: Vec<Membro>,
+    elos: Elos,
     _pasta: tempfile::TempDir,
 }
 
@@ -34,11 +37,18 @@ impl Cluster {
             return None;
         }
         let pasta = tempfile::tempdir().unwrap();
-        let portas: Vec<(u16, u16)> = (0..quantos).map(|_| (porta(), porta())).collect();
+        let elos = Elos::default();
+        // Por onde ouve os clientes, por onde ouve os outros, e por onde os outros lhe falam.
+        let portas: Vec<(u16, u16, u16)> = (0..quantos)
+            .map(|n| {
+                let par = porta();
+                (porta(), par, elos.diante_de(n, par))
+            })
+            .collect();
         let url = |porta: u16| format!("http://127.0.0.1:{porta}");
-        let todos: Vec<String> =
-            portas.iter().enumerate().map(|(n, (_, par))| format!("m{n}={}", url(*par))).collect();
-        let membro = |(n, (cliente, par)): (usize, &(u16, u16))| {
+        let diante = |(n, (_, _, elo)): (usize, &(u16, u16, u16))| format!("m{n}={}", url(*elo));
+        let todos: Vec<String> = portas.iter().enumerate().map(diante).collect();
+        let membro = |(n, (cliente, par, elo)): (usize, &(u16, u16, u16))| {
             let dados = pasta.path().join(format!("m{n}"));
             let mut linha: Vec<String> = [
                 ("--name", format!("m{n}")),
@@ -46,7 +56,7 @@ impl Cluster {
                 ("--listen-client-urls", url(*cliente)),
                 ("--advertise-client-urls", url(*cliente)),
                 ("--listen-peer-urls", url(*par)),
-                ("--initial-advertise-peer-urls", url(*par)),
+                ("--initial-advertise-peer-urls", url(*elo)),
                 ("--initial-cluster", todos.join(",")),
                 ("--heartbeat-interval", "50".into()),
                 ("--election-timeout", "500".into()),
@@ -58,7 +68,7 @@ impl Cluster {
             Membro { porta: *cliente, opcoes: linha, processo: None }
         };
         let membros = portas.iter().enumerate().map(membro).collect();
-        let mut cluster = Cluster { membros, _pasta: pasta };
+        let mut cluster = Cluster { membros, elos, _pasta: pasta };
         (0..quantos).for_each(|membro| cluster.levantar(membro));
         cluster.esperar_um_lider();
         Some(cluster)
@@ -114,6 +124,46 @@ impl Cluster {
             let este = &estado["header"]["member_id"];
             este.is_string() && estado["leader"] == *este
         })
+    }
+
+    /// Corta a rede entre um membro e os outros; quem vende continua a chegar a ele.
+    pub fn cortar(&self, membro: usize) {
+        self.elos.cortar(membro, &format!("{:x}", self.numero(membro)));
+    }
+
+    /// O número que um membro se dá.
+    fn numero(&self, membro: usize) -> u64 {
+        let estado = self.pedir(membro, "/v3/maintenance/status", "{}").unwrap();
+        let estado: serde_json::Value = serde_json::from_str(&estado).unwrap();
+        estado["header"]["member_id"].as_str().unwrap().parse().unwrap()
+    }
+
+    /// A rede volta.
+    pub fn emendar(&self) {
+        self.elos.emendar();
+    }
+
+    /// Escreve até o etcd não ter mais lugar.
+    pub fn encher(&self) {
+        let valor = "YWFh".repeat(100_000);
+        let escrever = |n| format!("{{\"key\":\"bGl4by8{n}\",\"value\":\"{valor}\"}}");
+        ate("o etcd sem lugar", || {
+            // A chave é uma de dez: o que enche é o passado delas.
+            let resposta = (0..10).map_while(|n| self.pedir(0, "/v3/kv/put", &escrever(n)));
+            resposta.last().filter(|texto| texto.contains("space exceeded")).map(drop)
+        });
+    }
+
+    /// O que o operador faz: apaga o que não serve, esquece o passado, devolve o espaço e desarma o alarme.
+    pub fn esvaziar(&self) {
+        self.pedir(0, "/v3/kv/deleterange", "{\"key\":\"bA==\",\"range_end\":\"bQ==\"}").unwrap();
+        let pedido = format!("{{\"revision\":\"{}\",\"physical\":true}}", self.revisao());
+        self.pedir(0, "/v3/kv/compaction", &pedido).unwrap();
+        self.pedir(0, "/v3/maintenance/defragment", "{}").unwrap();
+        let quem = self.numero(0);
+        let desarmar =
+            format!("{{\"action\":\"DEACTIVATE\",\"alarm\":\"NOSPACE\",\"memberID\":\"{quem}\"}}");
+        self.pedir(0, "/v3/maintenance/alarm", &desarmar).unwrap();
     }
 
     /// A revisão do primeiro membro.

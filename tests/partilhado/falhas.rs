@@ -63,6 +63,45 @@ fn o_lider_congela_e_a_venda_volta() {
     });
 }
 
+/// Quem vende ainda chega ao líder cortado, que já não decide nada.
+#[test]
+fn a_rede_separa_o_lider_dos_outros_e_a_venda_volta() {
+    let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
+    let urls = cluster.urls();
+    provar("líder sem rede", &mut cluster, &urls, |cluster| {
+        cluster.cortar(cluster.esperar_um_lider());
+    });
+    // E quando a rede volta ele aceita o que os outros decidiram.
+    cluster.emendar();
+    let servidor = servidor(&urls, "depois", &["--silencioso"]);
+    assert!(servidor.cliente().pede("COMPRAR").starts_with("Compra realizada"));
+}
+
+#[test]
+fn sem_lugar_no_etcd_nada_se_vende_e_o_registro_diz_o_que_fazer() {
+    let opcoes = ["--quota-backend-bytes", "2000000"];
+    let Some(cluster) = Cluster::abrir(1, &opcoes) else { return };
+    let urls = cluster.urls();
+    let servidor = servidor(&urls, "s1", &["--estoque", "5"]);
+    let mut cliente = servidor.cliente();
+    assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 4");
+    cluster.encher();
+    cliente.manda("COMPRAR\n");
+    servidor.registro().ate("a falta de lugar", |texto| {
+        texto.contains("estoque: fora de alcance: o etcd ficou sem lugar (quota)")
+    });
+    let fora = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
+    assert_eq!(servidor.cliente().pede("CONSULTAR"), fora);
+    let quando = Instant::now();
+    cluster.esvaziar();
+    // Quem esperava é atendido, uma vez.
+    assert_eq!(cliente.linha(), "Compra realizada. Estoque restante: 3");
+    let pausa = quando.elapsed();
+    println!("partilhado | etcd sem lugar | vende {pausa:.1?} depois de ter lugar");
+    servidor.registro().ate("a volta", |texto| texto.contains("estoque: outra vez ao alcance"));
+    assert_eq!(servidor.cliente().pede("CONSULTAR"), "Estoque atual: 3");
+}
+
 #[test]
 fn dois_de_tres_morrem_e_quando_voltam_a_venda_volta() {
     let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
@@ -172,4 +211,60 @@ fn tres_por_cento_das_respostas_perdem_se_e_cada_duvida_resolve_se_uma_vez() {
     let perdidas = perdidas.load(Ordering::Relaxed);
     assert!(perdidas > 0);
     println!("partilhado | {perdidas} respostas que não chegaram");
+}
+
+/// Um proxy que, a tantos pedidos por mil, desiste de quem pede e só depois os entrega.
+fn proxy_que_atrasa(por_mil: u64, porta: u16) -> (String, Arc<AtomicU64>) {
+    let escuta = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", escuta.local_addr().unwrap());
+    let atrasados = Arc::new(AtomicU64::new(0));
+    let sorte = Arc::new(Mutex::new(fastrand::Rng::with_seed(11)));
+    let conta = Arc::clone(&atrasados);
+    thread::spawn(move || {
+        for cliente in escuta.incoming().map_while(Result::ok) {
+            let Ok(etcd) = TcpStream::connect(("127.0.0.1", porta)) else { continue };
+            let (volta, para_o_cliente) = (etcd.try_clone().unwrap(), cliente.try_clone().unwrap());
+            thread::spawn(move || levar(volta, para_o_cliente, |_| true));
+            let (sorte, conta) = (Arc::clone(&sorte), Arc::clone(&conta));
+            let resto = cliente.try_clone().unwrap();
+            thread::spawn(move || {
+                levar(cliente, etcd, |bytes| {
+                    let atrasa = bytes.starts_with(b"POST /v3/kv/txn")
+                        && sorte.lock().unwrap().u64(0..1000) < por_mil;
+                    if atrasa {
+                        conta.fetch_add(1, Ordering::Relaxed);
+                        entregar_tarde(bytes.to_vec(), resto.try_clone().unwrap(), porta);
+                    }
+                    !atrasa
+                });
+            });
+        }
+    });
+    (url, atrasados)
+}
+
+/// O pedido inteiro chega ao etcd depois de quem o fez já ter desistido, e feito outros.
+fn entregar_tarde(mut pedido: Vec<u8>, mut resto: TcpStream, porta: u16) {
+    resto.set_read_timeout(Some(Duration::from_millis(30))).unwrap();
+    let mut bytes = [0; 64 * 1024];
+    while let Ok(lidos @ 1..) = resto.read(&mut bytes) {
+        pedido.extend_from_slice(&bytes[..lidos]);
+    }
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        let mut etcd = TcpStream::connect(("127.0.0.1", porta)).ok()?;
+        etcd.write_all(&pedido).ok()?;
+        let _ = etcd.read(&mut bytes);
+        Some(())
+    });
+}
+
+#[test]
+fn um_pedido_que_chega_tarde_ao_etcd_ja_nao_vale() {
+    let Some(mut cluster) = Cluster::abrir(1, &[]) else { return };
+    let (url, atrasados) = proxy_que_atrasa(30, cluster.porta(0));
+    provar("3 % dos pedidos chegam tarde", &mut cluster, &url, |_| {});
+    let atrasados = atrasados.load(Ordering::Relaxed);
+    assert!(atrasados > 0);
+    println!("partilhado | {atrasados} pedidos que chegaram tarde");
 }

@@ -9,6 +9,7 @@
 
 mod casa;
 mod cluster;
+mod elos;
 mod falhas;
 
 use casa::{com, conferir, extrato, multidao, servidor};

@@ -88,6 +88,9 @@ pub enum SemResposta {
     /// Não se sabe se a transação valeu: a rede, o tempo, um erro que pode ter vindo depois de ela valer.
     #[error("{0}")]
     Duvida(String),
+    /// O etcd passou da quota dele, e só aceita leituras até que se libere espaço.
+    #[error("o etcd ficou sem lugar (quota); compacte, desfragmente e desarme o alarme dele")]
+    SemLugar,
     /// A revisão que se quer ler já não está guardada. Não mudou nada.
     #[error("o passado que se quer ler já foi apagado (compactação)")]
     Compactada,
@@ -205,6 +208,7 @@ pub fn ler_resposta(corpo: &str) -> Result<Resposta, SemResposta> {
     }
     match serde_json::from_str::<DoErro>(corpo) {
         Ok(erro) if erro.error.contains("has been compacted") => Err(SemResposta::Compactada),
+        Ok(erro) if erro.error.contains("database space exceeded") => Err(SemResposta::SemLugar),
         Ok(erro) if !erro.error.is_empty() => Err(SemResposta::Duvida(erro.error)),
         _ => Err(SemResposta::Duvida("a resposta não é a de um etcd".into())),
     }

@@ -52,7 +52,8 @@ impl Fio {
         let levar = move || {
             for transacao in a_fazer {
                 let resposta = membro.pedir(&transacao);
-                let perdida = matches!(resposta, Err(SemResposta::Duvida(_)));
+                let perdida =
+                    matches!(resposta, Err(SemResposta::Duvida(_) | SemResposta::SemLugar));
                 if perdida {
                     thread::sleep(ENTRE_TENTATIVAS);
                 }

@@ -86,7 +86,7 @@ impl Gateway {
             ler_resposta(&corpo.map_err(duvida)?)
         };
         let resultado = enviar();
-        if matches!(resultado, Err(SemResposta::Duvida(_))) {
+        if matches!(resultado, Err(SemResposta::Duvida(_) | SemResposta::SemLugar)) {
             self.vez += 1;
         }
         resultado

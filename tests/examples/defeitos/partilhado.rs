@@ -34,6 +34,13 @@ pub const DEFEITOS: &[Defeito] = &[
         "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
         "se: pedidos().map(novo).collect(),",
     ),
+    por(
+        Teste::Alvo("testes", "partilhado", "chega_tarde"),
+        SESSAO,
+        "o lote vale sem condição, diante de um etcd de verdade",
+        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
+        "se: pedidos().map(novo).collect(),",
+    ),
     em(
         SESSAO,
         "um pedido vale ainda que já tenha valido",
