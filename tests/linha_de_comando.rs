@@ -302,7 +302,7 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "--registro",
             "--ajuda",
             "--versao",
-            "[padrão: 0.0.0.0]",
+            "[padrão: todos, por IPv4 e por IPv6]",
             "[padrão: 12346]",
             "[padrão: 10]",
         ],

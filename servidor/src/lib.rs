@@ -3,6 +3,7 @@
 //! ```text
 //!   main ─► opcoes            o que o operador pediu
 //!     │
+//!     ├──► porta              onde se escuta, por IPv4 e por IPv6
 //!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
 //!             │
 //!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, remover
@@ -39,6 +40,7 @@ pub mod livro;
 pub mod loja;
 pub mod opcoes;
 pub mod partilhado;
+pub mod porta;
 pub mod reator;
 pub mod registro;
 pub mod sistema;

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,7 +17,8 @@ use servidor::livro::{self, Andamento, Livro, wal_que_ficou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::partilhado;
-use servidor::reator::{Encerramento, Guarda, Pane, Parada, Reator, reservar};
+use servidor::porta::Porta;
+use servidor::reator::{Encerramento, Guarda, Pane, Parada, Reator};
 use servidor::registro::{Destino, Registro};
 use servidor::sistema;
 
@@ -147,14 +148,16 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let ja_cheio = destino.as_ref().is_some_and(Destino::cheio);
     let registro = destino.map_or_else(|| Ok(Registro::mudo()), Registro::novo);
     let registro = registro.map_err(Erro::SemRegistro)?;
-    let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
+    let pedido = opcoes.endereco.as_deref().map(|nome| resolver(nome, opcoes.porta)).transpose()?;
+    let endereco = pedido.unwrap_or((Ipv4Addr::UNSPECIFIED, opcoes.porta).into());
     let sem_porta = |causa| Erro::Porta { endereco, causa };
-    let reservado = reservar(endereco).map_err(sem_porta)?;
+    let reservada = pedido.map_or_else(|| Porta::em_toda_parte(opcoes.porta), Porta::em);
+    let reservada = reservada.map_err(sem_porta)?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
     let (guarda, estoque, como_esta) = abrir_estoque(opcoes, &parada)?;
-    let reator = Reator::abrir(reservado, parada, Loja::nova(estoque), limites, registro, guarda)
+    let reator = Reator::abrir(reservada, parada, Loja::nova(estoque), limites, registro, guarda)
         .map_err(sem_porta)?;
-    voz.dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
+    voz.dizer(reator.onde().abertura(estoque));
     if let Some(como_esta) = como_esta {
         voz.dizer(como_esta);
     }
@@ -249,7 +252,7 @@ fn resolver(nome: &str, porta: u16) -> Result<SocketAddr, Erro> {
 fn conselho(causa: &io::Error) -> &'static str {
     match causa.kind() {
         ErrorKind::AddrInUse => "; feche o outro programa ou escolha outra porta com --porta",
-        ErrorKind::AddrNotAvailable => "; para escutar em todos, use --endereco 0.0.0.0",
+        ErrorKind::AddrNotAvailable => "; para escutar em todos, não use --endereco",
         ErrorKind::PermissionDenied => "; use uma porta acima de 1023, com --porta",
         _ => "",
     }

@@ -51,9 +51,9 @@ pub struct OpcoesDoExtrato {
 /// As opções de quem vende.
 #[derive(Debug, Parser)]
 pub struct Opcoes {
-    /// Endereço em que escutar; 127.0.0.1 atende só esta máquina
-    #[arg(long, value_name = "ENDEREÇO", default_value = "0.0.0.0")]
-    pub endereco: String,
+    /// Endereço em que escutar, e só nele; 127.0.0.1 atende só esta máquina [padrão: todos, por IPv4 e por IPv6]
+    #[arg(long, value_name = "ENDEREÇO")]
+    pub endereco: Option<String>,
 
     /// Porta TCP; com 0, o sistema escolhe uma livre
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(0..=u16::MAX))]

@@ -26,7 +26,6 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use protocolo::terminal::{AoDesligar, ao_receberem_sinais, explicar};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
 use crate::conexao::Prontidao;
@@ -34,8 +33,8 @@ use crate::estoque::{Estoque, Memoria};
 use crate::livro::{self, Livro};
 use crate::loja::Loja;
 use crate::partilhado::{self, Partilhado};
+use crate::porta::{Onde, Porta};
 use crate::registro::Registro;
-use crate::sistema;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
@@ -70,22 +69,12 @@ const PRAZO_DO_REGISTRO: Duration = Duration::from_secs(1);
 /// E quanto fica para a saída de erro dizer as contas.
 const PRAZO_DAS_CONTAS: Duration = Duration::from_millis(500);
 
-/// Quem se cala assim tanto é perguntado se ainda está lá, de tanto em tanto tempo (keepalive).
-const CALADO: Duration = Duration::from_secs(10);
-const ENTRE_PERGUNTAS: Duration = Duration::from_secs(5);
-
-/// Quem não confirma nada por este tempo, nem as respostas que lhe mandamos nem as perguntas, já não
-/// está lá. Também é assim com quem deixa de ler e tem respostas que já são do sistema, e não nossas: por
-/// isso é mais do que [`PRAZO_DA_SAIDA`](crate::conexao::PRAZO_DA_SAIDA), que é quem fecha os outros.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SUMIDO: Duration = Duration::from_secs(40);
-
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
 pub struct Reator {
     poll: Poll,
     /// `None` depois do primeiro sinal: fechar a porta é deixar de escutar.
     escuta: Option<TcpListener>,
-    endereco: SocketAddr,
+    onde: Onde,
     /// Acorda o laço quando pedem a parada. Fica aqui porque, solta, o epoll esquece o toque.
     parada: Parada,
     balcao: Balcao<TcpStream>,
@@ -226,13 +215,13 @@ impl Pane {
 }
 
 impl Reator {
-    /// Abre a porta e prepara o laço. O endereço é o que se [reservou](reservar).
+    /// Abre a porta e prepara o laço. A porta é a que se reservou.
     ///
     /// # Errors
     ///
     /// Outro programa chegou antes à porta, ou o sistema não deu os descritores que o laço pede.
     pub fn abrir(
-        reservado: Socket,
+        reservada: Porta,
         parada: Parada,
         loja: Loja,
         limites: Limites,
@@ -243,9 +232,9 @@ impl Reator {
         // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
         // acordador, e uma vez.
         let _ = parada.0.acordador.set(Waker::new(poll.registry(), ACORDADO)?);
-        reservado.listen(FILA_DE_ESPERA)?;
-        let mut escuta = TcpListener::from_std(reservado.into());
-        let endereco = escuta.local_addr()?;
+        reservada.socket.listen(FILA_DE_ESPERA)?;
+        let onde = reservada.onde()?;
+        let mut escuta = TcpListener::from_std(reservada.socket.into());
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
         if let Some(reabrir) = registro.reabridor() {
             let _ = parada.0.reabrir.set(Box::new(reabrir));
@@ -257,7 +246,7 @@ impl Reator {
         Ok(Reator {
             poll,
             escuta: Some(escuta),
-            endereco,
+            onde,
             parada,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
@@ -268,9 +257,9 @@ impl Reator {
         })
     }
 
-    /// O endereço em que se escuta, com a porta que o sistema escolheu se a pedida era 0.
-    pub fn endereco(&self) -> SocketAddr {
-        self.endereco
+    /// Onde se escuta, com a porta que o sistema escolheu se a pedida era 0.
+    pub fn onde(&self) -> Onde {
+        self.onde
     }
 
     /// O laço. Volta depois do primeiro SIGINT ou SIGTERM, com tudo respondido ou o prazo vencido.
@@ -303,8 +292,7 @@ impl Reator {
 
     fn anotar_a_abertura(&mut self) {
         let estoque = self.balcao.loja().estoque();
-        let endereco = self.endereco;
-        self.registro.anotar(format_args!("servidor: ouvindo em {endereco} (estoque: {estoque})"));
+        self.registro.anotar(self.onde.abertura(estoque));
         if let Guarda::Livro(livro) = &self.guarda {
             self.registro.anotar(format_args!("livro: {}", livro.contas()));
         }
@@ -461,32 +449,6 @@ fn prontidao(evento: &Event) -> Prontidao {
         gravavel: evento.is_writable(),
         ler_ate_secar: fim || evento.is_priority() || !INTERESSE.is_priority(),
     }
-}
-
-/// Reserva `endereco`, ainda sem escutar: quem conectar agora é recusado, em vez de esperar por quem talvez
-/// não abra.
-///
-/// # Errors
-///
-/// O endereço está em uso, não é desta máquina ou não é permitido.
-pub fn reservar(endereco: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
-    sistema::porta_so_nossa(&socket)?;
-    socket.set_nonblocking(true)?;
-    vigiar_o_caminho(&socket)?;
-    socket.bind(&endereco.into())?;
-    Ok(socket)
-}
-
-/// Quem some sem se despedir (a máquina que desliga, o cabo que sai, a rede que muda) não manda um
-/// fim: só perguntando se sabe que já não está lá. O que se pede aqui vale para cada conexão aceita.
-fn vigiar_o_caminho(socket: &Socket) -> io::Result<()> {
-    let perguntas = TcpKeepalive::new().with_time(CALADO).with_interval(ENTRE_PERGUNTAS);
-    socket.set_tcp_keepalive(&perguntas)?;
-    // Onde não há isto, quem tem respostas por confirmar espera o que o sistema quiser.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(SUMIDO))?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::oficina::{Defeito, Teste, no, por};
 
 const REATOR: &str = "servidor/src/reator.rs";
+const PORTA: &str = "servidor/src/porta.rs";
 const MAIN: &str = "servidor/src/main.rs";
 const TERMINAL: &str = "protocolo/src/terminal/sinais_unix.rs";
 const SISTEMA: &str = "servidor/src/sistema/unix.rs";
@@ -59,8 +60,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("encerramento", "quem_ja_estava_a_porta"),
         REATOR,
         "a fila da porta é de um",
-        "reservado.listen(FILA_DE_ESPERA)?;",
-        "reservado.listen(1)?;",
+        "reservada.socket.listen(FILA_DE_ESPERA)?;",
+        "reservada.socket.listen(1)?;",
     ),
     por(
         no("encerramento", "a_mesma_porta_reabre"),
@@ -78,7 +79,7 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("servidor", "quem_cala_e_perguntado"),
-        REATOR,
+        PORTA,
         "quem some ocupa o lugar para sempre",
         "    vigiar_o_caminho(&socket)?;\n",
         "",
@@ -89,6 +90,41 @@ pub const DEFEITOS: &[Defeito] = &[
         "um IPv4 por IPv6 se escreve como IPv6",
         "let de = SocketAddr::new(de.ip().to_canonical(), de.port());",
         "let de = SocketAddr::new(de.ip(), de.port());",
+    ),
+    por(
+        no("operador", "o_endereco_pedido_e_so_ele"),
+        PORTA,
+        "--endereco :: também atende por IPv4",
+        "socket.set_only_v6(familias == Familias::Uma)?;",
+        "socket.set_only_v6(false)?;",
+    ),
+    por(
+        no("operador", "sem_endereco_atende_por_ipv4"),
+        PORTA,
+        "sem endereço, só se atende por IPv6",
+        "socket.set_only_v6(familias == Familias::Uma)?;",
+        "socket.set_only_v6(true)?;",
+    ),
+    por(
+        unidade("a_porta_que_outro_programa_tem"),
+        PORTA,
+        "a porta de outro programa no IPv6 se divide com ele",
+        "        Err(erro) if negada(&erro) => Err(erro),\n",
+        "",
+    ),
+    por(
+        unidade("a_porta_que_outro_programa_tem"),
+        PORTA,
+        "a porta de outro programa no IPv4 se divide com ele",
+        "        return Err(erro);\n    }\n    match abrir(v6",
+        "        drop(erro);\n    }\n    match abrir(v6",
+    ),
+    por(
+        unidade("sem_ipv6_atende_por_ipv4"),
+        PORTA,
+        "sem IPv6 não se abre",
+        "        Err(_) => Ok((abrir(v4, Familias::Uma)?, Familias::SoIpv4)),",
+        "        Err(erro) => Err(erro),",
     ),
     // O laço.
     por(
@@ -273,8 +309,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("livro", "quem_nao_pode_escutar"),
         MAIN,
         "cria-se o livro antes da porta",
-        "    let reservado = reservar(endereco).map_err",
-        "    let _ = opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;\n    let reservado = reservar(endereco).map_err",
+        "    let reservada = reservada.map_err(sem_porta)?;\n",
+        "    let _ = opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;\n    let reservada = reservada.map_err(sem_porta)?;\n",
     ),
     por(
         no("encerramento", "ctrl_c_encerra"),
