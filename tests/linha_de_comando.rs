@@ -297,6 +297,7 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "--nome",
             "--repor",
             "--max-conexoes",
+            "--max-por-endereco",
             "--ocioso",
             "--silencioso",
             "--registro",

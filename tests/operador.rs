@@ -49,8 +49,7 @@ fn o_registro_em_arquivo_tem_a_abertura_e_as_contas_do_fim() {
     let log = fs::read_to_string(&arquivo).unwrap();
     let [primeira, ultima] = [log.lines().next().unwrap(), log.lines().last().unwrap()];
     assert!(primeira.ends_with(&format!("servidor: ouvindo em {endereco} (estoque: 10)")), "{log}");
-    let contas =
-        "(conexoes: 6, pico: 5, lotado: 1, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
+    let contas = "(conexoes: 6, pico: 5, lotado: 1, lotado para o IP: 0, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
     assert!(ultima.ends_with(&format!("servidor: encerrado {contas}")), "{log}");
 }
 
@@ -302,4 +301,21 @@ fn a_porta_que_outro_programa_tem_em_uma_das_familias_nao_se_divide() {
         let erro = nao_abre(&["--porta", &porta]);
         assert!(erro.contains("já está em uso") && erro.contains(&porta), "{erro}");
     }
+}
+
+#[test]
+fn quem_passa_do_limite_por_endereco_ouve_por_que_e_fica_nas_contas_e_no_registro() {
+    let pasta = tempfile::tempdir().unwrap();
+    let arquivo = pasta.path().join("vendas.log");
+    let mut servidor =
+        Servidor::abrir(&["--registro", arquivo.to_str().unwrap(), "--max-por-endereco", "2"]);
+    let mut casa = [servidor.cliente(), servidor.cliente()];
+    casa.iter_mut().for_each(|cliente| assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 10"));
+    assert_eq!(servidor.cliente().fim(), "ERRO: Servidor lotado para o seu IP\n");
+    let termino = servidor.encerrar();
+    assert_eq!(termino.conta("recusadas (lotado para o IP)"), 1);
+    assert_eq!(termino.conta("conexões recusadas (lotado)"), 0);
+    let log = fs::read_to_string(&arquivo).unwrap();
+    assert!(log.contains("desconectou (lotado para o IP)"), "{log}");
+    assert!(log.contains("pico: 2, lotado: 0, lotado para o IP: 1,"), "{log}");
 }

@@ -141,6 +141,7 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let cabem = conexoes_que_cabem(opcoes.livro.is_some());
     let limites = Limites {
         conexoes: opcoes.max_conexoes.unwrap_or(cabem).min(cabem),
+        por_endereco: opcoes.max_por_endereco,
         ocioso: opcoes.ocioso,
         memoria: usize::try_from(opcoes.memoria).unwrap_or(usize::MAX),
     };
@@ -266,6 +267,7 @@ fn prestar_contas(fim: &Encerramento) -> String {
   conexões atendidas            {}
   pico de conexões simultâneas  {}
   conexões recusadas (lotado)   {}
+  recusadas (lotado para o IP)  {}
   comandos                      {}
   vendas                        {}
   recusas (esgotado)            {}
@@ -274,6 +276,7 @@ fn prestar_contas(fim: &Encerramento) -> String {
         contas.conexoes,
         contas.pico,
         contas.lotadas,
+        contas.lotadas_para_o_ip,
         contas.pedidos,
         fim.vendas,
         fim.recusas,

@@ -89,6 +89,10 @@ pub struct Opcoes {
     #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=1_000_000))]
     pub max_conexoes: Option<usize>,
 
+    /// Destas, quantas de um mesmo IPv4, ou de uma mesma rede IPv6 (/64); uma sala atrás de um roteador é um IPv4 só [padrão: quantas couberem]
+    #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=1_000_000))]
+    pub max_por_endereco: Option<usize>,
+
     /// Fecha quem passa este tempo sem mandar nada, como 5min [padrão: nunca]
     #[arg(long, value_name = "DURAÇÃO", value_parser = duracao_positiva)]
     pub ocioso: Option<Duration>,
