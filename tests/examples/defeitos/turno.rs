@@ -5,6 +5,7 @@ use crate::oficina::{Defeito, Teste, por};
 const BALCAO: &str = "servidor/src/balcao.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
 const ESTOQUE: &str = "servidor/src/estoque.rs";
+const LUGARES: &str = "servidor/src/balcao/lugares.rs";
 const LOJA: &str = "servidor/src/loja.rs";
 const LINHAS: &str = "protocolo/src/linhas.rs";
 const COMANDO: &str = "protocolo/src/comando.rs";
@@ -244,7 +245,12 @@ pub const DEFEITOS: &[Defeito] = &[
         "self.contas.lotadas_para_o_ip += 1;",
         "self.contas.lotadas += 1;",
     ),
-    em(LUGARES, "cada IPv6 de uma rede conta por si", "const PREFIXO: u32 = 64;", "const PREFIXO: u32 = 127;"),
+    em(
+        LUGARES,
+        "cada IPv6 de uma rede conta por si",
+        "const PREFIXO: u32 = 64;",
+        "const PREFIXO: u32 = 127;",
+    ),
     por(
         Teste::Unidade("servidor", "quem_sai_nao_deixa_rastro"),
         LUGARES,
