@@ -463,6 +463,11 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
+    /// Entraram unidades no estoque, já firmes, entre dois turnos. Quando elas acabarem, o AVISO sai outra vez.
+    pub fn repor(&mut self, unidades: u64) {
+        self.loja.ver(self.loja.estoque().saturating_add(unidades));
+    }
+
     /// O servidor vai fechar: cada conexão ainda lê o que já chegou, responde e se despede.
     ///
     /// Todas são marcadas como legíveis, ainda que não sejam: assim cada uma passa por `ler`, e é lá

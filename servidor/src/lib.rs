@@ -6,6 +6,7 @@
 //!     ├──► porta              onde se escuta, por IPv4 e por IPv6
 //!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
 //!             │
+//!             ├──► reposicao  quem repõe com o servidor aberto, por um socket ao lado do livro
 //!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, remover
 //!             │      ├──► conexao    um cliente: linhas que chegam, respostas que saem
 //!             │      ├──► loja       o estoque; pura
@@ -43,4 +44,5 @@ pub mod partilhado;
 pub mod porta;
 pub mod reator;
 pub mod registro;
+pub mod reposicao;
 pub mod sistema;

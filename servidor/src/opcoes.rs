@@ -81,7 +81,7 @@ pub struct Opcoes {
     #[arg(long, value_name = "NOME", requires = "partilhado", group = "quem", value_parser = nome)]
     pub nome: Option<String>,
 
-    /// Só acrescenta unidades ao estoque do livro ou ao partilhado, e termina, sem vender
+    /// Só acrescenta unidades ao estoque do livro ou ao partilhado, e termina, sem vender; um servidor pode estar vendendo com ele
     #[arg(long, value_name = "UNIDADES", requires = "guardado", group = "quem", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
     pub repor: Option<u64>,
 

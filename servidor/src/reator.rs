@@ -1,5 +1,4 @@
-//! O reator: espera o sistema dizer o que aconteceu e gira o balcão. O único arquivo que conhece o
-//! mio.
+//! O reator: espera o sistema dizer o que aconteceu e gira o balcão. Só ele conhece o mio.
 //!
 //! Uma thread, um `Poll`, um laço. Os eventos só marcam conexões; quem lê, vende e responde é o
 //! turno do [balcão](crate::balcao). O que aqui se aprendeu do mio e do Linux, cada um no seu lugar:
@@ -14,6 +13,8 @@
 //!
 //! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll`, do livro e da
 //! abertura.
+
+mod reposicao;
 
 use std::fmt;
 use std::io::{self, ErrorKind};
@@ -35,10 +36,14 @@ use crate::loja::Loja;
 use crate::partilhado::{self, Partilhado};
 use crate::porta::{Onde, Porta};
 use crate::registro::Registro;
+use crate::reposicao::{recusa, resposta};
+use reposicao::Reposicao;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
 const ACORDADO: Token = Token(usize::MAX - 1);
+const PEDIDOS: Token = Token(usize::MAX - 2);
+const PEDIDO: Token = Token(usize::MAX - 3);
 
 /// Uma conexão se registra uma vez e não muda: a prontidão que não interessa agora fica lembrada.
 /// No Linux, também os bytes urgentes do TCP (o Ctrl-C de um telnet os manda).
@@ -79,6 +84,8 @@ pub struct Reator {
     parada: Parada,
     balcao: Balcao<TcpStream>,
     registro: Registro,
+    /// Quem pede que se reponha um livro aberto. Antes da guarda: sai enquanto a tranca do livro ainda é nossa.
+    reposicao: Option<Reposicao>,
     guarda: Guarda,
     aceite: Aceite,
     /// Quando vence o prazo de quem ainda ouve, e quando o programa termina; `None` antes do sinal.
@@ -250,11 +257,25 @@ impl Reator {
             parada,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
+            reposicao: None,
             guarda,
             aceite: Aceite::Espera,
             prazo_final: None,
             fim: None,
         })
+    }
+
+    /// Passa a atender quem pede que se reponha o livro, se há um.
+    ///
+    /// # Errors
+    ///
+    /// Não há onde: vende-se como sem isto, e só se repõe com o servidor fechado.
+    pub fn atender_reposicoes(&mut self) -> io::Result<()> {
+        if let Guarda::Livro(livro) = &self.guarda {
+            self.reposicao =
+                Some(Reposicao::abrir(livro.caminho(), self.poll.registry(), PEDIDOS)?);
+        }
+        Ok(())
     }
 
     /// Onde se escuta, com a porta que o sistema escolheu se a pedida era 0.
@@ -277,7 +298,7 @@ impl Reator {
             }
             let agora = Instant::now();
             self.marcar(&eventos, agora);
-            if let Err(pane) = self.turno(agora) {
+            if let Err(pane) = self.repor(agora).and_then(|()| self.turno(agora)) {
                 self.registro.desistir(pane.causa(), PRAZO_DO_REGISTRO);
                 return Err(pane);
             }
@@ -303,6 +324,9 @@ impl Reator {
         for evento in eventos {
             match evento.token() {
                 ESCUTA => self.aceite = Aceite::Agora,
+                PEDIDOS => self.reposicao.iter_mut().for_each(|pedidos| pedidos.marcar(agora)),
+                // Acordou o laço, que olha sempre a conversa.
+                PEDIDO => {}
                 ACORDADO => {
                     let pediram = self.parada.0.parar.load(Ordering::Acquire);
                     if pediram && self.prazo_final.is_none() {
@@ -312,6 +336,27 @@ impl Reator {
                 Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
         }
+    }
+
+    /// Entre dois turnos, no máximo um pedido: fica firme no livro, e só depois se vende e se responde.
+    fn repor(&mut self, agora: Instant) -> Result<(), Pane> {
+        let Some(reposicao) = &mut self.reposicao else { return Ok(()) };
+        let Guarda::Livro(livro) = &mut self.guarda else { return Ok(()) };
+        let Some(unidades) = reposicao.pedido(agora, self.poll.registry(), PEDIDO) else {
+            return Ok(());
+        };
+        if let Some(erro) = livro.nao_cabe(unidades) {
+            reposicao.responder(&recusa(&erro.to_string()), agora);
+            return Ok(());
+        }
+        let contas = livro.acrescentar(unidades)?;
+        self.balcao.repor(unidades);
+        self.registro.anotar(format_args!(
+            "livro: {unidades} repostas, {} à venda",
+            self.balcao.loja().estoque()
+        ));
+        reposicao.responder(&resposta(contas), agora);
+        Ok(())
     }
 
     fn turno(&mut self, agora: Instant) -> Result<(), Pane> {
@@ -358,7 +403,8 @@ impl Reator {
             return Some(Duration::ZERO);
         }
         let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.guarda.prazo()];
-        let proximo = prazos.into_iter().chain([self.prazo_final]).flatten().min()?;
+        let dos_pedidos = self.reposicao.as_ref().and_then(Reposicao::prazo);
+        let proximo = prazos.into_iter().chain([self.prazo_final, dos_pedidos]).flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
 
@@ -367,6 +413,7 @@ impl Reator {
         // descritores não há como: quem ainda estiver à porta ouve um reset.
         self.aceitar_ate(FILA_DE_ESPERA as usize, agora);
         self.escuta = None;
+        self.reposicao = None;
         self.aceite = Aceite::Espera;
         self.prazo_final = Some(agora + PRAZO_DO_ENCERRAMENTO);
         self.fim = Some(agora + PRAZO_DO_FIM);

@@ -1,5 +1,7 @@
 //! O fim de uma conexão (em ordem, por reset, por SAIR, por linha longa) e a casa cheia.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use super::*;
 
 // O fim: em ordem, por reset, por SAIR, por linha longa.
@@ -171,6 +173,8 @@ fn uma_multidao_de_recusados_nao_fica_na_memoria() {
 
 // Uma pessoa só não enche a casa.
 
+const UM_IP: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
+
 fn mesa_de_dois_por_endereco() -> Mesa {
     let limites = Limites { conexoes: 5, por_endereco: Some(2), ocioso: None, memoria: usize::MAX };
     Mesa::com_limites(5, limites)
@@ -179,15 +183,9 @@ fn mesa_de_dois_por_endereco() -> Mesa {
 #[test]
 fn o_terceiro_do_mesmo_endereco_ouve_por_que_e_os_de_outro_entram() {
     let mut mesa = mesa_de_dois_por_endereco();
-    let ips = [
-        "10.0.0.1",
-        "10.0.0.1",
-        "10.0.0.1",
-        "10.0.0.2",
-        "2001:db8::1",
-        "2001:db8::2",
-        "2001:db8::3",
-    ];
+    let v4 = |fim: u8| IpAddr::from([10, 0, 0, fim]);
+    let v6 = |fim: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, fim]);
+    let ips = [v4(1), v4(1), v4(1), v4(2), v6(1), v6(2), v6(3)];
     let casa = ips.map(|ip| mesa.entra_de(ip));
     casa.iter().for_each(|cliente| cliente.manda("CONSULTAR\n"));
     mesa.gira();
@@ -207,11 +205,11 @@ fn o_terceiro_do_mesmo_endereco_ouve_por_que_e_os_de_outro_entram() {
 #[test]
 fn quem_sai_deixa_o_lugar_a_outro_do_mesmo_endereco_e_quem_nem_entrou_nao_o_ocupava() {
     let mut mesa = mesa_de_dois_por_endereco();
-    let [ana, _bia, caio] = ["10.0.0.1"; 3].map(|ip| mesa.entra_de(ip));
+    let [ana, _bia, caio] = [UM_IP; 3].map(|ip| mesa.entra_de(ip));
     mesa.gira();
     caio.fecha();
     mesa.gira();
-    let davi = mesa.entra_de("10.0.0.1");
+    let davi = mesa.entra_de(UM_IP);
     mesa.gira();
     assert_eq!(
         (caio.ouviu().as_str(), davi.ouviu().as_str()),
@@ -219,7 +217,7 @@ fn quem_sai_deixa_o_lugar_a_outro_do_mesmo_endereco_e_quem_nem_entrou_nao_o_ocup
     );
     ana.fecha();
     mesa.gira();
-    let eva = mesa.entra_de("10.0.0.1");
+    let eva = mesa.entra_de(UM_IP);
     eva.manda("COMPRAR\n");
     mesa.gira();
     assert_eq!(eva.ouviu(), "Compra realizada. Estoque restante: 4\n");

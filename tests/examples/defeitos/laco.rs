@@ -4,6 +4,7 @@ use crate::oficina::{Defeito, Teste, no, por};
 
 const REATOR: &str = "servidor/src/reator.rs";
 const PORTA: &str = "servidor/src/porta.rs";
+const REPOSICAO: &str = "servidor/src/reator/reposicao.rs";
 const MAIN: &str = "servidor/src/main.rs";
 const TERMINAL: &str = "protocolo/src/terminal/sinais_unix.rs";
 const SISTEMA: &str = "servidor/src/sistema/unix.rs";
@@ -161,6 +162,63 @@ pub const DEFEITOS: &[Defeito] = &[
         "o laço não acorda para os prazos",
         "let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(),",
         "let prazos = [None, self.aceite.prazo(),",
+    ),
+    // Repor com o servidor aberto.
+    por(
+        no("livro", "o_servidor_aberto_repoe"),
+        REATOR,
+        "o que se repôs não se vende",
+        "        self.balcao.repor(unidades);\n",
+        "",
+    ),
+    por(
+        no("livro", "o_que_nao_cabe_e_recusado"),
+        REATOR,
+        "repõe-se o que não cabe",
+        "if let Some(erro) = livro.nao_cabe(unidades) {",
+        "if let Some(erro) = livro.nao_cabe(unidades).filter(|_| unidades == 0) {",
+    ),
+    por(
+        no("livro", "o_socket_e_so_do_dono"),
+        SISTEMA,
+        "qualquer um pede que se reponha",
+        "Permissions::from_mode(0o600)",
+        "Permissions::from_mode(0o666)",
+    ),
+    por(
+        no("livro", "o_que_se_disse_reposto_sobrevive"),
+        SISTEMA,
+        "o socket de quem caiu fica no caminho",
+        "if ali.file_type().is_socket() => fs::remove_file(caminho)?,",
+        "if ali.file_type().is_socket() => {}",
+    ),
+    por(
+        no("livro", "outro_arquivo_no_lugar_do_socket"),
+        SISTEMA,
+        "o que estiver no lugar do socket se apaga",
+        "Ok(_) => return Err(ErrorKind::AlreadyExists.into()),",
+        "Ok(_) => fs::remove_file(caminho)?,",
+    ),
+    por(
+        no("livro", "o_socket_e_so_do_dono"),
+        REPOSICAO,
+        "o socket fica depois do servidor",
+        "        let _ = std::fs::remove_file(&self.caminho);\n",
+        "",
+    ),
+    por(
+        no("livro", "quem_se_cala_ou_manda_lixo"),
+        REPOSICAO,
+        "quem se cala segura os outros pedidos",
+        "Leitura::Falta if agora < conversa.ate => None,",
+        "Leitura::Falta if agora < conversa.ate + 99 * PRAZO => None,",
+    ),
+    por(
+        no("livro", "quem_se_cala_ou_manda_lixo"),
+        REPOSICAO,
+        "quem esperava a vez é esquecido",
+        "        self.tentar = Some(agora);\n    }\n\n    fn aceitar",
+        "        self.tentar = None;\n        let _ = agora;\n    }\n\n    fn aceitar",
     ),
     // O encerramento.
     por(
