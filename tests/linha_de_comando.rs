@@ -107,6 +107,8 @@ fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
         "extrato",
         "extrato x y",
         "extrato x --csv --json",
+        "extrato x --resumo --csv",
+        "extrato x --resumo --json",
         "extrair x",
         "--porta 80 extrato x",
         "--silencioso --registro x",

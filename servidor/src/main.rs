@@ -96,6 +96,7 @@ fn main() -> ExitCode {
 
 fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), Erro> {
     let forma = match opcoes {
+        OpcoesDoExtrato { resumo: true, .. } => Forma::Resumo,
         OpcoesDoExtrato { csv: true, .. } => Forma::Csv,
         OpcoesDoExtrato { json: true, .. } => Forma::Json,
         _ => Forma::Tabela,

@@ -39,6 +39,10 @@ pub struct OpcoesDoExtrato {
     #[arg(long, value_name = "URL", conflicts_with = "livro")]
     pub partilhado: Option<String>,
 
+    /// Só as contas, quando se vendeu e quem comprou mais, e se tudo fecha
+    #[arg(long, conflicts_with_all = ["csv", "json"])]
+    pub resumo: bool,
+
     /// Só as vendas, em CSV
     #[arg(long)]
     pub csv: bool,
@@ -134,4 +138,5 @@ const EXEMPLOS: &str = "  servidor                              porta 12346, 10 
   nc localhost 12346                    consultar, comprar, ajuda, sair";
 
 const EXEMPLOS_DO_EXTRATO: &str = "  servidor extrato vendas.db                      para ler
+  servidor extrato vendas.db --resumo             só as contas
   servidor extrato vendas.db --csv > vendas.csv   para uma planilha";

@@ -429,8 +429,8 @@ impl Reator {
         let (contas, loja) = (self.balcao.contas(), self.balcao.loja());
         let (vendas, recusas, estoque) = (loja.vendas(), loja.recusas(), loja.estoque());
         self.registro.anotar(format_args!(
-            "servidor: encerrado (conexoes: {}, pico: {}, lotado: {}, lotado para o IP: {}, comandos: {}, vendas: {vendas}, \
-             esgotado: {recusas}, estoque: {estoque})",
+            "servidor: encerrado (conexoes: {}, pico: {}, lotado: {}, lotado para o IP: {}, comandos: {}, \
+             vendas: {vendas}, esgotado: {recusas}, estoque: {estoque})",
             contas.conexoes, contas.pico, contas.lotadas, contas.lotadas_para_o_ip, contas.pedidos,
         ));
         let fim = self.fim.unwrap_or_else(|| Instant::now() + PRAZO_DO_FIM);

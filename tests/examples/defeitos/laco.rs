@@ -153,8 +153,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("operador", "o_registro_em_arquivo_tem_a_abertura"),
         REATOR,
         "as contas do arquivo trocam de lugar",
-        "contas.conexoes, contas.pico, contas.lotadas, contas.pedidos,",
-        "contas.pedidos, contas.lotadas, contas.pico, contas.conexoes,",
+        "contas.conexoes, contas.pico, contas.lotadas, contas.lotadas_para_o_ip, contas.pedidos,",
+        "contas.pedidos, contas.lotadas, contas.pico, contas.lotadas_para_o_ip, contas.conexoes,",
     ),
     por(
         no("servidor", "quem_nada_manda_e_fechado_por_ocioso"),
