@@ -337,6 +337,7 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "[valores: lf, crlf, nenhum]",
             "--detalhado",
             "--estoque <UNIDADES>",
+            "--reposicoes <ARQUIVO>",
             "--exigir <EXIGÊNCIA>",
             "--relatorio <ARQUIVO>",
             "--json <ARQUIVO>",

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
-use testes::{Servidor, Termino, comando, executar};
+use testes::{Processo, Servidor, Signal, Termino, argumentos, ate, comando, executar, veredito};
 
 use crate::sob_teste::Arquivo;
 use crate::{AVISO, derrubar};
@@ -159,4 +159,43 @@ fn outro_arquivo_no_lugar_do_socket_fica_como_estava_e_isso_se_diz() {
     assert_eq!(termino.codigo, Some(1));
     assert_eq!(servidor.encerrar().codigo, Some(0));
     assert_eq!(fs::read_to_string(socket(&livro)).unwrap(), "de outra pessoa");
+}
+
+/// A multidão compra tudo, repõe-se com o servidor aberto, ela compra tudo outra vez, e pede-se-lhe que acabe. Ela
+/// tem o extrato de depois disso em `--reposicoes`, se `com_o_livro`.
+fn multidao_que_ve_repor(com_o_livro: bool) -> Termino {
+    let livro = Arquivo::novo();
+    let servidor = livro.abrir(Some(5));
+    let extrato = livro.pasta().join("extrato.json");
+    let mut opcoes = "--usuarios 6 --ciclos 100000..100000 --estoque 5 --semente 1".to_owned();
+    if com_o_livro {
+        opcoes += &format!(" --reposicoes {}", extrato.display());
+    }
+    let multidao = argumentos(servidor.endereco(), &opcoes);
+    let mut multidao = Processo::iniciar(comando("cliente", multidao));
+    let esgotado = || servidor.cliente().pede("CONSULTAR") == "Estoque atual: 0";
+    let esgotar = || ate("o esgotamento", || esgotado().then_some(()));
+    esgotar();
+    // Uma recusa, e depois dela uma venda: sem o livro, é o que se acusa.
+    repos(&livro.repor(7), "livro: 5 de 12 vendidas, 7 à venda: 7 repostas agora");
+    esgotar();
+    let termino = executar("servidor", ["extrato", livro.caminho(), "--json"]);
+    fs::write(&extrato, termino.saida).unwrap();
+    multidao.sinal(Signal::INT);
+    multidao.termino()
+}
+
+#[test]
+fn a_multidao_que_tem_o_livro_nao_acusa_o_estoque_de_subir() {
+    let termino = multidao_que_ve_repor(true);
+    assert_eq!(termino.codigo, Some(130), "{}{}", termino.saida, termino.erro);
+    assert_eq!(veredito(&termino), "Veredito: CONSISTENTE", "{}", termino.saida);
+    let dito = "o livro o explica: 7 unidades entraram em 1 reposição";
+    assert!(termino.saida.contains(dito), "{}", termino.saida);
+}
+
+#[test]
+fn a_multidao_a_que_nada_se_diz_conta_que_o_estoque_subiu() {
+    let termino = multidao_que_ve_repor(false);
+    assert_eq!(termino.codigo, Some(3), "{}{}", termino.saida, termino.erro);
 }

@@ -83,8 +83,8 @@ pub const DEFEITOS: &[Defeito] = &[
         Teste::Unidade("servidor", "um_ip_e_um_comprador"),
         RESUMO,
         "cada conexão é um comprador",
-        "|endereco: SocketAddr| endereco.ip().to_string(),",
-        "|endereco: SocketAddr| endereco.to_string(),",
+        "|endereco: SocketAddr| endereco.ip().to_string())",
+        "|endereco: SocketAddr| endereco.to_string())",
     ),
     por(
         do_livro("o_resumo_diz_as_contas"),
