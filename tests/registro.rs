@@ -72,7 +72,7 @@ fn cada_acontecimento_da_uma_linha_com_hora_cliente_e_resposta() {
         ditas.push(resto);
     }
     let [a, b, c] = nomes;
-    let erro = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
+    let erro = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR";
     let esperadas = [
         format!("{a} conectou (ativas: 1)"),
         format!("{a} CONSULTAR -> Estoque atual: 1"),

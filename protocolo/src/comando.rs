@@ -8,8 +8,9 @@ const CONSULTAR: &[u8] = b"CONSULTAR";
 const COMPRAR: &[u8] = b"COMPRAR";
 const AJUDA: &[u8] = b"AJUDA";
 const SAIR: &[u8] = b"SAIR";
+const PEDIDO: &[u8] = b"PEDIDO";
 
-/// Todos os verbos. É por esta lista que uma linha vira comando, e um teste confere que a ajuda e os
+/// Todos os verbos de uma palavra só; o outro é `PEDIDO`. É por esta lista que uma linha vira comando, e um teste confere que a ajuda e os
 /// erros que ensinam falam de cada um: um verbo que falte aqui não existe, e um que falte lá não passa.
 pub static VERBOS: [(&[u8], Comando); 4] = [
     (CONSULTAR, Comando::Consultar),
@@ -29,6 +30,10 @@ pub enum Comando {
     Ajuda,
     /// Responde e fecha a conexão.
     Sair,
+    /// Uma unidade, uma vez só por [`Id`]: repetido, tem a resposta da primeira vez.
+    Pedido(Id),
+    /// `PEDIDO` sem um [`Id`] que sirva. Guarda o mesmo que [`Comando::Desconhecido`].
+    PedidoInvalido(Box<[u8]>),
     /// O começo de um pedido HTTP, de um navegador ou de quem o use para chegar até aqui. É preciso
     /// reconhecê-lo porque o corpo de um `POST` pode ser a linha `COMPRAR`. Guarda o mesmo que
     /// [`Comando::Desconhecido`].
@@ -39,6 +44,28 @@ pub enum Comando {
     LinhaLonga,
     /// Qualquer outra coisa. Guarda o começo da linha, só para o registro poder mostrá-la.
     Desconhecido(Box<[u8]>),
+}
+
+/// O nome que quem compra dá a um pedido, para poder repeti-lo sem comprar duas vezes: de 1 a 64 caracteres ASCII
+/// visíveis, sem espaços. Maiúsculas e minúsculas são diferentes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Id(Box<str>);
+
+impl Id {
+    /// O maior tamanho, em bytes.
+    pub const MAIOR: usize = 64;
+
+    /// O id que estes bytes são, se são um.
+    pub fn ler(bytes: &[u8]) -> Option<Self> {
+        let cabe = (1..=Self::MAIOR).contains(&bytes.len());
+        let texto = str::from_utf8(bytes).ok()?;
+        (cabe && bytes.iter().all(u8::is_ascii_graphic)).then(|| Id(texto.into()))
+    }
+
+    /// Como se escreve.
+    pub fn texto(&self) -> &str {
+        &self.0
+    }
 }
 
 impl From<Linha<'_>> for Comando {
@@ -68,27 +95,38 @@ impl Comando {
             Comando::Comprar
         } else if let Some((_, nosso)) = VERBOS.iter().find(|(nome, _)| verbo(nome)) {
             nosso.clone()
+        } else if let Some(id) = depois_de_pedido(linha).and_then(Id::ler) {
+            Comando::Pedido(id)
         } else {
             let trecho = linha[..linha.len().min(Self::TRECHO)].into();
-            if e_pedido_http(linha) { Comando::Http(trecho) } else { Comando::Desconhecido(trecho) }
+            match depois_de_pedido(linha) {
+                _ if e_pedido_http(linha) => Comando::Http(trecho),
+                Some(_) => Comando::PedidoInvalido(trecho),
+                None => Comando::Desconhecido(trecho),
+            }
         }
     }
 
     /// A resposta a este depende do estoque?
     pub fn usa_o_estoque(&self) -> bool {
-        matches!(self, Comando::Consultar | Comando::Comprar)
+        matches!(self, Comando::Consultar) || self.compra()
+    }
+
+    /// Este pede uma unidade?
+    pub fn compra(&self) -> bool {
+        matches!(self, Comando::Comprar | Comando::Pedido(_))
     }
 
     /// Depois deste, o cliente não é mais ouvido: responde-se, e a conexão fecha.
     pub fn e_o_ultimo(&self) -> bool {
         match self {
             Comando::Sair | Comando::Http(_) | Comando::Tls | Comando::LinhaLonga => true,
-            Comando::Consultar | Comando::Comprar | Comando::Ajuda => false,
-            Comando::Desconhecido(_) => false,
+            Comando::Consultar | Comando::Comprar | Comando::Pedido(_) | Comando::Ajuda => false,
+            Comando::PedidoInvalido(_) | Comando::Desconhecido(_) => false,
         }
     }
 
-    /// O comando como se escreve na rede; de um que não é nosso, o trecho guardado, em bytes crus, ou o que
+    /// O comando como se escreve na rede, sem o id que leve; de um que não é nosso, o trecho guardado, em bytes crus, ou o que
     /// se viu no lugar dele.
     pub fn nome(&self) -> &[u8] {
         match self {
@@ -96,15 +134,19 @@ impl Comando {
             Comando::Comprar => COMPRAR,
             Comando::Ajuda => AJUDA,
             Comando::Sair => SAIR,
+            Comando::Pedido(_) => PEDIDO,
             Comando::Tls => b"(TLS)",
             Comando::LinhaLonga => b"(linha longa)",
-            Comando::Http(trecho) | Comando::Desconhecido(trecho) => trecho,
+            Comando::Http(trecho)
+            | Comando::PedidoInvalido(trecho)
+            | Comando::Desconhecido(trecho) => trecho,
         }
     }
 
     /// A linha é um dos nossos comandos, e não só parecida?
     pub(crate) fn e_nosso(linha: &[u8]) -> bool {
         VERBOS.iter().any(|(nome, _)| linha.eq_ignore_ascii_case(nome))
+            || depois_de_pedido(linha).and_then(Id::ler).is_some()
     }
 
     /// As palavras que valem assim que chegam, sem esperar o fim de linha: o que os clientes de
@@ -112,6 +154,13 @@ impl Comando {
     pub fn vale_sem_fim_de_linha(linha: &[u8]) -> bool {
         linha.eq_ignore_ascii_case(CONSULTAR) || linha.eq_ignore_ascii_case(COMPRAR)
     }
+}
+
+/// O que vem depois da palavra `PEDIDO` e dos brancos que a seguem; `None` se não é ela que abre a linha.
+fn depois_de_pedido(linha: &[u8]) -> Option<&[u8]> {
+    let (verbo, resto) = linha.split_at_checked(PEDIDO.len())?;
+    let inteira = resto.first().is_none_or(u8::is_ascii_whitespace);
+    (inteira && verbo.eq_ignore_ascii_case(PEDIDO)).then(|| resto.trim_ascii_start())
 }
 
 /// A linha acaba na versão do HTTP, como a primeira de todo pedido dele (RFC 9112, 3)? A do HTTP/2
@@ -131,6 +180,8 @@ mod testes {
         for (nome, comando) in &VERBOS {
             assert_eq!(Comando::interpretar(nome), *comando);
             assert_eq!(comando.nome(), *nome);
+        }
+        for nome in VERBOS.iter().map(|(nome, _)| *nome).chain([PEDIDO]) {
             let nome = str::from_utf8(nome).unwrap();
             for resposta in [Resposta::Ajuda, Resposta::Desconhecido, Resposta::OutroProtocolo] {
                 let texto = resposta.to_string();
@@ -158,6 +209,26 @@ mod testes {
     }
 
     #[test]
+    fn um_pedido_leva_um_id_e_so_o_verbo_nao_olha_maiusculas() {
+        for linha in [&b"PEDIDO abC-1"[..], b"pedido abC-1", b"Pedido \t abC-1"] {
+            assert_eq!(Comando::interpretar(linha), Comando::Pedido(Id("abC-1".into())));
+        }
+        let maior = [b"PEDIDO ", &[b'~'; Id::MAIOR][..]].concat();
+        assert!(matches!(Comando::interpretar(&maior), Comando::Pedido(_)));
+        assert_ne!(Comando::interpretar(b"PEDIDO a"), Comando::interpretar(b"PEDIDO A"));
+        let demais = [&maior[..], b"~"].concat();
+        for linha in [&b"PEDIDO"[..], b"PEDIDO a b", b"PEDIDO \xc3\xa1", b"PEDIDO a\x7f", &demais] {
+            let esperado = linha[..linha.len().min(Comando::TRECHO)].into();
+            assert_eq!(Comando::interpretar(linha), Comando::PedidoInvalido(esperado));
+        }
+        for linha in [&b"PEDIDOS a"[..], b"PEDIDOa", b"PEDI"] {
+            assert_eq!(Comando::interpretar(linha), Comando::Desconhecido(linha.into()));
+        }
+        let http = &b"PEDIDO / HTTP/1.1"[..];
+        assert_eq!(Comando::interpretar(http), Comando::Http(http.into()));
+    }
+
+    #[test]
     fn a_primeira_linha_de_um_pedido_http_e_reconhecida() {
         for linha in [
             &b"GET / HTTP/1.1"[..],
@@ -175,7 +246,7 @@ mod testes {
     fn so_consultar_e_comprar_valem_sem_fim_de_linha() {
         assert!(Comando::vale_sem_fim_de_linha(b"CONSULTAR"));
         assert!(Comando::vale_sem_fim_de_linha(b"comprar"));
-        for palavra in [&b"AJUDA"[..], b"SAIR", b"COMPRA", b"COMPRARX", b""] {
+        for palavra in [&b"AJUDA"[..], b"SAIR", b"COMPRA", b"COMPRARX", b"PEDIDO a", b""] {
             assert!(!Comando::vale_sem_fim_de_linha(palavra));
         }
     }

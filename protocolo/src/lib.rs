@@ -16,7 +16,7 @@ pub mod numero;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 
-pub use comando::Comando;
+pub use comando::{Comando, Id};
 pub use linhas::{Linha, Linhas};
 pub use mensagem::{Mensagem, Resposta};
 
@@ -26,7 +26,7 @@ pub const PORTA_PADRAO: u16 = 12346;
 /// Unidades no estoque quando o servidor abre (§3.1).
 pub const ESTOQUE_PADRAO: u64 = 10;
 
-/// O maior tamanho de uma linha, em bytes, sem contar o fim de linha. O maior comando tem 9 letras;
+/// O maior tamanho de uma linha, em bytes, sem contar o fim de linha. O maior comando tem 71 letras;
 /// o resto é folga para quem digita espaços demais, e um teto para quem nunca manda o fim.
 pub const LINHA_MAXIMA: usize = 512;
 

@@ -16,10 +16,15 @@ const COMPRA: &str = "Compra realizada. Estoque restante:";
 const ESGOTADO: &str = "ERRO: Produto esgotado";
 const LOTADO: &str = "ERRO: Servidor lotado";
 const LOTADO_PARA_O_IP: &str = "ERRO: Servidor lotado para o seu IP";
-const AJUDA: &str = "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR";
-const DESCONHECIDO: &str = "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
+const AJUDA: &str =
+    "Comandos: CONSULTAR (estoque atual), COMPRAR (uma), PEDIDO id (uma vez por id), AJUDA, SAIR";
+const DESCONHECIDO: &str =
+    "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR";
 const OUTRO_PROTOCOLO: &str =
-    "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR";
+    "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR";
+const PEDIDO_INVALIDO: &str =
+    "ERRO: PEDIDO leva um identificador de 1 a 64 caracteres ASCII visiveis, sem espacos";
+const PEDIDO_ANTIGO: &str = "ERRO: Pedido ja atendido, ha tempo demais para se saber como";
 const ENCERRANDO: &str = "ERRO: Servidor encerrando";
 const FORA_DE_ALCANCE: &str = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
 const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando";
@@ -31,12 +36,12 @@ const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando";
 pub enum Resposta {
     /// Resposta a CONSULTAR: unidades à venda.
     Estoque(u64),
-    /// Resposta a COMPRAR: vendida, e quantas unidades sobraram.
+    /// Resposta a COMPRAR e a PEDIDO: vendida, e quantas unidades sobraram.
     Compra {
         /// Unidades que sobraram depois desta venda.
         restante: u64,
     },
-    /// Resposta a COMPRAR quando não há mais.
+    /// Resposta a COMPRAR e a PEDIDO quando não há mais.
     Esgotado,
     /// Resposta a CONSULTAR ou COMPRAR quando quem guarda o estoque não responde.
     ForaDeAlcance,
@@ -46,6 +51,10 @@ pub enum Resposta {
     Despedida,
     /// Resposta a uma linha que não é comando algum.
     Desconhecido,
+    /// Resposta a um PEDIDO repetido de que já não se sabe a resposta, só que a teve.
+    PedidoAntigo,
+    /// Resposta a um PEDIDO sem identificador, ou com um que não serve.
+    PedidoInvalido,
     /// A linha passou do limite; a conexão fecha.
     LinhaLonga,
     /// Quem conectou fala HTTP ou TLS; a conexão fecha.
@@ -86,6 +95,8 @@ impl Resposta {
             Resposta::Ajuda => (AJUDA, None),
             Resposta::Despedida => ("Volte sempre!", None),
             Resposta::Desconhecido => (DESCONHECIDO, None),
+            Resposta::PedidoAntigo => (PEDIDO_ANTIGO, None),
+            Resposta::PedidoInvalido => (PEDIDO_INVALIDO, None),
             Resposta::LinhaLonga => ("ERRO: Linha longa demais", None),
             Resposta::OutroProtocolo => (OUTRO_PROTOCOLO, None),
             Resposta::Lotado => (LOTADO, None),

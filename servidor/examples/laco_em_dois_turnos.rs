@@ -107,7 +107,9 @@ impl Laco {
                 Comando::Comprar => conexao.dizer(Resposta::Esgotado),
                 Comando::Consultar => conexao.dizer(format_args!("Estoque atual: {estoque}")),
                 Comando::Ajuda => conexao.dizer(Resposta::Ajuda),
-                Comando::Desconhecido(_) => conexao.dizer(Resposta::Desconhecido),
+                Comando::Pedido(_) | Comando::PedidoInvalido(_) | Comando::Desconhecido(_) => {
+                    conexao.dizer(Resposta::Desconhecido)
+                }
                 Comando::Http(_) | Comando::Tls => {
                     conexao.acabou = true;
                     return conexao.dizer(Resposta::OutroProtocolo);

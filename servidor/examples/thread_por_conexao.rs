@@ -63,7 +63,10 @@ impl Loja {
             Comando::Sair => Resposta::Despedida.to_string(),
             Comando::Http(_) | Comando::Tls => Resposta::OutroProtocolo.to_string(),
             Comando::LinhaLonga => Resposta::LinhaLonga.to_string(),
-            Comando::Desconhecido(_) => Resposta::Desconhecido.to_string(),
+            // Este não se lembra de pedidos: para comparar, bastam os comandos do enunciado.
+            Comando::Pedido(_) | Comando::PedidoInvalido(_) | Comando::Desconhecido(_) => {
+                Resposta::Desconhecido.to_string()
+            }
         }
     }
 

@@ -28,13 +28,13 @@
 mod lugares;
 mod voo;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
-use protocolo::{Comando, Resposta};
+use protocolo::{Comando, Id, Resposta};
 use slab::Slab;
 
 use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
@@ -102,6 +102,12 @@ pub struct Balcao<F> {
     lote: Lote,
     /// Os compradores do lote, na ordem.
     compradores: Vec<SocketAddr>,
+    /// Quantos PEDIDO há no lote: dos compradores, é preciso tirar os que já tiveram resposta.
+    pedidos: usize,
+    /// Quantos PEDIDO cabem em um lote.
+    pedidos_por_lote: usize,
+    /// Os compradores que têm um id, e ele.
+    numerados: Vec<(usize, Id)>,
     /// O lote que o estoque ainda não disse se é firme, se há um.
     em_voo: Option<EmVoo>,
     /// Desde quando há o que propor, à espera do que está em voo.
@@ -183,6 +189,9 @@ impl<F: Read + Write> Balcao<F> {
             loja,
             lote: Vec::new(),
             compradores: Vec::new(),
+            pedidos: 0,
+            pedidos_por_lote: usize::MAX,
+            numerados: Vec::new(),
             em_voo: None,
             espera_desde: None,
             buffer_de_leitura: vec![0; LEITURA_POR_TURNO].into(),
@@ -275,6 +284,7 @@ impl<F: Read + Write> Balcao<F> {
         registro: &mut Registro,
         estoque: &mut E,
     ) -> Result<(), E::Pane> {
+        self.pedidos_por_lote = estoque.pedidos_por_lote();
         self.ler(agora);
         self.colher(agora, registro, estoque)?;
         let firmes = self.propor(agora, registro, estoque)?;
@@ -292,7 +302,7 @@ impl<F: Read + Write> Balcao<F> {
         // próximo turno, e assim ninguém lê duas vezes antes de todos lerem uma.
         let mut trabalho = 0;
         for _ in 0..self.filas.leitura.len() {
-            if trabalho >= TRABALHO_DO_TURNO || self.lote.len() >= LOTE_MAXIMO {
+            if trabalho >= TRABALHO_DO_TURNO || self.lote_cheio() {
                 return;
             }
             let Some(chave) = self.filas.leitura.pop_front() else { return };
@@ -302,8 +312,10 @@ impl<F: Read + Write> Balcao<F> {
                 let (lote, compradores) = (&mut self.lote, &mut self.compradores);
                 let (antes, endereco) = (lote.len(), posto.conexao.endereco());
                 posto.conexao.ler(&mut self.buffer_de_leitura, agora, |pedido| {
-                    if matches!(pedido, Comando::Comprar) {
-                        compradores.push(endereco);
+                    match pedido {
+                        Comando::Comprar => compradores.push(endereco),
+                        Comando::Pedido(_) => self.pedidos += 1,
+                        _ => {}
                     }
                     lote.push((chave, pedido));
                 });
@@ -332,11 +344,16 @@ impl<F: Read + Write> Balcao<F> {
             self.juntar(agora, registro);
             return Ok(agora);
         }
+        if std::mem::take(&mut self.pedidos) > 0 {
+            self.reconhecer(estoque)?;
+        }
         let a_venda = self.loja.estoque();
-        let proposta = Proposta { compradores: &self.compradores, a_venda, agora };
+        let (compradores, numerados) = (&self.compradores, &self.numerados);
+        let proposta = Proposta { compradores, numerados, a_venda, agora };
         match estoque.propor(proposta)? {
             Situacao::Firme(firme) => {
                 self.compradores.clear();
+                self.numerados.clear();
                 let mut lote = std::mem::take(&mut self.lote);
                 self.decidir(agora, registro, &mut lote, firme.antes);
                 self.lote = lote;
@@ -349,15 +366,39 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
+    /// De quem fez um PEDIDO, só compra quem ainda não teve resposta: nem antes, nem a um igual na sua frente.
+    fn reconhecer<E: Estoque>(&mut self, estoque: &mut E) -> Result<(), E::Pane> {
+        self.compradores.clear();
+        let mut novos = HashSet::new();
+        for (chave, pedido) in &self.lote {
+            match pedido {
+                Comando::Comprar => {}
+                Comando::Pedido(id) if self.loja.conhece(id) || novos.contains(id) => continue,
+                Comando::Pedido(id) => {
+                    if let Some(resposta) = estoque.resposta_a(id)? {
+                        self.loja.lembrar(id.clone(), resposta);
+                        continue;
+                    }
+                    novos.insert(id);
+                    self.numerados.push((self.compradores.len(), id.clone()));
+                }
+                _ => continue,
+            }
+            self.compradores.push(self.postos[*chave].conexao.endereco());
+        }
+        Ok(())
+    }
+
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
         self.contas.pedidos += lote.len() as u64;
         let mut pedidos = lote.drain(..).peekable();
         while let Some((chave, pedido)) = pedidos.next() {
+            let havia = self.loja.estoque();
             let resposta = self.loja.atender(&pedido);
             self.dar(agora, registro, chave, &pedido, resposta);
-            let esgotou = resposta == (Resposta::Compra { restante: 0 });
+            let esgotou = havia > 0 && self.loja.estoque() == 0;
             // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
             if esgotou || pedidos.peek().is_none_or(|(outra, _)| *outra != chave) {
                 self.filas.enfileirar(chave, &mut self.postos[chave]);
@@ -366,6 +407,8 @@ impl<F: Read + Write> Balcao<F> {
                 self.avisar(agora, registro);
             }
         }
+        drop(pedidos);
+        self.loja.esquecer_os_antigos();
     }
 
     /// Põe uma resposta na saída de quem pediu, que ainda tem de entrar nas filas.
@@ -495,8 +538,11 @@ impl<F: Read + Write> Balcao<F> {
     /// Ficou algo para o próximo turno? Então não se espera evento nenhum.
     pub fn tem_trabalho(&self) -> bool {
         // Com o lote cheio, à espera do que está em voo, ler não é trabalho: é esperar.
-        !self.filas.leitura.is_empty() && self.lote.len() < LOTE_MAXIMO
-            || !self.filas.escrita.is_empty()
+        !self.filas.leitura.is_empty() && !self.lote_cheio() || !self.filas.escrita.is_empty()
+    }
+
+    fn lote_cheio(&self) -> bool {
+        self.lote.len() >= LOTE_MAXIMO || self.pedidos >= self.pedidos_por_lote
     }
 
     /// Quando o balcão quer um turno mesmo que nada aconteça.

@@ -8,6 +8,8 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use protocolo::{Id, Resposta};
+
 use crate::loja::Venda;
 
 /// As compras de um lote, na ordem. Nenhuma: só se quer ler.
@@ -15,6 +17,8 @@ use crate::loja::Venda;
 pub struct Proposta<'a> {
     /// Quem compra.
     pub compradores: &'a [SocketAddr],
+    /// As compras que têm um id, que nunca o tiveram antes: o lugar entre os compradores, e ele.
+    pub numerados: &'a [(usize, Id)],
     /// Unidades à venda, que o turno saiba.
     pub a_venda: u64,
     /// O começo do turno.
@@ -52,7 +56,7 @@ pub enum Situacao {
 }
 
 /// O que chega sem que o turno pergunte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Noticia {
     /// O lote em voo já se pode decidir.
     Firme(Firme),
@@ -60,6 +64,9 @@ pub enum Noticia {
     NaoValeu,
     /// As compras do lote em voo podem ter valido, e já não há como saber quais.
     SemDesfecho,
+    /// O lote em voo não valeu, nem valerá, porque estes pedidos dele já tinham tido estas respostas. Sem eles, pode-se
+    /// propor outra vez.
+    Repetidos(Vec<(Id, Resposta)>),
     /// Outro servidor vendeu a última unidade.
     Esgotou,
     /// Quem guarda o estoque deixou de responder (`false`), ou voltou (`true`).
@@ -80,12 +87,26 @@ pub trait Estoque {
         Ok(None)
     }
 
+    /// O que já se respondeu a um PEDIDO com este id, se ele é dos que este estoque guarda.
+    ///
+    /// # Errors
+    ///
+    /// Não se pode mais vender.
+    fn resposta_a(&mut self, _id: &Id) -> Result<Option<Resposta>, Self::Pane> {
+        Ok(None)
+    }
+
     /// Um lote. Com um em voo, não se propõe outro.
     ///
     /// # Errors
     ///
     /// Não se pode mais vender, e nada deste lote foi dito a ninguém.
     fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, Self::Pane>;
+
+    /// Quantos pedidos com id um lote pode ter, mais os de uma conexão.
+    fn pedidos_por_lote(&self) -> usize {
+        usize::MAX
+    }
 
     /// O turno acabou, e não há mais o que propor nele.
     fn fim_do_turno(&mut self) {}

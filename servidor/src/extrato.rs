@@ -18,7 +18,7 @@ use serde::Serialize;
 
 pub(crate) use resumo::Resumo;
 
-use crate::livro::{Conferencia, Contas, Erro, Leitura, conferir, falta_wal};
+use crate::livro::{Conferencia, Contas, Erro, Leitura, conferir, falta_wal, tem_pedidos};
 
 /// Quantas vendas se leem de cada vez.
 const VENDAS_POR_VEZ: i64 = 10_000;
@@ -87,6 +87,8 @@ struct Venda {
     instante: String,
     endereco: String,
     restante: i64,
+    /// O id com que foi pedida, se foi com um PEDIDO.
+    pedido: Option<String>,
 }
 
 /// Escreve o extrato do livro em `saida` e diz o que se concluiu dele.
@@ -137,10 +139,14 @@ impl Vendas<'_> {
     fn ler_mais(&self) -> Result<Vec<Venda>, Erro> {
         let leitura = Leitura::abrir(self.caminho)?;
         let ler = || {
-            let mut vendas = leitura.banco.prepare(
-                "SELECT numero, instante, endereco, restante FROM vendas
+            let pedido = match tem_pedidos(&leitura.banco)? {
+                true => "(SELECT pedido FROM pedidos WHERE venda = numero)",
+                false => "NULL",
+            };
+            let mut vendas = leitura.banco.prepare(&format!(
+                "SELECT numero, instante, endereco, restante, {pedido} FROM vendas
                  WHERE numero > ?1 AND numero <= ?2 ORDER BY numero LIMIT ?3",
-            )?;
+            ))?;
             let vendas = vendas.query_map([self.lida, self.ultima, VENDAS_POR_VEZ], ler_venda)?;
             vendas.collect::<rusqlite::Result<_>>()
         };
@@ -187,6 +193,7 @@ fn ler_venda(linha: &Row<'_>) -> rusqlite::Result<Venda> {
         instante: linha.get(1)?,
         endereco: linha.get(2)?,
         restante: linha.get(3)?,
+        pedido: linha.get(4)?,
     })
 }
 
@@ -206,8 +213,9 @@ fn tabela(
         while let Some(entrada) = entradas.next_if(|e| e.depois_da_venda < venda.numero) {
             linha_de_entrada(saida, entrada)?;
         }
-        let Venda { numero, instante, endereco, restante } = venda;
-        writeln!(saida, "{numero:>9}  {instante:24}  {endereco:>21}  {restante:>9}")?;
+        let Venda { numero, instante, endereco, restante, pedido } = venda;
+        let pedido = pedido.map(|id| format!("  pedido {id}")).unwrap_or_default();
+        writeln!(saida, "{numero:>9}  {instante:24}  {endereco:>21}  {restante:>9}{pedido}")?;
     }
     for entrada in entradas {
         linha_de_entrada(saida, entrada)?;
@@ -270,7 +278,9 @@ fn planilha(
         _ => Falha::Saida(ErrorKind::InvalidData.into()),
     };
     // Sem nenhuma venda, a primeira linha também é escrita.
-    planilha.write_record(["numero", "instante", "endereco", "restante"]).map_err(gravar)?;
+    planilha
+        .write_record(["numero", "instante", "endereco", "restante", "pedido"])
+        .map_err(gravar)?;
     for venda in vendas {
         planilha.serialize(venda?).map_err(gravar)?;
     }

@@ -9,7 +9,7 @@
 //!             ├──► reposicao  quem repõe com o servidor aberto, por um socket ao lado do livro
 //!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, remover
 //!             │      ├──► conexao    um cliente: linhas que chegam, respostas que saem
-//!             │      ├──► loja       o estoque; pura
+//!             │      ├──► loja       o estoque e os pedidos numerados; pura
 //!             │      └──► registro   o console, em outra thread, sem nunca parar o laço
 //!             └──► livro      com --livro: as vendas de cada turno, firmes em um arquivo
 //!   main ─► extrato ─► livro  o que há em um livro, para ler
@@ -41,6 +41,7 @@ pub mod livro;
 pub mod loja;
 pub mod opcoes;
 pub mod partilhado;
+pub mod pedidos;
 pub mod porta;
 pub mod reator;
 pub mod registro;

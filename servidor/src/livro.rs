@@ -6,6 +6,8 @@
 //!
 //! ```text
 //!   vendas    numero, instante, endereco, restante                  uma linha por venda
+//!   pedidos   pedido, venda                                         o id das vendas que foram com um PEDIDO
+//!   recusas   numero, instante, pedido                              os PEDIDO que não acharam o que comprar
 //!   estoque   numero, instante, tipo, unidades, depois_da_venda     o inicial e cada reposição
 //! ```
 //!
@@ -37,21 +39,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use protocolo::{Id, Resposta};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::estoque::{Estoque, Firme, Proposta, Situacao};
 use crate::loja::Venda;
 
 pub(crate) use arquivo::Leitura;
 pub use conferencia::Andamento;
-pub(crate) use conferencia::{Conferencia, conferir};
+pub(crate) use conferencia::{Conferencia, conferir, tem_pedidos};
 pub use erro::Erro;
 use erro::Problema;
 pub(crate) use erro::falta_wal;
 use faxina::Faxina;
 pub use formato::Contas;
-use formato::{UNIDADES_MAXIMAS, agora, ao_lado};
+use formato::{RECUSAS_GUARDADAS, UNIDADES_MAXIMAS, agora, ao_lado};
 use vigia::Vigia;
 
 /// Um livro aberto para vender. Enquanto existe, nenhum outro servidor abre o mesmo arquivo.
@@ -164,7 +167,21 @@ impl Livro {
     /// O disco encheu ou falhou, ou outro programa mexeu no arquivo. Não se sabe se as vendas ficaram
     /// ou não; nenhuma pode ser anunciada, e nada mais se vende com este livro aberto.
     pub fn firmar(&mut self, vendas: impl IntoIterator<Item = Venda>) -> Result<(), Erro> {
-        self.gravar(vendas).map_err(|problema| self.parar(problema))
+        self.gravar(vendas, &[]).map_err(|problema| self.parar(problema))
+    }
+
+    /// O que este livro diz de um pedido.
+    fn procurar(&self, id: &Id) -> Result<Option<Resposta>, Problema> {
+        let restante =
+            "SELECT restante FROM pedidos JOIN vendas ON numero = venda WHERE pedido = ?1";
+        let mut venda = self.banco.prepare_cached(restante)?;
+        let restante = venda.query_row([id.texto()], |linha| linha.get::<_, i64>(0)).optional()?;
+        if let Some(restante) = restante {
+            // O que é negativo não passa pela conferência.
+            return Ok(Some(Resposta::Compra { restante: restante.max(0) as u64 }));
+        }
+        let mut recusa = self.banco.prepare_cached("SELECT 1 FROM recusas WHERE pedido = ?1")?;
+        Ok(recusa.exists([id.texto()])?.then_some(Resposta::Esgotado))
     }
 
     /// Fecha o livro, com tudo em um arquivo só, e diz como ele ficou.
@@ -185,16 +202,23 @@ impl Livro {
         Erro::novo(&self.caminho, problema)
     }
 
-    fn gravar(&mut self, vendas: impl IntoIterator<Item = Venda>) -> Result<(), Problema> {
+    /// Firma as vendas de um lote, e o que coube às compras dele que têm um id: o lugar de cada uma, e ele.
+    fn gravar(
+        &mut self,
+        vendas: impl IntoIterator<Item = Venda>,
+        numerados: &[(usize, Id)],
+    ) -> Result<(), Problema> {
         self.faxina.terminar(&self.banco, self.vigia.visto())?;
         let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.vigia.conferir()?;
         let guarda = self.faxina.segurar(self.vigia.visto())?;
+        let agora = agora();
+        let primeira = self.contas.vendidas + 1;
         {
             let mut linha =
                 transacao.prepare_cached("INSERT INTO vendas VALUES (?1, ?2, ?3, ?4)")?;
             // O que não muda de uma venda para outra se liga uma vez só.
-            linha.raw_bind_parameter(2, agora())?;
+            linha.raw_bind_parameter(2, &agora)?;
             let mut endereco = String::new();
             for venda in vendas {
                 self.contas.vendidas += 1;
@@ -206,6 +230,19 @@ impl Livro {
                 linha.raw_bind_parameter(4, venda.restante as i64)?;
                 linha.raw_execute()?;
             }
+        }
+        for (lugar, id) in numerados {
+            let venda = primeira + *lugar as u64;
+            if venda <= self.contas.vendidas {
+                let linha = "INSERT INTO pedidos VALUES (?1, ?2)";
+                transacao.prepare_cached(linha)?.execute(params![id.texto(), venda as i64])?;
+                continue;
+            }
+            let linha = "INSERT INTO recusas (instante, pedido) VALUES (?1, ?2)";
+            transacao.prepare_cached(linha)?.execute(params![agora, id.texto()])?;
+            let antigas = transacao.last_insert_rowid() - RECUSAS_GUARDADAS as i64;
+            let esquecer = "DELETE FROM recusas WHERE numero <= ?1";
+            transacao.prepare_cached(esquecer)?.execute([antigas])?;
         }
         transacao.commit()?;
         self.vigia.assinalar(self.contas.vendidas)?;
@@ -219,16 +256,21 @@ impl Livro {
     }
 }
 
-/// Um turno é uma transação; um lote em que não se vende nada não vai ao disco.
+/// Um turno é uma transação; um lote em que não se vende nada, nem se recusa um pedido numerado, não vai ao disco.
 impl Estoque for Livro {
     type Pane = Erro;
 
+    fn resposta_a(&mut self, id: &Id) -> Result<Option<Resposta>, Erro> {
+        self.procurar(id).map_err(|problema| self.parar(problema))
+    }
+
     fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, Erro> {
         let antes = proposta.a_venda;
-        if antes == 0 || proposta.compradores.is_empty() {
+        if proposta.numerados.is_empty() && (antes == 0 || proposta.compradores.is_empty()) {
             return Ok(Situacao::Firme(Firme { antes, quando: proposta.agora }));
         }
-        self.firmar(proposta.vendas(antes))?;
+        self.gravar(proposta.vendas(antes), proposta.numerados)
+            .map_err(|problema| self.parar(problema))?;
         Ok(Situacao::Firme(Firme { antes, quando: Instant::now() }))
     }
 }

@@ -6,7 +6,9 @@
 
 use std::net::SocketAddr;
 
-use protocolo::{Comando, Resposta};
+use protocolo::{Comando, Id, Resposta};
+
+use crate::pedidos::{PEDIDOS_LEMBRADOS, Pedidos};
 
 /// Uma unidade vendida, ainda não anunciada.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,21 +25,29 @@ pub struct Loja {
     estoque: u64,
     vendas: u64,
     recusas: u64,
+    pedidos: Pedidos,
 }
 
 impl Loja {
     /// Uma loja com `estoque` unidades à venda.
     pub fn nova(estoque: u64) -> Self {
-        Loja { estoque, vendas: 0, recusas: 0 }
+        Loja::que_lembra(PEDIDOS_LEMBRADOS, estoque)
+    }
+
+    /// Uma que se lembra só dos `pedidos` últimos pedidos numerados.
+    pub fn que_lembra(pedidos: usize, estoque: u64) -> Self {
+        Loja { estoque, vendas: 0, recusas: 0, pedidos: Pedidos::novos(pedidos) }
     }
 
     /// Executa um comando e dá a resposta do protocolo (§3.2).
     ///
-    /// `Compra { restante: 0 }` sai uma única vez: é o instante em que o estoque esgota.
+    /// Um PEDIDO repetido tem a resposta da primeira vez, e não vende nem recusa nada.
     pub fn atender(&mut self, comando: &Comando) -> Resposta {
         match comando {
             Comando::Consultar => Resposta::Estoque(self.estoque),
             Comando::Comprar => self.vender(),
+            Comando::Pedido(id) => self.vender_uma_vez(id),
+            Comando::PedidoInvalido(_) => Resposta::PedidoInvalido,
             Comando::Ajuda => Resposta::Ajuda,
             Comando::Sair => Resposta::Despedida,
             Comando::Http(_) | Comando::Tls => Resposta::OutroProtocolo,
@@ -54,6 +64,30 @@ impl Loja {
         self.estoque = restante;
         self.vendas += 1;
         Resposta::Compra { restante }
+    }
+
+    fn vender_uma_vez(&mut self, id: &Id) -> Resposta {
+        if let Some(resposta) = self.pedidos.resposta(id) {
+            return resposta;
+        }
+        let resposta = self.vender();
+        self.pedidos.lembrar(id.clone(), resposta);
+        resposta
+    }
+
+    /// Este pedido já tem resposta?
+    pub fn conhece(&self, id: &Id) -> bool {
+        self.pedidos.resposta(id).is_some()
+    }
+
+    /// Quem guarda o estoque diz o que se respondeu a este pedido.
+    pub fn lembrar(&mut self, id: Id, resposta: Resposta) {
+        self.pedidos.lembrar(id, resposta);
+    }
+
+    /// Dos pedidos com resposta, ficam os últimos. Entre um lote e outro, e nunca no meio.
+    pub fn esquecer_os_antigos(&mut self) {
+        self.pedidos.esquecer_os_antigos();
     }
 
     /// Quem guarda o estoque diz que há isto à venda.
@@ -91,6 +125,38 @@ mod testes {
         assert_eq!(loja.atender(&Comando::Comprar), Resposta::Esgotado);
         assert_eq!(loja.atender(&Comando::Consultar), Resposta::Estoque(0));
         assert_eq!((loja.vendas(), loja.recusas()), (2, 1));
+    }
+
+    fn pedido(id: &str) -> Comando {
+        Comando::interpretar(format!("PEDIDO {id}").as_bytes())
+    }
+
+    #[test]
+    fn o_mesmo_pedido_tem_sempre_a_mesma_resposta() {
+        let mut loja = Loja::nova(2);
+        assert_eq!(loja.atender(&pedido("a")), Resposta::Compra { restante: 1 });
+        assert_eq!(loja.atender(&pedido("b")), Resposta::Compra { restante: 0 });
+        assert_eq!(loja.atender(&pedido("c")), Resposta::Esgotado);
+        loja.ver(5);
+        for _ in 0..2 {
+            assert_eq!(loja.atender(&pedido("a")), Resposta::Compra { restante: 1 });
+            assert_eq!(loja.atender(&pedido("b")), Resposta::Compra { restante: 0 });
+            assert_eq!(loja.atender(&pedido("c")), Resposta::Esgotado);
+        }
+        assert_eq!((loja.estoque(), loja.vendas(), loja.recusas()), (5, 2, 1));
+    }
+
+    #[test]
+    fn so_os_ultimos_se_lembram_e_so_se_esquece_quando_se_pede() {
+        let mut loja = Loja::que_lembra(2, 10);
+        for id in ["a", "b", "c"] {
+            loja.atender(&pedido(id));
+        }
+        assert_eq!(loja.atender(&pedido("a")), Resposta::Compra { restante: 9 });
+        loja.esquecer_os_antigos();
+        assert_eq!(loja.atender(&pedido("c")), Resposta::Compra { restante: 7 });
+        assert_eq!(loja.atender(&pedido("b")), Resposta::Compra { restante: 8 });
+        assert_eq!(loja.atender(&pedido("a")), Resposta::Compra { restante: 6 });
     }
 
     proptest! {

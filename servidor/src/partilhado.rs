@@ -29,13 +29,15 @@ use std::time::{Duration, Instant};
 use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::hora_do_relogio;
 
-pub use chaves::{Balanco, UltimoLote, Vendidas};
+pub use chaves::{Balanco, Comprador, UltimoLote, Vendidas};
 pub use erro::Erro;
 pub use extrato::{Extrato, Falha, extrair};
 use fio::{Fio, Observador, Visto};
 pub use gateway::Gateway;
 pub use reposicao::repor;
-pub use sessao::{Passo, Sessao};
+pub use sessao::{Desfecho, Passo, Sessao};
+
+use protocolo::Resposta;
 
 use crate::estoque::{Estoque, Firme, Noticia, Proposta, Situacao};
 
@@ -44,6 +46,10 @@ const PRAZO_DE_ABRIR: Duration = Duration::from_secs(8);
 
 /// Quanto o etcd pode demorar antes de se dizer que está fora de alcance.
 const DEMORA_DEMAIS: Duration = Duration::from_secs(1);
+
+/// Uma transação do etcd faz até 128 coisas (`--max-txn-ops`), e cada pedido com id é uma. Um lote tem no máximo isto
+/// e os de mais uma conexão.
+const PEDIDOS_POR_LOTE: usize = 56;
 
 /// O que se soube do estoque ao abrir.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -197,6 +203,15 @@ impl Estoque for Partilhado {
                 return Ok(Some(Noticia::Firme(Firme { antes, quando: Instant::now() })));
             }
             Some(Passo::SemDesfecho) => return Ok(Some(Noticia::SemDesfecho)),
+            Some(Passo::Repetidos(atendidos)) => {
+                let resposta = |desfecho| match desfecho {
+                    Desfecho::Comprou(restante) => Resposta::Compra { restante },
+                    Desfecho::Esgotado => Resposta::Esgotado,
+                    Desfecho::Esquecido => Resposta::PedidoAntigo,
+                };
+                let respostas = atendidos.into_iter().map(|(id, d)| (id, resposta(d)));
+                return Ok(Some(Noticia::Repetidos(respostas.collect())));
+            }
             None => {}
         }
         // Com um lote em voo, o comprador da última unidade pode ser nosso, e ouve a resposta dele primeiro.
@@ -215,12 +230,23 @@ impl Estoque for Partilhado {
 
     fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, Erro> {
         let anotava = self.sessao.pedido().is_some();
-        self.sessao.propor(proposta.compradores, &agora());
+        let mut compradores: Vec<Comprador> =
+            proposta.compradores.iter().copied().map(Comprador::from).collect();
+        for (lugar, id) in proposta.numerados {
+            if let Some(comprador) = compradores.get_mut(*lugar) {
+                comprador.id = Some(id.clone());
+            }
+        }
+        self.sessao.propor(compradores, &agora());
         self.em_voo = true;
         if !anotava {
             self.perguntar();
         }
         Ok(Situacao::EmVoo)
+    }
+
+    fn pedidos_por_lote(&self) -> usize {
+        PEDIDOS_POR_LOTE
     }
 
     fn fim_do_turno(&mut self) {

@@ -146,8 +146,13 @@ impl Registro {
             escrever_endereco(endereco, linha);
             linha.push(b' ');
             match pedido {
-                Comando::Http(trecho) | Comando::Desconhecido(trecho) => {
-                    linha.extend(trecho.escape_ascii());
+                Comando::Http(trecho)
+                | Comando::PedidoInvalido(trecho)
+                | Comando::Desconhecido(trecho) => linha.extend(trecho.escape_ascii()),
+                Comando::Pedido(id) => {
+                    linha.extend_from_slice(pedido.nome());
+                    linha.push(b' ');
+                    linha.extend_from_slice(id.texto().as_bytes());
                 }
                 nosso => linha.extend_from_slice(nosso.nome()),
             }

@@ -6,7 +6,7 @@ use super::*;
 use testes::Cliente;
 
 const OUTRO_PROTOCOLO: &str =
-    "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n";
+    "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR\n";
 
 /// Cada pedaço de `pedacos` chega sozinho ao servidor, e ele responde uma vez e fecha em ordem; diz
 /// quanto demorou.

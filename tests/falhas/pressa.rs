@@ -7,7 +7,7 @@ use super::*;
 const LINHAS: usize = 2048;
 
 /// O que cada linha vale: a resposta mais longa a um erro.
-const ERRO: &[u8] = b"ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n";
+const ERRO: &[u8] = b"ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR\n";
 
 /// Quem tem pressa: o que falta mandar da rajada, e quanto ouviu.
 struct Apressado {

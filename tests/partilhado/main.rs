@@ -73,6 +73,43 @@ fn o_ultimo_comprador_e_os_dos_outros_servidores_ouvem_o_aviso_uma_vez_e_repor_o
 }
 
 #[test]
+fn um_pedido_tem_a_mesma_resposta_em_qualquer_servidor_e_depois_de_uma_queda() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let (um, outro) = (servidor(&urls, "um", &["--estoque", "3"]), servidor(&urls, "outro", &[]));
+    let (mut ana, mut rui) = (um.cliente(), outro.cliente());
+    let compra = |restante: u64| format!("Compra realizada. Estoque restante: {restante}");
+    assert_eq!(ana.pede("PEDIDO a"), compra(2));
+    assert_eq!(rui.pede("COMPRAR"), compra(1));
+    assert_eq!(rui.pede("PEDIDO a"), compra(2));
+    assert_eq!(rui.pede("PEDIDO b"), compra(0));
+    assert!(rui.linha().starts_with("AVISO"));
+    assert_eq!(rui.pede("PEDIDO c"), "ERRO: Produto esgotado");
+    drop(um);
+    assert_eq!(executar("servidor", ["--partilhado", &urls, "--repor", "2"]).codigo, Some(0));
+    let um = servidor(&urls, "um", &[]);
+    let mut ana = um.cliente();
+    for (pedido, resposta) in
+        [("a", compra(2)), ("b", compra(0)), ("c", "ERRO: Produto esgotado".into())]
+    {
+        assert_eq!(ana.pede(&format!("PEDIDO {pedido}")), resposta, "{pedido}");
+    }
+    // Mais do que cabe em uma transação do etcd, e uns deles repetidos.
+    let muitos: String = (0..200).map(|n| format!("PEDIDO m{}\n", n % 150)).collect();
+    ana.manda(&muitos);
+    let mut respostas = ana.linhas(201);
+    respostas.retain(|linha| !linha.starts_with("AVISO"));
+    assert_eq!(respostas[..2], [compra(1), compra(0)]);
+    assert!(respostas[2..150].iter().all(|linha| linha == "ERRO: Produto esgotado"));
+    assert_eq!(respostas[150..], respostas[..50]);
+    let extrato = extrato(&urls);
+    let vendas = extrato["vendas"].as_array().unwrap();
+    let pedidos: Vec<_> = vendas.iter().map(|venda| venda["pedido"].as_str()).collect();
+    assert_eq!(pedidos, [Some("a"), None, Some("b"), Some("m0"), Some("m1")]);
+    assert_eq!(extrato["integro"], true);
+}
+
+#[test]
 fn dois_servidores_com_o_mesmo_nome_nao_vendem_os_dois() {
     let Some(cluster) = Cluster::abrir(1, &[]) else { return };
     let urls = cluster.urls();

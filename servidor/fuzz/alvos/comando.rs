@@ -18,6 +18,27 @@ pub fn experimentar(bytes: &[u8]) {
     respostas(u64::from_le_bytes(oito));
 }
 
+/// O que não é só uma palavra: um pedido, com as suas palavras separadas por brancos, ou nada nosso.
+fn outro(linha: &[u8]) -> Comando {
+    let trecho = linha.iter().copied().take(Comando::TRECHO).collect();
+    let palavras: Vec<&[u8]> = linha.split(|byte| *byte == b' ').collect();
+    let http = palavras.len() > 1 && palavras[palavras.len() - 1].starts_with(b"HTTP/");
+    let mut partes = linha.splitn(2, u8::is_ascii_whitespace);
+    let pedido = partes.next().is_some_and(|verbo| verbo.eq_ignore_ascii_case(b"PEDIDO"));
+    let id = partes.next().unwrap_or_default().trim_ascii_start();
+    let visivel = id.iter().all(|byte| (b'!'..=b'~').contains(byte));
+    if pedido && visivel && (1..=64).contains(&id.len()) {
+        let comando = Comando::interpretar(linha);
+        assert!(matches!(&comando, Comando::Pedido(lido) if lido.texto().as_bytes() == id));
+        return comando;
+    }
+    match pedido {
+        _ if http => Comando::Http(trecho),
+        true => Comando::PedidoInvalido(trecho),
+        false => Comando::Desconhecido(trecho),
+    }
+}
+
 fn comando(linha: &[u8]) {
     let comando = Comando::interpretar(linha);
     let devia = match linha.to_ascii_uppercase().as_slice() {
@@ -25,18 +46,15 @@ fn comando(linha: &[u8]) {
         b"COMPRAR" => Comando::Comprar,
         b"AJUDA" => Comando::Ajuda,
         b"SAIR" => Comando::Sair,
-        _ => {
-            let trecho = linha.iter().copied().take(Comando::TRECHO).collect();
-            let palavras: Vec<&[u8]> = linha.split(|byte| *byte == b' ').collect();
-            let http = palavras.len() > 1 && palavras[palavras.len() - 1].starts_with(b"HTTP/");
-            if http { Comando::Http(trecho) } else { Comando::Desconhecido(trecho) }
-        }
+        _ => outro(linha),
     };
     assert_eq!(comando, devia);
 
     assert!(comando.nome().len() <= Comando::TRECHO, "só o começo se guarda");
-    let conhecido = !matches!(comando, Comando::Desconhecido(_) | Comando::Http(_));
-    if conhecido || linha.len() <= Comando::TRECHO {
+    let trecho =
+        matches!(comando, Comando::Desconhecido(_) | Comando::Http(_) | Comando::PedidoInvalido(_));
+    let inteiro = !trecho || linha.len() <= Comando::TRECHO;
+    if inteiro && !matches!(comando, Comando::Pedido(_)) {
         assert_eq!(Comando::interpretar(comando.nome()), comando, "o nome diz o comando");
     }
 

@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use protocolo::{Comando, Resposta};
+use protocolo::Resposta;
 
 use super::{Balcao, EmVoo};
 use crate::estoque::{Estoque, Noticia};
@@ -40,6 +40,10 @@ impl<F: Read + Write> Balcao<F> {
                         self.sem_desfecho(agora, registro, &mut voo);
                     }
                 }
+                Noticia::Repetidos(respostas) => {
+                    respostas.into_iter().for_each(|(id, dita)| self.loja.lembrar(id, dita));
+                    self.repropor(agora, registro, estoque)?;
+                }
                 Noticia::Esgotou => {
                     self.loja.ver(0);
                     self.avisar(agora, registro);
@@ -57,6 +61,7 @@ impl<F: Read + Write> Balcao<F> {
         self.espera_desde = None;
         let lote = std::mem::take(&mut self.lote);
         let compras = self.compradores.drain(..).count() as u64;
+        self.numerados.clear();
         self.em_voo = Some(EmVoo { lote, compras, desde: agora });
     }
 
@@ -94,6 +99,29 @@ impl<F: Read + Write> Balcao<F> {
         self.decidir(agora, registro, &mut voo.lote, antes);
     }
 
+    /// O lote em voo, de que se acaba de saber que uns pedidos já tinham resposta, vai outra vez, sem eles; o que se
+    /// juntava à espera dele continua a esperar.
+    fn repropor<E: Estoque>(
+        &mut self,
+        agora: Instant,
+        registro: &mut Registro,
+        estoque: &mut E,
+    ) -> Result<(), E::Pane> {
+        let Some(voo) = self.em_voo.take() else { return Ok(()) };
+        let espera = std::mem::replace(&mut self.lote, voo.lote);
+        let compradores = std::mem::take(&mut self.compradores);
+        // Basta que não seja zero, para que o lote se reconheça outra vez.
+        let pedidos = std::mem::replace(&mut self.pedidos, 1);
+        let espera_desde = self.espera_desde.take();
+        self.propor(agora, registro, estoque)?;
+        (self.lote, self.compradores) = (espera, compradores);
+        (self.pedidos, self.espera_desde) = (pedidos, espera_desde);
+        if let Some(em_voo) = &mut self.em_voo {
+            em_voo.desde = voo.desde;
+        }
+        Ok(())
+    }
+
     fn soltar(&mut self, voo: &EmVoo) {
         for (chave, _) in &voo.lote {
             self.postos[*chave].conexao.aguardar(false);
@@ -117,7 +145,7 @@ impl<F: Read + Write> Balcao<F> {
     /// As compras do lote podem ter valido: quem comprava não ouve nada, e a conexão fecha.
     fn sem_desfecho(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
         for (chave, pedido) in &voo.lote {
-            if *pedido == Comando::Comprar {
+            if pedido.compra() {
                 self.postos[*chave].conexao.ficar_sem_desfecho();
             }
         }
@@ -139,6 +167,7 @@ impl<F: Read + Write> Balcao<F> {
         if self.espera_desde.is_some_and(|desde| passou(desde, PACIENCIA)) {
             self.espera_desde = None;
             self.compradores.clear();
+            self.pedidos = 0;
             let lote = std::mem::take(&mut self.lote);
             self.desistir(agora, registro, &mut EmVoo { lote, compras: 0, desde: agora });
         }

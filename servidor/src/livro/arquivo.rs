@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::conferencia::{Andamento, Conferencia, conferir, contar};
 use super::erro::{Erro, Problema};
-use super::formato::{Contas, FORMATO, MARCA, TABELAS, agora, ao_lado};
+use super::formato::{Contas, DO_FORMATO_2, FORMATO, MARCA, TABELAS, agora, ao_lado};
 use super::vigia::Marca;
 use crate::sistema;
 
@@ -133,8 +133,8 @@ pub(super) fn preparar(
     abrir_para_vender(caminho, houve_queda)
 }
 
-/// A conexão que vende, e o que ela vê. Antes de voltar ela já escreveu uma vez, sem mudar nada: quem não
-/// pode escrever sabe agora, e não na primeira venda.
+/// A conexão que vende, e o que ela vê. Antes de voltar ela já escreveu uma vez, sem mudar nada (ou só o formato, se
+/// o livro é de um mais velho): quem não pode escrever sabe agora, e não na primeira venda.
 fn abrir_para_vender(caminho: &Path, houve_queda: bool) -> Result<(Connection, Contas), Problema> {
     let mut banco = abrir_para_escrever(caminho)?;
     let modo: String =
@@ -158,8 +158,10 @@ fn abrir_para_vender(caminho: &Path, houve_queda: bool) -> Result<(Connection, C
     }
     let ensaio = banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let contas = contar(&ensaio)?;
-    let formato: i64 = ensaio.pragma_query_value(None, "user_version", |linha| linha.get(0))?;
-    ensaio.pragma_update(None, "user_version", formato)?;
+    if ensaio.pragma_query_value(None, "user_version", |linha| linha.get::<_, u32>(0))? < FORMATO {
+        ensaio.execute_batch(DO_FORMATO_2)?;
+    }
+    ensaio.pragma_update(None, "user_version", FORMATO)?;
     ensaio.commit()?;
     Ok((banco, contas))
 }
@@ -182,6 +184,7 @@ fn criar(caminho: &Path, estoque: u64) -> Result<(), Problema> {
     transacao.pragma_update(None, "application_id", MARCA)?;
     transacao.pragma_update(None, "user_version", FORMATO)?;
     transacao.execute_batch(TABELAS)?;
+    transacao.execute_batch(DO_FORMATO_2)?;
     transacao.execute(
         "INSERT INTO estoque VALUES (1, ?1, 'inicial', ?2, 0)",
         params![agora(), estoque as i64],

@@ -49,6 +49,23 @@ const DO_ESTOQUE: [(&str, &str); 3] = [
     ),
 ];
 
+/// O que nunca vale dos pedidos numerados, que só há desde o formato 2.
+const DOS_PEDIDOS: [(&str, &str); 2] = [
+    (
+        "há um pedido vendido e recusado",
+        "SELECT 1 FROM recusas JOIN pedidos ON pedidos.pedido = recusas.pedido",
+    ),
+    (
+        "há um pedido de uma venda que não há",
+        "SELECT 1 FROM pedidos LEFT JOIN vendas ON numero = venda WHERE numero IS NULL",
+    ),
+];
+
+/// Tem pedidos numerados? Os do formato 1 não têm.
+pub(crate) fn tem_pedidos(banco: &Connection) -> rusqlite::Result<bool> {
+    banco.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'recusas'")?.exists([])
+}
+
 /// Confere o livro inteiro, e conta o que há nele. Se demora, diz por onde anda.
 pub(crate) fn conferir(
     banco: &mut Connection,
@@ -84,10 +101,11 @@ fn sem_sentido(erro: &rusqlite::Error) -> bool {
 }
 
 fn conferir_as_tabelas(banco: &Connection, dizer: fn(Andamento)) -> rusqlite::Result<Conferencia> {
+    let dos_pedidos = if tem_pedidos(banco)? { &DOS_PEDIDOS[..] } else { &[] };
     let mut dano = None;
-    for (qual, consulta) in DO_ESTOQUE {
+    for (qual, consulta) in DO_ESTOQUE.iter().chain(dos_pedidos) {
         if dano.is_none() && banco.prepare(consulta)?.exists([])? {
-            dano = Some(qual);
+            dano = Some(*qual);
         }
     }
     let (vendidas, nas_vendas) = conferir_as_vendas(banco, dizer)?;

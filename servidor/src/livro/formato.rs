@@ -11,9 +11,9 @@ use protocolo::terminal::hora_do_relogio;
 pub(super) const MARCA: u32 = u32::from_be_bytes(*b"LIVR");
 
 /// A versão das tabelas (`user_version`, idem). Um programa não mexe em um livro de versão maior.
-pub(super) const FORMATO: u32 = 1;
+pub(super) const FORMATO: u32 = 2;
 
-/// As tabelas, como se criam.
+/// As tabelas do formato 1.
 pub(super) const TABELAS: &str = "
     CREATE TABLE estoque (
         numero          INTEGER PRIMARY KEY,
@@ -28,6 +28,22 @@ pub(super) const TABELAS: &str = "
         endereco TEXT    NOT NULL,
         restante INTEGER NOT NULL CHECK (restante >= 0)
     ) STRICT;";
+
+/// O que o formato 2 acrescenta, a um livro novo ou a um do 1: os pedidos com id, os vendidos e os recusados. À parte das
+/// vendas, para que uma venda sem id continue a custar o que custava.
+pub(super) const DO_FORMATO_2: &str = "
+    CREATE TABLE pedidos (
+        pedido TEXT    NOT NULL PRIMARY KEY,
+        venda  INTEGER NOT NULL UNIQUE
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE recusas (
+        numero   INTEGER PRIMARY KEY,
+        instante TEXT    NOT NULL,
+        pedido   TEXT    NOT NULL UNIQUE
+    ) STRICT;";
+
+/// De quantos pedidos recusados o livro se lembra. Recusar não tem fim, e o disco tem.
+pub(super) const RECUSAS_GUARDADAS: u64 = 100_000;
 
 /// Os inteiros do SQLite têm sinal: é o máximo de unidades que um livro conta.
 pub(super) const UNIDADES_MAXIMAS: u64 = i64::MAX as u64;

@@ -6,14 +6,20 @@
 //!   venda/p/NOME           "SEQUENCIA INSTANTE endereços"  o último lote dele
 //!   venda/v/POSICAO        "NOME INSTANTE ANTES endereços" as vendas de um lote, para ler depois
 //!   venda/r/NUMERO         "POSICAO UNIDADES INSTANTE"     o estoque inicial, 0, e cada reposição
+//!   venda/i/ID             "LUGAR COMPRAS"                 o lugar deste pedido no lote em que foi
 //! ```
+//!
+//! Um endereço é o de quem comprou, com `#ID` se foi com um PEDIDO.
 //!
 //! Cada compra pedida toma a posição seguinte, a soma de tudo o que todos já pediram mais um; leva uma unidade
 //! quem fica em uma posição até ENTRADAS. É somar, e não comparar e trocar: dois servidores nunca disputam a
 //! mesma escrita, e a ordem é a do etcd.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
+
+use protocolo::Id;
 
 use super::etcd::Par;
 
@@ -21,6 +27,7 @@ use super::etcd::Par;
 pub const BALANCO: &str = "venda/e/";
 /// Quanto já entrou.
 pub const ESTOQUE: &str = "venda/e/estoque";
+const PEDIDOS: &str = "venda/i/";
 const CAIXA: &str = "venda/e/caixa-";
 /// O prefixo das vendas.
 pub const VENDAS: &str = "venda/v/";
@@ -47,6 +54,87 @@ pub fn chave_das_vendas(posicao: u64) -> String {
 /// A chave da entrada de unidades de um número; a 0 é o estoque inicial.
 pub fn chave_da_entrada(numero: u64) -> String {
     format!("{ENTRADAS}{numero:020}")
+}
+
+/// A chave de um pedido com id.
+pub fn chave_do_pedido(id: &Id) -> String {
+    format!("{PEDIDOS}{}", id.texto())
+}
+
+/// Quem compra.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comprador {
+    /// De onde.
+    pub endereco: SocketAddr,
+    /// Com que id, se foi com um PEDIDO.
+    pub id: Option<Id>,
+}
+
+impl From<SocketAddr> for Comprador {
+    fn from(endereco: SocketAddr) -> Self {
+        Comprador { endereco, id: None }
+    }
+}
+
+impl fmt::Display for Comprador {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.id {
+            None => write!(f, "{}", self.endereco),
+            Some(id) => write!(f, "{}#{}", self.endereco, id.texto()),
+        }
+    }
+}
+
+impl Comprador {
+    fn ler(texto: &str) -> Option<Self> {
+        let (endereco, id) = match texto.split_once('#') {
+            None => (texto, None),
+            Some((endereco, id)) => (endereco, Some(Id::ler(id.as_bytes())?)),
+        };
+        Some(Comprador { endereco: endereco.parse().ok()?, id })
+    }
+}
+
+/// Um pedido com id que já foi em um lote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Atendido {
+    /// Qual.
+    pub id: Id,
+    /// O lugar dele no lote, a contar de 0.
+    pub lugar: u64,
+    /// Quantas compras o lote tinha.
+    pub compras: u64,
+    /// A revisão em que o lote valeu.
+    pub em: u64,
+}
+
+impl Atendido {
+    /// O que se escreve do pedido que vai neste lugar, em um lote destas compras.
+    pub fn texto(lugar: usize, compras: usize) -> String {
+        format!("{lugar} {compras}")
+    }
+
+    /// O que uma chave `venda/i/` diz; `None` se a chave é de outra coisa.
+    ///
+    /// # Errors
+    ///
+    /// Foi mexida: é o nome dela.
+    pub fn ler(par: &Par) -> Option<Result<Self, String>> {
+        let id = par.chave.strip_prefix(PEDIDOS)?;
+        let lido = || {
+            let (lugar, compras) = par.valor.split_once(' ')?;
+            let (lugar, compras) = (lugar.parse().ok()?, compras.parse().ok()?);
+            let id = Id::ler(id.as_bytes())?;
+            (lugar < compras).then_some(Atendido { id, lugar, compras, em: par.escrita_em })
+        };
+        Some(lido().ok_or_else(|| par.chave.clone()))
+    }
+
+    /// Quanto sobrou depois dele, se `depois` é o balanço de quando o lote valeu; `None` se já não havia.
+    pub fn restante(&self, depois: &Balanco) -> Option<u64> {
+        let posicao = depois.pedidas().checked_sub(self.compras)? + self.lugar + 1;
+        depois.entradas?.checked_sub(posicao)
+    }
 }
 
 /// Unidades que entraram no estoque.
@@ -170,7 +258,7 @@ pub struct Vendidas {
     /// Unidades à venda antes da primeira.
     pub antes: u64,
     /// Quem comprou, na ordem.
-    pub compradores: Vec<SocketAddr>,
+    pub compradores: Vec<Comprador>,
 }
 
 impl Vendidas {
@@ -196,7 +284,7 @@ impl Vendidas {
             let servidor = partes.next()?.to_owned();
             let instante = partes.next()?.to_owned();
             let antes = partes.next()?.parse().ok()?;
-            let compradores = partes.map(|parte| parte.parse().ok()).collect::<Option<_>>()?;
+            let compradores = partes.map(Comprador::ler).collect::<Option<_>>()?;
             Some(Vendidas { posicao, servidor, instante, antes, compradores })
         };
         lida().ok_or_else(|| par.chave.clone())
@@ -211,10 +299,21 @@ pub struct UltimoLote {
     /// Quando se propôs.
     pub instante: String,
     /// Quem queria comprar.
-    pub compradores: Vec<SocketAddr>,
+    pub compradores: Vec<Comprador>,
 }
 
 impl UltimoLote {
+    /// Os pedidos dele que têm um id, e o lugar de cada um.
+    pub fn pedidos(&self) -> impl Iterator<Item = (usize, &Id)> {
+        let lugares = self.compradores.iter().enumerate();
+        lugares.filter_map(|(lugar, comprador)| Some((lugar, comprador.id.as_ref()?)))
+    }
+
+    /// Há algum?
+    pub fn tem_pedidos(&self) -> bool {
+        self.compradores.iter().any(|comprador| comprador.id.is_some())
+    }
+
     /// Como se escreve.
     pub fn texto(&self) -> String {
         let mut texto = format!("{} {}", self.sequencia, self.instante);
@@ -235,7 +334,7 @@ impl UltimoLote {
             let mut partes = par.valor.split(' ');
             let sequencia = partes.next()?.parse().ok()?;
             let instante = partes.next()?.to_owned();
-            let compradores = partes.map(|parte| parte.parse().ok()).collect::<Option<_>>()?;
+            let compradores = partes.map(Comprador::ler).collect::<Option<_>>()?;
             Some(UltimoLote { sequencia, instante, compradores })
         };
         lido().ok_or_else(|| par.chave.clone())

@@ -35,6 +35,8 @@ pub enum Feito {
     Escrever(String, String),
     /// Lê todas as chaves com um prefixo; em uma revisão passada, se diz qual.
     Ler(String, Option<u64>),
+    /// Lê uma chave só.
+    LerUma(String),
     /// Lê as primeiras chaves a partir de uma, até outra, em uma revisão.
     Pagina(String, String, u64),
 }
@@ -125,6 +127,7 @@ impl Serialize for Feito {
                 "key": em_base64(prefixo), "range_end": em_base64(&fim_do_prefixo(prefixo)),
                 "revision": revisao.unwrap_or(0).to_string(),
             } }),
+            Feito::LerUma(chave) => json!({ "requestRange": { "key": em_base64(chave) } }),
             Feito::Pagina(de, ate, revisao) => json!({ "requestRange": {
                 "key": em_base64(de), "range_end": em_base64(ate),
                 "revision": revisao.to_string(), "limit": CHAVES_POR_PAGINA.to_string(),

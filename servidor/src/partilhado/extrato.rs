@@ -64,6 +64,8 @@ struct UmaVenda<'a> {
     servidor: &'a str,
     endereco: String,
     restante: u64,
+    /// O id com que foi pedida, se foi com um PEDIDO.
+    pedido: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -284,8 +286,9 @@ fn uma_a_uma(
             numero: *numero,
             instante: &lote.instante,
             servidor: &lote.servidor,
-            endereco: comprador.to_string(),
+            endereco: comprador.endereco.to_string(),
             restante,
+            pedido: comprador.id.as_ref().map(|id| id.texto()),
         })?;
     }
     Ok(())
@@ -315,10 +318,11 @@ fn tabela(saida: &mut impl Write, retrato: &mut Retrato, extrato: &Extrato) -> R
             entrar(saida, entrada)?;
         }
         uma_a_uma(&mut numero, &lote, |venda| {
-            let UmaVenda { numero, instante, servidor, endereco, restante } = venda;
+            let UmaVenda { numero, instante, servidor, endereco, restante, pedido } = venda;
+            let pedido = pedido.map(|id| format!("  pedido {id}")).unwrap_or_default();
             writeln!(
                 saida,
-                "{numero:>9}  {instante:24}  {servidor:12}  {endereco:>21}  {restante:>9}"
+                "{numero:>9}  {instante:24}  {servidor:12}  {endereco:>21}  {restante:>9}{pedido}"
             )
         })?;
     }
@@ -368,7 +372,7 @@ fn planilha(saida: &mut impl Write, retrato: &mut Retrato) -> Result<(), Falha> 
         csv::ErrorKind::Io(erro) => erro,
         _ => io::ErrorKind::InvalidData.into(),
     };
-    let titulos = ["numero", "instante", "servidor", "endereco", "restante"];
+    let titulos = ["numero", "instante", "servidor", "endereco", "restante", "pedido"];
     planilha.write_record(titulos).map_err(gravar)?;
     let mut numero = 0;
     for lote in retrato.vendas() {

@@ -8,23 +8,24 @@
 //!                └─► Pedindo: "se o meu caixa ainda é o que escrevi, soma-lhe o lote" ─► Firme
 //!                        │ não era
 //!                        ├─ é o meu, com este lote: já tinha valido ─► Vendo como ficou ─► Firme
+//!                        ├─ era, mas um pedido do lote já foi atendido ─► Relembrando ────► Repetidos
 //!                        └─ é de outro processo: param-se as vendas
 //! ```
 //!
 //! Uma resposta que não chega, ou que é um erro, quer dizer que *não se sabe*: repete-se o mesmo pedido, que só
 //! pode valer uma vez, até que uma resposta diga o que aconteceu.
 
-use std::net::SocketAddr;
+use protocolo::Id;
 
 use super::chaves::{
-    self, BALANCO, Balanco, Caixa, ENTRADAS, ESTOQUE, Entrada, UltimoLote, Vendidas,
-    chave_da_entrada, chave_das_vendas, chave_do_caixa, chave_do_lote,
+    self, Atendido, BALANCO, Balanco, Caixa, Comprador, ENTRADAS, ESTOQUE, Entrada, UltimoLote,
+    Vendidas, chave_da_entrada, chave_das_vendas, chave_do_caixa, chave_do_lote, chave_do_pedido,
 };
 use super::erro::Erro;
 use super::etcd::{Condicao, Feito, Par, Resposta, SemResposta, Transacao};
 
 /// O que a sessão concluiu de uma resposta.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Passo {
     /// O lote proposto está firme.
     Firme {
@@ -37,6 +38,19 @@ pub enum Passo {
     },
     /// Valeu, e já não há como saber o que dele se vendeu.
     SemDesfecho,
+    /// Não valeu, nem valerá: estes pedidos dele já tinham sido atendidos.
+    Repetidos(Vec<(Id, Desfecho)>),
+}
+
+/// O que coube a um pedido atendido.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Desfecho {
+    /// Comprou, e sobrou isto.
+    Comprou(u64),
+    /// Já não havia.
+    Esgotado,
+    /// O etcd já esqueceu.
+    Esquecido,
 }
 
 #[derive(Debug, Clone)]
@@ -49,6 +63,7 @@ enum Fazendo {
     Lendo(UltimoLote),
     Pedindo(UltimoLote),
     Vendo(UltimoLote, Caixa),
+    Relembrando(Vec<Atendido>, Vec<(Id, Desfecho)>),
     Anotando,
 }
 
@@ -119,12 +134,9 @@ impl Sessao {
     }
 
     /// Um lote. Só se propõe outro depois de este ficar firme, ou sem desfecho.
-    pub fn propor(&mut self, compradores: &[SocketAddr], instante: &str) {
-        let lote = UltimoLote {
-            sequencia: self.meu.sequencia + 1,
-            instante: instante.to_owned(),
-            compradores: compradores.to_vec(),
-        };
+    pub fn propor(&mut self, compradores: Vec<Comprador>, instante: &str) {
+        let (sequencia, instante) = (self.meu.sequencia + 1, instante.to_owned());
+        let lote = UltimoLote { sequencia, instante, compradores };
         match self.fazendo {
             Fazendo::Nada => self.comecar(lote),
             _ => self.espera = Some(lote),
@@ -132,7 +144,8 @@ impl Sessao {
     }
 
     fn comecar(&mut self, lote: UltimoLote) {
-        let so_ler = lote.compradores.is_empty() || self.balanco.a_venda() == 0;
+        let so_ler = self.balanco.a_venda() == 0 && !lote.tem_pedidos();
+        let so_ler = so_ler || lote.compradores.is_empty();
         self.fazendo = if so_ler { Fazendo::Lendo(lote) } else { Fazendo::Pedindo(lote) };
     }
 
@@ -194,18 +207,28 @@ impl Sessao {
             }
             Fazendo::Lendo(_) => Transacao::leitura(BALANCO),
             Fazendo::Pedindo(lote) => {
-                let caixa = self.seguinte(lote.compradores.len() as u64);
+                let compras = lote.compradores.len();
+                let caixa = self.seguinte(compras as u64);
                 let somar = escrever(chave_do_caixa(&self.nome), caixa.texto());
                 let guardar = escrever(chave_do_lote(&self.nome), lote.texto());
+                let pedidos = || lote.pedidos().map(|(lugar, id)| (lugar, chave_do_pedido(id)));
+                let novo = |(_, chave)| Condicao::EscritaEm(chave, 0);
+                let atender = |(lugar, chave)| escrever(chave, Atendido::texto(lugar, compras));
+                let relembrar = pedidos().map(|(_, chave)| Feito::LerUma(chave));
                 Transacao {
-                    se: vec![meu()],
+                    se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),
                     entao: [somar, guardar]
                         .into_iter()
+                        .chain(pedidos().map(atender))
                         .chain(anotacao)
                         .chain([ler(None)])
                         .collect(),
-                    senao: vec![ler(None)],
+                    senao: [ler(None)].into_iter().chain(relembrar).collect(),
                 }
+            }
+            Fazendo::Relembrando(faltam, _) => {
+                let em = faltam.last().map(|atendido| atendido.em);
+                Transacao { entao: vec![ler(em)], ..Transacao::default() }
             }
             Fazendo::Vendo(_, caixa) => {
                 Transacao { entao: vec![ler(Some(caixa.escrito_em))], ..Transacao::default() }
@@ -247,6 +270,7 @@ impl Sessao {
                 (self.meu, self.por_anotar) = (caixa, None);
                 Some(Passo::SemDesfecho)
             }
+            Fazendo::Relembrando(faltam, sabidos) => self.relembrou(faltam, sabidos, None),
             outro => {
                 self.fazendo = outro;
                 None
@@ -279,6 +303,10 @@ impl Sessao {
                 self.ficou_firme(&lote, resposta, resposta.revisao)
             }
             Fazendo::Pedindo(lote) => self.nao_valeu(lote, resposta).map(|()| None),
+            Fazendo::Relembrando(faltam, sabidos) => {
+                let depois = ler_balanco(resposta)?;
+                Ok(self.relembrou(faltam, sabidos, Some(&depois)))
+            }
             Fazendo::Vendo(lote, caixa) => self.ficou_firme(&lote, resposta, caixa.escrito_em),
             Fazendo::Anotando => {
                 self.por_anotar = None;
@@ -388,7 +416,8 @@ impl Sessao {
         Ok(Some(Passo::Firme { antes, revisao, esgotou: antes > 0 && compras >= antes }))
     }
 
-    /// O caixa não é o que se escreveu por último: ou este lote já tinha valido, ou há outro com este nome.
+    /// O caixa não é o que se escreveu por último: ou este lote já tinha valido, ou há outro com este nome. Se é, há no
+    /// lote pedidos já atendidos.
     fn nao_valeu(&mut self, lote: UltimoLote, resposta: &Resposta) -> Result<(), Erro> {
         let balanco = ler_balanco(resposta)?;
         let chave = || chave_do_caixa(&self.nome);
@@ -396,12 +425,44 @@ impl Sessao {
         if caixa.instancia != self.instancia {
             return Err(Erro::Tomado(self.nome.clone()));
         }
+        if caixa == self.meu && lote.tem_pedidos() {
+            let atendidos: Result<Vec<_>, _> =
+                resposta.pares.iter().filter_map(Atendido::ler).collect();
+            let atendidos = atendidos.map_err(Erro::Estragado)?;
+            if !atendidos.is_empty() {
+                self.fazendo = Fazendo::Relembrando(atendidos, Vec::new());
+                return Ok(());
+            }
+        }
         let esperado = self.seguinte(lote.compradores.len() as u64);
         if (caixa.pedidas, caixa.sequencia) != (esperado.pedidas, esperado.sequencia) {
             return Err(Erro::Estragado(chave()));
         }
         self.fazendo = Fazendo::Vendo(lote, caixa);
         Ok(())
+    }
+}
+
+impl Sessao {
+    /// Soube-se o que coube a um dos atendidos, ou que já não há como saber.
+    fn relembrou(
+        &mut self,
+        mut faltam: Vec<Atendido>,
+        mut sabidos: Vec<(Id, Desfecho)>,
+        depois: Option<&Balanco>,
+    ) -> Option<Passo> {
+        let atendido = faltam.pop()?;
+        let desfecho = match depois.map(|depois| atendido.restante(depois)) {
+            None => Desfecho::Esquecido,
+            Some(None) => Desfecho::Esgotado,
+            Some(Some(restante)) => Desfecho::Comprou(restante),
+        };
+        sabidos.push((atendido.id, desfecho));
+        if faltam.is_empty() {
+            return Some(Passo::Repetidos(sabidos));
+        }
+        self.fazendo = Fazendo::Relembrando(faltam, sabidos);
+        None
     }
 }
 

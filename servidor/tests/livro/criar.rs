@@ -48,9 +48,9 @@ fn um_arquivo_vazio_vira_um_livro() {
 fn um_formato_mais_novo_nao_e_tocado() {
     let (_pasta, caminho) = pasta();
     livro_com_historia(&caminho);
-    mexer(&caminho, "PRAGMA user_version = 2");
+    mexer(&caminho, "PRAGMA user_version = 3");
     let antes = fs::read(&caminho).unwrap();
-    assert!(nao_abre(&caminho, None).contains("formato 2"));
+    assert!(nao_abre(&caminho, None).contains("formato 3"));
     assert_eq!(fs::read(&caminho).unwrap(), antes);
 }
 

@@ -75,7 +75,8 @@ fn o_extrato_para_programas_diz_o_mesmo() {
     livro_com_historia(&caminho);
     let (csv, _) = extrato(&caminho, Forma::Csv);
     let mut planilha = csv::Reader::from_reader(csv.as_bytes());
-    assert_eq!(planilha.headers().unwrap(), vec!["numero", "instante", "endereco", "restante"]);
+    let colunas = vec!["numero", "instante", "endereco", "restante", "pedido"];
+    assert_eq!(planilha.headers().unwrap(), colunas);
     let linhas: Vec<_> = planilha.records().map(Result::unwrap).collect();
     assert_eq!((linhas.len(), &linhas[6][0], &linhas[6][3]), (7, "7", "8"));
     humantime::parse_rfc3339(&linhas[0][1]).unwrap();

@@ -8,6 +8,7 @@
 mod abrir;
 mod criar;
 mod extrato_lido;
+mod pedidos;
 mod vigia;
 
 use std::fs::{self, File};
@@ -90,7 +91,7 @@ fn livro_grande(caminho: &Path, vendas: u64, reposicoes: u64) {
              INSERT INTO estoque SELECT i + 1, '2026-11-25T15:51:35.771Z', 'reposicao', 5, i * {cada}
              FROM r WHERE {reposicoes} > 0;
              WITH RECURSIVE v(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM v WHERE n < {vendas})
-             INSERT INTO vendas SELECT n, '2026-11-25T15:51:36.282Z', '127.0.0.1:59204',
+             INSERT INTO vendas (numero, instante, endereco, restante) SELECT n, '2026-11-25T15:51:36.282Z', '127.0.0.1:59204',
              {vendas} + 5 * min({reposicoes}, (n - 1) / {cada}) - n FROM v;
              COMMIT"
         ),

@@ -6,7 +6,7 @@
 //! se ouve de um esgotamento dos outros.
 
 use std::cell::RefCell;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::convert::Infallible;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
+use protocolo::{Id, Resposta};
 use servidor::balcao::{Balcao, Limites};
 use servidor::conexao::Prontidao;
 use servidor::estoque::{Estoque, Firme, Noticia, Proposta, Situacao};
@@ -23,6 +24,9 @@ use servidor::registro::Registro;
 use crate::oraculo::{Veredito, exigir};
 
 const FORA: &str = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
+/// Poucos, para que o limite se sinta; um cliente manda até três de uma vez.
+const PEDIDOS_POR_LOTE: usize = 2;
+
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 
 /// Uma conexão: o que o cliente mandou e ainda não se leu, e o que ouviu.
@@ -62,8 +66,8 @@ impl Write for Fluxo {
 /// O que o estoque tem de um servidor.
 #[derive(Debug, Default)]
 struct Lado {
-    /// Quantas compras tem o lote em voo, e se já se disse como acabou.
-    em_voo: Option<u64>,
+    /// O lote em voo: quantas compras, e quais têm id.
+    em_voo: Option<(u64, Vec<(usize, Id)>)>,
     noticias: VecDeque<Noticia>,
     /// Um esgotamento dos outros, que ainda não se disse.
     esgotou: bool,
@@ -74,6 +78,8 @@ struct Lado {
 struct Comum {
     unidades: u64,
     lados: Vec<Lado>,
+    /// O que coube a cada pedido com id: quanto sobrou, ou que já não havia.
+    pedidos: BTreeMap<String, Option<u64>>,
     /// Unidades que saíram daqui, saiba-se ou não quem as levou.
     vendidas: u64,
     /// Pode haver quem fique sem resposta: um lote sem desfecho, ou que demorou demais.
@@ -83,8 +89,13 @@ struct Comum {
 
 impl Comum {
     /// O lote deste servidor vale: diz quantas unidades havia.
-    fn valer(&mut self, qual: usize, compras: u64) -> u64 {
+    fn valer(&mut self, qual: usize, compras: u64, ids: &[(usize, Id)]) -> u64 {
         let antes = self.unidades;
+        for (lugar, id) in ids {
+            let coube = antes.checked_sub(*lugar as u64 + 1);
+            let novo = self.pedidos.insert(id.texto().to_owned(), coube).is_none();
+            assert!(novo, "o id {id:?} foi em dois lotes");
+        }
         let levam = antes.min(compras);
         self.unidades -= levam;
         self.vendidas += levam;
@@ -95,20 +106,33 @@ impl Comum {
         antes
     }
 
+    fn ja_atendidos(&self, ids: &[(usize, Id)]) -> Vec<(Id, Resposta)> {
+        let atendido = |(_, id): &(usize, Id)| {
+            let resposta = match self.pedidos.get(id.texto())? {
+                Some(restante) => Resposta::Compra { restante: *restante },
+                None => Resposta::Esgotado,
+            };
+            Some((id.clone(), resposta))
+        };
+        ids.iter().filter_map(atendido).collect()
+    }
+
     /// Como acaba o lote em voo deste servidor.
     fn acabar(&mut self, qual: usize, sorte: &mut Rng) {
-        let Some(compras) = self.lados[qual].em_voo.take() else { return };
+        let Some((compras, ids)) = self.lados[qual].em_voo.take() else { return };
+        let repetidos = self.ja_atendidos(&ids);
         let noticia = match sorte.u8(0..10) {
             0 => Noticia::NaoValeu,
+            _ if !repetidos.is_empty() => Noticia::Repetidos(repetidos),
             1 => {
                 self.duvida = true;
                 // Pode ter valido. Se levou a última, o próprio servidor não o sabe: sabe-o pela observação.
-                let antes = if sorte.bool() { self.valer(qual, compras) } else { 0 };
+                let antes = if sorte.bool() { self.valer(qual, compras, &ids) } else { 0 };
                 self.lados[qual].esgotou |= antes > 0 && self.unidades == 0;
                 Noticia::SemDesfecho
             }
             _ => {
-                let antes = self.valer(qual, compras);
+                let antes = self.valer(qual, compras, &ids);
                 Noticia::Firme(Firme { antes, quando: self.agora })
             }
         };
@@ -138,10 +162,18 @@ impl Estoque for NoTurno<'_> {
         let lado = &mut self.comum.borrow_mut().lados[self.qual];
         assert!(lado.em_voo.is_none() && lado.noticias.is_empty(), "dois lotes em voo");
         assert!(proposta.compradores.len() <= 8 * 1024 + 64, "um lote grande demais");
-        lado.em_voo = Some(proposta.compradores.len() as u64);
+        assert!(proposta.numerados.len() <= 2 + PEDIDOS_POR_LOTE, "pedidos demais em um lote");
+        lado.em_voo = Some((proposta.compradores.len() as u64, proposta.numerados.to_vec()));
         Ok(Situacao::EmVoo)
     }
+
+    fn pedidos_por_lote(&self) -> usize {
+        PEDIDOS_POR_LOTE
+    }
 }
+
+const PEDIDOS: [&str; 8] =
+    ["COMPRAR", "COMPRAR", "CONSULTAR", "AJUDA", "SAIR", "PEDIDO a", "PEDIDO b", "PEDIDO c"];
 
 struct Cliente {
     servidor: usize,
@@ -170,7 +202,8 @@ impl Casa {
         let limites =
             Limites { conexoes: 100, por_endereco: None, ocioso: None, memoria: usize::MAX };
         let lados = (0..quantos).map(|_| Lado::default()).collect();
-        let comum = Comum { unidades, lados, vendidas: 0, duvida: false, agora };
+        let comum =
+            Comum { unidades, lados, pedidos: BTreeMap::new(), vendidas: 0, duvida: false, agora };
         let balcao = |_| Balcao::novo(Loja::nova(unidades), limites, agora, |_: &Fluxo| ());
         let mut casa = Casa {
             comum: Rc::new(RefCell::new(comum)),
@@ -209,7 +242,7 @@ impl Casa {
                 18 => {
                     // De outro servidor, que não está aqui.
                     let compras = self.sorte.u64(1..3);
-                    let antes = self.comum.borrow_mut().valer(usize::MAX, compras);
+                    let antes = self.comum.borrow_mut().valer(usize::MAX, compras, &[]);
                     self.de_fora += antes.min(compras);
                 }
                 _ => self.entrar(),
@@ -231,8 +264,7 @@ impl Casa {
             return;
         }
         for _ in 0..self.sorte.usize(1..4) {
-            let pedido =
-                *self.sorte.choice(&["COMPRAR", "COMPRAR", "CONSULTAR", "AJUDA", "SAIR"]).unwrap();
+            let pedido = *self.sorte.choice(&PEDIDOS).unwrap();
             let mut cano = cliente.cano.borrow_mut();
             cano.ida.extend(pedido.bytes().chain([b'\n']));
             cliente.pedidos.push(pedido);
@@ -291,12 +323,16 @@ impl Casa {
 
     fn conferir(&self) -> Veredito {
         let (mut ditas, mut restantes, mut duvidas) = (0, BTreeSet::new(), 0);
+        let mut dos_ids: BTreeMap<&str, String> = BTreeMap::new();
         for (nome, cliente) in self.clientes.iter().enumerate() {
             let ouviu = cliente.cano.borrow().ouviu.clone();
             let (avisos, respostas): (Vec<&str>, Vec<&str>) =
                 ouviu.lines().partition(|linha| *linha == AVISO);
             exigir(avisos.len() <= 1, "o AVISO chega uma vez", || format!("{nome}: {ouviu}"))?;
-            let ultimo = respostas.iter().any(|linha| linha.ends_with("restante: 0"));
+            // Um pedido repetido ouve, depois do AVISO, a resposta que já tinha.
+            let mut ditas_a_compras = cliente.pedidos.iter().zip(&respostas);
+            let ultimo = ditas_a_compras
+                .any(|(pedido, linha)| *pedido == "COMPRAR" && linha.ends_with("restante: 0"));
             let antes = ouviu.find("restante: 0") < ouviu.find(AVISO);
             exigir(
                 !ultimo || antes && avisos.len() == 1,
@@ -305,7 +341,7 @@ impl Casa {
             )?;
             for (pedido, resposta) in cliente.pedidos.iter().zip(&respostas) {
                 let certa = match *pedido {
-                    "COMPRAR" => {
+                    "COMPRAR" | "PEDIDO a" | "PEDIDO b" | "PEDIDO c" => {
                         resposta.starts_with("Compra realizada. Estoque restante: ")
                             || ["ERRO: Produto esgotado", FORA].contains(resposta)
                     }
@@ -316,6 +352,17 @@ impl Casa {
                 exigir(certa, "cada um ouve o que pediu, na ordem", || {
                     format!("{nome} pediu {:?} e ouviu {respostas:?}", cliente.pedidos)
                 })?;
+                if pedido.starts_with("PEDIDO") && *resposta != FORA {
+                    match dos_ids.insert(pedido, (*resposta).to_owned()) {
+                        None => {}
+                        Some(antes) => {
+                            exigir(antes == *resposta, "a resposta a um pedido não muda", || {
+                                format!("{pedido}: {antes}, e {resposta}")
+                            })?;
+                            continue;
+                        }
+                    }
+                }
                 if let Some(restante) =
                     resposta.strip_prefix("Compra realizada. Estoque restante: ")
                 {
@@ -325,7 +372,8 @@ impl Casa {
                 }
             }
             let faltam = &cliente.pedidos[respostas.len().min(cliente.pedidos.len())..];
-            let compras = faltam.iter().filter(|pedido| **pedido == "COMPRAR").count() as u64;
+            let compra = |pedido: &&&str| **pedido == "COMPRAR" || pedido.starts_with("PEDIDO");
+            let compras = faltam.iter().filter(compra).count() as u64;
             exigir(
                 faltam.is_empty() || compras > 0,
                 "só fica sem resposta quem comprava",

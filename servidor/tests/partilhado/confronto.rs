@@ -65,7 +65,8 @@ fn sortear(sorte: &mut Rng, revisao: u64) -> Transacao {
                 if sorte.u8(0..8) == 0 { String::new() } else { format!("{} ç", sorte.u32(..)) };
             feitos.push(Feito::Escrever(chave(sorte), valor));
         }
-        match sorte.u8(0..3) {
+        match sorte.u8(0..4) {
+            3 => feitos.push(Feito::LerUma(chave(sorte))),
             0 => feitos.push(Feito::Ler(prefixo(sorte), None)),
             1 => feitos.push(Feito::Ler(prefixo(sorte), Some(sorte.u64(1..=revisao)))),
             _ => feitos.push(Feito::Pagina(chave(sorte), "venda/v/3".into(), revisao)),

@@ -28,7 +28,7 @@ impl EtcdDeMentira {
         let passado = feitos.iter().filter_map(|feito| match feito {
             Feito::Ler(_, revisao) => *revisao,
             Feito::Pagina(_, _, revisao) => Some(*revisao),
-            Feito::Escrever(..) => None,
+            Feito::Escrever(..) | Feito::LerUma(_) => None,
         });
         if passado.into_iter().any(|revisao| revisao < self.compactada) {
             return Err(SemResposta::Compactada);
@@ -44,6 +44,10 @@ impl EtcdDeMentira {
                 Feito::Ler(prefixo, revisao) => {
                     let fim = fim_do_prefixo(prefixo);
                     pares.extend(self.em(prefixo, &fim, revisao.unwrap_or(nova)));
+                }
+                Feito::LerUma(chave) => {
+                    let fim = format!("{chave}\0");
+                    pares.extend(self.em(chave, &fim, nova));
                 }
                 Feito::Pagina(de, ate, revisao) => {
                     pares.extend(self.em(de, ate, *revisao).take(CHAVES_POR_PAGINA));

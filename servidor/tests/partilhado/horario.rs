@@ -8,8 +8,11 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use fastrand::Rng;
+use protocolo::Id;
 use servidor::partilhado::etcd::{SemResposta, Transacao};
-use servidor::partilhado::{Balanco, Erro, Passo, Sessao, UltimoLote, Vendidas, reposicao};
+use servidor::partilhado::{
+    Balanco, Comprador, Erro, Passo, Sessao, UltimoLote, Vendidas, reposicao,
+};
 
 use crate::etcd_de_mentira::EtcdDeMentira;
 use crate::oraculo::{Oraculo, Veredito, exigir};
@@ -21,7 +24,7 @@ struct Servidor {
     nome: String,
     sessao: Sessao,
     /// Quem está no lote proposto, e em que revisão o etcd estava quando se propôs.
-    proposto: Option<(Vec<SocketAddr>, u64)>,
+    proposto: Option<(Vec<Comprador>, u64)>,
     /// Parou de vender, ou caiu.
     parado: bool,
 }
@@ -115,12 +118,22 @@ impl Mundo {
         if servidor.parado || servidor.proposto.is_some() || !servidor.sessao.aberta() {
             return;
         }
-        let cliente = |numero| SocketAddr::from(([127, 0, 0, 1], numero));
-        let compradores: Vec<_> = (0..quantos).map(|n| cliente(self.clientes + n)).collect();
+        let cliente = |numero| Comprador::from(SocketAddr::from(([127, 0, 0, 1], numero)));
+        let mut compradores: Vec<_> = (0..quantos).map(|n| cliente(self.clientes + n)).collect();
         self.clientes += quantos;
-        servidor.sessao.propor(&compradores, HORA);
+        // Um lote não tem o mesmo id duas vezes: disso cuida o balcão.
+        let primeiro = self.sorte.u8(b'a'..b'h');
+        for (comprador, letra) in compradores.iter_mut().zip(primeiro..) {
+            comprador.id = Id::ler(&[letra]).filter(|_| self.sorte.u8(0..3) == 0);
+        }
+        self.contar(|| format!("{qual} propõe {compradores:?}"));
+        self.levar(qual, compradores);
+    }
+
+    fn levar(&mut self, qual: usize, compradores: Vec<Comprador>) {
+        let servidor = &mut self.servidores[qual];
+        servidor.sessao.propor(compradores.clone(), HORA);
         servidor.proposto = Some((compradores, self.etcd.revisao));
-        self.contar(|| format!("{qual} propõe {quantos} compras"));
     }
 
     fn anotar(&mut self, qual: usize) {
@@ -177,6 +190,19 @@ impl Mundo {
                 let (compradores, desde) = servidor.proposto.take().unwrap();
                 let firme = (antes, revisao, esgotou);
                 self.oraculo.firme(&self.etcd, &compradores, firme, desde)
+            }
+            Ok(Some(Passo::Repetidos(atendidos))) => {
+                let (mut compradores, _) = servidor.proposto.take().unwrap();
+                self.oraculo.repetidos(&self.etcd, &compradores, &atendidos)?;
+                // Como o balcão faz: os outros vão outra vez.
+                compradores.retain(|comprador| {
+                    comprador
+                        .id
+                        .as_ref()
+                        .is_none_or(|id| atendidos.iter().all(|(ele, _)| ele != id))
+                });
+                self.levar(qual, compradores);
+                Ok(())
             }
             Ok(Some(Passo::SemDesfecho)) => {
                 let (compradores, _) = servidor.proposto.take().unwrap();
@@ -260,7 +286,7 @@ impl Mundo {
             self.entregar_atrasado();
         }
         for qual in 0..self.servidores.len() {
-            for _ in 0..8 {
+            for _ in 0..24 {
                 let servidor = &self.servidores[qual];
                 let Some(pedido) = servidor.sessao.pedido().filter(|_| !servidor.parado) else {
                     break;

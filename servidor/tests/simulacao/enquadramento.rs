@@ -68,7 +68,11 @@ impl Enquadramento {
     fn o_nul_termina(&self) -> bool {
         let palavra = aparada(&self.linha).to_ascii_uppercase();
         let inteira: [&[u8]; 5] = [b"", b"CONSULTAR", b"COMPRAR", b"AJUDA", b"SAIR"];
-        inteira.contains(&&palavra[..]) || self.linha.last() == Some(&0)
+        let pedido = palavra.strip_prefix(b"PEDIDO").is_some_and(|resto| {
+            let id = resto.trim_ascii_start();
+            id.len() < resto.len() && e_id(id)
+        });
+        inteira.contains(&&palavra[..]) || pedido || self.linha.last() == Some(&0)
     }
 
     fn fim_da_linha(&mut self) -> Option<Saida> {
@@ -128,6 +132,11 @@ fn fim_da_subnegociacao(dentro: &[u8]) -> Option<usize> {
         }
     }
     None
+}
+
+/// De 1 a 64 caracteres que se veem.
+pub fn e_id(id: &[u8]) -> bool {
+    (1..=64).contains(&id.len()) && id.iter().all(|byte| (b'!'..=b'~').contains(byte))
 }
 
 fn aparada(linha: &[u8]) -> &[u8] {

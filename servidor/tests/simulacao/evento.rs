@@ -377,7 +377,8 @@ fn sinais(dado: &mut Dado) -> Sinais {
 /// Muitos querem comprar no mesmo turno.
 fn rajada(dado: &mut Dado, elenco: &Elenco, eventos: &mut Vec<Evento>) {
     for nome in &elenco.presentes {
-        let compra = *dado.um_de(&["COMPRAR\n", "COMPRAR", "COMPRAR\nCONSULTAR\n"]);
+        let compras = ["COMPRAR\n", "COMPRAR", "COMPRAR\nCONSULTAR\n", "PEDIDO r\n", "PEDIDO s\n"];
+        let compra = *dado.um_de(&compras);
         eventos.push(Evento::Manda(*nome, compra.into()));
     }
     eventos.push(Evento::EntregaTodos(elenco.alguem(dado)));
@@ -392,7 +393,7 @@ fn casa_nova(dado: &mut Dado, elenco: &mut Elenco, eventos: &mut Vec<Evento>) {
     }
 }
 
-const FALAS: [&[u8]; 43] = [
+const FALAS: [&[u8]; 55] = [
     b"COMPRAR\n",
     b"COMPRAR\n",
     b"COMPRAR\n",
@@ -420,6 +421,18 @@ const FALAS: [&[u8]; 43] = [
     b" \t \n",
     b"xyz\n",
     b"COMPRAR 2\n",
+    b"PEDIDO a\n",
+    b"PEDIDO a\n",
+    b"PEDIDO b\n",
+    b"pedido b\r\n",
+    b"PEDIDO c\nCOMPRAR\nPEDIDO c\nCONSULTAR\n",
+    b"PEDIDO a\nPEDIDO d\nPEDIDO e\n",
+    b"PEDIDO f\nPEDIDO g\nPEDIDO h\nPEDIDO a\n",
+    b"PEDIDO \t A\n",
+    b"PEDIDO i\0",
+    b"PEDIDO j",
+    b"PEDIDO\n",
+    b"PEDIDO x y\n",
     b"\xff\x00\x1b[2J\n",
     b"POST / HTTP/1.1\r\nHost: x\r\n\r\nCOMPRAR\n",
     b"\x16\x03\x01\x00\xa5\x01\nCOMPRAR\n",

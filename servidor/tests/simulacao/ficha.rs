@@ -9,7 +9,7 @@ use servidor::conexao::{
     LEITURA_POR_TURNO, PRAZO_DA_LINHA, PRAZO_DA_SAIDA, PRAZO_PARA_FECHAR, SAIDA_MAXIMA,
 };
 
-use crate::enquadramento::{Enquadramento, Saida};
+use crate::enquadramento::{Enquadramento, Saida, e_id};
 use crate::evento::{Bytes, Sinais};
 use crate::fluxo::{Cano, Leitura, Rede};
 use crate::veredito::{Veredito, exigir};
@@ -20,10 +20,13 @@ pub const PEDIDOS_POR_TURNO: usize = 64;
 const ENCERRANDO: &[u8] = b"ERRO: Servidor encerrando\n";
 const OCIOSO: &[u8] = b"ERRO: Tempo demais sem nenhum comando\n";
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pedido {
     Consultar,
     Comprar,
+    /// `PEDIDO`, com este id.
+    Numerado(Vec<u8>),
+    SemId,
     Ajuda,
     Sair,
     Desconhecido,
@@ -41,42 +44,53 @@ impl Pedido {
             b"COMPRAR" => Pedido::Comprar,
             b"AJUDA" => Pedido::Ajuda,
             b"SAIR" => Pedido::Sair,
+            b"PEDIDO" => Pedido::SemId,
+            [b'P', b'E', b'D', b'I', b'D', b'O', b' ' | b'\t' | b'\r' | b'\x0C', ..] => {
+                match linha[6..].trim_ascii_start() {
+                    id if e_id(id) => Pedido::Numerado(id.to_vec()),
+                    _ if e_http(linha) => Pedido::OutroProtocolo,
+                    _ => Pedido::SemId,
+                }
+            }
             _ if e_http(linha) => Pedido::OutroProtocolo,
             _ => Pedido::Desconhecido,
         }
     }
 
     /// A loja: um número, e os textos por extenso.
-    pub fn atender(self, estoque: &mut u64, recusas: &mut u64) -> Cow<'static, [u8]> {
+    pub fn atender(&self, estoque: &mut u64, recusas: &mut u64) -> Cow<'static, [u8]> {
         let fixo: &str = match self {
             Pedido::Consultar => {
                 return format!("Estoque atual: {estoque}\n").into_bytes().into();
             }
-            Pedido::Comprar if *estoque > 0 => {
+            Pedido::Comprar | Pedido::Numerado(_) if *estoque > 0 => {
                 *estoque -= 1;
                 let texto = format!("Compra realizada. Estoque restante: {estoque}\n");
                 return texto.into_bytes().into();
             }
-            Pedido::Comprar => {
+            Pedido::Comprar | Pedido::Numerado(_) => {
                 *recusas += 1;
                 "ERRO: Produto esgotado\n"
             }
             Pedido::Ajuda => {
-                "Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR\n"
+                "Comandos: CONSULTAR (estoque atual), COMPRAR (uma), PEDIDO id (uma vez por id), AJUDA, SAIR\n"
             }
             Pedido::Sair => "Volte sempre!\n",
             Pedido::Desconhecido => {
-                "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
+                "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR\n"
+            }
+            Pedido::SemId => {
+                "ERRO: PEDIDO leva um identificador de 1 a 64 caracteres ASCII visiveis, sem espacos\n"
             }
             Pedido::LinhaLonga => "ERRO: Linha longa demais\n",
             Pedido::OutroProtocolo => {
-                "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n"
+                "ERRO: Isto parece HTTP ou TLS. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR\n"
             }
         };
         fixo.as_bytes().into()
     }
 
-    pub fn e_o_ultimo(self) -> bool {
+    pub fn e_o_ultimo(&self) -> bool {
         matches!(self, Pedido::Sair | Pedido::LinhaLonga | Pedido::OutroProtocolo)
     }
 }

@@ -39,6 +39,8 @@ pub enum Gesto {
     },
     /// O turno pediu ao livro que firmasse estas vendas.
     Firmou {
+        /// Os pedidos com id, e quanto sobrou depois de cada um; `None` se já não havia.
+        numerados: Vec<(String, Option<u64>)>,
         vendas: Vec<Venda>,
         firmou: bool,
         /// Em milissegundos.

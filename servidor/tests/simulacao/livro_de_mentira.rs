@@ -4,9 +4,10 @@
 //! falha. De uma que falhou não se sabe se chegou ao disco, e aqui acontecem as duas coisas.
 
 use std::cell::RefCell;
-
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use protocolo::{Id, Resposta};
 use servidor::estoque::{Estoque, Firme, Proposta, Situacao};
 use servidor::loja::Venda;
 
@@ -31,6 +32,8 @@ pub struct LivroFalso {
     pub inicial: u64,
     /// Quantas vendas o disco tem.
     pub firmes: u64,
+    /// O que o disco tem de cada pedido com id: quanto sobrou depois dele, ou que já não havia.
+    pub numerados: HashMap<String, Option<u64>>,
     pub sorte: Sorte,
     /// Quanto demora a próxima transação, em milissegundos.
     pub demora: u64,
@@ -38,7 +41,7 @@ pub struct LivroFalso {
 
 impl LivroFalso {
     pub fn novo(inicial: u64) -> Self {
-        LivroFalso { inicial, firmes: 0, sorte: Sorte::Firma, demora: 0 }
+        LivroFalso { inicial, firmes: 0, numerados: HashMap::new(), sorte: Sorte::Firma, demora: 0 }
     }
 
     /// O estoque de um servidor que abre com este livro.
@@ -50,6 +53,7 @@ impl LivroFalso {
     fn firmar(
         &mut self,
         vendas: Vec<Venda>,
+        numerados: Vec<(String, Option<u64>)>,
         agora: Instant,
         rede: &RefCell<Rede>,
     ) -> Result<Instant, NaoFirmou> {
@@ -58,13 +62,15 @@ impl LivroFalso {
         let firmou = sorte == Sorte::Firma;
         if sorte != Sorte::Perde {
             self.firmes += vendas.len() as u64;
+            self.numerados.extend(numerados.iter().cloned());
         }
-        rede.borrow_mut().anotar(Gesto::Firmou { vendas, firmou, demora });
+        rede.borrow_mut().anotar(Gesto::Firmou { numerados, vendas, firmou, demora });
         if firmou { Ok(agora + Duration::from_millis(demora)) } else { Err(NaoFirmou) }
     }
 }
 
-/// O livro durante um turno, que anota na rede o que se lhe pede. Como o de verdade, só vai ao disco com vendas.
+/// O livro durante um turno, que anota na rede o que se lhe pede. Como o de verdade, só vai ao disco com o que
+/// guardar.
 #[derive(Debug)]
 pub struct NoTurno<'a> {
     pub livro: &'a mut LivroFalso,
@@ -74,13 +80,26 @@ pub struct NoTurno<'a> {
 impl Estoque for NoTurno<'_> {
     type Pane = NaoFirmou;
 
+    fn resposta_a(&mut self, id: &Id) -> Result<Option<Resposta>, NaoFirmou> {
+        let resposta = |sobrou: &Option<u64>| match sobrou {
+            Some(restante) => Resposta::Compra { restante: *restante },
+            None => Resposta::Esgotado,
+        };
+        Ok(self.livro.numerados.get(id.texto()).map(resposta))
+    }
+
     fn propor(&mut self, proposta: Proposta<'_>) -> Result<Situacao, NaoFirmou> {
         let antes = proposta.a_venda;
         let vendas: Vec<_> = proposta.vendas(antes).collect();
-        if vendas.is_empty() {
+        let numerados: Vec<_> = proposta
+            .numerados
+            .iter()
+            .map(|(lugar, id)| (id.texto().to_owned(), antes.checked_sub(*lugar as u64 + 1)))
+            .collect();
+        if vendas.is_empty() && numerados.is_empty() {
             return Ok(Situacao::Firme(Firme { antes, quando: proposta.agora }));
         }
-        let quando = self.livro.firmar(vendas, proposta.agora, self.rede)?;
+        let quando = self.livro.firmar(vendas, numerados, proposta.agora, self.rede)?;
         Ok(Situacao::Firme(Firme { antes, quando }))
     }
 }

@@ -66,6 +66,9 @@ pub fn executar(roteiro: &Roteiro, eventos: &[Evento], rastro: &mut Rastro) -> V
     mundo.terminar(roteiro.abandona)
 }
 
+/// Poucos, para que os outros se perguntem ao livro.
+const PEDIDOS_NA_MEMORIA: usize = 1;
+
 struct Mundo<'a> {
     balcao: Balcao<FluxoFalso>,
     registro: Registro,
@@ -89,7 +92,7 @@ impl<'a> Mundo<'a> {
             ocioso,
             memoria: usize::MAX,
         };
-        let loja = Loja::nova(roteiro.estoque);
+        let loja = Loja::que_lembra(PEDIDOS_NA_MEMORIA, roteiro.estoque);
         rastro.contar(|| {
             let (estoque, conexoes) = (roteiro.estoque, roteiro.conexoes);
             let cada = roteiro.por_endereco;
@@ -219,10 +222,10 @@ impl<'a> Mundo<'a> {
     fn religa(&mut self) {
         self.rastro.contar(|| format!("    abre de novo, com {}", self.livro.restantes()));
         self.rastro.misturar(self.livro.firmes);
-        let loja = Loja::nova(self.livro.restantes());
+        let loja = Loja::que_lembra(PEDIDOS_NA_MEMORIA, self.livro.restantes());
         let agora = self.instante();
         self.balcao = Balcao::novo(loja, self.limites, agora, FluxoFalso::fechar_escrita);
-        self.oraculo.caiu(self.livro.restantes(), self.agora);
+        self.oraculo.caiu(&self.livro, self.agora);
     }
 
     fn passa(&mut self, ms: u64) {
@@ -330,7 +333,9 @@ fn anotar(rastro: &mut Rastro, rede: &Rede) {
     rastro.misturar(rede.gestos.len() as u64);
     for gesto in &rede.gestos {
         let (nome, verbo, quanto) = match gesto {
-            Gesto::Firmou { vendas, firmou, .. } => (&vendas.len(), 6, u64::from(*firmou)),
+            Gesto::Firmou { vendas, numerados, firmou, .. } => {
+                (&vendas.len(), 6, 2 * numerados.len() as u64 + u64::from(*firmou))
+            }
             Gesto::Leu { nome, deu, .. } => (nome, 1, numero_da_leitura(*deu)),
             Gesto::Escreveu { nome, deu, .. } => (nome, 2, numero_da_escrita(*deu)),
             Gesto::FechouEscrita { nome } => (nome, 3, 0),
@@ -374,7 +379,7 @@ fn descrever(gesto: &Gesto, rede: &Rede) -> String {
             write!(linha, "diz a {nome}: {}: {deu:?}", Bytes(bytes))
         }
         Gesto::FechouEscrita { nome } => write!(linha, "fecha a escrita de {nome}"),
-        Gesto::Firmou { vendas, firmou: true, demora } => {
+        Gesto::Firmou { vendas, firmou: true, demora, .. } => {
             write!(linha, "firma {} vendas, em {demora} ms", vendas.len())
         }
         Gesto::Firmou { vendas, .. } => write!(linha, "não firma {} vendas", vendas.len()),

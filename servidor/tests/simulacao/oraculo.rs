@@ -15,7 +15,8 @@
 //! Nada aqui é compartilhado com a produção além dos limites e dos prazos: o enquadramento vai de
 //! byte em byte, a loja é um número, os textos estão por extenso.
 
-use std::collections::VecDeque;
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 
 use servidor::balcao::Contas;
 use servidor::conexao::LEITURA_POR_TURNO;
@@ -24,7 +25,7 @@ use servidor::loja::Venda;
 use crate::evento::{Bytes, Roteiro, Sinais};
 use crate::ficha::{Ficha, PEDIDOS_POR_TURNO, Pedido, Vida};
 use crate::fluxo::{Cano, Escrita, Gesto, Leitura, Rede};
-use crate::livro_de_mentira::NaoFirmou;
+use crate::livro_de_mentira::{LivroFalso, NaoFirmou};
 use crate::mundo::{PESSOAS, endereco};
 use crate::veredito::{Falha, Veredito, exigir, falha};
 
@@ -83,6 +84,10 @@ pub struct Oraculo {
     lote: Vec<(usize, Pedido)>,
     /// O que se vendeu neste turno e o livro ainda não tem.
     por_firmar: Vec<Venda>,
+    /// O mesmo, dos pedidos com id: o que coube a cada um.
+    numerados_por_firmar: Vec<(String, Option<u64>)>,
+    /// O que se respondeu a cada id, para sempre.
+    respostas: HashMap<Vec<u8>, Vec<u8>>,
     /// O livro falhou neste turno.
     falhou: bool,
     /// Quanto o disco demorou neste turno, em milissegundos.
@@ -111,6 +116,8 @@ impl Oraculo {
             etapa: Etapa::Ler,
             lote: Vec::new(),
             por_firmar: Vec::new(),
+            numerados_por_firmar: Vec::new(),
+            respostas: HashMap::new(),
             falhou: false,
             demorou: 0,
             fila: VecDeque::new(),
@@ -272,9 +279,9 @@ impl Oraculo {
                 format!("e fez-se {gesto:?}")
             })?;
             match gesto {
-                Gesto::Firmou { vendas, firmou, demora } => {
+                Gesto::Firmou { vendas, numerados, firmou, demora } => {
                     self.chegar_a(Etapa::Firmar, agora)?;
-                    self.firmou(vendas, *firmou)?;
+                    self.firmou(vendas, numerados, *firmou)?;
                     self.demorou = *demora;
                 }
                 Gesto::Leu { nome, espaco, deu } => self.leu(*nome, *espaco, *deu, rede, agora)?,
@@ -306,20 +313,41 @@ impl Oraculo {
     }
 
     /// O livro recebe, de uma vez, exatamente o que o turno vendeu.
-    fn firmou(&mut self, vendas: &[Venda], firmou: bool) -> Veredito {
+    fn firmou(
+        &mut self,
+        vendas: &[Venda],
+        numerados: &[(String, Option<u64>)],
+        firmou: bool,
+    ) -> Veredito {
         exigir(vendas == self.por_firmar, "o livro recebe cada venda do turno, uma vez", || {
             format!("devia receber {:?}, e recebeu {vendas:?}", self.por_firmar)
         })?;
+        exigir(
+            numerados == self.numerados_por_firmar,
+            "o livro recebe cada pedido com id do turno, uma vez",
+            || format!("devia receber {:?}, e recebeu {numerados:?}", self.numerados_por_firmar),
+        )?;
         self.por_firmar.clear();
+        self.numerados_por_firmar.clear();
         self.falhou = !firmou;
         Ok(())
     }
 
-    /// O servidor caiu e abriu de novo, com este estoque.
-    pub fn caiu(&mut self, estoque: u64, agora: u64) {
+    /// O servidor caiu e abriu de novo, com o que este livro tem.
+    pub fn caiu(&mut self, livro: &LivroFalso, agora: u64) {
+        let estoque = livro.restantes();
+        self.respostas = livro
+            .numerados
+            .iter()
+            .map(|(id, sobrou)| {
+                let um = &mut sobrou.map_or(0, |sobrou| sobrou + 1);
+                (id.clone().into_bytes(), Pedido::Comprar.atender(um, &mut 0).into_owned())
+            })
+            .collect();
         self.fichas.clear();
         self.lote.clear();
         self.por_firmar.clear();
+        self.numerados_por_firmar.clear();
         (self.inicial, self.estoque, self.recusas) = (estoque, estoque, 0);
         self.contas = Contas::default();
         self.proxima_ronda = agora;
@@ -338,9 +366,13 @@ impl Oraculo {
             self.decidir(agora);
         }
         exigir(
-            etapa <= Etapa::Firmar || self.por_firmar.is_empty(),
+            etapa <= Etapa::Firmar
+                || self.por_firmar.is_empty() && self.numerados_por_firmar.is_empty(),
             "nada se anuncia antes de estar firme",
-            || format!("chegou a {etapa:?} com {:?} por firmar", self.por_firmar),
+            || {
+                let numerados = &self.numerados_por_firmar;
+                format!("chegou a {etapa:?} com {:?} e {numerados:?} por firmar", self.por_firmar)
+            },
         )?;
         if self.etapa < Etapa::Responder && etapa >= Etapa::Responder {
             let firmes = agora + self.demorou;
@@ -457,7 +489,7 @@ impl Oraculo {
         for (nome, pedido) in std::mem::take(&mut self.lote) {
             self.contas.pedidos += 1;
             let antes = self.estoque;
-            let resposta = pedido.atender(&mut self.estoque, &mut self.recusas);
+            let resposta = self.resposta_a(&pedido);
             if let Some(ficha) = self.ficha(nome) {
                 ficha.dizer(agora, &resposta);
                 if pedido.e_o_ultimo() && ficha.vida == Vida::Atendida {
@@ -472,6 +504,24 @@ impl Oraculo {
                 ouvintes.for_each(|ficha| ficha.dizer(agora, AVISO));
             }
         }
+    }
+
+    /// Um id que já teve resposta tem a mesma.
+    fn resposta_a(&mut self, pedido: &Pedido) -> Cow<'static, [u8]> {
+        if let Pedido::Numerado(id) = pedido
+            && let Some(resposta) = self.respostas.get(id)
+        {
+            return resposta.clone().into();
+        }
+        let antes = self.estoque;
+        let resposta = pedido.atender(&mut self.estoque, &mut self.recusas);
+        if let Pedido::Numerado(id) = pedido {
+            let sobrou = (self.estoque < antes).then_some(self.estoque);
+            let texto = String::from_utf8_lossy(id).into_owned();
+            self.numerados_por_firmar.push((texto, sobrou));
+            self.respostas.insert(id.clone(), resposta.to_vec());
+        }
+        resposta
     }
 
     fn escreveu(&mut self, nome: usize, oferecidos: &[u8], deu: Escrita, agora: u64) -> Veredito {

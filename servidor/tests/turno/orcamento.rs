@@ -19,7 +19,7 @@ fn rajada(pedidos: usize) -> String {
 fn respostas_da(rajada: &str) -> String {
     let resposta = |linha| match linha {
         "CONSULTAR" => "Estoque atual: 5\n",
-        _ => "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n",
+        _ => "ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR\n",
     };
     rajada.lines().map(resposta).collect()
 }

@@ -14,11 +14,44 @@ fn respostas_exatas_na_ordem_dos_pedidos() {
         ana.ouviu(),
         "Estoque atual: 2\n\
          Compra realizada. Estoque restante: 1\n\
-         Comandos: CONSULTAR (estoque atual), COMPRAR (uma unidade), AJUDA, SAIR\n\
-         ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, AJUDA ou SAIR\n\
+         Comandos: CONSULTAR (estoque atual), COMPRAR (uma), PEDIDO id (uma vez por id), AJUDA, SAIR\n\
+         ERRO: Comando desconhecido. Use CONSULTAR, COMPRAR, PEDIDO, AJUDA ou SAIR\n\
          Estoque atual: 1\n"
     );
     assert_eq!(mesa.contas().pedidos, 5);
+}
+
+#[test]
+fn um_pedido_repetido_tem_a_resposta_da_primeira_vez_por_qualquer_conexao() {
+    let mut mesa = Mesa::com_estoque(2);
+    let (ana, bia) = (mesa.entra(), mesa.entra());
+    ana.manda("PEDIDO x\nPEDIDO x\nPEDIDO y\n");
+    bia.manda("PEDIDO y\nPEDIDO z\nCONSULTAR\n");
+    mesa.turno();
+    let uma = "Compra realizada. Estoque restante: 1\n";
+    assert_eq!(ana.ouviu(), format!("{uma}{uma}{ULTIMA}{AVISO}"));
+    assert_eq!(bia.ouviu(), format!("{AVISO}{ULTIMA}ERRO: Produto esgotado\nEstoque atual: 0\n"));
+    // Quem o repete não esgota o estoque outra vez.
+    bia.manda("PEDIDO y\nPEDIDO x\nPEDIDO z\n");
+    mesa.turno();
+    assert_eq!(bia.ouviu(), format!("{ULTIMA}{uma}ERRO: Produto esgotado\n"));
+    assert_eq!((ana.ouviu(), mesa.vendas()), (String::new(), 2));
+}
+
+#[test]
+fn um_pedido_espera_o_fim_da_linha_e_um_id_que_sirva() {
+    let mut mesa = Mesa::com_estoque(2);
+    let ana = mesa.entra();
+    ana.manda("PEDIDO abc");
+    mesa.turno();
+    assert_eq!(ana.ouviu(), "");
+    ana.manda("d\nPEDIDO\nPEDIDO a b\nPEDIDO ");
+    mesa.turno();
+    let nao_serve =
+        "ERRO: PEDIDO leva um identificador de 1 a 64 caracteres ASCII visiveis, sem espacos\n";
+    let uma = "Compra realizada. Estoque restante: 1\n";
+    assert_eq!(ana.ouviu(), format!("{uma}{nao_serve}{nao_serve}"));
+    assert_eq!(mesa.vendas(), 1);
 }
 
 #[test]

@@ -31,10 +31,45 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         SESSAO,
         "o lote vale sem condição nenhuma",
-        "                let guardar = escrever(chave_do_lote(&self.nome), lote.texto());\n                \
-         Transacao {\n                    se: vec![meu()],",
-        "                let guardar = escrever(chave_do_lote(&self.nome), lote.texto());\n                \
-         Transacao {\n                    se: Vec::new(),",
+        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
+        "se: pedidos().map(novo).collect(),",
+    ),
+    em(
+        SESSAO,
+        "um pedido vale ainda que já tenha valido",
+        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
+        "se: pedidos().map(novo).take(0).chain([meu()]).collect(),",
+    ),
+    em(
+        SESSAO,
+        "um pedido que valeu não fica escrito",
+        ".chain(pedidos().map(atender))",
+        ".chain(pedidos().map(atender).take(0))",
+    ),
+    em(
+        SESSAO,
+        "a um pedido repetido responde-se com o estoque de agora",
+        "Transacao { entao: vec![ler(em)], ..Transacao::default() }",
+        "Transacao { entao: vec![ler(em.filter(|_| false))], ..Transacao::default() }",
+    ),
+    em(
+        SESSAO,
+        "esgotado, um pedido só lê",
+        "self.balanco.a_venda() == 0 && !lote.tem_pedidos()",
+        "self.balanco.a_venda() == 0",
+    ),
+    em(CHAVES, "o lugar do pedido conta-se do outro", "+ self.lugar + 1;", "+ self.lugar;"),
+    no_voo(
+        VOO,
+        "ao propor outra vez, o que esperava vai junto e perde-se",
+        "        (self.lote, self.compradores) = (espera, compradores);\n",
+        "        let _ = (espera, compradores);\n",
+    ),
+    no_voo(
+        BALCAO,
+        "os pedidos de um lote não têm teto",
+        "self.pedidos >= self.pedidos_por_lote",
+        "self.pedidos > 8 * self.pedidos_por_lote",
     ),
     em(
         SESSAO,
@@ -59,8 +94,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         SESSAO,
         "o mesmo nome em outro processo não se nota",
-        "        if caixa.instancia != self.instancia {\n            return Err(Erro::Tomado(self.nome.clone()));\n        }\n        let esperado",
-        "        let esperado",
+        "        if caixa.instancia != self.instancia {\n            return Err(Erro::Tomado(self.nome.clone()));\n        }\n        if caixa ==",
+        "        if caixa ==",
     ),
     em(
         SESSAO,
@@ -71,8 +106,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         SESSAO,
         "as vendas do lote anterior não se escrevem",
-        "entao: [somar, guardar]\n                        .into_iter()\n                        .chain(anotacao)",
-        "entao: [somar, guardar]\n                        .into_iter()\n                        .chain(anotacao.filter(|_| false))",
+        ".chain(pedidos().map(atender))\n                        .chain(anotacao)",
+        ".chain(pedidos().map(atender))\n                        .chain(anotacao.filter(|_| false))",
     ),
     em(
         SESSAO,
@@ -169,8 +204,8 @@ pub const DEFEITOS: &[Defeito] = &[
     no_voo(
         VOO,
         "os compradores de quem desistiu vão no lote seguinte",
-        "            self.compradores.clear();\n            let lote",
-        "            let lote",
+        "            self.compradores.clear();\n            self.pedidos",
+        "            self.pedidos",
     ),
     no_voo(
         CONEXAO,

@@ -46,7 +46,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "quem sobra do turno perde o lugar na fila",
-        "            if trabalho >= TRABALHO_DO_TURNO || self.lote.len() >= LOTE_MAXIMO {\n                return;",
+        "            if trabalho >= TRABALHO_DO_TURNO || self.lote_cheio() {\n                return;",
         "            if trabalho >= TRABALHO_DO_TURNO {\n                \
          self.filas.leitura.make_contiguous().reverse();\n                return;",
     ),
@@ -91,15 +91,10 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "o laço dorme com leituras por fazer",
-        "!self.filas.leitura.is_empty() && self.lote.len() < LOTE_MAXIMO\n            ||",
+        "!self.filas.leitura.is_empty() && !self.lote_cheio() ||",
         "",
     ),
-    em(
-        BALCAO,
-        "o laço dorme com escritas por fazer",
-        "            || !self.filas.escrita.is_empty()\n",
-        "",
-    ),
+    em(BALCAO, "o laço dorme com escritas por fazer", " || !self.filas.escrita.is_empty()\n", "\n"),
     em(
         BALCAO,
         "a próxima ronda não é marcada",
@@ -157,15 +152,20 @@ pub const DEFEITOS: &[Defeito] = &[
         "self.compradores.len().min(antes as usize + 1)",
     ),
     em(ESTOQUE, "o livro conta um a mais", "restante: antes - vez,", "restante: antes + 1 - vez,"),
-    em(BALCAO, "quem só consulta também compra", "matches!(pedido, Comando::Comprar)", "true"),
+    em(
+        BALCAO,
+        "quem só consulta também compra",
+        "Comando::Comprar => compradores.push(endereco)",
+        "Comando::Comprar | Comando::Consultar => compradores.push(endereco)",
+    ),
     // O AVISO.
     em(BALCAO, "AVISO em dobro", "format!(\"{AVISO}\\n\")", "format!(\"{AVISO}\\n{AVISO}\\n\")"),
     em(
         BALCAO,
         "AVISO antes da resposta do comprador",
         "            self.dar(agora, registro, chave, &pedido, resposta);\n            let esgotou = \
-         resposta == (Resposta::Compra { restante: 0 });\n",
-        "            let esgotou = resposta == (Resposta::Compra { restante: 0 });\n            \
+         havia > 0 && self.loja.estoque() == 0;\n",
+        "            let esgotou = havia > 0 && self.loja.estoque() == 0;\n            \
          if esgotou { self.avisar(agora, registro); }\n            \
          self.dar(agora, registro, chave, &pedido, resposta);\n            let esgotou = esgotou && { \
          self.filas.enfileirar(chave, &mut self.postos[chave]); false };\n",
@@ -173,14 +173,71 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "AVISO também a cada recusa",
-        "let esgotou = resposta == (Resposta::Compra { restante: 0 });",
-        "let esgotou = matches!(resposta, Resposta::Compra { restante: 0 } | Resposta::Esgotado);",
+        "let esgotou = havia > 0 && self.loja.estoque() == 0;",
+        "let esgotou = pedido.compra() && self.loja.estoque() == 0;",
     ),
     em(
         BALCAO,
         "AVISO uma venda antes do fim",
-        "let esgotou = resposta == (Resposta::Compra { restante: 0 });",
-        "let esgotou = resposta == (Resposta::Compra { restante: 1 });",
+        "let esgotou = havia > 0 && self.loja.estoque() == 0;",
+        "let esgotou = havia > 1 && self.loja.estoque() == 1;",
+    ),
+    em(
+        BALCAO,
+        "AVISO outra vez a cada repetição do último pedido",
+        "let esgotou = havia > 0 && self.loja.estoque() == 0;",
+        "let esgotou = havia < 2 && resposta == (Resposta::Compra { restante: 0 });",
+    ),
+    // Os pedidos numerados.
+    em(BALCAO, "o lote não se reconhece", "std::mem::take(&mut self.pedidos) > 0", "false"),
+    em(
+        BALCAO,
+        "o mesmo pedido duas vezes no lote compra duas vezes",
+        "self.loja.conhece(id) || novos.contains(id)",
+        "self.loja.conhece(id)",
+    ),
+    em(
+        BALCAO,
+        "o que já teve resposta compra outra vez",
+        "self.loja.conhece(id) || novos.contains(id)",
+        "novos.contains(id)",
+    ),
+    em(
+        BALCAO,
+        "não se pergunta ao livro",
+        "if let Some(resposta) = estoque.resposta_a(id)? {",
+        "if let Some(resposta) = None {",
+    ),
+    em(
+        BALCAO,
+        "o id fica com o comprador seguinte",
+        "self.numerados.push((self.compradores.len(), id.clone()))",
+        "self.numerados.push((self.compradores.len() + 1, id.clone()))",
+    ),
+    em(
+        BALCAO,
+        "os ids de um lote ficam para o outro",
+        "                self.numerados.clear();\n                let mut lote",
+        "                let mut lote",
+    ),
+    em(
+        BALCAO,
+        "esquece-se no meio do lote",
+        "            let havia = self.loja.estoque();\n",
+        "            let havia = self.loja.estoque();\n            self.loja.esquecer_os_antigos();\n",
+    ),
+    em(
+        LOJA,
+        "um pedido recusado não se lembra",
+        "        self.pedidos.lembrar(id.clone(), resposta);\n        resposta",
+        "        if resposta != Resposta::Esgotado {\n            self.pedidos.lembrar(id.clone(), resposta);\n        }\n        resposta",
+    ),
+    por(
+        Teste::Unidade("protocolo", "um_pedido_leva_um_id"),
+        COMANDO,
+        "o id não olha maiúsculas",
+        "|| Id(texto.into())",
+        "|| Id(texto.to_ascii_lowercase().into())",
     ),
     em(
         BALCAO,
@@ -510,8 +567,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         COMANDO,
         "um pedido HTTP é só um comando desconhecido",
-        "if e_pedido_http(linha) {",
-        "if linha.is_empty() {",
+        "_ if e_pedido_http(linha) =>",
+        "_ if linha.is_empty() =>",
     ),
     em(
         COMANDO,
