@@ -5,11 +5,15 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use testes::{Processo, Servidor, Signal, Termino, argumentos, ate, comando, executar, veredito};
 
 use crate::sob_teste::Arquivo;
 use crate::{AVISO, derrubar};
+
+/// Bem mais do que o servidor dá a cada um dos que se calam.
+const PRAZO: Duration = Duration::from_secs(20);
 
 fn socket(livro: &Arquivo) -> String {
     format!("{}-repor", livro.caminho())
@@ -104,7 +108,12 @@ fn o_que_nao_cabe_e_recusado_e_o_servidor_continua() {
 fn quem_se_cala_ou_manda_lixo_no_socket_nao_atrapalha_ninguem() {
     let livro = Arquivo::novo();
     let servidor = livro.abrir(Some(10));
-    let conectar = || UnixStream::connect(socket(&livro)).unwrap();
+    let conectar = || {
+        let fluxo = UnixStream::connect(socket(&livro)).unwrap();
+        fluxo.set_read_timeout(Some(PRAZO)).unwrap();
+        fluxo.set_write_timeout(Some(PRAZO)).unwrap();
+        fluxo
+    };
     let calados = [conectar(), conectar()];
     let mut meio = conectar();
     meio.write_all(b"REPOR 100").unwrap();
