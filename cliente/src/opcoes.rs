@@ -113,6 +113,11 @@ pub struct Opcoes {
     #[arg(long, value_name = "UNIDADES", value_parser = inteiro(0..=u64::MAX))]
     pub estoque: Option<u64>,
 
+    /// O extrato do livro do servidor ('servidor extrato LIVRO --json'), se o estoque foi reposto: com ele, subir não é
+    /// erro. Lido no fim: peça-o depois da última reposição
+    #[arg(long, value_name = "ARQUIVO")]
+    pub reposicoes: Option<PathBuf>,
+
     /// Uma exigência, como 'p99(comprar)<50ms' ou 'falhas=0'; pode repetir. Há pN e max de comprar e de
     /// consultar, duracao, espalhamento, vazao, ciclos, consultas, vendas, recusas, avisos e falhas
     #[arg(long, value_name = "EXIGÊNCIA", value_parser = Exigencia::ler)]

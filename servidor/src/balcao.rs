@@ -26,6 +26,7 @@
 //! `agora`) e não tem `Arc` nem `Mutex`.
 
 mod lote;
+mod lugares;
 mod voo;
 
 use std::collections::{HashSet, VecDeque};
@@ -43,6 +44,7 @@ use crate::estoque::{Estoque, Proposta, Situacao};
 use crate::loja::Loja;
 use crate::registro::Registro;
 use lote::{Lote, Pedido};
+use lugares::Lugares;
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
@@ -70,6 +72,9 @@ const LOTADOS_AO_MESMO_TEMPO: usize = 64;
 pub struct Limites {
     /// Conexões atendidas ao mesmo tempo; a seguinte ouve `ERRO: Servidor lotado`.
     pub conexoes: usize,
+    /// Destas, quantas de um mesmo IPv4 ou de uma mesma rede IPv6 (/64); a seguinte ouve `ERRO: Servidor lotado
+    /// para o seu IP`. `None`, quantas couberem.
+    pub por_endereco: Option<usize>,
     /// Quanto tempo uma conexão pode ficar sem mandar nada; `None`, para sempre.
     pub ocioso: Option<Duration>,
     /// Bytes guardados de todas as conexões, por dizer e por atender; acima disto, saem as mais surdas.
@@ -83,6 +88,8 @@ pub struct Contas {
     pub conexoes: u64,
     /// Conexões recusadas por lotação.
     pub lotadas: u64,
+    /// Conexões recusadas porque do endereço delas já havia demais.
+    pub lotadas_para_o_ip: u64,
     /// O máximo de conexões atendidas ao mesmo tempo.
     pub pico: usize,
     /// Pedidos atendidos, os errados inclusive.
@@ -111,6 +118,9 @@ pub struct Balcao<F> {
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
     buffer_de_leitura: Box<[u8]>,
     limites: Limites,
+    /// De quem são as conexões atendidas, se há um limite para cada um.
+    lugares: Lugares,
+    /// Recusados que ainda ouvem por quê.
     lotados: usize,
     proxima_ronda: Instant,
     encerrando: bool,
@@ -186,6 +196,7 @@ impl<F: Read + Write> Balcao<F> {
             espera_desde: None,
             buffer_de_leitura: vec![0; LEITURA_POR_TURNO].into(),
             limites,
+            lugares: Lugares::default(),
             lotados: 0,
             proxima_ronda: agora,
             encerrando: false,
@@ -200,7 +211,8 @@ impl<F: Read + Write> Balcao<F> {
         self.postos.vacant_key()
     }
 
-    /// Recebe uma conexão nova, ou a recusa com uma explicação se a casa está cheia.
+    /// Recebe uma conexão nova, ou a recusa com uma explicação se a casa está cheia, ou se já há demais do
+    /// endereço dela.
     pub fn admitir(
         &mut self,
         fluxo: F,
@@ -209,11 +221,10 @@ impl<F: Read + Write> Balcao<F> {
         registro: &mut Registro,
     ) {
         let mut conexao = Conexao::nova(fluxo, endereco, agora);
-        if self.ativas() >= self.limites.conexoes {
-            self.contas.lotadas += 1;
-            registro.desconectou(endereco, Fim::Lotado, b"");
-            conexao.anexar(agora, |saida| Resposta::Lotado.escrever(saida));
-            conexao.despedir(Fim::Lotado);
+        if let Some((recusa, fim)) = self.recusar(endereco) {
+            registro.desconectou(endereco, fim, b"");
+            conexao.anexar(agora, |saida| recusa.escrever(saida));
+            conexao.despedir(fim);
             if self.lotados == LOTADOS_AO_MESMO_TEMPO {
                 // Nem para explicar há lugar: diz uma vez e fecha.
                 return conexao.escrever(agora, self.fechar_escrita);
@@ -225,7 +236,23 @@ impl<F: Read + Write> Balcao<F> {
             self.contas.conexoes += 1;
             self.contas.pico = self.contas.pico.max(self.ativas());
             registro.conectou(endereco, self.ativas());
+            if self.limites.por_endereco.is_some() {
+                self.lugares.ocupar(endereco.ip());
+            }
         }
+    }
+
+    /// O que se diz a quem não pode entrar, e por que fim; conta a recusa.
+    fn recusar(&mut self, endereco: SocketAddr) -> Option<(Resposta, Fim)> {
+        if self.ativas() >= self.limites.conexoes {
+            self.contas.lotadas += 1;
+            return Some((Resposta::Lotado, Fim::Lotado));
+        }
+        let limite = self.limites.por_endereco?;
+        (self.lugares.de(endereco.ip()) >= limite).then(|| {
+            self.contas.lotadas_para_o_ip += 1;
+            (Resposta::LotadoParaOIp, Fim::LotadoParaOIp)
+        })
     }
 
     fn inserir(&mut self, conexao: Conexao<F>) {
@@ -473,12 +500,18 @@ impl<F: Read + Write> Balcao<F> {
             let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
-            if fim == Fim::Lotado {
+            if matches!(fim, Fim::Lotado | Fim::LotadoParaOIp) {
                 self.lotados -= 1;
             } else {
+                self.lugares.vagar(conexao.endereco().ip());
                 registro.desconectou(conexao.endereco(), fim, conexao.inacabada());
             }
         }
+    }
+
+    /// Entraram unidades no estoque, já firmes, entre dois turnos. Quando elas acabarem, o AVISO sai outra vez.
+    pub fn repor(&mut self, unidades: u64) {
+        self.loja.ver(self.loja.estoque().saturating_add(unidades));
     }
 
     /// O servidor vai fechar: cada conexão ainda lê o que já chegou, responde e se despede.

@@ -70,6 +70,8 @@ pub enum Fim {
     OutroProtocolo,
     /// Não havia lugar.
     Lotado,
+    /// Do endereço dela já havia conexões demais (`--max-por-endereco`).
+    LotadoParaOIp,
     /// Passou do tempo de `--ocioso` sem mandar nada.
     Ocioso,
     /// Começou uma linha e não a terminou em [`PRAZO_DA_LINHA`].
@@ -94,6 +96,7 @@ impl fmt::Display for Fim {
             Fim::LinhaLonga => "linha longa",
             Fim::OutroProtocolo => "outro protocolo",
             Fim::Lotado => "lotado",
+            Fim::LotadoParaOIp => "lotado para o IP",
             Fim::Ocioso => "ocioso",
             Fim::LinhaIncompleta => "linha incompleta",
             Fim::NaoLe => "sem leitura",
@@ -120,7 +123,8 @@ impl Fim {
         match self {
             Fim::Encerramento => Some(Resposta::Encerrando),
             Fim::Ocioso => Some(Resposta::Ocioso),
-            Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo | Fim::Lotado => None,
+            Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo => None,
+            Fim::Lotado | Fim::LotadoParaOIp => None,
             Fim::Reset | Fim::Sumiu | Fim::LinhaIncompleta => None,
             Fim::NaoLe | Fim::MemoriaCheia | Fim::SemDesfecho => None,
         }

@@ -66,6 +66,11 @@ fn o_ultimo_comprador_e_os_dos_outros_servidores_ouvem_o_aviso_uma_vez_e_repor_o
     let contas =
         ["inicial", "repostas", "vendidas", "restantes"].map(|nome| extrato[nome].as_u64());
     assert_eq!(contas, [Some(2), Some(1), Some(3), Some(0)]);
+    let resumo = executar("servidor", ["extrato", "--resumo", "--partilhado", &urls]);
+    assert_eq!(resumo.codigo, Some(0), "{}", resumo.erro);
+    for linha in ["reposto           1", "vendido           3", "3  127.0.0.1", "Íntegro:"] {
+        assert!(resumo.saida.contains(linha), "{}", resumo.saida);
+    }
 }
 
 #[test]

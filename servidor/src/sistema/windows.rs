@@ -2,12 +2,20 @@
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::windows::fs::FileExt;
 use std::os::windows::io::AsHandle;
 use std::path::Path;
+use std::time::Duration;
 
 use socket2::Socket;
+
+/// Aqui ninguém espera pedidos de outro programa desta máquina: os tipos só existem para o laço ser um só.
+pub type EscutaLocal = mio::net::TcpListener;
+/// Idem.
+pub type FluxoLocal = mio::net::TcpStream;
+/// Idem.
+pub type PedidoLocal = std::net::TcpStream;
 
 /// As permissões são as da pasta.
 pub fn so_do_dono(opcoes: &mut OpenOptions) -> &mut OpenOptions {
@@ -108,4 +116,22 @@ pub fn avisar_que_abriu() {}
 /// O sistema não deixou.
 pub fn porta_so_nossa(_socket: &Socket) -> io::Result<()> {
     Ok(())
+}
+
+/// Não há aqui um socket que só o dono alcance.
+///
+/// # Errors
+///
+/// Sempre.
+pub fn escutar_localmente(_caminho: &Path) -> io::Result<EscutaLocal> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// Ninguém espera pedidos.
+///
+/// # Errors
+///
+/// Sempre.
+pub fn pedir_localmente(_caminho: &Path, _prazo: Duration) -> io::Result<PedidoLocal> {
+    Err(ErrorKind::Unsupported.into())
 }

@@ -217,7 +217,8 @@ impl Casa {
         let mut sorte = Rng::with_seed(semente);
         let agora = Instant::now();
         let (unidades, quantos) = (sorte.u64(0..15), sorte.usize(2..=3));
-        let limites = Limites { conexoes: 100, ocioso: None, memoria: usize::MAX };
+        let limites =
+            Limites { conexoes: 100, por_endereco: None, ocioso: None, memoria: usize::MAX };
         let lados = (0..quantos).map(|_| Lado::default()).collect();
         let comum =
             Comum { unidades, lados, pedidos: BTreeMap::new(), vendidas: 0, duvida: false, agora };

@@ -5,6 +5,7 @@ use crate::oficina::{Defeito, Teste, por};
 const BALCAO: &str = "servidor/src/balcao.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
 const ESTOQUE: &str = "servidor/src/estoque.rs";
+const LUGARES: &str = "servidor/src/balcao/lugares.rs";
 const LOJA: &str = "servidor/src/loja.rs";
 const LINHAS: &str = "protocolo/src/linhas.rs";
 const COMANDO: &str = "protocolo/src/comando.rs";
@@ -271,7 +272,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "o recusado não ouve por quê",
-        "            conexao.anexar(agora, |saida| Resposta::Lotado.escrever(saida));\n",
+        "            conexao.anexar(agora, |saida| recusa.escrever(saida));\n",
         "",
     ),
     em(BALCAO, "o recusado removido não devolve o lugar", "self.lotados -= 1;", ""),
@@ -280,6 +281,43 @@ pub const DEFEITOS: &[Defeito] = &[
         "cabe um a mais",
         "self.ativas() >= self.limites.conexoes",
         "self.ativas() > self.limites.conexoes",
+    ),
+    em(
+        BALCAO,
+        "de um endereço cabe um a mais",
+        "self.lugares.de(endereco.ip()) >= limite",
+        "self.lugares.de(endereco.ip()) > limite",
+    ),
+    em(
+        BALCAO,
+        "quem sai não deixa o lugar ao seu endereço",
+        "                self.lugares.vagar(conexao.endereco().ip());\n",
+        "",
+    ),
+    em(
+        BALCAO,
+        "quem não entrou também ocupa o lugar do seu endereço",
+        "            if self.limites.por_endereco.is_some() {\n                self.lugares.ocupar(endereco.ip());\n            }\n        }\n    }\n",
+        "        }\n        if self.limites.por_endereco.is_some() {\n            self.lugares.ocupar(endereco.ip());\n        }\n    }\n",
+    ),
+    em(
+        BALCAO,
+        "a recusa por endereço se conta como lotação",
+        "self.contas.lotadas_para_o_ip += 1;",
+        "self.contas.lotadas += 1;",
+    ),
+    em(
+        LUGARES,
+        "cada IPv6 de uma rede conta por si",
+        "const PREFIXO: u32 = 64;",
+        "const PREFIXO: u32 = 127;",
+    ),
+    por(
+        Teste::Unidade("servidor", "quem_sai_nao_deixa_rastro"),
+        LUGARES,
+        "o endereço de quem já se foi fica na memória",
+        "                self.de_cada_um.remove(&pessoa);\n",
+        "",
     ),
     // O encerramento.
     em(
