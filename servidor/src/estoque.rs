@@ -69,8 +69,19 @@ pub enum Noticia {
     Repetidos(Vec<(Id, Resposta)>),
     /// Outro servidor vendeu a última unidade.
     Esgotou,
-    /// Quem guarda o estoque deixou de responder (`false`), ou voltou (`true`).
-    Alcance(bool),
+    /// Quem guarda o estoque deixou de responder, ou voltou.
+    Alcance(Alcance),
+}
+
+/// Como está quem guarda o estoque.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alcance {
+    /// Responde.
+    Responde,
+    /// Não responde.
+    Calado,
+    /// Responde que não tem espaço para escrever: não volta sem que alguém lho dê.
+    Cheio,
 }
 
 /// Quem guarda o estoque.

@@ -31,6 +31,7 @@ use protocolo::terminal::hora_do_relogio;
 
 pub use chaves::{Balanco, Comprador, UltimoLote, Vendidas};
 pub use erro::Erro;
+use etcd::SemResposta;
 pub use extrato::{Extrato, Falha, extrair};
 use fio::{Fio, Observador, Visto};
 pub use gateway::Gateway;
@@ -39,7 +40,7 @@ pub use sessao::{Desfecho, Passo, Sessao};
 
 use protocolo::Resposta;
 
-use crate::estoque::{Estoque, Firme, Noticia, Proposta, Situacao};
+use crate::estoque::{Alcance, Estoque, Firme, Noticia, Proposta, Situacao};
 
 /// Quanto se tenta abrir.
 const PRAZO_DE_ABRIR: Duration = Duration::from_secs(8);
@@ -96,9 +97,9 @@ impl Aberto {
                 Ok(resposta) => drop(sessao.chegou(&resposta)?),
                 Err(porque) => {
                     sessao.perdeu(&porque);
-                    if Instant::now() >= limite {
-                        let (urls, porque) = (gateway.urls(), porque.to_string());
-                        return Err(Erro::SemResposta { urls, porque });
+                    // Cheio, não se esvazia sozinho.
+                    if porque == SemResposta::Cheio || Instant::now() >= limite {
+                        return Err(Erro::sem_resposta(&gateway, &porque));
                     }
                     std::thread::sleep(Duration::from_millis(50));
                 }
@@ -136,7 +137,8 @@ impl Aberto {
             pedido_em: None,
             em_voo: false,
             avisado_ate: 0,
-            ao_alcance: true,
+            cheio: false,
+            alcance: Alcance::Responde,
         })
     }
 }
@@ -153,7 +155,10 @@ pub struct Partilhado {
     em_voo: bool,
     /// Até que revisão os esgotamentos já se disseram.
     avisado_ate: u64,
-    ao_alcance: bool,
+    /// Desde a última resposta, disse alguma vez que estava cheio.
+    cheio: bool,
+    /// O que por último se disse dele.
+    alcance: Alcance,
 }
 
 impl Partilhado {
@@ -162,10 +167,16 @@ impl Partilhado {
         while let Some(resposta) = self.fio.resposta() {
             let passo = match resposta {
                 Ok(resposta) => {
-                    self.pedido_em = None;
+                    self.respondeu();
                     self.sessao.chegou(&resposta)?
                 }
-                Err(porque) => self.sessao.perdeu(&porque),
+                Err(porque) => {
+                    self.cheio |= porque == SemResposta::Cheio;
+                    if !porque.em_duvida() {
+                        self.respondeu();
+                    }
+                    self.sessao.perdeu(&porque)
+                }
             };
             if passo.is_some() {
                 self.em_voo = false;
@@ -184,10 +195,19 @@ impl Partilhado {
         }
     }
 
+    fn respondeu(&mut self) {
+        (self.pedido_em, self.cheio) = (None, false);
+    }
+
     fn alcance(&mut self) -> Option<Noticia> {
         let responde = self.pedido_em.is_none_or(|desde| desde.elapsed() < DEMORA_DEMAIS);
-        let mudou = std::mem::replace(&mut self.ao_alcance, responde) != responde;
-        mudou.then_some(Noticia::Alcance(responde))
+        let alcance = match (responde, self.cheio) {
+            (true, _) => Alcance::Responde,
+            (false, true) => Alcance::Cheio,
+            (false, false) => Alcance::Calado,
+        };
+        let mudou = std::mem::replace(&mut self.alcance, alcance) != alcance;
+        mudou.then_some(Noticia::Alcance(alcance))
     }
 }
 
@@ -257,7 +277,8 @@ impl Estoque for Partilhado {
     }
 
     fn prazo(&self) -> Option<Instant> {
-        self.pedido_em.filter(|_| self.ao_alcance).map(|desde| desde + DEMORA_DEMAIS)
+        let responde = self.alcance == Alcance::Responde;
+        self.pedido_em.filter(|_| responde).map(|desde| desde + DEMORA_DEMAIS)
     }
 }
 

@@ -24,6 +24,7 @@ use protocolo::{Comando, Resposta};
 
 pub use self::destino::Destino;
 use crate::conexao::Fim;
+use crate::estoque::Alcance;
 
 /// O máximo de bytes à espera da thread que escreve: uns 100 mil comandos.
 const FILA_MAXIMA: usize = 8 * 1024 * 1024;
@@ -170,8 +171,15 @@ impl Registro {
     }
 
     /// Quem guarda o estoque deixou de responder, ou voltou.
-    pub fn alcance(&mut self, ha: bool) {
-        let texto = if ha { "outra vez ao alcance" } else { "fora de alcance: nada se vende" };
+    pub fn alcance(&mut self, alcance: Alcance) {
+        let texto = match alcance {
+            Alcance::Responde => "outra vez ao alcance",
+            Alcance::Calado => "fora de alcance: nada se vende",
+            Alcance::Cheio => {
+                "o etcd está cheio: nada se vende até que se compacte, se desfragmente e se desarme o alarme \
+                 (etcdctl compact, defrag, alarm disarm)"
+            }
+        };
         self.linha(|linha| {
             let _ = writeln!(linha, "estoque: {texto}");
         });

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use testes::{Signal, ate};
 
+use crate::rede::Rede;
+
 #[derive(Debug)]
 struct Membro {
     porta: u16,
@@ -29,16 +31,31 @@ impl Cluster {
     /// Abre um cluster de `quantos` membros, com as opções de eleição que a documentação recomenda; `None` se não
     /// há um etcd nesta máquina, e então o teste diz que foi pulado.
     pub fn abrir(quantos: usize, opcoes: &[&str]) -> Option<Self> {
+        Self::montar(quantos, opcoes, |_, porta| porta)
+    }
+
+    /// O mesmo, com três, que falam uns com os outros por uma rede que se corta.
+    pub fn na_rede(rede: &Rede) -> Option<Self> {
+        Self::montar(3, &[], |membro, porta| rede.elo(membro, porta))
+    }
+
+    /// `elo` diz por que porta os outros membros chegam à de cada um.
+    fn montar(quantos: usize, opcoes: &[&str], elo: impl Fn(usize, u16) -> u16) -> Option<Self> {
         if Command::new("etcd").arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("pulado: não há etcd (apt-get install etcd-server)");
             return None;
         }
         let pasta = tempfile::tempdir().unwrap();
-        let portas: Vec<(u16, u16)> = (0..quantos).map(|_| (porta(), porta())).collect();
         let url = |porta: u16| format!("http://127.0.0.1:{porta}");
+        let portas: Vec<(u16, u16, u16)> = (0..quantos)
+            .map(|n| {
+                let par = porta();
+                (porta(), par, elo(n, par))
+            })
+            .collect();
         let todos: Vec<String> =
-            portas.iter().enumerate().map(|(n, (_, par))| format!("m{n}={}", url(*par))).collect();
-        let membro = |(n, (cliente, par)): (usize, &(u16, u16))| {
+            portas.iter().enumerate().map(|(n, (.., par))| format!("m{n}={}", url(*par))).collect();
+        let membro = |(n, (cliente, par, por_fora)): (usize, &(u16, u16, u16))| {
             let dados = pasta.path().join(format!("m{n}"));
             let mut linha: Vec<String> = [
                 ("--name", format!("m{n}")),
@@ -46,7 +63,7 @@ impl Cluster {
                 ("--listen-client-urls", url(*cliente)),
                 ("--advertise-client-urls", url(*cliente)),
                 ("--listen-peer-urls", url(*par)),
-                ("--initial-advertise-peer-urls", url(*par)),
+                ("--initial-advertise-peer-urls", url(*por_fora)),
                 ("--initial-cluster", todos.join(",")),
                 ("--heartbeat-interval", "50".into()),
                 ("--election-timeout", "500".into()),
@@ -116,11 +133,58 @@ impl Cluster {
         })
     }
 
+    /// Como este membro se apresenta aos outros.
+    pub fn id(&self, membro: usize) -> String {
+        let estado = self.perguntar(membro, "/v3/maintenance/status", "{}");
+        let id: u64 = estado["header"]["member_id"].as_str().unwrap().parse().unwrap();
+        format!("{id:x}")
+    }
+
+    /// Enche-o até ele recusar escritas.
+    pub fn encher(&self) {
+        let lixo = format!("{{\"key\":\"bGl4bw==\",\"value\":\"{}\"}}", "A".repeat(64 * 1024));
+        let cheio = |corpo: String| corpo.contains("database space exceeded");
+        ate("o etcd encher", || {
+            self.pedir(0, "/v3/kv/put", &lixo).is_some_and(cheio).then_some(())
+        });
+    }
+
+    /// Dá-lhe espaço, como a documentação diz: esquece o passado, menos as últimas revisões, encolhe os arquivos e
+    /// desarma os alarmes.
+    pub fn esvaziar(&self) {
+        let esquecer = self.revisao() - 10;
+        self.compactar(esquecer);
+        for membro in 0..self.membros.len() {
+            self.perguntar(membro, "/v3/maintenance/defragment", "{}");
+        }
+        let alarmes = self.perguntar(0, "/v3/maintenance/alarm", "{\"action\":\"GET\"}");
+        for alarme in alarmes["alarms"].as_array().unwrap() {
+            let membro = alarme["memberID"].as_str().unwrap();
+            let corpo = format!(
+                "{{\"action\":\"DEACTIVATE\",\"memberID\":\"{membro}\",\"alarm\":\"NOSPACE\"}}"
+            );
+            self.perguntar(0, "/v3/maintenance/alarm", &corpo);
+        }
+    }
+
+    /// Esquece o que houve antes desta revisão.
+    pub fn compactar(&self, revisao: u64) {
+        let corpo = format!("{{\"revision\":\"{revisao}\",\"physical\":true}}");
+        self.perguntar(0, "/v3/kv/compaction", &corpo);
+    }
+
+    /// Um pedido a um membro, que tem de o aceitar.
+    fn perguntar(&self, membro: usize, caminho: &str, corpo: &str) -> serde_json::Value {
+        let resposta = self.pedir(membro, caminho, corpo).unwrap();
+        let resposta: serde_json::Value = serde_json::from_str(&resposta).unwrap();
+        assert!(resposta["error"].is_null(), "{caminho}: {resposta}");
+        resposta
+    }
+
     /// A revisão do primeiro membro.
-    pub fn revisao(&self) -> String {
-        let estado = self.pedir(0, "/v3/kv/range", "{\"key\":\"eA==\"}").unwrap();
-        let estado: serde_json::Value = serde_json::from_str(&estado).unwrap();
-        estado["header"]["revision"].as_str().unwrap().to_owned()
+    pub fn revisao(&self) -> u64 {
+        let lido = self.perguntar(0, "/v3/kv/range", "{\"key\":\"eA==\"}");
+        lido["header"]["revision"].as_str().unwrap().parse().unwrap()
     }
 
     /// Um pedido a um membro; `None` se ele não responde.

@@ -1,32 +1,33 @@
 //! As falhas de verdade, com três membros e três servidores: ninguém vende duas vezes, nada do que se confirmou se
 //! perde, e a venda volta sozinha. Cada teste imprime quanto se ficou sem vender.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use testes::{Servidor, Signal};
 
-use crate::casa::{SemParar, conferir, multidao, servidor};
+use crate::casa::{SemParar, com, conferir, multidao, servidor};
 use crate::cluster::Cluster;
+use crate::rede::{Rede, que_perde};
 
 const ESTOQUE: &str = "1000000";
+const CHEIO: &str = "estoque: o etcd está cheio: nada se vende";
+const FORA: &str = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
 
 fn casa(urls: &str) -> Vec<Servidor> {
-    let abrir = |n| servidor(urls, &format!("s{n}"), &["--estoque", ESTOQUE, "--silencioso"]);
+    let abrir = |n| servidor(urls, &format!("s{n}"), &["--estoque", ESTOQUE]);
     (1..=3).map(abrir).collect()
 }
 
-/// Vende com a multidão e um comprador que não para, faz a falha, e confere tudo.
+/// Vende com a multidão e um comprador que não para, faz a falha, e confere tudo. `fazer` diz desde quando se conta
+/// quanto se ficou sem vender.
 fn provar(
     falha: &str,
     cluster: &mut Cluster,
     urls: &str,
-    fazer: impl FnOnce(&mut Cluster),
-) -> Duration {
+    fazer: impl FnOnce(&mut Cluster, &[Servidor]) -> Instant,
+) {
     let servidores = casa(urls);
     let pasta = tempfile::tempdir().unwrap();
     let todos: Vec<&Servidor> = servidores.iter().collect();
@@ -34,32 +35,36 @@ fn provar(
     let mut gente = multidao(&todos, &pasta, opcoes);
     let compra = SemParar::comprar(&servidores[0], Duration::from_secs(8));
     gente.erro.ate("a multidão", |erro| erro.contains("usuários em"));
-    let quando = Instant::now();
-    fazer(cluster);
+    let quando = fazer(cluster, &servidores);
     let pausa = compra.maior_pausa(quando);
     let termino = gente.termino_em(Duration::from_secs(60));
     let vendas = conferir(urls, &pasta, &termino);
     println!(
         "partilhado | {falha} | {vendas} vendas ouvidas pela multidão | sem vender por {pausa:.1?}"
     );
-    pausa
 }
 
 #[test]
 fn o_lider_morre_e_a_venda_volta() {
     let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
     let urls = cluster.urls();
-    provar("líder kill -9", &mut cluster, &urls, |cluster| {
-        cluster.derrubar(cluster.esperar_um_lider());
+    provar("líder kill -9", &mut cluster, &urls, |cluster, _| {
+        let (lider, quando) = (cluster.esperar_um_lider(), Instant::now());
+        cluster.derrubar(lider);
+        quando
     });
 }
 
 #[test]
-fn o_lider_congela_e_a_venda_volta() {
+fn o_lider_congela_cinco_segundos_e_a_venda_volta_antes_dele() {
     let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
     let urls = cluster.urls();
-    provar("líder congelado", &mut cluster, &urls, |cluster| {
-        cluster.sinal(cluster.esperar_um_lider(), Signal::STOP);
+    provar("líder congelado 5 s", &mut cluster, &urls, |cluster, _| {
+        let (lider, quando) = (cluster.esperar_um_lider(), Instant::now());
+        cluster.sinal(lider, Signal::STOP);
+        thread::sleep(Duration::from_secs(5));
+        cluster.sinal(lider, Signal::CONT);
+        quando
     });
 }
 
@@ -67,19 +72,84 @@ fn o_lider_congela_e_a_venda_volta() {
 fn dois_de_tres_morrem_e_quando_voltam_a_venda_volta() {
     let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
     let urls = cluster.urls();
-    provar("dois de três, e de volta", &mut cluster, &urls, |cluster| {
+    provar("dois de três, e de volta", &mut cluster, &urls, |cluster, _| {
+        let quando = Instant::now();
         cluster.derrubar(0);
         cluster.derrubar(1);
         // A paciência de quem compra é de 30 s; a de quem consulta, 2 s.
         thread::sleep(Duration::from_secs(1));
         cluster.levantar(0);
         cluster.levantar(1);
+        quando
+    });
+}
+
+/// O líder fica sem rede: nem os outros membros, nem os servidores. Os servidores começam por perguntar a ele.
+#[test]
+fn um_membro_fica_sem_rede_e_os_servidores_seguem_com_os_outros() {
+    let rede = Rede::default();
+    let Some(mut cluster) = Cluster::na_rede(&rede) else { return };
+    let lider = cluster.esperar_um_lider();
+    let membros = (0..3).map(|n| (lider + n) % 3);
+    let urls: Vec<String> = membros
+        .map(|membro| format!("http://127.0.0.1:{}", rede.elo(membro, cluster.porta(membro))))
+        .collect();
+    provar("rede de um membro cortada", &mut cluster, &urls.join(","), |cluster, _| {
+        let (id, quando) = (cluster.id(lider), Instant::now());
+        rede.cortar(lider, id);
+        quando
+    });
+    rede.emendar();
+}
+
+/// O líder fica sem os outros membros, e os servidores ainda lhe falam: ele não pode responder com o que já não é.
+#[test]
+fn um_membro_sem_os_outros_nao_responde_por_eles_e_quando_volta_alcanca_os() {
+    let rede = Rede::default();
+    let Some(mut cluster) = Cluster::na_rede(&rede) else { return };
+    let lider = cluster.esperar_um_lider();
+    let urls: Vec<String> =
+        (0..3).map(|n| format!("http://127.0.0.1:{}", cluster.porta((lider + n) % 3))).collect();
+    provar("um membro sem os outros 3 s", &mut cluster, &urls.join(","), |cluster, _| {
+        let (id, quando) = (cluster.id(lider), Instant::now());
+        rede.cortar(lider, id);
+        thread::sleep(Duration::from_secs(3));
+        rede.emendar();
+        quando
+    });
+}
+
+/// O etcd enche; quem opera faz o que o registro diz, e a venda volta sem que se abra nada outra vez.
+#[test]
+fn o_etcd_enche_e_com_espaco_a_venda_volta_sozinha() {
+    let Some(mut cluster) = Cluster::abrir(3, &["--quota-backend-bytes", "4000000"]) else {
+        return;
+    };
+    let urls = cluster.urls();
+    provar("etcd cheio, depois de lhe dar espaço", &mut cluster, &urls, |cluster, servidores| {
+        cluster.encher();
+        for servidor in servidores {
+            servidor.registro().ate("a falta de espaço", |texto| texto.contains(CHEIO));
+        }
+        // A compra a caminho espera, e quem chega depois dela ouve que nada se vendeu.
+        assert_eq!(servidores[0].cliente().pede("CONSULTAR"), FORA);
+        let Err(termino) = Servidor::tentar(com(&urls, "s4", &[])) else { panic!("abriu") };
+        assert!(termino.erro.contains("está cheio e não aceita escritas"), "{}", termino.erro);
+        assert_eq!((termino.codigo, termino.erro.lines().count()), (Some(1), 1));
+        cluster.esvaziar();
+        let quando = Instant::now();
+        for servidor in servidores {
+            let registro = servidor.registro();
+            registro.ate("a volta", |texto| texto.contains("estoque: outra vez ao alcance"));
+            assert_eq!(registro.ate_agora().matches(CHEIO).count(), 1);
+        }
+        quando
     });
 }
 
 #[test]
 fn um_servidor_morre_oito_vezes_com_lotes_em_voo() {
-    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let Some(cluster) = Cluster::abrir(3, &[]) else { return };
     let urls = cluster.urls();
     let servidores = casa(&urls);
     let pasta = tempfile::tempdir().unwrap();
@@ -118,9 +188,7 @@ fn um_servidor_dorme_enquanto_o_etcd_esquece_o_passado() {
     };
     um.congelado(|| {
         comprar(20, 40);
-        let revisao = cluster.revisao();
-        let pedido = format!("{{\"revision\":\"{revisao}\",\"physical\":true}}");
-        cluster.pedir(0, "/v3/kv/compaction", &pedido).unwrap();
+        cluster.compactar(cluster.revisao());
         comprar(10, 20);
     });
     assert_eq!(ouvinte.pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
@@ -128,48 +196,12 @@ fn um_servidor_dorme_enquanto_o_etcd_esquece_o_passado() {
     assert_eq!(ouvinte.linha(), "AVISO: O estoque acabou de esgotar!");
 }
 
-/// Um proxy que, em tantas respostas por mil, fecha a conexão em vez de a entregar.
-fn proxy_que_perde(por_mil: u64, porta: u16) -> (String, Arc<AtomicU64>) {
-    let escuta = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", escuta.local_addr().unwrap());
-    let perdidas = Arc::new(AtomicU64::new(0));
-    let sorte = Arc::new(Mutex::new(fastrand::Rng::with_seed(7)));
-    let conta = Arc::clone(&perdidas);
-    thread::spawn(move || {
-        for cliente in escuta.incoming().map_while(Result::ok) {
-            let Ok(etcd) = TcpStream::connect(("127.0.0.1", porta)) else { continue };
-            let (ida, volta) = (cliente.try_clone().unwrap(), etcd.try_clone().unwrap());
-            thread::spawn(move || levar(ida, volta, |_| true));
-            let (sorte, conta) = (Arc::clone(&sorte), Arc::clone(&conta));
-            thread::spawn(move || {
-                levar(etcd, cliente, |_| {
-                    let perde = sorte.lock().unwrap().u64(0..1000) < por_mil;
-                    conta.fetch_add(u64::from(perde), Ordering::Relaxed);
-                    !perde
-                });
-            });
-        }
-    });
-    (url, perdidas)
-}
-
-fn levar(mut de: TcpStream, mut para: TcpStream, mut passa: impl FnMut(&[u8]) -> bool) {
-    let mut bytes = [0; 64 * 1024];
-    while let Ok(lidos @ 1..) = de.read(&mut bytes) {
-        if !passa(&bytes[..lidos]) || para.write_all(&bytes[..lidos]).is_err() {
-            break;
-        }
-    }
-    let _ = de.shutdown(Shutdown::Both);
-    let _ = para.shutdown(Shutdown::Both);
-}
-
 #[test]
 fn tres_por_cento_das_respostas_perdem_se_e_cada_duvida_resolve_se_uma_vez() {
-    let Some(mut cluster) = Cluster::abrir(1, &[]) else { return };
-    let (url, perdidas) = proxy_que_perde(30, cluster.porta(0));
-    provar("3 % das respostas perdidas", &mut cluster, &url, |_| {});
+    let Some(mut cluster) = Cluster::abrir(3, &[]) else { return };
+    let (url, perdidas) = que_perde(27, 3, cluster.porta(0));
+    provar("3 % das respostas perdidas ou tardias", &mut cluster, &url, |_, _| Instant::now());
     let perdidas = perdidas.load(Ordering::Relaxed);
     assert!(perdidas > 0);
-    println!("partilhado | {perdidas} respostas que não chegaram");
+    println!("partilhado | {perdidas} respostas que não chegaram a tempo");
 }

@@ -10,6 +10,7 @@
 mod casa;
 mod cluster;
 mod falhas;
+mod rede;
 
 use casa::{com, conferir, extrato, multidao, servidor};
 use cluster::Cluster;

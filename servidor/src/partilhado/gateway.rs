@@ -86,7 +86,7 @@ impl Gateway {
             ler_resposta(&corpo.map_err(duvida)?)
         };
         let resultado = enviar();
-        if matches!(resultado, Err(SemResposta::Duvida(_))) {
+        if resultado.as_ref().is_err_and(SemResposta::em_duvida) {
             self.vez += 1;
         }
         resultado

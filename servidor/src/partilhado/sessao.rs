@@ -257,7 +257,7 @@ impl Sessao {
     ///
     /// Na dúvida, [`pedido`](Sessao::pedido) continua a ser o mesmo.
     pub fn perdeu(&mut self, porque: &SemResposta) -> Option<Passo> {
-        if *porque != SemResposta::Compactada {
+        if porque.em_duvida() {
             return None;
         }
         match std::mem::replace(&mut self.fazendo, Fazendo::Nada) {

@@ -74,8 +74,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         SESSAO,
         "na dúvida, dá-se o lote por perdido",
-        "        if *porque != SemResposta::Compactada {\n            return None;",
-        "        if *porque != SemResposta::Compactada {\n            \
+        "        if porque.em_duvida() {\n            return None;",
+        "        if porque.em_duvida() {\n            \
          if let Fazendo::Pedindo(lote) = &self.fazendo { self.fazendo = Fazendo::Lendo(lote.clone()); }\n            \
          return None;",
     ),
