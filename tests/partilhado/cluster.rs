@@ -2,9 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use testes::{Signal, ate};
 
 use crate::rede::Rede;
@@ -13,6 +17,7 @@ use crate::rede::Rede;
 struct Membro {
     porta: u16,
     opcoes: Vec<String>,
+    dados: PathBuf,
     processo: Option<Child>,
 }
 
@@ -20,7 +25,7 @@ struct Membro {
 #[derive(Debug)]
 pub struct Cluster {
     membros: Vec<Membro>,
-    _pasta: tempfile::TempDir,
+    pasta: tempfile::TempDir,
 }
 
 fn porta() -> u16 {
@@ -72,10 +77,10 @@ impl Cluster {
             .flat_map(|(opcao, valor)| [opcao.to_owned(), valor])
             .collect();
             linha.extend(opcoes.iter().map(|opcao| (*opcao).to_owned()));
-            Membro { porta: *cliente, opcoes: linha, processo: None }
+            Membro { porta: *cliente, opcoes: linha, dados, processo: None }
         };
         let membros = portas.iter().enumerate().map(membro).collect();
-        let mut cluster = Cluster { membros, _pasta: pasta };
+        let mut cluster = Cluster { membros, pasta };
         (0..quantos).for_each(|membro| cluster.levantar(membro));
         cluster.esperar_um_lider();
         Some(cluster)
@@ -125,7 +130,7 @@ impl Cluster {
             let Some(estado) = self.pedir(*membro, "/v3/maintenance/status", "{}") else {
                 return false;
             };
-            let Ok(estado) = serde_json::from_str::<serde_json::Value>(&estado) else {
+            let Ok(estado) = serde_json::from_str::<Value>(&estado) else {
                 return false;
             };
             let este = &estado["header"]["member_id"];
@@ -173,10 +178,47 @@ impl Cluster {
         self.perguntar(0, "/v3/kv/compaction", &corpo);
     }
 
+    /// Escreve uma chave, ou apaga-a, e diz o que ela guardava.
+    pub fn escrever(&self, chave: &str, valor: Option<&str>) -> Option<String> {
+        let chave = STANDARD.encode(chave);
+        let (caminho, corpo) = match valor {
+            Some(valor) => {
+                ("put", json!({ "key": chave, "value": STANDARD.encode(valor), "prev_kv": true }))
+            }
+            None => ("deleterange", json!({ "key": chave, "prev_kv": true })),
+        };
+        let feito = self.perguntar(0, &format!("/v3/kv/{caminho}"), &corpo.to_string());
+        let havia = feito["prev_kv"]["value"].as_str().or(feito["prev_kvs"][0]["value"].as_str())?;
+        Some(String::from_utf8(STANDARD.decode(havia).unwrap()).unwrap())
+    }
+
+    /// Põe aqui todas as chaves de outro.
+    pub fn copiar(&self, outro: &Cluster) {
+        let todas = outro.perguntar(0, "/v3/kv/range", "{\"key\":\"AA==\",\"range_end\":\"AA==\"}");
+        for par in todas["kvs"].as_array().unwrap() {
+            let corpo = json!({ "key": par["key"], "value": par["value"] });
+            self.perguntar(0, "/v3/kv/put", &corpo.to_string());
+        }
+    }
+
+    /// Uma cópia dos dados de um membro parado.
+    pub fn guardar(&self, membro: usize) -> PathBuf {
+        let copia = self.pasta.path().join("copia");
+        copiar_pasta(&self.membros[membro].dados, &copia);
+        copia
+    }
+
+    /// Troca os dados de um membro parado pelos de uma cópia.
+    pub fn repor_dados(&self, membro: usize, copia: &Path) {
+        let dados = &self.membros[membro].dados;
+        std::fs::remove_dir_all(dados).unwrap();
+        copiar_pasta(copia, dados);
+    }
+
     /// Um pedido a um membro, que tem de o aceitar.
-    fn perguntar(&self, membro: usize, caminho: &str, corpo: &str) -> serde_json::Value {
+    fn perguntar(&self, membro: usize, caminho: &str, corpo: &str) -> Value {
         let resposta = self.pedir(membro, caminho, corpo).unwrap();
-        let resposta: serde_json::Value = serde_json::from_str(&resposta).unwrap();
+        let resposta: Value = serde_json::from_str(&resposta).unwrap();
         assert!(resposta["error"].is_null(), "{caminho}: {resposta}");
         resposta
     }
@@ -209,4 +251,9 @@ impl Drop for Cluster {
             self.derrubar(membro);
         }
     }
+}
+
+fn copiar_pasta(de: &Path, para: &Path) {
+    let copiou = Command::new("cp").arg("-r").args([de, para]).status().unwrap();
+    assert!(copiou.success());
 }

@@ -55,7 +55,7 @@ pub enum Erro {
     /// Responde outro cluster, ou um restaurado de uma cópia.
     #[error(
         "o etcd não é o que guardava este estoque (outro, ou restaurado de uma cópia): as vendas de depois da cópia \
-         seriam vendidas outra vez"
+         seriam vendidas outra vez; comece um estoque novo, com o que sobrou, em um etcd vazio"
     )]
     OutroCluster,
     /// A revisão voltou atrás.

@@ -201,6 +201,9 @@ struct DoErro {
     message: String,
 }
 
+/// O que se diz de quem responde outra coisa.
+pub const NAO_E_ETCD: &str = "a resposta não é a de um etcd";
+
 /// O que diz o corpo de uma resposta.
 ///
 /// # Errors
@@ -219,10 +222,13 @@ pub fn ler_resposta(corpo: &str) -> Result<Resposta, SemResposta> {
     let erro = serde_json::from_str::<DoErro>(corpo).unwrap_or_default();
     let erro = if erro.error.is_empty() { erro.message } else { erro.error };
     Err(match erro.as_str() {
-        "" => SemResposta::Duvida("a resposta não é a de um etcd".into()),
+        "" => SemResposta::Duvida(NAO_E_ETCD.into()),
         erro if erro.contains("has been compacted") => SemResposta::Compactada,
         erro if erro.contains("database space exceeded") => SemResposta::Cheio,
-        _ => SemResposta::Duvida(erro),
+        erro if erro.contains("leader") || erro.contains("timed out") => {
+            SemResposta::Duvida("os membros não têm maioria".into())
+        }
+        erro => SemResposta::Duvida(format!("o etcd diz: {erro}")),
     })
 }
 
