@@ -11,8 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use testes::{Signal, ate};
 
-use crate::rede::Rede;
-
 #[derive(Debug)]
 struct Membro {
     porta: u16,
@@ -36,16 +34,15 @@ impl Cluster {
     /// Abre um cluster de `quantos` membros, com as opções de eleição que a documentação recomenda; `None` se não
     /// há um etcd nesta máquina, e então o teste diz que foi pulado.
     pub fn abrir(quantos: usize, opcoes: &[&str]) -> Option<Self> {
-        Self::montar(quantos, opcoes, |_, porta| porta)
+        Self::com_elos(quantos, opcoes, |_, porta| porta)
     }
 
-    /// O mesmo, com três, que falam uns com os outros por uma rede que se corta.
-    pub fn na_rede(rede: &Rede) -> Option<Self> {
-        Self::montar(3, &[], |membro, porta| rede.elo(membro, porta))
-    }
-
-    /// `elo` diz por que porta os outros membros chegam à de cada um.
-    fn montar(quantos: usize, opcoes: &[&str], elo: impl Fn(usize, u16) -> u16) -> Option<Self> {
+    /// O mesmo; `elo` diz por que porta os outros membros chegam à de cada um.
+    pub fn com_elos(
+        quantos: usize,
+        opcoes: &[&str],
+        elo: impl Fn(usize, u16) -> u16,
+    ) -> Option<Self> {
         if Command::new("etcd").arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("pulado: não há etcd (apt-get install etcd-server)");
             return None;

@@ -88,7 +88,8 @@ fn dois_de_tres_morrem_e_quando_voltam_a_venda_volta() {
 #[test]
 fn um_membro_fica_sem_rede_e_os_servidores_seguem_com_os_outros() {
     let rede = Rede::default();
-    let Some(mut cluster) = Cluster::na_rede(&rede) else { return };
+    let elo = |membro, porta| rede.elo(membro, porta);
+    let Some(mut cluster) = Cluster::com_elos(3, &[], elo) else { return };
     let lider = cluster.esperar_um_lider();
     let membros = (0..3).map(|n| (lider + n) % 3);
     let urls: Vec<String> = membros
@@ -106,7 +107,8 @@ fn um_membro_fica_sem_rede_e_os_servidores_seguem_com_os_outros() {
 #[test]
 fn um_membro_sem_os_outros_nao_responde_por_eles_e_quando_volta_alcanca_os() {
     let rede = Rede::default();
-    let Some(mut cluster) = Cluster::na_rede(&rede) else { return };
+    let elo = |membro, porta| rede.elo(membro, porta);
+    let Some(mut cluster) = Cluster::com_elos(3, &[], elo) else { return };
     let lider = cluster.esperar_um_lider();
     let urls: Vec<String> =
         (0..3).map(|n| format!("http://127.0.0.1:{}", cluster.porta((lider + n) % 3))).collect();
