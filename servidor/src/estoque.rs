@@ -73,15 +73,15 @@ pub enum Noticia {
     Alcance(Alcance),
 }
 
-/// Como está quem guarda o estoque.
+/// Chega-se a quem guarda o estoque?
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Alcance {
     /// Responde.
     Responde,
-    /// Não responde.
-    Calado,
-    /// Responde que não tem espaço para escrever: não volta sem que alguém lho dê.
-    Cheio,
+    /// Há tempo demais não responde.
+    Cala,
+    /// Responde que já não tem lugar para mais nada.
+    SemLugar,
 }
 
 /// Quem guarda o estoque.

@@ -97,8 +97,8 @@ impl Aberto {
                 Ok(resposta) => drop(sessao.chegou(&resposta)?),
                 Err(porque) => {
                     sessao.perdeu(&porque);
-                    // Cheio, não se esvazia sozinho.
-                    if porque == SemResposta::Cheio || Instant::now() >= limite {
+                    // O lugar não volta sozinho.
+                    if porque == SemResposta::SemLugar || Instant::now() >= limite {
                         return Err(Erro::sem_resposta(&gateway, &porque));
                     }
                     std::thread::sleep(Duration::from_millis(50));
@@ -137,7 +137,7 @@ impl Aberto {
             pedido_em: None,
             em_voo: false,
             avisado_ate: 0,
-            cheio: false,
+            sem_lugar: false,
             alcance: Alcance::Responde,
         })
     }
@@ -155,8 +155,8 @@ pub struct Partilhado {
     em_voo: bool,
     /// Até que revisão os esgotamentos já se disseram.
     avisado_ate: u64,
-    /// Desde a última resposta, disse alguma vez que estava cheio.
-    cheio: bool,
+    /// Desde a última resposta, disse alguma vez que não tinha lugar.
+    sem_lugar: bool,
     /// O que por último se disse dele.
     alcance: Alcance,
 }
@@ -171,7 +171,7 @@ impl Partilhado {
                     self.sessao.chegou(&resposta)?
                 }
                 Err(porque) => {
-                    self.cheio |= porque == SemResposta::Cheio;
+                    self.sem_lugar |= porque == SemResposta::SemLugar;
                     if !porque.em_duvida() {
                         self.respondeu();
                     }
@@ -196,15 +196,15 @@ impl Partilhado {
     }
 
     fn respondeu(&mut self) {
-        (self.pedido_em, self.cheio) = (None, false);
+        (self.pedido_em, self.sem_lugar) = (None, false);
     }
 
     fn alcance(&mut self) -> Option<Noticia> {
         let responde = self.pedido_em.is_none_or(|desde| desde.elapsed() < DEMORA_DEMAIS);
-        let alcance = match (responde, self.cheio) {
+        let alcance = match (responde, self.sem_lugar) {
             (true, _) => Alcance::Responde,
-            (false, true) => Alcance::Cheio,
-            (false, false) => Alcance::Calado,
+            (false, true) => Alcance::SemLugar,
+            (false, false) => Alcance::Cala,
         };
         let mudou = std::mem::replace(&mut self.alcance, alcance) != alcance;
         mudou.then_some(Noticia::Alcance(alcance))

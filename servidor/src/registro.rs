@@ -174,10 +174,9 @@ impl Registro {
     pub fn alcance(&mut self, alcance: Alcance) {
         let texto = match alcance {
             Alcance::Responde => "outra vez ao alcance",
-            Alcance::Calado => "fora de alcance: nada se vende",
-            Alcance::Cheio => {
-                "o etcd está cheio: nada se vende até que se compacte, se desfragmente e se desarme o alarme \
-                 (etcdctl compact, defrag, alarm disarm)"
+            Alcance::Cala => "fora de alcance: nada se vende",
+            Alcance::SemLugar => {
+                "fora de alcance: o etcd ficou sem lugar (quota), e nada se vende; compacte, desfragmente e desarme o alarme"
             }
         };
         self.linha(|linha| {

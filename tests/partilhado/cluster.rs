@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use testes::{Signal, ate};
 
+use crate::elos::Elos;
+
 #[derive(Debug)]
 struct Membro {
     porta: u16,
@@ -23,6 +25,7 @@ struct Membro {
 #[derive(Debug)]
 pub struct Cluster {
     membros: Vec<Membro>,
+    elos: Elos,
     pasta: tempfile::TempDir,
 }
 
@@ -34,25 +37,17 @@ impl Cluster {
     /// Abre um cluster de `quantos` membros, com as opções de eleição que a documentação recomenda; `None` se não
     /// há um etcd nesta máquina, e então o teste diz que foi pulado.
     pub fn abrir(quantos: usize, opcoes: &[&str]) -> Option<Self> {
-        Self::com_elos(quantos, opcoes, |_, porta| porta)
-    }
-
-    /// O mesmo; `elo` diz por que porta os outros membros chegam à de cada um.
-    pub fn com_elos(
-        quantos: usize,
-        opcoes: &[&str],
-        elo: impl Fn(usize, u16) -> u16,
-    ) -> Option<Self> {
         if Command::new("etcd").arg("--version").stdout(Stdio::null()).status().is_err() {
             println!("pulado: não há etcd (apt-get install etcd-server)");
             return None;
         }
         let pasta = tempfile::tempdir().unwrap();
+        let elos = Elos::default();
         let url = |porta: u16| format!("http://127.0.0.1:{porta}");
         let portas: Vec<(u16, u16, u16)> = (0..quantos)
             .map(|n| {
                 let par = porta();
-                (porta(), par, elo(n, par))
+                (porta(), par, elos.diante_de(n, par))
             })
             .collect();
         let todos: Vec<String> =
@@ -77,7 +72,7 @@ impl Cluster {
             Membro { porta: *cliente, opcoes: linha, dados, processo: None }
         };
         let membros = portas.iter().enumerate().map(membro).collect();
-        let mut cluster = Cluster { membros, pasta };
+        let mut cluster = Cluster { membros, elos, pasta };
         (0..quantos).for_each(|membro| cluster.levantar(membro));
         cluster.esperar_um_lider();
         Some(cluster)
@@ -85,8 +80,23 @@ impl Cluster {
 
     /// Onde estão os membros, como o `--partilhado` o quer.
     pub fn urls(&self) -> String {
-        let urls = self.membros.iter().map(|membro| format!("http://127.0.0.1:{}", membro.porta));
-        urls.collect::<Vec<_>>().join(",")
+        self.urls_desde(0)
+    }
+
+    /// Os mesmos, a partir de um: é a ele que se pergunta primeiro.
+    pub fn urls_desde(&self, primeiro: usize) -> String {
+        self.urls_por(primeiro, |_, porta| porta)
+    }
+
+    /// Os mesmos, por uma rede que se corta como a que há entre eles.
+    pub fn urls_pela_rede(&self, primeiro: usize) -> String {
+        self.urls_por(primeiro, |membro, porta| self.elos.diante_de(membro, porta))
+    }
+
+    fn urls_por(&self, primeiro: usize, por: impl Fn(usize, u16) -> u16) -> String {
+        let membros = (0..self.membros.len()).map(|n| (primeiro + n) % self.membros.len());
+        let url = |n: usize| format!("http://127.0.0.1:{}", por(n, self.membros[n].porta));
+        membros.map(url).collect::<Vec<_>>().join(",")
     }
 
     /// A porta de um membro.
@@ -135,23 +145,28 @@ impl Cluster {
         })
     }
 
-    /// Como este membro se apresenta aos outros.
-    pub fn id(&self, membro: usize) -> String {
+    /// Corta a rede entre um membro e os outros; quem lhe chega por [`urls`](Self::urls) continua a chegar.
+    pub fn cortar(&self, membro: usize) {
         let estado = self.perguntar(membro, "/v3/maintenance/status", "{}");
         let id: u64 = estado["header"]["member_id"].as_str().unwrap().parse().unwrap();
-        format!("{id:x}")
+        self.elos.cortar(membro, format!("{id:x}"));
     }
 
-    /// Enche-o até ele recusar escritas.
+    /// A rede volta.
+    pub fn emendar(&self) {
+        self.elos.emendar();
+    }
+
+    /// Escreve até o etcd não ter mais lugar.
     pub fn encher(&self) {
         let lixo = format!("{{\"key\":\"bGl4bw==\",\"value\":\"{}\"}}", "A".repeat(64 * 1024));
-        let cheio = |corpo: String| corpo.contains("database space exceeded");
-        ate("o etcd encher", || {
-            self.pedir(0, "/v3/kv/put", &lixo).is_some_and(cheio).then_some(())
+        let recusou = |corpo: String| corpo.contains("database space exceeded");
+        ate("o etcd sem lugar", || {
+            self.pedir(0, "/v3/kv/put", &lixo).is_some_and(recusou).then_some(())
         });
     }
 
-    /// Dá-lhe espaço, como a documentação diz: esquece o passado, menos as últimas revisões, encolhe os arquivos e
+    /// Dá-lhe lugar, como a documentação diz: esquece o passado, menos as últimas revisões, encolhe os arquivos e
     /// desarma os alarmes.
     pub fn esvaziar(&self) {
         let esquecer = self.revisao() - 10;
@@ -241,6 +256,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        self.elos.emendar();
         for membro in 0..self.membros.len() {
             if self.membros[membro].processo.is_some() {
                 self.sinal(membro, Signal::CONT);

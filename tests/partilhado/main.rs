@@ -10,8 +10,8 @@
 mod abertura;
 mod casa;
 mod cluster;
+mod elos;
 mod falhas;
-mod rede;
 
 use casa::{conferir, extrato, multidao, servidor};
 use cluster::Cluster;

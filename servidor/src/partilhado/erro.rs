@@ -20,12 +20,12 @@ pub enum Erro {
         /// O que disse o último.
         porque: String,
     },
-    /// O etcd responde, e não tem espaço.
+    /// O etcd responde, e passou da quota dele.
     #[error(
-        "o etcd em {0} está cheio e não aceita escritas; compacte-o, desfragmente-o e desarme o alarme (etcdctl compact, \
+        "o etcd em {0} ficou sem lugar (quota) e não aceita escritas; compacte-o, desfragmente-o e desarme o alarme (etcdctl compact, \
          defrag, alarm disarm)"
     )]
-    Cheio(String),
+    SemLugar(String),
     /// Não é a URL de um etcd.
     #[error("'{0}' não é o endereço de um etcd; use um como http://127.0.0.1:2379")]
     Url(String),
@@ -76,7 +76,7 @@ impl Erro {
     pub(super) fn sem_resposta(gateway: &Gateway, porque: &SemResposta) -> Self {
         let urls = gateway.urls();
         match porque {
-            SemResposta::Cheio => Erro::Cheio(urls),
+            SemResposta::SemLugar => Erro::SemLugar(urls),
             _ => Erro::SemResposta { urls, porque: porque.to_string() },
         }
     }

@@ -88,9 +88,9 @@ pub enum SemResposta {
     /// Não se sabe se a transação valeu: a rede, o tempo, um erro que pode ter vindo depois de ela valer.
     #[error("{0}")]
     Duvida(String),
-    /// O etcd não tem espaço. Di-lo também depois de a transação valer: continua a não se saber.
-    #[error("o etcd está cheio")]
-    Cheio,
+    /// O etcd passou da quota dele. Di-lo também depois de a transação valer: continua a não se saber.
+    #[error("o etcd ficou sem lugar (quota)")]
+    SemLugar,
     /// A revisão que se quer ler já não está guardada. Não mudou nada.
     #[error("o passado que se quer ler já foi apagado (compactação)")]
     Compactada,
@@ -224,7 +224,7 @@ pub fn ler_resposta(corpo: &str) -> Result<Resposta, SemResposta> {
     Err(match erro.as_str() {
         "" => SemResposta::Duvida(NAO_E_ETCD.into()),
         erro if erro.contains("has been compacted") => SemResposta::Compactada,
-        erro if erro.contains("database space exceeded") => SemResposta::Cheio,
+        erro if erro.contains("database space exceeded") => SemResposta::SemLugar,
         erro if erro.contains("leader") || erro.contains("timed out") => {
             SemResposta::Duvida("os membros não têm maioria".into())
         }

@@ -172,8 +172,22 @@ impl Estoque for NoTurno<'_> {
     }
 }
 
-const PEDIDOS: [&str; 8] =
-    ["COMPRAR", "COMPRAR", "CONSULTAR", "AJUDA", "SAIR", "PEDIDO a", "PEDIDO b", "PEDIDO c"];
+const PEDIDOS: [&str; 14] = [
+    "COMPRAR",
+    "COMPRAR",
+    "COMPRAR",
+    "CONSULTAR",
+    "CONSULTAR",
+    "AJUDA",
+    "SAIR",
+    "PEDIDO a",
+    "PEDIDO b",
+    "PEDIDO c",
+    "PEDIDO d",
+    "PEDIDO e",
+    "PEDIDO f",
+    "PEDIDO g",
+];
 
 struct Cliente {
     servidor: usize,
@@ -340,7 +354,7 @@ impl Casa {
             )?;
             for (pedido, resposta) in cliente.pedidos.iter().zip(&respostas) {
                 let certa = match *pedido {
-                    "COMPRAR" | "PEDIDO a" | "PEDIDO b" | "PEDIDO c" => {
+                    compra if compra == "COMPRAR" || compra.starts_with("PEDIDO") => {
                         resposta.starts_with("Compra realizada. Estoque restante: ")
                             || ["ERRO: Produto esgotado", FORA].contains(resposta)
                     }

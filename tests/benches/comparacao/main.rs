@@ -13,6 +13,8 @@ mod aviso;
 #[allow(dead_code)] // dos testes do estoque partilhado, de que aqui só se usa parte
 #[path = "../../partilhado/cluster.rs"]
 mod cluster;
+#[path = "../../partilhado/elos.rs"]
+mod elos;
 mod fala;
 mod gasto;
 mod gerador;

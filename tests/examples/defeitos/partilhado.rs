@@ -43,13 +43,6 @@ const fn de_verdade(
 
 pub const DEFEITOS: &[Defeito] = &[
     de_verdade(
-        "tres_por_cento_das_respostas_perdem_se",
-        SESSAO,
-        "diante de um etcd de verdade, o lote vale sem condição nenhuma",
-        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
-        "se: pedidos().map(novo).collect(),",
-    ),
-    de_verdade(
         "um_etcd_que_nao_e_o_do_estoque_nao_vende",
         SESSAO,
         "diante de um etcd de verdade, uma cópia em outro cluster serve",
@@ -71,22 +64,29 @@ pub const DEFEITOS: &[Defeito] = &[
         "            if resposta.pares.len() > 1000 {",
     ),
     de_verdade(
-        "o_etcd_enche",
+        "o_etcd_fica_sem_lugar",
         ETCD,
-        "diante de um etcd de verdade, um que está cheio parece um que não responde",
-        "erro if erro.contains(\"database space exceeded\") => SemResposta::Cheio,",
-        "erro if erro.is_empty() => SemResposta::Cheio,",
+        "diante de um etcd de verdade, o que não tem lugar parece não responder",
+        "erro if erro.contains(\"database space exceeded\") => SemResposta::SemLugar,",
+        "erro if erro.is_empty() => SemResposta::SemLugar,",
     ),
     de_verdade(
-        "o_etcd_enche",
+        "o_etcd_fica_sem_lugar",
         PARTILHADO,
-        "diante de um etcd de verdade, o que já teve espaço continua a parecer cheio",
-        "        (self.pedido_em, self.cheio) = (None, false);",
-        "        if !self.cheio { self.pedido_em = None; }",
+        "diante de um etcd de verdade, o que já tem lugar continua a parecer que não tem",
+        "        (self.pedido_em, self.sem_lugar) = (None, false);",
+        "        if !self.sem_lugar { self.pedido_em = None; }",
     ),
     em(
         SESSAO,
         "o lote vale sem condição nenhuma",
+        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
+        "se: pedidos().map(novo).collect(),",
+    ),
+    de_verdade(
+        "chega_tarde",
+        SESSAO,
+        "diante de um etcd de verdade, o lote vale sem condição nenhuma",
         "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
         "se: pedidos().map(novo).collect(),",
     ),
