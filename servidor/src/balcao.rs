@@ -25,10 +25,12 @@
 //! O balcão não conhece o mio, nem quem guarda o [estoque](crate::estoque), não olha o relógio (recebe
 //! `agora`) e não tem `Arc` nem `Mutex`.
 
+mod lote;
 mod voo;
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
+use std::iter::repeat_n;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -40,6 +42,7 @@ use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
 use crate::estoque::{Estoque, Proposta, Situacao};
 use crate::loja::Loja;
 use crate::registro::Registro;
+use lote::{Lote, Pedido};
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
@@ -115,9 +118,6 @@ pub struct Balcao<F> {
     fechar_escrita: fn(&F),
 }
 
-/// Os pedidos e de quem são, na ordem em que se leram.
-type Lote = Vec<(usize, Comando)>;
-
 /// Um lote proposto, à espera do estoque.
 #[derive(Debug)]
 struct EmVoo {
@@ -177,7 +177,7 @@ impl<F: Read + Write> Balcao<F> {
             postos: Slab::new(),
             filas: Filas::default(),
             loja,
-            lote: Vec::new(),
+            lote: Lote::default(),
             compradores: Vec::new(),
             pedidos: 0,
             pedidos_por_lote: usize::MAX,
@@ -283,16 +283,16 @@ impl<F: Read + Write> Balcao<F> {
             posto.na_leitura = false;
             if posto.conexao.quer_ler() {
                 let (lote, compradores) = (&mut self.lote, &mut self.compradores);
-                let (antes, endereco) = (lote.len(), posto.conexao.endereco());
-                posto.conexao.ler(&mut self.buffer_de_leitura, agora, |pedido| {
-                    match pedido {
-                        Comando::Comprar => compradores.push(endereco),
+                let (antes, endereco) = (lote.quantos(), posto.conexao.endereco());
+                posto.conexao.ler(&mut self.buffer_de_leitura, agora, |comando, vezes| {
+                    match comando {
+                        Comando::Comprar => compradores.extend(repeat_n(endereco, vezes)),
                         Comando::Pedido(_) => self.pedidos += 1,
                         _ => {}
                     }
-                    lote.push((chave, pedido));
+                    lote.juntar(Pedido { chave, comando, vezes });
                 });
-                let pedidos = self.lote.len() - antes;
+                let pedidos = self.lote.quantos() - antes;
                 posto.conexao.esperar_respostas(pedidos);
                 trabalho += CUSTO_DA_LEITURA + pedidos;
             }
@@ -310,7 +310,7 @@ impl<F: Read + Write> Balcao<F> {
         registro: &mut Registro,
         estoque: &mut E,
     ) -> Result<Instant, E::Pane> {
-        if self.lote.is_empty() {
+        if self.lote.vazio() {
             return Ok(agora);
         }
         if self.em_voo.is_some() {
@@ -343,8 +343,8 @@ impl<F: Read + Write> Balcao<F> {
     fn reconhecer<E: Estoque>(&mut self, estoque: &mut E) -> Result<(), E::Pane> {
         self.compradores.clear();
         let mut novos = HashSet::new();
-        for (chave, pedido) in &self.lote {
-            match pedido {
+        for Pedido { chave, comando, vezes } in self.lote.iter() {
+            match comando {
                 Comando::Comprar => {}
                 Comando::Pedido(id) if self.loja.conhece(id) || novos.contains(id) => continue,
                 Comando::Pedido(id) => {
@@ -357,7 +357,8 @@ impl<F: Read + Write> Balcao<F> {
                 }
                 _ => continue,
             }
-            self.compradores.push(self.postos[*chave].conexao.endereco());
+            let endereco = self.postos[*chave].conexao.endereco();
+            self.compradores.extend(repeat_n(endereco, *vezes));
         }
         Ok(())
     }
@@ -365,19 +366,21 @@ impl<F: Read + Write> Balcao<F> {
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
-        self.contas.pedidos += lote.len() as u64;
-        let mut pedidos = lote.drain(..).peekable();
-        while let Some((chave, pedido)) = pedidos.next() {
-            let havia = self.loja.estoque();
-            let resposta = self.loja.atender(&pedido);
-            self.dar(agora, registro, chave, &pedido, resposta);
-            let esgotou = havia > 0 && self.loja.estoque() == 0;
-            // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
-            if esgotou || pedidos.peek().is_none_or(|(outra, _)| *outra != chave) {
-                self.filas.enfileirar(chave, &mut self.postos[chave]);
+        self.contas.pedidos += lote.quantos() as u64;
+        let mut pedidos = lote.esvaziar().peekable();
+        while let Some(Pedido { chave, comando, vezes }) = pedidos.next() {
+            for _ in 0..vezes {
+                let havia = self.loja.estoque();
+                let resposta = self.loja.atender(&comando);
+                self.dar(agora, registro, chave, &comando, resposta);
+                if havia > 0 && self.loja.estoque() == 0 {
+                    self.filas.enfileirar(chave, &mut self.postos[chave]);
+                    self.avisar(agora, registro);
+                }
             }
-            if esgotou {
-                self.avisar(agora, registro);
+            // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
+            if pedidos.peek().is_none_or(|outro| outro.chave != chave) {
+                self.filas.enfileirar(chave, &mut self.postos[chave]);
             }
         }
         drop(pedidos);
@@ -509,7 +512,7 @@ impl<F: Read + Write> Balcao<F> {
     }
 
     fn lote_cheio(&self) -> bool {
-        self.lote.len() >= LOTE_MAXIMO || self.pedidos >= self.pedidos_por_lote
+        self.lote.quantos() >= LOTE_MAXIMO || self.pedidos >= self.pedidos_por_lote
     }
 
     /// Quando o balcão quer um turno mesmo que nada aconteça.

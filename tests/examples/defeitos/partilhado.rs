@@ -236,8 +236,8 @@ pub const DEFEITOS: &[Defeito] = &[
     no_voo(
         VOO,
         "o que não depende do estoque passa à frente do que depende",
-        "if conexao.aguarda() || pedido.usa_o_estoque() {",
-        "if pedido.usa_o_estoque() {",
+        "if conexao.aguarda() || pedido.comando.usa_o_estoque() {",
+        "if pedido.comando.usa_o_estoque() {",
     ),
     no_voo(
         VOO,
@@ -248,8 +248,8 @@ pub const DEFEITOS: &[Defeito] = &[
     no_voo(
         VOO,
         "sem desfecho, diz-se que nada foi vendido",
-        "self.postos[*chave].conexao.ficar_sem_desfecho();",
-        "let _ = chave;",
+        "self.postos[pedido.chave].conexao.ficar_sem_desfecho();",
+        "let _ = pedido;",
     ),
     no_voo(
         VOO,
