@@ -48,7 +48,7 @@ impl<F: Read + Write> Balcao<F> {
                     self.loja.ver(0);
                     self.avisar(agora, registro);
                 }
-                Noticia::Alcance(ha) => registro.alcance(ha),
+                Noticia::Alcance(alcance) => registro.alcance(alcance),
             }
         }
         self.perder_a_paciencia(agora, registro);

@@ -271,7 +271,7 @@ fn insistir(gateway: &mut Gateway, transacao: &Transacao) -> Result<super::etcd:
             Err(porque) => ultimo = porque,
         }
     }
-    Err(Erro::SemResposta { urls: gateway.urls(), porque: ultimo.to_string() })
+    Err(Erro::sem_resposta(gateway, &ultimo))
 }
 
 /// Cada venda do lote, com o número e o que restou.

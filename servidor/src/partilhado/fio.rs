@@ -52,9 +52,7 @@ impl Fio {
         let levar = move || {
             for transacao in a_fazer {
                 let resposta = membro.pedir(&transacao);
-                let perdida =
-                    matches!(resposta, Err(SemResposta::Duvida(_) | SemResposta::SemLugar));
-                if perdida {
+                if resposta.as_ref().is_err_and(SemResposta::em_duvida) {
                     thread::sleep(ENTRE_TENTATIVAS);
                 }
                 if feitas.send(resposta).is_err() {
