@@ -1,7 +1,7 @@
 //! Linux, macOS e os outros Unix.
 
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
@@ -35,6 +35,15 @@ pub fn e_cano(caminho: &Path) -> bool {
 /// O sistema não deu mais um descritor.
 pub fn saida_padrao() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Escreve no destino do registro, como [`Write::write`].
+///
+/// # Errors
+///
+/// Os de quem escreve em um arquivo.
+pub fn escrever_no_registro(mut destino: &File, bytes: &[u8]) -> io::Result<usize> {
+    destino.write(bytes)
 }
 
 /// Em que arquivo se põe a tranca de um livro: nele mesmo. Ela é do sistema (flock(2)), e não se mistura com as
