@@ -334,10 +334,14 @@ impl<F: Read + Write> Conexao<F> {
         pedir: &mut impl FnMut(Comando),
     ) -> &'a [u8] {
         let (mut resto, mut pedidos) = (bytes, 0);
-        while pedidos < PEDIDOS_POR_TURNO
-            && !self.fez_o_ultimo
-            && let Some(linha) = self.linhas.proxima(&mut resto)
-        {
+        while pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {
+            let compras = self.linhas.compras(&mut resto, PEDIDOS_POR_TURNO - pedidos);
+            (0..compras).for_each(|_| pedir(Comando::Comprar));
+            pedidos += compras;
+            if pedidos == PEDIDOS_POR_TURNO {
+                break;
+            }
+            let Some(linha) = self.linhas.proxima(&mut resto) else { break };
             self.fez_o_ultimo = entender(linha, pedir);
             pedidos += 1;
         }
