@@ -49,6 +49,11 @@ const DESCUMPRIDA: u8 = 4;
 const SO_O_AVISO: u8 = 5;
 const INTERROMPIDO: u8 = 130;
 
+/// O que fazer onde não há como isolar as entregas.
+#[cfg(not(unix))]
+const SEM_TURMA: &str = "a turma só se avalia no Linux ou no macOS: execute-a no WSL ('wsl --install'), ou avalie uma \
+     entrega por vez, com 'cliente avaliar --iniciar \"py servidor.py\"'";
+
 fn main() -> ExitCode {
     let programa: Programa = match ler_opcoes(std::env::args_os()) {
         Ok(programa) => programa,
@@ -61,6 +66,8 @@ fn main() -> ExitCode {
         Some(Acao::Comparar(opcoes)) => comparar(&opcoes),
         #[cfg(unix)]
         Some(Acao::Turma(opcoes)) => turma(&opcoes),
+        #[cfg(not(unix))]
+        Some(Acao::Turma { .. }) => Err(SEM_TURMA.into()),
         #[cfg(unix)]
         Some(Acao::Corrigir { ordem }) => corrigir(&ordem).map(|()| TUDO_CERTO).map_err(Into::into),
         Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO).map_err(Into::into),

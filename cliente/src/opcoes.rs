@@ -39,6 +39,13 @@ pub enum Acao {
     /// Dá nota a uma turma inteira: uma pasta, um arquivo ou um zip por pessoa
     #[cfg(unix)]
     Turma(OpcoesDaTurma),
+    /// Dá nota a uma turma inteira (só no Linux, no macOS e no WSL)
+    #[cfg(not(unix))]
+    Turma {
+        /// O que se pediria, que aqui não se lê
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        pedido: Vec<std::ffi::OsString>,
+    },
     /// Compara duas simulações, pelos JSON delas: o que mudou, e o que piorou
     Comparar(OpcoesDaComparacao),
     /// Corrige uma entrega; quem pede é a turma

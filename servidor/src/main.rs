@@ -26,6 +26,12 @@ use servidor::sistema;
 /// Quanto se espera a saída de erro dizer por que se parou, se ela não anda.
 const PRAZO_DO_CONSOLE: Duration = Duration::from_secs(1);
 
+/// O que se quer livre para começar: quatro threads têm pilhas de 2 MiB, e o SQLite pede a parte dele.
+const MEMORIA_PARA_COMECAR: usize = 12 << 20;
+
+const SEM_MEMORIA: &str = "servidor: não há memória para começar (faltam 12 MiB livres); aumente o limite dela, \
+     'ulimit -v', ou feche outros programas";
+
 /// Diz se o SQLite deste programa espera só os dados chegarem ao disco, e não também a hora do arquivo. Ele
 /// mesmo não o diz (`PRAGMA compile_options`): vale o que estava no ambiente quando os dois se compilaram.
 const COMO_SE_COMPILOU_O_SQLITE: Option<&str> = option_env!("LIBSQLITE3_FLAGS");
@@ -67,6 +73,10 @@ fn main() -> ExitCode {
     let Programa { acao, opcoes } = programa;
     // Se nem isto se consegue, um arquivo que encha mata o programa: é o que já acontecia.
     let _ = nao_morrer_de_arquivo_grande();
+    if !ha_memoria() {
+        dizer(SEM_MEMORIA);
+        return ExitCode::FAILURE;
+    }
     let voz = Voz::nova();
     let feito = match (&acao, &opcoes.livro, opcoes.repor) {
         (Some(Acao::Extrato(opcoes)), _, _) => mostrar_extrato(opcoes),
@@ -92,6 +102,16 @@ fn main() -> ExitCode {
     voz.dizer(format_args!("servidor: {motivo}"));
     voz.calar(PRAZO_DO_CONSOLE);
     ExitCode::FAILURE
+}
+
+/// Há memória para as pilhas das threads, e para o que a std e a glibc preparam em cada uma? Pergunta-se pedindo, e
+/// devolvendo: faltar no meio disso encerraria o programa sem uma frase nossa.
+fn ha_memoria() -> bool {
+    let mut folga: Vec<u8> = Vec::new();
+    let ha = folga.try_reserve_exact(MEMORIA_PARA_COMECAR).is_ok();
+    // Sem isto o otimizador vê que ninguém a usa, e nem a pede.
+    std::hint::black_box(&folga);
+    ha
 }
 
 fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), Erro> {

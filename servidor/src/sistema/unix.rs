@@ -1,7 +1,7 @@
 //! Linux, macOS e os outros Unix.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -43,6 +43,15 @@ pub fn e_cano(caminho: &Path) -> bool {
 /// O sistema não deu mais um descritor.
 pub fn saida_padrao() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Escreve no destino do registro, como [`Write::write`].
+///
+/// # Errors
+///
+/// Os de quem escreve em um arquivo.
+pub fn escrever_no_registro(mut destino: &File, bytes: &[u8]) -> io::Result<usize> {
+    destino.write(bytes)
 }
 
 /// Em que arquivo se põe a tranca de um livro: nele mesmo. Ela é do sistema (flock(2)), e não se mistura com as
