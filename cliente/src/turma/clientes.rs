@@ -78,6 +78,7 @@ impl Corrida<'_> {
         let visto = match self.receita_do_cliente(entrega, &aberta) {
             Err(motivo) => Some(ClienteVisto::NaoSeViu { motivo }),
             Ok(receita) => {
+                resultado.cliente = Some(receita.servidor.display().to_string());
                 let ordem = self.ordem_do_cliente(entrega, &receita, &aberta, &laudos);
                 cela::entregar_a_cela(pasta.path())?;
                 self.ver_o_cliente(&ordem, &aberta, &laudos)?

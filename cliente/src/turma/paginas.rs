@@ -202,7 +202,10 @@ impl Resultado {
         let Some(visto) = &self.observado else { return (String::new(), Tinta::Neutra, -1.0) };
         let [sim, nao] = [Estado::Cumprido, Estado::NaoCumprido].map(|e| visto.com(e).len());
         match visto {
-            ClienteVisto::NaoSeViu { .. } => ("não se viu".into(), Tinta::Neutra, -1.0),
+            ClienteVisto::NaoSeViu { .. } => {
+                let dito = if self.cliente.is_some() { "não se viu" } else { "sem cliente" };
+                (dito.into(), Tinta::Neutra, -1.0)
+            }
             ClienteVisto::Observado { .. } => {
                 let tinta = Tinta::da_nota(sim as f64, (sim + nao) as f64);
                 (format!("{sim} de {}", sim + nao), tinta, sim as f64 / (sim + nao).max(1) as f64)
