@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStringExt;
 
 use testes::{
     Processo, Servidor, Termino, argumentos, comando, em_um_terminal, executar, nao_abre,
-    palavras_em_ingles, quem_vende_sempre_a_mesma, recusa, sem_privilegios,
+    palavras_em_ingles, por_meio_de, quem_vende_sempre_a_mesma, recusa, sem_privilegios,
 };
 
 /// Os programas, e a primeira palavra da ajuda de cada um.
@@ -25,6 +25,32 @@ const ESC: char = '\u{1b}';
 fn executar_linha(linha: &str) -> Termino {
     let mut palavras = linha.split(' ');
     executar(palavras.next().unwrap_or_default(), palavras)
+}
+
+/// Com menos do que isto, em KiB, é o carregador do sistema, ou a std antes do `main`, quem não o consegue abrir.
+const POUCA_MEMORIA: [u32; 6] = [14_000, 15_000, 16_000, 17_200, 18_000, 20_000];
+
+#[test]
+fn sem_memoria_para_comecar_o_servidor_o_diz_em_uma_linha_e_sai_com_1() {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let jeitos = [
+        &[][..],
+        &["--livro", livro.to_str().unwrap()],
+        &["--partilhado", "http://127.0.0.1:1", "--nome", "s"],
+    ];
+    for (kib, jeito) in POUCA_MEMORIA.into_iter().flat_map(|kib| jeitos.map(|jeito| (kib, jeito))) {
+        let servidor = comando("servidor", [&["--porta", "0"], jeito].concat());
+        let apertar = format!(r#"ulimit -c 0 -v {kib} && exec "$0" "$@""#);
+        let fim = Processo::iniciar(por_meio_de(&["bash", "-c", &apertar], &servidor)).termino();
+        assert_eq!(
+            (fim.codigo, fim.erro.lines().count()),
+            (Some(1), 1),
+            "{kib} {jeito:?}: {fim:?}"
+        );
+        assert!(fim.erro.contains("'ulimit -v'"), "{kib} {jeito:?}: {fim:?}");
+    }
+    assert!(!livro.exists());
 }
 
 #[test]
@@ -107,6 +133,8 @@ fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
         "extrato",
         "extrato x y",
         "extrato x --csv --json",
+        "extrato x --resumo --csv",
+        "extrato x --resumo --json",
         "extrair x",
         "--porta 80 extrato x",
         "--silencioso --registro x",
@@ -297,12 +325,13 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "--nome",
             "--repor",
             "--max-conexoes",
+            "--max-por-endereco",
             "--ocioso",
             "--silencioso",
             "--registro",
             "--ajuda",
             "--versao",
-            "[padrão: 0.0.0.0]",
+            "[padrão: todos, por IPv4 e por IPv6]",
             "[padrão: 12346]",
             "[padrão: 10]",
         ],
@@ -334,6 +363,7 @@ fn a_ajuda_comeca_pelos_exemplos_e_fala_de_todas_as_opcoes() {
             "[valores: lf, crlf, nenhum]",
             "--detalhado",
             "--estoque <UNIDADES>",
+            "--reposicoes <ARQUIVO>",
             "--exigir <EXIGÊNCIA>",
             "--relatorio <ARQUIVO>",
             "--json <ARQUIVO>",

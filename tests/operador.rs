@@ -5,7 +5,7 @@
 
 use std::fs::{self, File};
 use std::io::{PipeReader, PipeWriter, Write, pipe};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -49,8 +49,7 @@ fn o_registro_em_arquivo_tem_a_abertura_e_as_contas_do_fim() {
     let log = fs::read_to_string(&arquivo).unwrap();
     let [primeira, ultima] = [log.lines().next().unwrap(), log.lines().last().unwrap()];
     assert!(primeira.ends_with(&format!("servidor: ouvindo em {endereco} (estoque: 10)")), "{log}");
-    let contas =
-        "(conexoes: 6, pico: 5, lotado: 1, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
+    let contas = "(conexoes: 6, pico: 5, lotado: 1, lotado para o IP: 0, comandos: 9, vendas: 3, esgotado: 0, estoque: 7)";
     assert!(ultima.ends_with(&format!("servidor: encerrado {contas}")), "{log}");
 }
 
@@ -257,4 +256,66 @@ fn um_ipv6_entre_colchetes_e_um_endereco() {
     processo.erro.ate("a abertura", |erro| erro.contains("ouvindo em [::1]:"));
     processo.sinal(Signal::TERM);
     assert_eq!(processo.termino().codigo, Some(0));
+}
+
+#[test]
+fn sem_endereco_atende_por_ipv4_e_por_ipv6_na_mesma_porta() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return println!("pulado: aqui não há IPv6");
+    }
+    let mut processo = Processo::iniciar(comando("servidor", ["--porta", "0", "--silencioso"]));
+    let v4 = processo.onde_ouve();
+    let dito =
+        format!("ouvindo em 0.0.0.0:{porta} e [::]:{porta} (estoque: 10)", porta = v4.port());
+    processo.erro.ate("as duas famílias", |erro| erro.contains(&dito));
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, v4.port()));
+    for (restante, endereco) in [(9, v4), (8, v6), (7, v4)] {
+        let resposta = Cliente::conectar(endereco).pede("COMPRAR");
+        assert_eq!(resposta, format!("Compra realizada. Estoque restante: {restante}"));
+    }
+    processo.sinal(Signal::TERM);
+    assert_eq!(processo.termino().codigo, Some(0));
+}
+
+#[test]
+fn o_endereco_pedido_e_so_ele_ainda_que_sejam_todos_os_do_ipv6() {
+    if TcpListener::bind("[::1]:0").is_err() {
+        return println!("pulado: aqui não há IPv6");
+    }
+    let mut processo = Processo::iniciar(comando("servidor", ["--endereco", "::", "--porta", "0"]));
+    let dito = processo.erro.ate("a abertura", |erro| erro.contains("(estoque"));
+    let porta = dito.split_once("[::]:").and_then(|(_, resto)| resto.split(' ').next());
+    let porta: u16 = porta.unwrap().parse().unwrap();
+    let v6 = SocketAddr::from((Ipv6Addr::LOCALHOST, porta));
+    assert_eq!(Cliente::conectar(v6).pede("CONSULTAR"), "Estoque atual: 10");
+    assert!(TcpStream::connect(("127.0.0.1", porta)).is_err());
+    processo.sinal(Signal::TERM);
+    assert_eq!(processo.termino().codigo, Some(0));
+}
+
+#[test]
+fn a_porta_que_outro_programa_tem_em_uma_das_familias_nao_se_divide() {
+    for outro in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(outro) = TcpListener::bind(outro) else { continue };
+        let porta = outro.local_addr().unwrap().port().to_string();
+        let erro = nao_abre(&["--porta", &porta]);
+        assert!(erro.contains("já está em uso") && erro.contains(&porta), "{erro}");
+    }
+}
+
+#[test]
+fn quem_passa_do_limite_por_endereco_ouve_por_que_e_fica_nas_contas_e_no_registro() {
+    let pasta = tempfile::tempdir().unwrap();
+    let arquivo = pasta.path().join("vendas.log");
+    let mut servidor =
+        Servidor::abrir(&["--registro", arquivo.to_str().unwrap(), "--max-por-endereco", "2"]);
+    let mut casa = [servidor.cliente(), servidor.cliente()];
+    casa.iter_mut().for_each(|cliente| assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 10"));
+    assert_eq!(servidor.cliente().fim(), "ERRO: Servidor lotado para o seu IP\n");
+    let termino = servidor.encerrar();
+    assert_eq!(termino.conta("recusadas (lotado para o IP)"), 1);
+    assert_eq!(termino.conta("conexões recusadas (lotado)"), 0);
+    let log = fs::read_to_string(&arquivo).unwrap();
+    assert!(log.contains("desconectou (lotado para o IP)"), "{log}");
+    assert!(log.contains("pico: 2, lotado: 0, lotado para o IP: 1,"), "{log}");
 }

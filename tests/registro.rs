@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
-use testes::{Cliente, Processo, Servidor, Signal, ate, comando};
+use testes::{Cliente, Processo, Servidor, Signal, ate, comando, executar};
 
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 const PERDIDAS: &str = "linhas de registro perdidas";
@@ -157,11 +157,10 @@ fn um_ipv4_que_chega_por_ipv6_se_escreve_como_ipv4() {
     let pasta = tempfile::tempdir().unwrap();
     let arquivo = pasta.path().join("vendas.log");
     let caminho = arquivo.to_str().unwrap();
-    let argumentos = ["--endereco", "::", "--porta", "0", "--registro", caminho];
+    let livro = pasta.path().join("vendas.db");
+    let argumentos = ["--porta", "0", "--registro", caminho, "--livro", livro.to_str().unwrap()];
     let mut processo = Processo::iniciar(comando("servidor", argumentos));
-    let abertura = processo.erro.ate("a abertura", |erro| erro.contains("(estoque"));
-    let porta = abertura.split_once("[::]:").and_then(|(_, resto)| resto.split(' ').next());
-    let endereco = format!("127.0.0.1:{}", porta.unwrap()).parse().unwrap();
+    let endereco = processo.onde_ouve();
     let mut cliente = Cliente::conectar(endereco);
     cliente.pede("COMPRAR");
     let dele = cliente.endereco();
@@ -170,4 +169,6 @@ fn um_ipv4_que_chega_por_ipv6_se_escreve_como_ipv4() {
     assert_eq!(processo.termino().codigo, Some(0));
     let log = fs::read_to_string(&arquivo).unwrap();
     assert!(log.contains(&format!(" {dele} conectou")) && !log.contains("ffff"), "{log}");
+    let extrato = executar("servidor", ["extrato", livro.to_str().unwrap()]).saida;
+    assert!(extrato.contains(&format!(" {dele} ")) && !extrato.contains("ffff"), "{extrato}");
 }

@@ -7,7 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -120,13 +121,62 @@ fn um_livro_sobrevive_a_vinte_quedas() {
     assert!(termino.saida.contains("\"vendidas\":60"), "{}{}", termino.saida, termino.erro);
 }
 
-#[test]
-fn o_avaliador_da_a_nota_de_um_servidor_que_ele_abre() {
+/// Como o Windows vê um arquivo daqui.
+fn no_windows(caminho: &Path) -> String {
+    format!("Z:{}", caminho.display()).replace('/', "\\")
+}
+
+/// O boletim que o avaliador do Windows dá a um servidor nosso, posto em uma pasta com espaços no nome; o comando leva as
+/// opções também entre aspas, que é quando o `cmd` se confunde.
+fn boletim(servidor: &str, opcoes: &str) -> Option<String> {
+    let origem = PathBuf::from(env::var_os("WINDOWS_EXE")?);
+    let pasta = tempfile::Builder::new().prefix("a minha entrega ").tempdir().unwrap();
+    let copia = pasta.path().join("meu servidor.exe");
+    fs::copy(origem.join(servidor), &copia).unwrap();
+    fs::copy(origem.join("bcryptprimitives.dll"), pasta.path().join("bcryptprimitives.dll"))
+        .unwrap();
     let porta = porta_livre().to_string();
-    let Some(pasta) = env::var_os("WINDOWS_EXE").map(PathBuf::from) else { return };
-    let servidor = format!("Z:{} --porta {porta}", pasta.join("servidor.exe").display());
-    let opcoes = ["avaliar", "--iniciar", &servidor.replace('/', "\\"), "--porta", &porta];
-    let Some(comando) = programa("cliente", &opcoes) else { return };
+    let iniciar = format!("\"{}\" --porta \"{porta}\" {opcoes}", no_windows(&copia));
+    let comando = programa("cliente", &["avaliar", "--iniciar", &iniciar, "--porta", &porta])?;
     let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(300));
-    assert!(termino.saida.contains("Nota: 10,0"), "{}{}", termino.saida, termino.erro);
+    assert!(termino.saida.contains("Nota:"), "{}{}", termino.saida, termino.erro);
+    Some(termino.saida)
+}
+
+#[test]
+fn o_avaliador_da_dez_a_um_servidor_certo_e_nao_a_um_sem_a_trava() {
+    let exemplo = "examples/thread_por_conexao.exe";
+    for (servidor, opcoes) in [("servidor.exe", ""), (exemplo, "")] {
+        let Some(certo) = boletim(servidor, opcoes) else { return };
+        assert!(certo.contains("Nota: 10,0"), "{servidor}: {certo}");
+    }
+    let Some(errado) = boletim(exemplo, "--sem-trava --pausa \"5ms\"") else { return };
+    assert!(!errado.contains("Nota: 10,0"), "{errado}");
+    assert!(errado.contains("INCONSISTENTE") || errado.contains("vendeu"), "{errado}");
+}
+
+#[test]
+fn a_turma_diz_o_que_usar_em_vez_dela() {
+    for argumentos in [&["turma", "entregas"][..], &["turma", "--moodle", "notas.csv", "entregas"]]
+    {
+        let Some(comando) = programa("cliente", argumentos) else { return };
+        let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(60));
+        assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
+        assert!(
+            termino.erro.contains("WSL") && termino.erro.contains("avaliar"),
+            "{}",
+            termino.erro
+        );
+    }
+}
+
+#[test]
+fn a_porta_de_um_servidor_aberto_nao_se_da_a_outro() {
+    let Some(primeiro) = servidor(&["--silencioso"]) else { return };
+    let porta = primeiro.endereco().port().to_string();
+    let Some(segundo) = programa("servidor", &["--porta", &porta]) else { return };
+    let termino = Processo::iniciar(segundo).termino_em(Duration::from_secs(60));
+    assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
+    assert!(termino.erro.contains("já está em uso"), "{}", termino.erro);
+    assert_eq!(primeiro.cliente().pede("CONSULTAR"), "Estoque atual: 10");
 }

@@ -41,6 +41,9 @@
 //! (`cargo test -p cliente --test linearizabilidade -- --nocapture`). Com vendas sem número a auditoria é mais
 //! fraca, e só se confere que ela não acusa quem o verificador explica.
 //!
+//! Quando o estoque também sobe, e o livro do servidor diz quanto entrou e depois de quantas vendas, as quatro regras
+//! valem sobre uma história desdobrada ([`reposicoes`]), e o AVISO não se julga.
+//!
 //! O que a multidão não pode afirmar fica como observação, não como acusação: sem saber que compra
 //! sozinha, uma unidade que ninguém aqui comprou pode ter ido a outro comprador.
 //!
@@ -60,6 +63,7 @@ mod leituras;
 pub mod motivos;
 mod observacoes;
 pub mod regra;
+pub mod reposicoes;
 pub mod veredito;
 pub mod violacao;
 
@@ -75,8 +79,13 @@ use estoque::{
     acima_do_inicial, ha_vendas, mais_que_havia, negativas, subidas, sumidas, vendas_repetidas,
 };
 use leituras::{leituras_dos_avisos, reunir_leituras, sem_lugar};
+use motivos::SemAviso;
 use observacoes::observar;
+use protocolo::terminal::contar;
+use regra::Regra;
+use reposicoes::{Reposicoes, Viu};
 use veredito::Veredito;
+use violacao::{Leitura, Violacao};
 
 /// Confere as histórias de uma simulação. `estoque` é com quantas unidades o servidor abriu, se
 /// ninguém mais comprou delas; sem isso, a regra 4 não se afirma.
@@ -84,16 +93,15 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Veredito {
     let leituras = reunir_leituras(historias);
     let mut violacoes = Vec::new();
     negativas(&leituras, &mut violacoes);
-    vendas_repetidas(&leituras, &mut violacoes);
-    subidas(&leituras, &mut violacoes);
+    so_desce(&leituras, &mut violacoes);
     let mut com_os_avisos = leituras.clone();
     com_os_avisos.extend(leituras_dos_avisos(historias));
     if let Some(inicial) = estoque.map(i128::from) {
         violacoes.extend(acima_do_inicial(&leituras, inicial));
-        let partidas = sem_lugar(historias);
-        let sumida = sumidas(&leituras, partidas.clone(), inicial);
+        let (partidas, ninguem) = (sem_lugar(historias), BTreeSet::new());
+        let sumida = sumidas(&leituras, partidas.clone(), inicial, &ninguem);
         if sumida.is_none() {
-            let pelo_aviso = sumidas(&com_os_avisos, partidas, inicial);
+            let pelo_aviso = sumidas(&com_os_avisos, partidas, inicial, &ninguem);
             violacoes.extend(pelo_aviso.map(aviso_com_o_que_vender));
         }
         violacoes.extend(sumida);
@@ -108,6 +116,93 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Veredito {
     violacoes.sort_by_key(|violacao| violacao.quando);
     let ouviram = ouvintes(historias, &com_os_avisos, esgotamento.as_ref());
     Veredito { violacoes, observacoes, vendas: ha_vendas(historias, &leituras), ouviram }
+}
+
+/// As regras 2 e 3, sobre um contador que só desce.
+fn so_desce(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
+    vendas_repetidas(leituras, violacoes);
+    subidas(leituras, violacoes);
+}
+
+/// Como [`auditar`], de um estoque em que entrou o que o livro do servidor diz. `estoque` é com quanto ele abriu
+/// quando a multidão começou, se só ela compra.
+pub fn auditar_com_reposicoes(
+    historias: &[Historia],
+    estoque: Option<u64>,
+    reposicoes: &Reposicoes,
+) -> Veredito {
+    let leituras = reunir_leituras(historias);
+    let inicial = estoque.map(i128::from);
+    // O mesmo estoque pode ter havido mais de uma vez: serve qualquer começo que explique o que se viu.
+    let comecos = inicial.map(|inicial| reposicoes.comecos(inicial)).unwrap_or_default();
+    let tentar = |comeco| conferir_desde(historias, &leituras, reposicoes, comeco, inicial);
+    let mut melhor = None;
+    for comeco in comecos.iter().copied().map(Some) {
+        let conferido = tentar(comeco);
+        let certo = conferido.0.is_empty();
+        if melhor.as_ref().is_none_or(|(v, _): &(Vec<_>, _)| conferido.0.len() < v.len()) {
+            melhor = Some(conferido);
+        }
+        if certo {
+            break;
+        }
+    }
+    let (mut violacoes, viu) = melhor.unwrap_or_else(|| tentar(None));
+    if viu == Viu::NadaPorEntrar {
+        // Vale tudo o que se confere sem reposições, o AVISO também.
+        let mut veredito = auditar(historias, estoque);
+        let acusado = veredito.primeira(true).is_some();
+        veredito.violacoes.extend(violacoes.into_iter().filter(|_| !acusado));
+        veredito.violacoes.sort_by_key(|violacao| violacao.quando);
+        return veredito;
+    }
+    let mut observacoes = observar(historias, &leituras, true);
+    if let Some(inicial) = inicial.filter(|_| comecos.is_empty()) {
+        observacoes
+            .push(format!("o livro nunca teve {inicial} à venda: --estoque não se conferiu"));
+    }
+    if let Viu::Entrar { unidades, reposicoes } = viu {
+        let unidades = contar(unidades, "unidade entrou", "unidades entraram");
+        let reposicoes = contar(reposicoes, "reposição", "reposições");
+        observacoes.push(format!(
+            "o estoque subiu, e o livro o explica: {unidades} em {reposicoes} enquanto a multidão comprava"
+        ));
+    }
+    violacoes.sort_by_key(|violacao| violacao.quando);
+    let vendas = ha_vendas(historias, &leituras);
+    Veredito { violacoes, observacoes, vendas, ouviram: Err(SemAviso::Reposto) }
+}
+
+/// As regras do estoque, se a multidão começou neste lugar da fila do livro; e o que se viu entrar.
+fn conferir_desde(
+    historias: &[Historia],
+    leituras: &[Leitura],
+    reposicoes: &Reposicoes,
+    comeco: Option<i128>,
+    inicial: Option<i128>,
+) -> (Vec<Violacao>, Viu) {
+    let desdobradas = reposicoes.desdobrar(leituras, comeco.unwrap_or(0));
+    let mut violacoes = Vec::new();
+    so_desce(&desdobradas.leituras, &mut violacoes);
+    if let Some(comeco) = comeco {
+        let de_inicio = reposicoes.inicial(comeco);
+        violacoes.extend(acima_do_inicial(&desdobradas.leituras, de_inicio));
+        let (partidas, ninguem) = (sem_lugar(historias), reposicoes.sem_comprador());
+        violacoes.extend(sumidas(&desdobradas.leituras, partidas, de_inicio, &ninguem));
+    }
+    let mut violacoes: Vec<Violacao> =
+        violacoes.into_iter().map(|v| reposicoes.como_se_ouviu(v, inicial)).collect();
+    if let Some(comeco) = comeco {
+        violacoes.extend(mais_que_havia(historias, reposicoes.vendas_desde(comeco)));
+    }
+    negativas(leituras, &mut violacoes);
+    let fora = desdobradas.fora.filter(|leitura| leitura.valor >= 0);
+    violacoes.extend(fora.map(|leitura| Violacao {
+        regra: Regra::ForaDoLivro,
+        quando: leitura.fim,
+        provas: vec![leitura],
+    }));
+    (violacoes, reposicoes.viu(&desdobradas.leituras, comeco))
 }
 
 /// Quando alguém teria de conectar a cada servidor para se ver se o AVISO também chega a quem vem depois. Não a um de

@@ -15,8 +15,9 @@ use std::error::Error;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use cliente::auditoria::reposicoes::Reposicoes;
 use cliente::auditoria::veredito::{Estoque, Veredito};
-use cliente::auditoria::{auditar, extravios};
+use cliente::auditoria::{auditar, auditar_com_reposicoes, extravios};
 use cliente::avaliacao::pesos::Pesos;
 use cliente::avaliacao::zelador::zelar;
 use cliente::avaliacao::{Pedido, avaliar};
@@ -48,6 +49,11 @@ const DESCUMPRIDA: u8 = 4;
 const SO_O_AVISO: u8 = 5;
 const INTERROMPIDO: u8 = 130;
 
+/// O que fazer onde não há como isolar as entregas.
+#[cfg(not(unix))]
+const SEM_TURMA: &str = "a turma só se avalia no Linux ou no macOS: execute-a no WSL ('wsl --install'), ou avalie uma \
+     entrega por vez, com 'cliente avaliar --iniciar \"py servidor.py\"'";
+
 fn main() -> ExitCode {
     let programa: Programa = match ler_opcoes(std::env::args_os()) {
         Ok(programa) => programa,
@@ -60,6 +66,8 @@ fn main() -> ExitCode {
         Some(Acao::Comparar(opcoes)) => comparar(&opcoes),
         #[cfg(unix)]
         Some(Acao::Turma(opcoes)) => turma(&opcoes),
+        #[cfg(not(unix))]
+        Some(Acao::Turma { .. }) => Err(SEM_TURMA.into()),
         #[cfg(unix)]
         Some(Acao::Corrigir { ordem }) => corrigir(&ordem).map(|()| TUDO_CERTO).map_err(Into::into),
         Some(Acao::Zelar(zelo)) => zelar(&zelo).map(|()| TUDO_CERTO).map_err(Into::into),
@@ -157,7 +165,15 @@ fn nada_a_julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Option<String> {
 fn julgar(opcoes: &Opcoes, simulacao: &Simulacao) -> Veredito {
     // Sem a história inteira, uma unidade que falta pode estar na parte que não se guardou.
     let estoque = opcoes.estoque.filter(|_| simulacao.perdidas == 0);
-    let mut veredito = auditar(&simulacao.historias, estoque);
+    let historias = &simulacao.historias;
+    let reposicoes = opcoes.reposicoes.as_deref().map(Reposicoes::ler);
+    let mut veredito = match &reposicoes {
+        Some(Ok(reposicoes)) => auditar_com_reposicoes(historias, estoque, reposicoes),
+        None | Some(Err(_)) => auditar(historias, estoque),
+    };
+    if let Some(Err(motivo)) = reposicoes {
+        veredito.observacoes.push(format!("{motivo}; julgou-se como se nada se tivesse reposto"));
+    }
     veredito.observacoes.extend(extravios(simulacao));
     if simulacao.perdidas > 0 {
         let operacoes = contar(simulacao.perdidas as usize, "operação", "operações");

@@ -39,6 +39,13 @@ pub enum Acao {
     /// Dá nota a uma turma inteira: uma pasta, um arquivo ou um zip por pessoa
     #[cfg(unix)]
     Turma(OpcoesDaTurma),
+    /// Dá nota a uma turma inteira (só no Linux, no macOS e no WSL)
+    #[cfg(not(unix))]
+    Turma {
+        /// O que se pediria, que aqui não se lê
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        pedido: Vec<std::ffi::OsString>,
+    },
     /// Compara duas simulações, pelos JSON delas: o que mudou, e o que piorou
     Comparar(OpcoesDaComparacao),
     /// Corrige uma entrega; quem pede é a turma
@@ -112,6 +119,11 @@ pub struct Opcoes {
     /// Com quanto o servidor abriu, se só esta multidão compra: aí nenhuma unidade pode faltar
     #[arg(long, value_name = "UNIDADES", value_parser = inteiro(0..=u64::MAX))]
     pub estoque: Option<u64>,
+
+    /// O extrato do livro do servidor ('servidor extrato LIVRO --json'), se o estoque foi reposto: com ele, subir não é
+    /// erro. Lido no fim: peça-o depois da última reposição
+    #[arg(long, value_name = "ARQUIVO")]
+    pub reposicoes: Option<PathBuf>,
 
     /// Uma exigência, como 'p99(comprar)<50ms' ou 'falhas=0'; pode repetir. Há pN e max de comprar e de
     /// consultar, duracao, espalhamento, vazao, ciclos, consultas, vendas, recusas, avisos e falhas

@@ -15,6 +15,7 @@ const ESTOQUE: &str = "Estoque atual:";
 const COMPRA: &str = "Compra realizada. Estoque restante:";
 const ESGOTADO: &str = "ERRO: Produto esgotado";
 const LOTADO: &str = "ERRO: Servidor lotado";
+const LOTADO_PARA_O_IP: &str = "ERRO: Servidor lotado para o seu IP";
 const AJUDA: &str =
     "Comandos: CONSULTAR (estoque atual), COMPRAR (uma), PEDIDO id (uma vez por id), AJUDA, SAIR";
 const DESCONHECIDO: &str =
@@ -60,6 +61,8 @@ pub enum Resposta {
     OutroProtocolo,
     /// Não cabe mais ninguém; a conexão fecha.
     Lotado,
+    /// Do IP de quem conectou já há conexões demais; a conexão fecha.
+    LotadoParaOIp,
     /// O servidor está fechando: a última coisa que se ouve dele.
     Encerrando,
     /// Passou do tempo que se pode ficar calado; a conexão fecha.
@@ -97,6 +100,7 @@ impl Resposta {
             Resposta::LinhaLonga => ("ERRO: Linha longa demais", None),
             Resposta::OutroProtocolo => (OUTRO_PROTOCOLO, None),
             Resposta::Lotado => (LOTADO, None),
+            Resposta::LotadoParaOIp => (LOTADO_PARA_O_IP, None),
             Resposta::Encerrando => (ENCERRANDO, None),
             Resposta::Ocioso => (OCIOSO, None),
         }
@@ -136,7 +140,7 @@ pub enum Mensagem {
     Esgotado,
     /// `ERRO: Estoque fora de alcance. ...`: o pedido não valeu, nem valerá.
     ForaDeAlcance,
-    /// `ERRO: Servidor lotado`
+    /// `ERRO: Servidor lotado` ou `ERRO: Servidor lotado para o seu IP`
     Lotado,
     /// `ERRO: Servidor encerrando` ou `ERRO: Tempo demais sem nenhum comando`: a conexão vai fechar, e
     /// isto não responde a pedido nenhum.
@@ -332,7 +336,7 @@ impl Frase {
         let minusculo = texto.to_ascii_lowercase();
         let sem_numero = |mensagem| Frase { mensagem, fim_do_numero: None };
         let antes = |frase: &str| minusculo.split_once(frase).map(|(antes, _)| antes);
-        if texto == LOTADO {
+        if texto == LOTADO || texto == LOTADO_PARA_O_IP {
             return sem_numero(Mensagem::Lotado);
         }
         if texto == FORA_DE_ALCANCE {

@@ -12,7 +12,6 @@ use std::ops::RangeInclusive;
 use std::process::ExitCode;
 use std::str::FromStr;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::builder::StyledStr;
@@ -27,7 +26,10 @@ const VERSAO: &str = env!("VERSAO_COM_COMMIT");
 #[cfg_attr(windows, path = "terminal/sinais_windows.rs")]
 mod sinais;
 
+mod threads;
+
 pub use sinais::{ao_receberem_sinais, nao_morrer_de_arquivo_grande};
+pub use threads::abrir_thread;
 
 /// O código de saída de quem errou as opções.
 pub const ERRO_DE_USO: u8 = 2;
@@ -89,7 +91,7 @@ impl Voz {
             // Se ninguém mais espera, tanto faz.
             let _ = acabar.send(());
         };
-        let aberta = thread::Builder::new().name("console".into()).spawn(escrever);
+        let aberta = abrir_thread("console", escrever);
         Voz { fala: aberta.ok().map(|_| (falar, acabou)) }
     }
 
@@ -308,6 +310,9 @@ pub fn contar(quantos: usize, um: &str, muitos: &str) -> String {
 
 /// Explica um erro do sistema em português, em poucas palavras e sem ponto final.
 pub fn explicar(erro: &io::Error) -> String {
+    if let Some(porque) = threads::foi_uma_que_faltou(erro) {
+        return porque;
+    }
     let texto = match erro.kind() {
         Falha::AddrInUse => "o endereço já está em uso",
         Falha::AddrNotAvailable => "o endereço não é desta máquina",

@@ -71,7 +71,12 @@ fn main() -> ExitCode {
 
 fn rodar(opcoes: &Opcoes) -> u64 {
     let (mut registro, inicio) = (Registro::mudo(), Instant::now());
-    let limites = Limites { conexoes: opcoes.conexoes, ocioso: None, memoria: usize::MAX };
+    let limites = Limites {
+        conexoes: opcoes.conexoes,
+        por_endereco: None,
+        ocioso: None,
+        memoria: usize::MAX,
+    };
     let mut balcao = Balcao::novo(Loja::nova(ESTOQUE), limites, inicio, |_| ());
     let endereco = SocketAddr::from((Ipv4Addr::LOCALHOST, 12346));
     let mut chaves = Vec::new();

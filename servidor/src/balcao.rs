@@ -25,10 +25,13 @@
 //! O balcão não conhece o mio, nem quem guarda o [estoque](crate::estoque), não olha o relógio (recebe
 //! `agora`) e não tem `Arc` nem `Mutex`.
 
+mod lote;
+mod lugares;
 mod voo;
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Write};
+use std::iter::repeat_n;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -40,6 +43,8 @@ use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
 use crate::estoque::{Estoque, Proposta, Situacao};
 use crate::loja::Loja;
 use crate::registro::Registro;
+use lote::{Lote, Pedido};
+use lugares::Lugares;
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
@@ -67,6 +72,9 @@ const LOTADOS_AO_MESMO_TEMPO: usize = 64;
 pub struct Limites {
     /// Conexões atendidas ao mesmo tempo; a seguinte ouve `ERRO: Servidor lotado`.
     pub conexoes: usize,
+    /// Destas, quantas de um mesmo IPv4 ou de uma mesma rede IPv6 (/64); a seguinte ouve `ERRO: Servidor lotado
+    /// para o seu IP`. `None`, quantas couberem.
+    pub por_endereco: Option<usize>,
     /// Quanto tempo uma conexão pode ficar sem mandar nada; `None`, para sempre.
     pub ocioso: Option<Duration>,
     /// Bytes guardados de todas as conexões, por dizer e por atender; acima disto, saem as mais surdas.
@@ -80,6 +88,8 @@ pub struct Contas {
     pub conexoes: u64,
     /// Conexões recusadas por lotação.
     pub lotadas: u64,
+    /// Conexões recusadas porque do endereço delas já havia demais.
+    pub lotadas_para_o_ip: u64,
     /// O máximo de conexões atendidas ao mesmo tempo.
     pub pico: usize,
     /// Pedidos atendidos, os errados inclusive.
@@ -108,15 +118,15 @@ pub struct Balcao<F> {
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
     buffer_de_leitura: Box<[u8]>,
     limites: Limites,
+    /// De quem são as conexões atendidas, se há um limite para cada um.
+    lugares: Lugares,
+    /// Recusados que ainda ouvem por quê.
     lotados: usize,
     proxima_ronda: Instant,
     encerrando: bool,
     contas: Contas,
     fechar_escrita: fn(&F),
 }
-
-/// Os pedidos e de quem são, na ordem em que se leram.
-type Lote = Vec<(usize, Comando)>;
 
 /// Um lote proposto, à espera do estoque.
 #[derive(Debug)]
@@ -177,7 +187,7 @@ impl<F: Read + Write> Balcao<F> {
             postos: Slab::new(),
             filas: Filas::default(),
             loja,
-            lote: Vec::new(),
+            lote: Lote::default(),
             compradores: Vec::new(),
             pedidos: 0,
             pedidos_por_lote: usize::MAX,
@@ -186,6 +196,7 @@ impl<F: Read + Write> Balcao<F> {
             espera_desde: None,
             buffer_de_leitura: vec![0; LEITURA_POR_TURNO].into(),
             limites,
+            lugares: Lugares::default(),
             lotados: 0,
             proxima_ronda: agora,
             encerrando: false,
@@ -200,7 +211,8 @@ impl<F: Read + Write> Balcao<F> {
         self.postos.vacant_key()
     }
 
-    /// Recebe uma conexão nova, ou a recusa com uma explicação se a casa está cheia.
+    /// Recebe uma conexão nova, ou a recusa com uma explicação se a casa está cheia, ou se já há demais do
+    /// endereço dela.
     pub fn admitir(
         &mut self,
         fluxo: F,
@@ -209,11 +221,10 @@ impl<F: Read + Write> Balcao<F> {
         registro: &mut Registro,
     ) {
         let mut conexao = Conexao::nova(fluxo, endereco, agora);
-        if self.ativas() >= self.limites.conexoes {
-            self.contas.lotadas += 1;
-            registro.desconectou(endereco, Fim::Lotado, b"");
-            conexao.anexar(agora, |saida| Resposta::Lotado.escrever(saida));
-            conexao.despedir(Fim::Lotado);
+        if let Some((recusa, fim)) = self.recusar(endereco) {
+            registro.desconectou(endereco, fim, b"");
+            conexao.anexar(agora, |saida| recusa.escrever(saida));
+            conexao.despedir(fim);
             if self.lotados == LOTADOS_AO_MESMO_TEMPO {
                 // Nem para explicar há lugar: diz uma vez e fecha.
                 return conexao.escrever(agora, self.fechar_escrita);
@@ -225,7 +236,23 @@ impl<F: Read + Write> Balcao<F> {
             self.contas.conexoes += 1;
             self.contas.pico = self.contas.pico.max(self.ativas());
             registro.conectou(endereco, self.ativas());
+            if self.limites.por_endereco.is_some() {
+                self.lugares.ocupar(endereco.ip());
+            }
         }
+    }
+
+    /// O que se diz a quem não pode entrar, e por que fim; conta a recusa.
+    fn recusar(&mut self, endereco: SocketAddr) -> Option<(Resposta, Fim)> {
+        if self.ativas() >= self.limites.conexoes {
+            self.contas.lotadas += 1;
+            return Some((Resposta::Lotado, Fim::Lotado));
+        }
+        let limite = self.limites.por_endereco?;
+        (self.lugares.de(endereco.ip()) >= limite).then(|| {
+            self.contas.lotadas_para_o_ip += 1;
+            (Resposta::LotadoParaOIp, Fim::LotadoParaOIp)
+        })
     }
 
     fn inserir(&mut self, conexao: Conexao<F>) {
@@ -283,16 +310,16 @@ impl<F: Read + Write> Balcao<F> {
             posto.na_leitura = false;
             if posto.conexao.quer_ler() {
                 let (lote, compradores) = (&mut self.lote, &mut self.compradores);
-                let (antes, endereco) = (lote.len(), posto.conexao.endereco());
-                posto.conexao.ler(&mut self.buffer_de_leitura, agora, |pedido| {
-                    match pedido {
-                        Comando::Comprar => compradores.push(endereco),
+                let (antes, endereco) = (lote.quantos(), posto.conexao.endereco());
+                posto.conexao.ler(&mut self.buffer_de_leitura, agora, |comando, vezes| {
+                    match comando {
+                        Comando::Comprar => compradores.extend(repeat_n(endereco, vezes)),
                         Comando::Pedido(_) => self.pedidos += 1,
                         _ => {}
                     }
-                    lote.push((chave, pedido));
+                    lote.juntar(Pedido { chave, comando, vezes });
                 });
-                let pedidos = self.lote.len() - antes;
+                let pedidos = self.lote.quantos() - antes;
                 posto.conexao.esperar_respostas(pedidos);
                 trabalho += CUSTO_DA_LEITURA + pedidos;
             }
@@ -310,7 +337,7 @@ impl<F: Read + Write> Balcao<F> {
         registro: &mut Registro,
         estoque: &mut E,
     ) -> Result<Instant, E::Pane> {
-        if self.lote.is_empty() {
+        if self.lote.vazio() {
             return Ok(agora);
         }
         if self.em_voo.is_some() {
@@ -343,8 +370,8 @@ impl<F: Read + Write> Balcao<F> {
     fn reconhecer<E: Estoque>(&mut self, estoque: &mut E) -> Result<(), E::Pane> {
         self.compradores.clear();
         let mut novos = HashSet::new();
-        for (chave, pedido) in &self.lote {
-            match pedido {
+        for Pedido { chave, comando, vezes } in self.lote.iter() {
+            match comando {
                 Comando::Comprar => {}
                 Comando::Pedido(id) if self.loja.conhece(id) || novos.contains(id) => continue,
                 Comando::Pedido(id) => {
@@ -357,7 +384,8 @@ impl<F: Read + Write> Balcao<F> {
                 }
                 _ => continue,
             }
-            self.compradores.push(self.postos[*chave].conexao.endereco());
+            let endereco = self.postos[*chave].conexao.endereco();
+            self.compradores.extend(repeat_n(endereco, *vezes));
         }
         Ok(())
     }
@@ -365,19 +393,21 @@ impl<F: Read + Write> Balcao<F> {
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
-        self.contas.pedidos += lote.len() as u64;
-        let mut pedidos = lote.drain(..).peekable();
-        while let Some((chave, pedido)) = pedidos.next() {
-            let havia = self.loja.estoque();
-            let resposta = self.loja.atender(&pedido);
-            self.dar(agora, registro, chave, &pedido, resposta);
-            let esgotou = havia > 0 && self.loja.estoque() == 0;
-            // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
-            if esgotou || pedidos.peek().is_none_or(|(outra, _)| *outra != chave) {
-                self.filas.enfileirar(chave, &mut self.postos[chave]);
+        self.contas.pedidos += lote.quantos() as u64;
+        let mut pedidos = lote.esvaziar().peekable();
+        while let Some(Pedido { chave, comando, vezes }) = pedidos.next() {
+            for _ in 0..vezes {
+                let havia = self.loja.estoque();
+                let resposta = self.loja.atender(&comando);
+                self.dar(agora, registro, chave, &comando, resposta);
+                if havia > 0 && self.loja.estoque() == 0 {
+                    self.filas.enfileirar(chave, &mut self.postos[chave]);
+                    self.avisar(agora, registro);
+                }
             }
-            if esgotou {
-                self.avisar(agora, registro);
+            // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
+            if pedidos.peek().is_none_or(|outro| outro.chave != chave) {
+                self.filas.enfileirar(chave, &mut self.postos[chave]);
             }
         }
         drop(pedidos);
@@ -470,12 +500,18 @@ impl<F: Read + Write> Balcao<F> {
             let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
-            if fim == Fim::Lotado {
+            if matches!(fim, Fim::Lotado | Fim::LotadoParaOIp) {
                 self.lotados -= 1;
             } else {
+                self.lugares.vagar(conexao.endereco().ip());
                 registro.desconectou(conexao.endereco(), fim, conexao.inacabada());
             }
         }
+    }
+
+    /// Entraram unidades no estoque, já firmes, entre dois turnos. Quando elas acabarem, o AVISO sai outra vez.
+    pub fn repor(&mut self, unidades: u64) {
+        self.loja.ver(self.loja.estoque().saturating_add(unidades));
     }
 
     /// O servidor vai fechar: cada conexão ainda lê o que já chegou, responde e se despede.
@@ -509,7 +545,7 @@ impl<F: Read + Write> Balcao<F> {
     }
 
     fn lote_cheio(&self) -> bool {
-        self.lote.len() >= LOTE_MAXIMO || self.pedidos >= self.pedidos_por_lote
+        self.lote.quantos() >= LOTE_MAXIMO || self.pedidos >= self.pedidos_por_lote
     }
 
     /// Quando o balcão quer um turno mesmo que nada aconteça.

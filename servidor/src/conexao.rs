@@ -70,6 +70,8 @@ pub enum Fim {
     OutroProtocolo,
     /// Não havia lugar.
     Lotado,
+    /// Do endereço dela já havia conexões demais (`--max-por-endereco`).
+    LotadoParaOIp,
     /// Passou do tempo de `--ocioso` sem mandar nada.
     Ocioso,
     /// Começou uma linha e não a terminou em [`PRAZO_DA_LINHA`].
@@ -94,6 +96,7 @@ impl fmt::Display for Fim {
             Fim::LinhaLonga => "linha longa",
             Fim::OutroProtocolo => "outro protocolo",
             Fim::Lotado => "lotado",
+            Fim::LotadoParaOIp => "lotado para o IP",
             Fim::Ocioso => "ocioso",
             Fim::LinhaIncompleta => "linha incompleta",
             Fim::NaoLe => "sem leitura",
@@ -120,7 +123,8 @@ impl Fim {
         match self {
             Fim::Encerramento => Some(Resposta::Encerrando),
             Fim::Ocioso => Some(Resposta::Ocioso),
-            Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo | Fim::Lotado => None,
+            Fim::Cliente | Fim::Sair | Fim::LinhaLonga | Fim::OutroProtocolo => None,
+            Fim::Lotado | Fim::LotadoParaOIp => None,
             Fim::Reset | Fim::Sumiu | Fim::LinhaIncompleta => None,
             Fim::NaoLe | Fim::MemoriaCheia | Fim::SemDesfecho => None,
         }
@@ -278,14 +282,14 @@ impl<F: Read + Write> Conexao<F> {
         self.prontidao.ler_ate_secar |= novidade.ler_ate_secar;
     }
 
-    /// Uma leitura, e os pedidos que ela completa, na ordem; ou, se da anterior ainda há sobra, os
+    /// Uma leitura, e os pedidos que ela completa, na ordem, com quantas vezes seguidas vem cada um; ou, se da anterior ainda há sobra, os
     /// pedidos dela. O fim do fluxo vem depois dos bytes que o antecedem: tudo o que chegou completo
     /// vale. Um reset não completa nada.
     pub fn ler(
         &mut self,
         buffer_de_leitura: &mut [u8],
         agora: Instant,
-        mut pedir: impl FnMut(Comando),
+        mut pedir: impl FnMut(Comando, usize),
     ) {
         if !self.sobra.is_empty() {
             let mut sobra = std::mem::take(&mut self.sobra);
@@ -331,13 +335,19 @@ impl<F: Read + Write> Conexao<F> {
         &mut self,
         bytes: &'a [u8],
         agora: Instant,
-        pedir: &mut impl FnMut(Comando),
+        pedir: &mut impl FnMut(Comando, usize),
     ) -> &'a [u8] {
         let (mut resto, mut pedidos) = (bytes, 0);
-        while pedidos < PEDIDOS_POR_TURNO
-            && !self.fez_o_ultimo
-            && let Some(linha) = self.linhas.proxima(&mut resto)
-        {
+        while pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {
+            let compras = self.linhas.compras(&mut resto, PEDIDOS_POR_TURNO - pedidos);
+            if compras > 0 {
+                pedir(Comando::Comprar, compras);
+            }
+            pedidos += compras;
+            if pedidos == PEDIDOS_POR_TURNO {
+                break;
+            }
+            let Some(linha) = self.linhas.proxima(&mut resto) else { break };
             self.fez_o_ultimo = entender(linha, pedir);
             pedidos += 1;
         }
@@ -355,7 +365,7 @@ impl<F: Read + Write> Conexao<F> {
     }
 
     /// O socket secou: a palavra solta, se é o que sobrou, vale agora.
-    fn secou(&mut self, pedir: &mut impl FnMut(Comando)) {
+    fn secou(&mut self, pedir: &mut impl FnMut(Comando, usize)) {
         while let Some(linha) = self.linhas.secou() {
             self.fez_o_ultimo |= entender(linha, pedir);
         }
@@ -512,10 +522,10 @@ impl<F: Read + Write> Conexao<F> {
 }
 
 /// Uma linha vira um pedido; diz se é o último desta conexão.
-fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Comando)) -> bool {
+fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Comando, usize)) -> bool {
     let pedido = Comando::from(linha);
     let ultimo = pedido.e_o_ultimo();
-    pedir(pedido);
+    pedir(pedido, 1);
     ultimo
 }
 
@@ -547,7 +557,7 @@ mod testes {
     fn quem_ja_ouviu_tudo_nao_ocupa_memoria() {
         let (agora, endereco) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], 1)));
         let mut conexao = Conexao::nova(Eco(b"CONSULTAR\nAJUDA\n"), endereco, agora);
-        conexao.ler(&mut [0; LEITURA_POR_TURNO], agora, |_| ());
+        conexao.ler(&mut [0; LEITURA_POR_TURNO], agora, |_, _| ());
         conexao.esperar_respostas(2);
         conexao.anexar(agora, |saida| saida.extend_from_slice(b"algo\n"));
         assert!(conexao.guardados() >= 5);

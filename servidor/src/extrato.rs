@@ -1,9 +1,11 @@
 //! O extrato: o que há em um livro, para gente (`servidor extrato vendas.db`), para planilhas
-//! (`--csv`) e para programas (`--json`), com as contas e o veredito.
+//! (`--csv`) e para programas (`--json`), com as contas e o veredito; ou só as contas (`--resumo`).
 //!
 //! Só lê, e pode ser pedido com o servidor vendendo. Mostra o livro em um instante, o do começo: o que se
 //! vendeu até ali não muda mais. As vendas se leem aos poucos, e o livro se fecha antes de cada pedaço ser
 //! escrito: uma saída que não anda (`| less`) não segura nada, nem um livro de milhões vai para a memória.
+
+mod resumo;
 
 use std::borrow::Cow;
 use std::io::{self, ErrorKind, Write};
@@ -13,6 +15,8 @@ use std::vec::IntoIter;
 use protocolo::terminal::explicar;
 use rusqlite::{Connection, Row};
 use serde::Serialize;
+
+pub(crate) use resumo::Resumo;
 
 use crate::livro::{Conferencia, Contas, Erro, Leitura, conferir, falta_wal, tem_pedidos};
 
@@ -24,6 +28,8 @@ const VENDAS_POR_VEZ: i64 = 10_000;
 pub enum Forma {
     /// Para ler.
     Tabela,
+    /// Só as contas, quando se vendeu e quem comprou mais, e se tudo fecha.
+    Resumo,
     /// As vendas, uma por linha; as contas ficam de fora.
     Csv,
     /// Tudo, em um documento.
@@ -96,6 +102,7 @@ pub fn extrair(caminho: &Path, forma: Forma, saida: &mut impl Write) -> Result<V
     let vendas = Vendas { caminho, lida: 0, ultima, lidas: Vec::new().into_iter() };
     match forma {
         Forma::Tabela => tabela(saida, caminho, &veredito, &entradas, vendas)?,
+        Forma::Resumo => resumir(saida, caminho, &veredito, vendas)?,
         Forma::Csv => planilha(saida, vendas)?,
         Forma::Json => documento(saida, caminho, &veredito, &entradas, vendas)?,
     }
@@ -213,18 +220,45 @@ fn tabela(
     for entrada in entradas {
         linha_de_entrada(saida, entrada)?;
     }
+    writeln!(saida)?;
+    contas(saida, veredito)?;
+    concluir_por_escrito(saida, veredito)?;
+    Ok(())
+}
+
+fn resumir(
+    saida: &mut impl Write,
+    caminho: &Path,
+    veredito: &Veredito,
+    vendas: impl Iterator<Item = Result<Venda, Falha>>,
+) -> Result<(), Falha> {
+    let mut resumo = Resumo::default();
+    for venda in vendas {
+        let venda = venda?;
+        resumo.anotar(&venda.instante, &venda.endereco);
+    }
+    writeln!(saida, "Livro {}\n", caminho.display())?;
+    contas(saida, veredito)?;
+    resumo.escrever(saida)?;
+    concluir_por_escrito(saida, veredito)?;
+    Ok(())
+}
+
+fn contas(saida: &mut impl Write, veredito: &Veredito) -> io::Result<()> {
     let Contas { inicial, repostas, vendidas } = veredito.contas;
     let restantes = veredito.contas.restantes();
-    writeln!(saida, "\n  inicial   {inicial:>9}\n  reposto   {repostas:>9}")?;
-    writeln!(saida, "  vendido   {vendidas:>9}\n  à venda   {restantes:>9}\n")?;
+    writeln!(saida, "  inicial   {inicial:>9}\n  reposto   {repostas:>9}")?;
+    writeln!(saida, "  vendido   {vendidas:>9}\n  à venda   {restantes:>9}\n")
+}
+
+fn concluir_por_escrito(saida: &mut impl Write, veredito: &Veredito) -> io::Result<()> {
     match &veredito.dano {
         None => writeln!(
             saida,
             "Íntegro: vendido + à venda = inicial + reposto, e cada restante é o que devia ser."
-        )?,
-        Some(dano) => writeln!(saida, "NÃO ESTÁ ÍNTEGRO: {dano}.")?,
+        ),
+        Some(dano) => writeln!(saida, "NÃO ESTÁ ÍNTEGRO: {dano}."),
     }
-    Ok(())
 }
 
 fn linha_de_entrada(saida: &mut impl Write, entrada: &Entrada) -> io::Result<()> {

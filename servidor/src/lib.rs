@@ -3,8 +3,10 @@
 //! ```text
 //!   main ─► opcoes            o que o operador pediu
 //!     │
+//!     ├──► porta              onde se escuta, por IPv4 e por IPv6
 //!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
 //!             │
+//!             ├──► reposicao  quem repõe com o servidor aberto, por um socket ao lado do livro
 //!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, remover
 //!             │      ├──► conexao    um cliente: linhas que chegam, respostas que saem
 //!             │      ├──► loja       o estoque e os pedidos numerados; pura
@@ -40,6 +42,8 @@ pub mod loja;
 pub mod opcoes;
 pub mod partilhado;
 pub mod pedidos;
+pub mod porta;
 pub mod reator;
 pub mod registro;
+pub mod reposicao;
 pub mod sistema;

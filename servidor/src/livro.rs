@@ -117,15 +117,37 @@ impl Livro {
             return Err(com_o_caminho(Problema::NaoExiste));
         }
         let mut livro = Livro::abrir(caminho, None)?;
-        livro.entrar_no_estoque(unidades).map_err(|problema| livro.parar(problema))?;
+        if let Some(erro) = livro.nao_cabe(unidades) {
+            return Err(erro);
+        }
+        livro.acrescentar(unidades)?;
         livro.fechar()
     }
 
-    fn entrar_no_estoque(&mut self, unidades: u64) -> Result<(), Problema> {
+    /// Por que não se podem acrescentar `unidades`, se não cabem. O livro continua como estava, e serve.
+    pub fn nao_cabe(&self, unidades: u64) -> Option<Erro> {
         let total = self.contas.entradas().checked_add(unidades);
-        if total.is_none_or(|total| total > UNIDADES_MAXIMAS) {
-            return Err(Problema::NaoCabe);
-        }
+        let cabe = total.is_some_and(|total| total <= UNIDADES_MAXIMAS);
+        (!cabe).then(|| Erro::novo(&self.caminho, Problema::NaoCabe))
+    }
+
+    /// Acrescenta ao estoque unidades que [cabem](Livro::nao_cabe), em uma transação. Quando volta, estão no disco.
+    ///
+    /// # Errors
+    ///
+    /// Os de [`Livro::firmar`], e com o mesmo remédio.
+    pub fn acrescentar(&mut self, unidades: u64) -> Result<Contas, Erro> {
+        self.entrar_no_estoque(unidades).map_err(|problema| self.parar(problema))?;
+        Ok(self.contas)
+    }
+
+    /// Onde ele está, como o pediram.
+    pub fn caminho(&self) -> &Path {
+        &self.caminho
+    }
+
+    fn entrar_no_estoque(&mut self, unidades: u64) -> Result<(), Problema> {
+        self.faxina.terminar(&self.banco, self.vigia.visto())?;
         let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.vigia.conferir()?;
         transacao.execute(

@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, ErrorKind};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -17,12 +17,20 @@ use servidor::livro::{self, Andamento, Livro, wal_que_ficou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::partilhado;
-use servidor::reator::{Encerramento, Guarda, Pane, Parada, Reator, reservar};
+use servidor::porta::Porta;
+use servidor::reator::{Encerramento, Guarda, Pane, Parada, Reator};
 use servidor::registro::{Destino, Registro};
+use servidor::reposicao;
 use servidor::sistema;
 
 /// Quanto se espera a saída de erro dizer por que se parou, se ela não anda.
 const PRAZO_DO_CONSOLE: Duration = Duration::from_secs(1);
+
+/// O que se quer livre para começar: quatro threads têm pilhas de 2 MiB, e o SQLite pede a parte dele.
+const MEMORIA_PARA_COMECAR: usize = 12 << 20;
+
+const SEM_MEMORIA: &str = "servidor: não há memória para começar (faltam 12 MiB livres); aumente o limite dela, \
+     'ulimit -v', ou feche outros programas";
 
 /// Diz se o SQLite deste programa espera só os dados chegarem ao disco, e não também a hora do arquivo. Ele
 /// mesmo não o diz (`PRAGMA compile_options`): vale o que estava no ambiente quando os dois se compilaram.
@@ -52,6 +60,8 @@ enum Erro {
     #[error("{0} não fecha: {1}")]
     NaoFecha(&'static str, Cow<'static, str>),
     #[error(transparent)]
+    Reposicao(#[from] reposicao::Falha),
+    #[error(transparent)]
     Pane(#[from] Pane),
 }
 
@@ -63,6 +73,10 @@ fn main() -> ExitCode {
     let Programa { acao, opcoes } = programa;
     // Se nem isto se consegue, um arquivo que encha mata o programa: é o que já acontecia.
     let _ = nao_morrer_de_arquivo_grande();
+    if !ha_memoria() {
+        dizer(SEM_MEMORIA);
+        return ExitCode::FAILURE;
+    }
     let voz = Voz::nova();
     let feito = match (&acao, &opcoes.livro, opcoes.repor) {
         (Some(Acao::Extrato(opcoes)), _, _) => mostrar_extrato(opcoes),
@@ -90,8 +104,19 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// Há memória para as pilhas das threads, e para o que a std e a glibc preparam em cada uma? Pergunta-se pedindo, e
+/// devolvendo: faltar no meio disso encerraria o programa sem uma frase nossa.
+fn ha_memoria() -> bool {
+    let mut folga: Vec<u8> = Vec::new();
+    let ha = folga.try_reserve_exact(MEMORIA_PARA_COMECAR).is_ok();
+    // Sem isto o otimizador vê que ninguém a usa, e nem a pede.
+    std::hint::black_box(&folga);
+    ha
+}
+
 fn mostrar_extrato(opcoes: &OpcoesDoExtrato) -> Result<(), Erro> {
     let forma = match opcoes {
+        OpcoesDoExtrato { resumo: true, .. } => Forma::Resumo,
         OpcoesDoExtrato { csv: true, .. } => Forma::Csv,
         OpcoesDoExtrato { json: true, .. } => Forma::Json,
         _ => Forma::Tabela,
@@ -121,18 +146,32 @@ fn ninguem_mais_le(erro: &Erro) -> bool {
 }
 
 fn repor(opcoes: &Opcoes, unidades: u64) -> Result<(), Erro> {
-    let como_ficou = match (&opcoes.livro, &opcoes.partilhado) {
-        (Some(livro), _) => {
-            let contas = Livro::repor(livro, unidades)?;
-            format!("livro: {contas}, {} à venda", contas.restantes())
-        }
+    let (como_ficou, por_quem) = match (&opcoes.livro, &opcoes.partilhado) {
+        (Some(livro), _) => repor_no_livro(livro, unidades)?,
         (None, urls) => {
             let contas = partilhado::repor(urls.as_deref().unwrap_or_default(), unidades)?;
-            format!("estoque partilhado: {contas}")
+            (format!("estoque partilhado: {contas}"), SEM_SERVIDOR)
         }
     };
-    dizer(format_args!("{como_ficou}: {unidades} repostas agora (o servidor não foi aberto)"));
+    dizer(format_args!("{como_ficou}: {unidades} repostas agora ({por_quem})"));
     Ok(())
+}
+
+const SEM_SERVIDOR: &str = "o servidor não foi aberto";
+
+/// Repõe no livro ou, se um servidor o tem aberto, pede a ele. Diz como o livro ficou, e quem repôs.
+fn repor_no_livro(livro: &Path, unidades: u64) -> Result<(String, &'static str), Erro> {
+    let (contas, por_quem) = match Livro::repor(livro, unidades) {
+        Ok(contas) => (contas, SEM_SERVIDOR),
+        Err(erro) if erro.e_ocupado() => match reposicao::pedir(livro, unidades) {
+            Ok(contas) => (contas, "pelo servidor que o tem aberto"),
+            // Um extrato em curso, ou um servidor que não espera pedidos.
+            Err(reposicao::Falha::NinguemOuve) => return Err(erro.into()),
+            Err(falha) => return Err(falha.into()),
+        },
+        Err(erro) => return Err(erro.into()),
+    };
+    Ok((format!("livro: {contas}, {} à venda", contas.restantes()), por_quem))
 }
 
 fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
@@ -140,6 +179,7 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let cabem = conexoes_que_cabem(opcoes.livro.is_some());
     let limites = Limites {
         conexoes: opcoes.max_conexoes.unwrap_or(cabem).min(cabem),
+        por_endereco: opcoes.max_por_endereco,
         ocioso: opcoes.ocioso,
         memoria: usize::try_from(opcoes.memoria).unwrap_or(usize::MAX),
     };
@@ -147,16 +187,28 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let ja_cheio = destino.as_ref().is_some_and(Destino::cheio);
     let registro = destino.map_or_else(|| Ok(Registro::mudo()), Registro::novo);
     let registro = registro.map_err(Erro::SemRegistro)?;
-    let endereco = resolver(&opcoes.endereco, opcoes.porta)?;
+    let pedido = opcoes.endereco.as_deref().map(|nome| resolver(nome, opcoes.porta)).transpose()?;
+    let endereco = pedido.unwrap_or((Ipv4Addr::UNSPECIFIED, opcoes.porta).into());
     let sem_porta = |causa| Erro::Porta { endereco, causa };
-    let reservado = reservar(endereco).map_err(sem_porta)?;
+    let reservada = pedido.map_or_else(|| Porta::em_toda_parte(opcoes.porta), Porta::em);
+    let reservada = reservada.map_err(sem_porta)?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
     let (guarda, estoque, como_esta) = abrir_estoque(opcoes, &parada)?;
-    let reator = Reator::abrir(reservado, parada, Loja::nova(estoque), limites, registro, guarda)
-        .map_err(sem_porta)?;
-    voz.dizer(format_args!("servidor: ouvindo em {} (estoque: {estoque})", reator.endereco()));
+    let mut reator =
+        Reator::abrir(reservada, parada, Loja::nova(estoque), limites, registro, guarda)
+            .map_err(sem_porta)?;
+    // Antes de se dizer que abriu: quem o lê pode pedir logo.
+    let sem_pedir = reator.atender_reposicoes().err();
+    voz.dizer(reator.onde().abertura(estoque));
     if let Some(como_esta) = como_esta {
         voz.dizer(como_esta);
+    }
+    // Onde o sistema não tem com que pedir, repõe-se como sempre se fez, e nada falhou.
+    if let Some(erro) = sem_pedir.filter(|erro| erro.kind() != ErrorKind::Unsupported) {
+        voz.dizer(format_args!(
+            "livro: só se repõe com o servidor fechado: {}",
+            sem_pedidos(&erro)
+        ));
     }
     if let Some(pedidas) = opcoes.max_conexoes.filter(|pedidas| *pedidas > cabem) {
         voz.dizer(format_args!(
@@ -209,8 +261,8 @@ fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, livro::Err
 /// para os descritores do próprio programa e para explicar a lotação a quem fica de fora.
 fn conexoes_que_cabem(com_livro: bool) -> usize {
     let limite = sistema::descritores();
-    // As três conexões do livro têm oito descritores.
-    let folga = 16 + if com_livro { 8 } else { 0 } + (limite / 8).min(100);
+    // As três conexões do livro têm oito descritores; o socket de repor, e quem pede por ele, dois.
+    let folga = 16 + if com_livro { 10 } else { 0 } + (limite / 8).min(100);
     limite.saturating_sub(folga).max(1)
 }
 
@@ -226,6 +278,18 @@ fn abrir_destino(opcoes: &Opcoes) -> Result<Option<Destino>, Erro> {
         None => Destino::console(opcoes.registro_maximo).map_err(Erro::SemRegistro)?,
     };
     Ok(Some(destino))
+}
+
+/// Por que não se pode esperar pedidos ao lado do livro.
+fn sem_pedidos(erro: &io::Error) -> String {
+    match erro.kind() {
+        ErrorKind::InvalidInput => {
+            "o caminho do livro é longo demais para um socket ao lado dele; ponha-o em uma pasta de nome mais curto"
+                .into()
+        }
+        ErrorKind::AlreadyExists => "há outro arquivo no lugar do socket '-repor' ao lado do livro".into(),
+        _ => explicar(erro),
+    }
 }
 
 fn porque_nao_registra(caminho: &Path, erro: &io::Error) -> String {
@@ -249,7 +313,7 @@ fn resolver(nome: &str, porta: u16) -> Result<SocketAddr, Erro> {
 fn conselho(causa: &io::Error) -> &'static str {
     match causa.kind() {
         ErrorKind::AddrInUse => "; feche o outro programa ou escolha outra porta com --porta",
-        ErrorKind::AddrNotAvailable => "; para escutar em todos, use --endereco 0.0.0.0",
+        ErrorKind::AddrNotAvailable => "; para escutar em todos, não use --endereco",
         ErrorKind::PermissionDenied => "; use uma porta acima de 1023, com --porta",
         _ => "",
     }
@@ -263,6 +327,7 @@ fn prestar_contas(fim: &Encerramento) -> String {
   conexões atendidas            {}
   pico de conexões simultâneas  {}
   conexões recusadas (lotado)   {}
+  recusadas (lotado para o IP)  {}
   comandos                      {}
   vendas                        {}
   recusas (esgotado)            {}
@@ -271,6 +336,7 @@ fn prestar_contas(fim: &Encerramento) -> String {
         contas.conexoes,
         contas.pico,
         contas.lotadas,
+        contas.lotadas_para_o_ip,
         contas.pedidos,
         fim.vendas,
         fim.recusas,

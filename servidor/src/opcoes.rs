@@ -39,6 +39,10 @@ pub struct OpcoesDoExtrato {
     #[arg(long, value_name = "URL", conflicts_with = "livro")]
     pub partilhado: Option<String>,
 
+    /// Só as contas, quando se vendeu e quem comprou mais, e se tudo fecha
+    #[arg(long, conflicts_with_all = ["csv", "json"])]
+    pub resumo: bool,
+
     /// Só as vendas, em CSV
     #[arg(long)]
     pub csv: bool,
@@ -51,9 +55,9 @@ pub struct OpcoesDoExtrato {
 /// As opções de quem vende.
 #[derive(Debug, Parser)]
 pub struct Opcoes {
-    /// Endereço em que escutar; 127.0.0.1 atende só esta máquina
-    #[arg(long, value_name = "ENDEREÇO", default_value = "0.0.0.0")]
-    pub endereco: String,
+    /// Endereço em que escutar, e só nele; 127.0.0.1 atende só esta máquina [padrão: todos, por IPv4 e por IPv6]
+    #[arg(long, value_name = "ENDEREÇO")]
+    pub endereco: Option<String>,
 
     /// Porta TCP; com 0, o sistema escolhe uma livre
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(0..=u16::MAX))]
@@ -81,13 +85,17 @@ pub struct Opcoes {
     #[arg(long, value_name = "NOME", requires = "partilhado", group = "quem", value_parser = nome)]
     pub nome: Option<String>,
 
-    /// Só acrescenta unidades ao estoque do livro ou ao partilhado, e termina, sem vender
+    /// Só acrescenta unidades ao estoque do livro ou ao partilhado, e termina, sem vender; um servidor pode estar vendendo com ele
     #[arg(long, value_name = "UNIDADES", requires = "guardado", group = "quem", conflicts_with = "estoque", value_parser = inteiro(1..=u64::MAX))]
     pub repor: Option<u64>,
 
     /// Conexões ao mesmo tempo [padrão: o que o limite de descritores permite]
     #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=1_000_000))]
     pub max_conexoes: Option<usize>,
+
+    /// Destas, quantas de um mesmo IPv4, ou de uma mesma rede IPv6 (/64); uma sala atrás de um roteador é um IPv4 só [padrão: quantas couberem]
+    #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=1_000_000))]
+    pub max_por_endereco: Option<usize>,
 
     /// Fecha quem passa este tempo sem mandar nada, como 5min [padrão: nunca]
     #[arg(long, value_name = "DURAÇÃO", value_parser = duracao_positiva)]
@@ -130,4 +138,5 @@ const EXEMPLOS: &str = "  servidor                              porta 12346, 10 
   nc localhost 12346                    consultar, comprar, ajuda, sair";
 
 const EXEMPLOS_DO_EXTRATO: &str = "  servidor extrato vendas.db                      para ler
+  servidor extrato vendas.db --resumo             só as contas
   servidor extrato vendas.db --csv > vendas.csv   para uma planilha";

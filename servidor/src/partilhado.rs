@@ -31,6 +31,7 @@ use protocolo::terminal::hora_do_relogio;
 
 pub use chaves::{Balanco, Comprador, UltimoLote, Vendidas};
 pub use erro::Erro;
+use etcd::SemResposta;
 pub use extrato::{Extrato, Falha, extrair};
 use fio::{Fio, Observador, Visto};
 pub use gateway::Gateway;
@@ -38,8 +39,6 @@ pub use reposicao::repor;
 pub use sessao::{Desfecho, Passo, Sessao};
 
 use protocolo::Resposta;
-
-use etcd::SemResposta;
 
 use crate::estoque::{Alcance, Estoque, Firme, Noticia, Proposta, Situacao};
 
@@ -98,9 +97,9 @@ impl Aberto {
                 Ok(resposta) => drop(sessao.chegou(&resposta)?),
                 Err(porque) => {
                     sessao.perdeu(&porque);
-                    if Instant::now() >= limite {
-                        let (urls, porque) = (gateway.urls(), porque.to_string());
-                        return Err(Erro::SemResposta { urls, porque });
+                    // O lugar não volta sozinho.
+                    if porque == SemResposta::SemLugar || Instant::now() >= limite {
+                        return Err(Erro::sem_resposta(&gateway, &porque));
                     }
                     std::thread::sleep(Duration::from_millis(50));
                 }
@@ -138,8 +137,8 @@ impl Aberto {
             pedido_em: None,
             em_voo: false,
             avisado_ate: 0,
-            ao_alcance: true,
             sem_lugar: false,
+            alcance: Alcance::Responde,
         })
     }
 }
@@ -156,9 +155,10 @@ pub struct Partilhado {
     em_voo: bool,
     /// Até que revisão os esgotamentos já se disseram.
     avisado_ate: u64,
-    ao_alcance: bool,
-    /// O último pedido sem resposta foi por falta de lugar.
+    /// Desde a última resposta, disse alguma vez que não tinha lugar.
     sem_lugar: bool,
+    /// O que por último se disse dele.
+    alcance: Alcance,
 }
 
 impl Partilhado {
@@ -167,11 +167,14 @@ impl Partilhado {
         while let Some(resposta) = self.fio.resposta() {
             let passo = match resposta {
                 Ok(resposta) => {
-                    self.pedido_em = None;
+                    self.respondeu();
                     self.sessao.chegou(&resposta)?
                 }
                 Err(porque) => {
-                    self.sem_lugar = porque == SemResposta::SemLugar;
+                    self.sem_lugar |= porque == SemResposta::SemLugar;
+                    if !porque.em_duvida() {
+                        self.respondeu();
+                    }
                     self.sessao.perdeu(&porque)
                 }
             };
@@ -192,14 +195,18 @@ impl Partilhado {
         }
     }
 
+    fn respondeu(&mut self) {
+        (self.pedido_em, self.sem_lugar) = (None, false);
+    }
+
     fn alcance(&mut self) -> Option<Noticia> {
         let responde = self.pedido_em.is_none_or(|desde| desde.elapsed() < DEMORA_DEMAIS);
-        let mudou = std::mem::replace(&mut self.ao_alcance, responde) != responde;
-        let alcance = match responde {
-            true => Alcance::Responde,
-            false if self.sem_lugar => Alcance::SemLugar,
-            false => Alcance::Cala,
+        let alcance = match (responde, self.sem_lugar) {
+            (true, _) => Alcance::Responde,
+            (false, true) => Alcance::SemLugar,
+            (false, false) => Alcance::Cala,
         };
+        let mudou = std::mem::replace(&mut self.alcance, alcance) != alcance;
         mudou.then_some(Noticia::Alcance(alcance))
     }
 }
@@ -270,7 +277,8 @@ impl Estoque for Partilhado {
     }
 
     fn prazo(&self) -> Option<Instant> {
-        self.pedido_em.filter(|_| self.ao_alcance).map(|desde| desde + DEMORA_DEMAIS)
+        let responde = self.alcance == Alcance::Responde;
+        self.pedido_em.filter(|_| responde).map(|desde| desde + DEMORA_DEMAIS)
     }
 }
 

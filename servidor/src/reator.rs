@@ -1,5 +1,4 @@
-//! O reator: espera o sistema dizer o que aconteceu e gira o balcão. O único arquivo que conhece o
-//! mio.
+//! O reator: espera o sistema dizer o que aconteceu e gira o balcão. Só ele conhece o mio.
 //!
 //! Uma thread, um `Poll`, um laço. Os eventos só marcam conexões; quem lê, vende e responde é o
 //! turno do [balcão](crate::balcao). O que aqui se aprendeu do mio e do Linux, cada um no seu lugar:
@@ -15,6 +14,8 @@
 //! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll`, do livro e da
 //! abertura.
 
+mod reposicao;
+
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
@@ -26,7 +27,6 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 use protocolo::terminal::{AoDesligar, ao_receberem_sinais, explicar};
-use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 
 use crate::balcao::{Balcao, Contas, Limites};
 use crate::conexao::Prontidao;
@@ -34,12 +34,16 @@ use crate::estoque::{Estoque, Memoria};
 use crate::livro::{self, Livro};
 use crate::loja::Loja;
 use crate::partilhado::{self, Partilhado};
+use crate::porta::{Onde, Porta};
 use crate::registro::Registro;
-use crate::sistema;
+use crate::reposicao::{recusa, resposta};
+use reposicao::Reposicao;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
 const ESCUTA: Token = Token(usize::MAX);
 const ACORDADO: Token = Token(usize::MAX - 1);
+const PEDIDOS: Token = Token(usize::MAX - 2);
+const PEDIDO: Token = Token(usize::MAX - 3);
 
 /// Uma conexão se registra uma vez e não muda: a prontidão que não interessa agora fica lembrada.
 /// No Linux, também os bytes urgentes do TCP (o Ctrl-C de um telnet os manda).
@@ -70,26 +74,18 @@ const PRAZO_DO_REGISTRO: Duration = Duration::from_secs(1);
 /// E quanto fica para a saída de erro dizer as contas.
 const PRAZO_DAS_CONTAS: Duration = Duration::from_millis(500);
 
-/// Quem se cala assim tanto é perguntado se ainda está lá, de tanto em tanto tempo (keepalive).
-const CALADO: Duration = Duration::from_secs(10);
-const ENTRE_PERGUNTAS: Duration = Duration::from_secs(5);
-
-/// Quem não confirma nada por este tempo, nem as respostas que lhe mandamos nem as perguntas, já não
-/// está lá. Também é assim com quem deixa de ler e tem respostas que já são do sistema, e não nossas: por
-/// isso é mais do que [`PRAZO_DA_SAIDA`](crate::conexao::PRAZO_DA_SAIDA), que é quem fecha os outros.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-const SUMIDO: Duration = Duration::from_secs(40);
-
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
 pub struct Reator {
     poll: Poll,
     /// `None` depois do primeiro sinal: fechar a porta é deixar de escutar.
     escuta: Option<TcpListener>,
-    endereco: SocketAddr,
+    onde: Onde,
     /// Acorda o laço quando pedem a parada. Fica aqui porque, solta, o epoll esquece o toque.
     parada: Parada,
     balcao: Balcao<TcpStream>,
     registro: Registro,
+    /// Quem pede que se reponha um livro aberto. Antes da guarda: sai enquanto a tranca do livro ainda é nossa.
+    reposicao: Option<Reposicao>,
     guarda: Guarda,
     aceite: Aceite,
     /// Quando vence o prazo de quem ainda ouve, e quando o programa termina; `None` antes do sinal.
@@ -226,13 +222,13 @@ impl Pane {
 }
 
 impl Reator {
-    /// Abre a porta e prepara o laço. O endereço é o que se [reservou](reservar).
+    /// Abre a porta e prepara o laço. A porta é a que se reservou.
     ///
     /// # Errors
     ///
     /// Outro programa chegou antes à porta, ou o sistema não deu os descritores que o laço pede.
     pub fn abrir(
-        reservado: Socket,
+        reservada: Porta,
         parada: Parada,
         loja: Loja,
         limites: Limites,
@@ -243,9 +239,9 @@ impl Reator {
         // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
         // acordador, e uma vez.
         let _ = parada.0.acordador.set(Waker::new(poll.registry(), ACORDADO)?);
-        reservado.listen(FILA_DE_ESPERA)?;
-        let mut escuta = TcpListener::from_std(reservado.into());
-        let endereco = escuta.local_addr()?;
+        reservada.socket.listen(FILA_DE_ESPERA)?;
+        let onde = reservada.onde()?;
+        let mut escuta = TcpListener::from_std(reservada.socket.into());
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
         if let Some(reabrir) = registro.reabridor() {
             let _ = parada.0.reabrir.set(Box::new(reabrir));
@@ -257,10 +253,11 @@ impl Reator {
         Ok(Reator {
             poll,
             escuta: Some(escuta),
-            endereco,
+            onde,
             parada,
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
+            reposicao: None,
             guarda,
             aceite: Aceite::Espera,
             prazo_final: None,
@@ -268,9 +265,22 @@ impl Reator {
         })
     }
 
-    /// O endereço em que se escuta, com a porta que o sistema escolheu se a pedida era 0.
-    pub fn endereco(&self) -> SocketAddr {
-        self.endereco
+    /// Passa a atender quem pede que se reponha o livro, se há um.
+    ///
+    /// # Errors
+    ///
+    /// Não há onde: vende-se como sem isto, e só se repõe com o servidor fechado.
+    pub fn atender_reposicoes(&mut self) -> io::Result<()> {
+        if let Guarda::Livro(livro) = &self.guarda {
+            self.reposicao =
+                Some(Reposicao::abrir(livro.caminho(), self.poll.registry(), PEDIDOS)?);
+        }
+        Ok(())
+    }
+
+    /// Onde se escuta, com a porta que o sistema escolheu se a pedida era 0.
+    pub fn onde(&self) -> Onde {
+        self.onde
     }
 
     /// O laço. Volta depois do primeiro SIGINT ou SIGTERM, com tudo respondido ou o prazo vencido.
@@ -288,7 +298,7 @@ impl Reator {
             }
             let agora = Instant::now();
             self.marcar(&eventos, agora);
-            if let Err(pane) = self.turno(agora) {
+            if let Err(pane) = self.repor(agora).and_then(|()| self.turno(agora)) {
                 self.registro.desistir(pane.causa(), PRAZO_DO_REGISTRO);
                 return Err(pane);
             }
@@ -303,8 +313,7 @@ impl Reator {
 
     fn anotar_a_abertura(&mut self) {
         let estoque = self.balcao.loja().estoque();
-        let endereco = self.endereco;
-        self.registro.anotar(format_args!("servidor: ouvindo em {endereco} (estoque: {estoque})"));
+        self.registro.anotar(self.onde.abertura(estoque));
         if let Guarda::Livro(livro) = &self.guarda {
             self.registro.anotar(format_args!("livro: {}", livro.contas()));
         }
@@ -315,6 +324,9 @@ impl Reator {
         for evento in eventos {
             match evento.token() {
                 ESCUTA => self.aceite = Aceite::Agora,
+                PEDIDOS => self.reposicao.iter_mut().for_each(|pedidos| pedidos.marcar(agora)),
+                // Acordou o laço, que olha sempre a conversa.
+                PEDIDO => {}
                 ACORDADO => {
                     let pediram = self.parada.0.parar.load(Ordering::Acquire);
                     if pediram && self.prazo_final.is_none() {
@@ -324,6 +336,27 @@ impl Reator {
                 Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
         }
+    }
+
+    /// Entre dois turnos, no máximo um pedido: fica firme no livro, e só depois se vende e se responde.
+    fn repor(&mut self, agora: Instant) -> Result<(), Pane> {
+        let Some(reposicao) = &mut self.reposicao else { return Ok(()) };
+        let Guarda::Livro(livro) = &mut self.guarda else { return Ok(()) };
+        let Some(unidades) = reposicao.pedido(agora, self.poll.registry(), PEDIDO) else {
+            return Ok(());
+        };
+        if let Some(erro) = livro.nao_cabe(unidades) {
+            reposicao.responder(&recusa(&erro.to_string()), agora);
+            return Ok(());
+        }
+        let contas = livro.acrescentar(unidades)?;
+        self.balcao.repor(unidades);
+        self.registro.anotar(format_args!(
+            "livro: {unidades} repostas, {} à venda",
+            self.balcao.loja().estoque()
+        ));
+        reposicao.responder(&resposta(contas), agora);
+        Ok(())
     }
 
     fn turno(&mut self, agora: Instant) -> Result<(), Pane> {
@@ -370,7 +403,8 @@ impl Reator {
             return Some(Duration::ZERO);
         }
         let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.guarda.prazo()];
-        let proximo = prazos.into_iter().chain([self.prazo_final]).flatten().min()?;
+        let dos_pedidos = self.reposicao.as_ref().and_then(Reposicao::prazo);
+        let proximo = prazos.into_iter().chain([self.prazo_final, dos_pedidos]).flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
 
@@ -379,6 +413,7 @@ impl Reator {
         // descritores não há como: quem ainda estiver à porta ouve um reset.
         self.aceitar_ate(FILA_DE_ESPERA as usize, agora);
         self.escuta = None;
+        self.reposicao = None;
         self.aceite = Aceite::Espera;
         self.prazo_final = Some(agora + PRAZO_DO_ENCERRAMENTO);
         self.fim = Some(agora + PRAZO_DO_FIM);
@@ -394,9 +429,9 @@ impl Reator {
         let (contas, loja) = (self.balcao.contas(), self.balcao.loja());
         let (vendas, recusas, estoque) = (loja.vendas(), loja.recusas(), loja.estoque());
         self.registro.anotar(format_args!(
-            "servidor: encerrado (conexoes: {}, pico: {}, lotado: {}, comandos: {}, vendas: {vendas}, \
-             esgotado: {recusas}, estoque: {estoque})",
-            contas.conexoes, contas.pico, contas.lotadas, contas.pedidos,
+            "servidor: encerrado (conexoes: {}, pico: {}, lotado: {}, lotado para o IP: {}, comandos: {}, \
+             vendas: {vendas}, esgotado: {recusas}, estoque: {estoque})",
+            contas.conexoes, contas.pico, contas.lotadas, contas.lotadas_para_o_ip, contas.pedidos,
         ));
         let fim = self.fim.unwrap_or_else(|| Instant::now() + PRAZO_DO_FIM);
         let resta = || fim.saturating_duration_since(Instant::now());
@@ -461,32 +496,6 @@ fn prontidao(evento: &Event) -> Prontidao {
         gravavel: evento.is_writable(),
         ler_ate_secar: fim || evento.is_priority() || !INTERESSE.is_priority(),
     }
-}
-
-/// Reserva `endereco`, ainda sem escutar: quem conectar agora é recusado, em vez de esperar por quem talvez
-/// não abra.
-///
-/// # Errors
-///
-/// O endereço está em uso, não é desta máquina ou não é permitido.
-pub fn reservar(endereco: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(endereco), Type::STREAM, Some(Protocol::TCP))?;
-    sistema::porta_so_nossa(&socket)?;
-    socket.set_nonblocking(true)?;
-    vigiar_o_caminho(&socket)?;
-    socket.bind(&endereco.into())?;
-    Ok(socket)
-}
-
-/// Quem some sem se despedir (a máquina que desliga, o cabo que sai, a rede que muda) não manda um
-/// fim: só perguntando se sabe que já não está lá. O que se pede aqui vale para cada conexão aceita.
-fn vigiar_o_caminho(socket: &Socket) -> io::Result<()> {
-    let perguntas = TcpKeepalive::new().with_time(CALADO).with_interval(ENTRE_PERGUNTAS);
-    socket.set_tcp_keepalive(&perguntas)?;
-    // Onde não há isto, quem tem respostas por confirmar espera o que o sistema quiser.
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    socket.set_tcp_user_timeout(Some(SUMIDO))?;
-    Ok(())
 }
 
 #[cfg(test)]

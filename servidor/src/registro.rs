@@ -15,11 +15,10 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::{AVISO, escrever_numero};
-use protocolo::terminal::{contar, hora_do_relogio};
+use protocolo::terminal::{abrir_thread, contar, hora_do_relogio};
 use protocolo::{Comando, Resposta};
 
 pub use self::destino::Destino;
@@ -87,9 +86,7 @@ impl Registro {
         let em_arquivo = destino.tem_caminho();
         let fila = Arc::new(Fila::default());
         let da_thread = Arc::clone(&fila);
-        thread::Builder::new()
-            .name("registro".into())
-            .spawn(move || escrever_ate_fechar(&da_thread, destino))?;
+        abrir_thread("registro", move || escrever_ate_fechar(&da_thread, destino))?;
         Ok(Registro { fila: Some(fila), em_arquivo, ..Registro::mudo() })
     }
 

@@ -3,7 +3,7 @@
 //! O processo morre a qualquer instante ([`quedas`]) e em instantes escolhidos ([`instantes`]); as
 //! chamadas de sistema saem na ordem certa ([`ordem`]); o disco enche em cada passo ([`disco`]); os
 //! arquivos do livro se separam ([`separado`]) ou alguém os troca ([`trocado`]); outros o leem
-//! ([`leitores`]); e um arquivo que não serve fica como estava ([`recusas`]). O que se prova sem processo nenhum está nos
+//! ([`leitores`]); repõe-se com ele aberto ([`repor_aberto`]); e um arquivo que não serve fica como estava ([`recusas`]). O que se prova sem processo nenhum está nos
 //! testes da crate `servidor`; quanto custa cada venda não é daqui.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -16,6 +16,7 @@ mod ordem;
 mod quedas;
 mod rastro;
 mod recusas;
+mod repor_aberto;
 mod separado;
 mod sob_teste;
 mod trocado;
@@ -26,7 +27,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use sob_teste::Arquivo;
-use testes::{Servidor, Signal, comando, nao_abre, palavras_em_ingles};
+use testes::{Servidor, Signal, comando, palavras_em_ingles};
 
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
 
@@ -81,10 +82,6 @@ fn repor_reacende_o_aviso() {
     assert_eq!(comprador.pede("COMPRAR"), "Compra realizada. Estoque restante: 0");
     assert_eq!(comprador.linha(), AVISO);
 
-    let aberto = nao_abre(&["--livro", livro.caminho(), "--repor", "2"]);
-    assert!(aberto.contains("outro servidor") && aberto.contains(livro.caminho()), "{aberto}");
-    // Nem o servidor percebeu, nem o estoque mudou.
-    assert_eq!(comprador.pede("COMPRAR"), "ERRO: Produto esgotado");
     derrubar(servidor);
 
     let termino = livro.repor(2);

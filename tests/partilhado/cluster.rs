@@ -2,9 +2,13 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 use testes::{Signal, ate};
 
 use crate::elos::Elos;
@@ -13,6 +17,7 @@ use crate::elos::Elos;
 struct Membro {
     porta: u16,
     opcoes: Vec<String>,
+    dados: PathBuf,
     processo: Option<Child>,
 }
 
@@ -21,7 +26,7 @@ struct Membro {
 pub struct Cluster {
     membros: Vec<Membro>,
     elos: Elos,
-    _pasta: tempfile::TempDir,
+    pasta: tempfile::TempDir,
 }
 
 fn porta() -> u16 {
@@ -38,17 +43,16 @@ impl Cluster {
         }
         let pasta = tempfile::tempdir().unwrap();
         let elos = Elos::default();
-        // Por onde ouve os clientes, por onde ouve os outros, e por onde os outros lhe falam.
+        let url = |porta: u16| format!("http://127.0.0.1:{porta}");
         let portas: Vec<(u16, u16, u16)> = (0..quantos)
             .map(|n| {
                 let par = porta();
                 (porta(), par, elos.diante_de(n, par))
             })
             .collect();
-        let url = |porta: u16| format!("http://127.0.0.1:{porta}");
-        let diante = |(n, (_, _, elo)): (usize, &(u16, u16, u16))| format!("m{n}={}", url(*elo));
-        let todos: Vec<String> = portas.iter().enumerate().map(diante).collect();
-        let membro = |(n, (cliente, par, elo)): (usize, &(u16, u16, u16))| {
+        let todos: Vec<String> =
+            portas.iter().enumerate().map(|(n, (.., par))| format!("m{n}={}", url(*par))).collect();
+        let membro = |(n, (cliente, par, por_fora)): (usize, &(u16, u16, u16))| {
             let dados = pasta.path().join(format!("m{n}"));
             let mut linha: Vec<String> = [
                 ("--name", format!("m{n}")),
@@ -56,7 +60,7 @@ impl Cluster {
                 ("--listen-client-urls", url(*cliente)),
                 ("--advertise-client-urls", url(*cliente)),
                 ("--listen-peer-urls", url(*par)),
-                ("--initial-advertise-peer-urls", url(*elo)),
+                ("--initial-advertise-peer-urls", url(*por_fora)),
                 ("--initial-cluster", todos.join(",")),
                 ("--heartbeat-interval", "50".into()),
                 ("--election-timeout", "500".into()),
@@ -65,10 +69,10 @@ impl Cluster {
             .flat_map(|(opcao, valor)| [opcao.to_owned(), valor])
             .collect();
             linha.extend(opcoes.iter().map(|opcao| (*opcao).to_owned()));
-            Membro { porta: *cliente, opcoes: linha, processo: None }
+            Membro { porta: *cliente, opcoes: linha, dados, processo: None }
         };
         let membros = portas.iter().enumerate().map(membro).collect();
-        let mut cluster = Cluster { membros, elos, _pasta: pasta };
+        let mut cluster = Cluster { membros, elos, pasta };
         (0..quantos).for_each(|membro| cluster.levantar(membro));
         cluster.esperar_um_lider();
         Some(cluster)
@@ -76,8 +80,23 @@ impl Cluster {
 
     /// Onde estão os membros, como o `--partilhado` o quer.
     pub fn urls(&self) -> String {
-        let urls = self.membros.iter().map(|membro| format!("http://127.0.0.1:{}", membro.porta));
-        urls.collect::<Vec<_>>().join(",")
+        self.urls_desde(0)
+    }
+
+    /// Os mesmos, a partir de um: é a ele que se pergunta primeiro.
+    pub fn urls_desde(&self, primeiro: usize) -> String {
+        self.urls_por(primeiro, |_, porta| porta)
+    }
+
+    /// Os mesmos, por uma rede que se corta como a que há entre eles.
+    pub fn urls_pela_rede(&self, primeiro: usize) -> String {
+        self.urls_por(primeiro, |membro, porta| self.elos.diante_de(membro, porta))
+    }
+
+    fn urls_por(&self, primeiro: usize, por: impl Fn(usize, u16) -> u16) -> String {
+        let membros = (0..self.membros.len()).map(|n| (primeiro + n) % self.membros.len());
+        let url = |n: usize| format!("http://127.0.0.1:{}", por(n, self.membros[n].porta));
+        membros.map(url).collect::<Vec<_>>().join(",")
     }
 
     /// A porta de um membro.
@@ -118,7 +137,7 @@ impl Cluster {
             let Some(estado) = self.pedir(*membro, "/v3/maintenance/status", "{}") else {
                 return false;
             };
-            let Ok(estado) = serde_json::from_str::<serde_json::Value>(&estado) else {
+            let Ok(estado) = serde_json::from_str::<Value>(&estado) else {
                 return false;
             };
             let este = &estado["header"]["member_id"];
@@ -126,16 +145,11 @@ impl Cluster {
         })
     }
 
-    /// Corta a rede entre um membro e os outros; quem vende continua a chegar a ele.
+    /// Corta a rede entre um membro e os outros; quem lhe chega por [`urls`](Self::urls) continua a chegar.
     pub fn cortar(&self, membro: usize) {
-        self.elos.cortar(membro, &format!("{:x}", self.numero(membro)));
-    }
-
-    /// O número que um membro se dá.
-    fn numero(&self, membro: usize) -> u64 {
-        let estado = self.pedir(membro, "/v3/maintenance/status", "{}").unwrap();
-        let estado: serde_json::Value = serde_json::from_str(&estado).unwrap();
-        estado["header"]["member_id"].as_str().unwrap().parse().unwrap()
+        let estado = self.perguntar(membro, "/v3/maintenance/status", "{}");
+        let id: u64 = estado["header"]["member_id"].as_str().unwrap().parse().unwrap();
+        self.elos.cortar(membro, format!("{id:x}"));
     }
 
     /// A rede volta.
@@ -145,32 +159,86 @@ impl Cluster {
 
     /// Escreve até o etcd não ter mais lugar.
     pub fn encher(&self) {
-        let valor = "YWFh".repeat(100_000);
-        let escrever = |n| format!("{{\"key\":\"bGl4by8{n}\",\"value\":\"{valor}\"}}");
+        let lixo = format!("{{\"key\":\"bGl4bw==\",\"value\":\"{}\"}}", "A".repeat(64 * 1024));
+        let recusou = |corpo: String| corpo.contains("database space exceeded");
         ate("o etcd sem lugar", || {
-            // A chave é uma de dez: o que enche é o passado delas.
-            let resposta = (0..10).map_while(|n| self.pedir(0, "/v3/kv/put", &escrever(n)));
-            resposta.last().filter(|texto| texto.contains("space exceeded")).map(drop)
+            self.pedir(0, "/v3/kv/put", &lixo).is_some_and(recusou).then_some(())
         });
     }
 
-    /// O que o operador faz: apaga o que não serve, esquece o passado, devolve o espaço e desarma o alarme.
+    /// Dá-lhe lugar, como a documentação diz: esquece o passado, menos as últimas revisões, encolhe os arquivos e
+    /// desarma os alarmes.
     pub fn esvaziar(&self) {
-        self.pedir(0, "/v3/kv/deleterange", "{\"key\":\"bA==\",\"range_end\":\"bQ==\"}").unwrap();
-        let pedido = format!("{{\"revision\":\"{}\",\"physical\":true}}", self.revisao());
-        self.pedir(0, "/v3/kv/compaction", &pedido).unwrap();
-        self.pedir(0, "/v3/maintenance/defragment", "{}").unwrap();
-        let quem = self.numero(0);
-        let desarmar =
-            format!("{{\"action\":\"DEACTIVATE\",\"alarm\":\"NOSPACE\",\"memberID\":\"{quem}\"}}");
-        self.pedir(0, "/v3/maintenance/alarm", &desarmar).unwrap();
+        let esquecer = self.revisao() - 10;
+        self.compactar(esquecer);
+        for membro in 0..self.membros.len() {
+            self.perguntar(membro, "/v3/maintenance/defragment", "{}");
+        }
+        let alarmes = self.perguntar(0, "/v3/maintenance/alarm", "{\"action\":\"GET\"}");
+        for alarme in alarmes["alarms"].as_array().unwrap() {
+            let membro = alarme["memberID"].as_str().unwrap();
+            let corpo = format!(
+                "{{\"action\":\"DEACTIVATE\",\"memberID\":\"{membro}\",\"alarm\":\"NOSPACE\"}}"
+            );
+            self.perguntar(0, "/v3/maintenance/alarm", &corpo);
+        }
+    }
+
+    /// Esquece o que houve antes desta revisão.
+    pub fn compactar(&self, revisao: u64) {
+        let corpo = format!("{{\"revision\":\"{revisao}\",\"physical\":true}}");
+        self.perguntar(0, "/v3/kv/compaction", &corpo);
+    }
+
+    /// Escreve uma chave, ou apaga-a, e diz o que ela guardava.
+    pub fn escrever(&self, chave: &str, valor: Option<&str>) -> Option<String> {
+        let chave = STANDARD.encode(chave);
+        let (caminho, corpo) = match valor {
+            Some(valor) => {
+                ("put", json!({ "key": chave, "value": STANDARD.encode(valor), "prev_kv": true }))
+            }
+            None => ("deleterange", json!({ "key": chave, "prev_kv": true })),
+        };
+        let feito = self.perguntar(0, &format!("/v3/kv/{caminho}"), &corpo.to_string());
+        let havia = feito["prev_kv"]["value"].as_str().or(feito["prev_kvs"][0]["value"].as_str())?;
+        Some(String::from_utf8(STANDARD.decode(havia).unwrap()).unwrap())
+    }
+
+    /// Põe aqui todas as chaves de outro.
+    pub fn copiar(&self, outro: &Cluster) {
+        let todas = outro.perguntar(0, "/v3/kv/range", "{\"key\":\"AA==\",\"range_end\":\"AA==\"}");
+        for par in todas["kvs"].as_array().unwrap() {
+            let corpo = json!({ "key": par["key"], "value": par["value"] });
+            self.perguntar(0, "/v3/kv/put", &corpo.to_string());
+        }
+    }
+
+    /// Uma cópia dos dados de um membro parado.
+    pub fn guardar(&self, membro: usize) -> PathBuf {
+        let copia = self.pasta.path().join("copia");
+        copiar_pasta(&self.membros[membro].dados, &copia);
+        copia
+    }
+
+    /// Troca os dados de um membro parado pelos de uma cópia.
+    pub fn repor_dados(&self, membro: usize, copia: &Path) {
+        let dados = &self.membros[membro].dados;
+        std::fs::remove_dir_all(dados).unwrap();
+        copiar_pasta(copia, dados);
+    }
+
+    /// Um pedido a um membro, que tem de o aceitar.
+    fn perguntar(&self, membro: usize, caminho: &str, corpo: &str) -> Value {
+        let resposta = self.pedir(membro, caminho, corpo).unwrap();
+        let resposta: Value = serde_json::from_str(&resposta).unwrap();
+        assert!(resposta["error"].is_null(), "{caminho}: {resposta}");
+        resposta
     }
 
     /// A revisão do primeiro membro.
-    pub fn revisao(&self) -> String {
-        let estado = self.pedir(0, "/v3/kv/range", "{\"key\":\"eA==\"}").unwrap();
-        let estado: serde_json::Value = serde_json::from_str(&estado).unwrap();
-        estado["header"]["revision"].as_str().unwrap().to_owned()
+    pub fn revisao(&self) -> u64 {
+        let lido = self.perguntar(0, "/v3/kv/range", "{\"key\":\"eA==\"}");
+        lido["header"]["revision"].as_str().unwrap().parse().unwrap()
     }
 
     /// Um pedido a um membro; `None` se ele não responde.
@@ -188,6 +256,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
+        self.elos.emendar();
         for membro in 0..self.membros.len() {
             if self.membros[membro].processo.is_some() {
                 self.sinal(membro, Signal::CONT);
@@ -195,4 +264,9 @@ impl Drop for Cluster {
             self.derrubar(membro);
         }
     }
+}
+
+fn copiar_pasta(de: &Path, para: &Path) {
+    let copiou = Command::new("cp").arg("-r").args([de, para]).status().unwrap();
+    assert!(copiou.success());
 }

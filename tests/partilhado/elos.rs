@@ -1,112 +1,87 @@
-//! A rede entre os membros do etcd, para a poder cortar: à frente da porta de cada um, um proxy que sabe quem fala, porque
-//! os membros dizem quem são em cada conexão (`X-Server-From`, do pacote rafthttp).
+//! A rede em volta dos membros do etcd, para a poder cortar: à frente de cada porta, um proxy que sabe quem fala, porque os
+//! membros dizem quem são em cada conexão (`X-Server-From`, do pacote rafthttp).
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Duration;
 
-/// O corte, e as conexões que há.
-#[derive(Debug, Default)]
-struct Rede {
-    /// O membro que ninguém ouve: o lugar dele, e o nome que ele se dá.
-    cortado: Option<(usize, String)>,
-    vivas: Vec<Elo>,
-}
-
+/// Um membro que a rede não alcança.
 #[derive(Debug)]
-struct Elo {
-    de: String,
-    para: usize,
-    pontas: [TcpStream; 2],
+struct Corte {
+    membro: usize,
+    /// Como ele se apresenta aos outros.
+    id: String,
 }
 
 /// Todos os elos.
 #[derive(Debug, Clone, Default)]
-pub struct Elos(Arc<Mutex<Rede>>);
+pub struct Elos(Arc<(Mutex<Option<Corte>>, Condvar)>);
 
 impl Elos {
-    /// Um proxy à frente da porta por onde este membro ouve os outros; diz a dele.
+    /// Nada mais chega a este membro, nem sai dele, e nenhuma conexão o nota: os bytes ficam no caminho.
+    pub fn cortar(&self, membro: usize, id: String) {
+        *self.0.0.lock().unwrap() = Some(Corte { membro, id });
+    }
+
+    /// Tudo volta a passar, e o que ficou no caminho chega.
+    pub fn emendar(&self) {
+        *self.0.0.lock().unwrap() = None;
+        self.0.1.notify_all();
+    }
+
+    /// Um proxy à frente de uma porta deste membro; diz a dele.
     pub fn diante_de(&self, membro: usize, porta: u16) -> u16 {
         let escuta = TcpListener::bind("127.0.0.1:0").unwrap();
         let minha = escuta.local_addr().unwrap().port();
         let elos = self.clone();
         thread::spawn(move || {
-            for fluxo in escuta.incoming().map_while(Result::ok) {
+            for de_fora in escuta.incoming().map_while(Result::ok) {
                 let elos = elos.clone();
-                thread::spawn(move || elos.passar(fluxo, membro, porta));
+                thread::spawn(move || elos.passar(de_fora, membro, porta));
             }
         });
         minha
     }
 
     fn passar(&self, mut de_fora: TcpStream, para: usize, porta: u16) -> Option<()> {
-        let comeco = ler_cabecalho(&mut de_fora)?;
-        let de = quem_fala(&comeco);
+        let mut bytes = [0; 16 * 1024];
+        // O cabeçalho de um membro cabe em uma leitura.
+        let lidos = de_fora.read(&mut bytes).ok().filter(|lidos| *lidos > 0)?;
+        let de = quem_fala(&bytes[..lidos]);
+        self.esperar(de.as_deref(), para);
         let mut membro = TcpStream::connect(("127.0.0.1", porta)).ok()?;
-        membro.write_all(&comeco).ok()?;
-        {
-            let mut rede = self.0.lock().unwrap();
-            if rede.separa(&de, para) {
-                return None;
-            }
-            let pontas = [de_fora.try_clone().ok()?, membro.try_clone().ok()?];
-            rede.vivas.push(Elo { de, para, pontas });
-        }
+        membro.write_all(&bytes[..lidos]).ok()?;
         let (ida, volta) = (de_fora.try_clone().ok()?, membro.try_clone().ok()?);
-        thread::spawn(move || copiar(volta, de_fora));
-        copiar(ida, membro);
+        let (elos, quem) = (self.clone(), de.clone());
+        thread::spawn(move || elos.levar(volta, de_fora, quem.as_deref(), para));
+        self.levar(ida, membro, de.as_deref(), para);
         Some(())
     }
 
-    /// Daqui em diante este membro, que se chama assim, não ouve os outros, nem eles a ele.
-    pub fn cortar(&self, membro: usize, nome: &str) {
-        let mut rede = self.0.lock().unwrap();
-        rede.cortado = Some((membro, nome.to_owned()));
-        for Elo { de, para, pontas } in std::mem::take(&mut rede.vivas) {
-            if rede.separa(&de, para) {
-                pontas.iter().for_each(|ponta| drop(ponta.shutdown(Shutdown::Both)));
-            } else {
-                rede.vivas.push(Elo { de, para, pontas });
+    fn levar(&self, mut fonte: TcpStream, mut destino: TcpStream, de: Option<&str>, para: usize) {
+        let mut bytes = [0; 64 * 1024];
+        while let Ok(lidos @ 1..) = fonte.read(&mut bytes) {
+            self.esperar(de, para);
+            if destino.write_all(&bytes[..lidos]).is_err() {
+                break;
             }
         }
+        let _ = fonte.shutdown(Shutdown::Both);
+        let _ = destino.shutdown(Shutdown::Both);
     }
 
-    /// A rede volta.
-    pub fn emendar(&self) {
-        self.0.lock().unwrap().cortado = None;
+    /// Espera que o elo esteja inteiro.
+    fn esperar(&self, de: Option<&str>, para: usize) {
+        let cortado = |corte: &mut Option<Corte>| {
+            corte.as_ref().is_some_and(|corte| corte.membro == para || de == Some(&corte.id))
+        };
+        drop(self.0.1.wait_while(self.0.0.lock().unwrap(), cortado).unwrap());
     }
 }
 
-impl Rede {
-    fn separa(&self, de: &str, para: usize) -> bool {
-        self.cortado.as_ref().is_some_and(|(membro, nome)| para == *membro || de == nome)
-    }
-}
-
-fn ler_cabecalho(fluxo: &mut TcpStream) -> Option<Vec<u8>> {
-    fluxo.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-    let mut lido = Vec::new();
-    let mut bytes = [0; 4096];
-    while !lido.windows(4).any(|fim| fim == b"\r\n\r\n") {
-        match fluxo.read(&mut bytes) {
-            Ok(quantos @ 1..) => lido.extend_from_slice(&bytes[..quantos]),
-            _ => return None,
-        }
-    }
-    fluxo.set_read_timeout(None).ok()?;
-    Some(lido)
-}
-
-fn quem_fala(cabecalho: &[u8]) -> String {
-    let texto = String::from_utf8_lossy(cabecalho).to_ascii_lowercase();
-    let linha = texto.lines().find_map(|linha| linha.strip_prefix("x-server-from:"));
-    linha.unwrap_or_default().trim().to_owned()
-}
-
-fn copiar(mut de: TcpStream, mut para: TcpStream) {
-    let _ = std::io::copy(&mut de, &mut para);
-    let _ = de.shutdown(Shutdown::Both);
-    let _ = para.shutdown(Shutdown::Both);
+fn quem_fala(pedido: &[u8]) -> Option<String> {
+    let texto = String::from_utf8_lossy(pedido);
+    let mut linhas = texto.split("\r\n").take_while(|linha| !linha.is_empty());
+    linhas.find_map(|linha| Some(linha.strip_prefix("X-Server-From: ")?.to_owned()))
 }

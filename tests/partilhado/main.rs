@@ -7,12 +7,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod abertura;
 mod casa;
 mod cluster;
 mod elos;
 mod falhas;
 
-use casa::{com, conferir, extrato, multidao, servidor};
+use casa::{conferir, extrato, multidao, servidor};
 use cluster::Cluster;
 use testes::{Servidor, ate, conta, executar, veredito_do_aviso};
 
@@ -66,6 +67,11 @@ fn o_ultimo_comprador_e_os_dos_outros_servidores_ouvem_o_aviso_uma_vez_e_repor_o
     let contas =
         ["inicial", "repostas", "vendidas", "restantes"].map(|nome| extrato[nome].as_u64());
     assert_eq!(contas, [Some(2), Some(1), Some(3), Some(0)]);
+    let resumo = executar("servidor", ["extrato", "--resumo", "--partilhado", &urls]);
+    assert_eq!(resumo.codigo, Some(0), "{}", resumo.erro);
+    for linha in ["reposto           1", "vendido           3", "3  127.0.0.1", "Íntegro:"] {
+        assert!(resumo.saida.contains(linha), "{}", resumo.saida);
+    }
 }
 
 #[test]
@@ -117,54 +123,6 @@ fn dois_servidores_com_o_mesmo_nome_nao_vendem_os_dois() {
     assert!(termino.erro.contains("outro servidor chamado s1 abriu"), "{}", termino.erro);
     assert_eq!(segundo.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 3");
     assert_eq!(extrato(&urls)["vendidas"], 2);
-}
-
-#[test]
-fn o_que_nao_serve_e_dito_em_uma_linha_e_nada_se_vende() {
-    let nao_abre = |comando| {
-        let Err(termino) = Servidor::tentar(comando) else { panic!("abriu") };
-        assert_eq!(termino.codigo, Some(1));
-        assert_eq!(termino.erro.lines().count(), 1, "{}", termino.erro);
-        termino.erro
-    };
-    assert!(nao_abre(com("127.0.0.1:2379", "s1", &[])).contains("não é o endereço de um etcd"));
-    let erra_as_opcoes = |opcoes: &[&str]| {
-        let termino = executar("servidor", opcoes);
-        assert_eq!(termino.codigo, Some(2), "{}", termino.erro);
-        termino.erro
-    };
-    let url = ["--partilhado", "http://127.0.0.1:1"];
-    assert!(erra_as_opcoes(&url).contains("--nome"));
-    assert!(
-        erra_as_opcoes(&[&url[..], &["--nome", "não serve"]].concat()).contains("até 32 letras")
-    );
-    assert!(
-        erra_as_opcoes(&[&url[..], &["--nome", "s1", "--livro", "v.db"]].concat())
-            .contains("--livro")
-    );
-    assert!(erra_as_opcoes(&["extrato"]).contains("LIVRO"));
-    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
-    let urls = cluster.urls();
-    let falta = executar("servidor", ["extrato", "--partilhado", &urls]);
-    assert!(falta.erro.contains("ainda não há estoque"), "{}", falta.erro);
-    drop(servidor(&urls, "s1", &["--estoque", "5"]));
-    let outro = nao_abre(com(&urls, "s2", &["--estoque", "6"]));
-    assert!(outro.contains("o estoque começou com 5, e não com 6"), "{outro}");
-    let (chave, valor) = ("dmVuZGEvZS9jYWl4YS1zMQ==", "b2k=");
-    let estraga = format!("{{\"key\":\"{chave}\",\"value\":\"{valor}\"}}");
-    cluster.pedir(0, "/v3/kv/put", &estraga).unwrap();
-    let estragado = nao_abre(com(&urls, "s2", &[]));
-    assert!(estragado.contains("a chave venda/e/caixa-s1 do etcd foi mexida"), "{estragado}");
-}
-
-#[test]
-fn um_etcd_que_nao_responde_nao_deixa_abrir() {
-    let Some(mut cluster) = Cluster::abrir(1, &[]) else { return };
-    let urls = cluster.urls();
-    cluster.derrubar(0);
-    let Err(termino) = Servidor::tentar(com(&urls, "s1", &[])) else { panic!("abriu") };
-    assert_eq!(termino.codigo, Some(1));
-    assert!(termino.erro.contains("nenhum etcd responde em"), "{}", termino.erro);
 }
 
 #[test]

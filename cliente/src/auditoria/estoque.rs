@@ -139,17 +139,23 @@ pub(super) fn mais_que_havia(historias: &[Historia], inicial: i128) -> Option<Vi
 /// Regra 4, a parte de baixo. As unidades saem em ordem, e por isso a primeira sem dono é a que tem
 /// menos tempo para ter sido vendida: até a primeira leitura que já não a vê. Se cada uma, nessa
 /// ordem, tiver um pedido sem resposta que partiu a tempo, está explicada; a primeira que não tem é a
-/// contradição. O laço gasta um pedido por volta, e por isso um estoque imenso não o prende.
+/// contradição. O laço gasta um pedido por volta, e por isso um estoque imenso não o prende. O que desce em
+/// `sem_comprador` não é uma venda ([`super::reposicoes`]).
 pub(super) fn sumidas(
     leituras: &[Leitura],
     partidas: Vec<Duration>,
     inicial: i128,
+    sem_comprador: &BTreeSet<i128>,
 ) -> Option<Violacao> {
     let testemunhas = Testemunhas::reunir(leituras);
     let chao = leituras.iter().map(|l| l.valor).min()?.max(0);
     let vendas = leituras.iter().filter(|l| l.origem == Origem::Venda);
-    let vendidas: BTreeSet<i128> =
-        vendas.clone().map(|l| l.valor).filter(|v| (chao..inicial).contains(v)).collect();
+    let vendidas: BTreeSet<i128> = vendas
+        .clone()
+        .map(|l| l.valor)
+        .chain(sem_comprador.iter().copied())
+        .filter(|v| (chao..inicial).contains(v))
+        .collect();
     let sem_dono = inicial.saturating_sub(chao).saturating_sub(vendidas.len() as i128);
     let quantas = sem_dono.saturating_sub(partidas.len() as i128).max(1);
     let mut partidas = partidas.into_iter();

@@ -14,6 +14,11 @@ impl Violacao {
             Regra::EstoqueNegativo => negativo(uma, outra),
             Regra::VendaRepetida => repetida(uma),
             Regra::EstoqueSubiu => outra.map_or_else(String::new, |antes| subiu(uma, antes)),
+            Regra::ForaDoLivro => "O livro diz quantas unidades entraram e depois de quantas vendas: entre duas \
+                 reposições o estoque só desce, um a cada venda. Em nenhum ponto dessa fila, que não viesse antes do \
+                 que outros já tinham visto, o número é este. Se o extrato é de outro livro, ou de antes da última \
+                 reposição, peça-o de novo."
+                .into(),
             Regra::AcimaDoInicial { inicial } => format!(
                 "O servidor abriu com {inicial} e ninguém repõe o estoque: em nenhum instante havia {}. Seja qual \
                  for o momento em que esta operação aconteceu, o número não é o do estoque.",
@@ -176,6 +181,7 @@ mod testes {
         let regras = [
             Regra::EstoqueNegativo,
             Regra::VendaRepetida,
+            Regra::ForaDoLivro,
             Regra::AcimaDoInicial { inicial },
             Regra::VendeuDemais { inicial, vendas },
             Regra::UnidadeSumiu { restaria, quantas },

@@ -74,6 +74,9 @@ pub enum SemAviso {
     /// Não há esgotamento que avisar.
     #[error("o estoque já estava esgotado quando a multidão chegou")]
     JaEsgotado,
+    /// O esgotamento não foi um só.
+    #[error("o estoque foi reposto, e o esgotamento não foi um só")]
+    Reposto,
     /// Ninguém ficou para ouvi-lo.
     #[error(
         "ninguém que já conversava com o servidor ficou conectado por {} depois do esgotamento",

@@ -67,6 +67,8 @@ pub enum Regra {
     VendaRepetida,
     /// Alguém viu mais do que outro já tinha visto antes.
     EstoqueSubiu,
+    /// O que alguém viu não cabe no que o livro do servidor diz que entrou no estoque, e quando.
+    ForaDoLivro,
     /// Alguém viu mais do que havia ao abrir.
     AcimaDoInicial {
         /// Com quanto o servidor abriu.
@@ -115,6 +117,7 @@ impl Regra {
             Regra::EstoqueNegativo => "estoque-negativo",
             Regra::VendaRepetida => "venda-repetida",
             Regra::EstoqueSubiu => "estoque-subiu",
+            Regra::ForaDoLivro => "fora-do-livro",
             Regra::AcimaDoInicial { .. } => "acima-do-inicial",
             Regra::VendeuDemais { .. } => "vendeu-demais",
             Regra::UnidadeSumiu { .. } => "unidade-sumiu",
@@ -133,6 +136,7 @@ impl Regra {
             Regra::EstoqueNegativo
             | Regra::VendaRepetida
             | Regra::EstoqueSubiu
+            | Regra::ForaDoLivro
             | Regra::AcimaDoInicial { .. }
             | Regra::VendeuDemais { .. }
             | Regra::UnidadeSumiu { .. }

@@ -169,6 +169,7 @@ mod testes {
             (Regra::EstoqueNegativo, "estoque-negativo", "estoque negativo: "),
             (Regra::VendaRepetida, "venda-repetida", "a mesma unidade vendida duas vezes: "),
             (Regra::EstoqueSubiu, "estoque-subiu", "o estoque subiu: "),
+            (Regra::ForaDoLivro, "fora-do-livro", "nem com as reposições do livro: "),
             (
                 Regra::AcimaDoInicial { inicial },
                 "acima-do-inicial",

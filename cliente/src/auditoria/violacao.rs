@@ -39,6 +39,13 @@ impl fmt::Display for Violacao {
             Regra::EstoqueSubiu => {
                 write!(f, "o estoque subiu: {primeira}, mas antes disso {outra}")
             }
+            Regra::ForaDoLivro => {
+                write!(f, "nem com as reposições do livro: {primeira}")?;
+                match resto.first() {
+                    Some(outra) => write!(f, ", mas antes disso {outra}"),
+                    None => Ok(()),
+                }
+            }
             Regra::AcimaDoInicial { inicial } => {
                 write!(f, "havia mais que as {inicial} unidades do começo: {primeira}")
             }

@@ -13,6 +13,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use protocolo::terminal::abrir_thread;
+
 use super::alvo::{Aberto, Alvo, Quem};
 use super::autopsia::{autopsiar, explicar_sinal, pergunta, sinal_de_um_codigo, ultima_linha};
 use super::costumes::PRAZO;
@@ -382,8 +384,8 @@ impl Processo {
         let (console, fim) = (Arc::new(Mutex::new(Vec::new())), Arc::new(OnceLock::new()));
         let (copia, dito) = (Arc::clone(&console), Arc::clone(&fim));
         let saida = zelador.stdout.take();
-        thread::Builder::new().spawn(move || ouvir(saida, &dito))?;
-        let leitor = thread::Builder::new().spawn(move || guardar(console_dele, &copia))?;
+        abrir_thread("fim", move || ouvir(saida, &dito))?;
+        let leitor = abrir_thread("console", move || guardar(console_dele, &copia))?;
         let aberto = Arc::clone(aberto);
         Ok(Processo { zelador, console, leitor, fim, sozinho_desde: None, trocas, aberto })
     }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use protocolo::terminal::explicar;
+use protocolo::terminal::{abrir_thread, explicar};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitOptions, WaitStatus, getpid, ioctl_tiocsctty, kill_process,
@@ -52,7 +52,7 @@ pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
     // A pasta some com este valor, no fim da função.
     let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
     let servidor = abrir(&zelo.comando, trocas.as_ref())?;
-    thread::Builder::new().spawn(move || obedecer(servidor))?;
+    abrir_thread("avaliador", move || obedecer(servidor))?;
     acompanhar(servidor);
     Ok(())
 }

@@ -11,9 +11,8 @@ use std::io::{self, Read, Write};
 use std::os::windows::io::AsHandle;
 use std::os::windows::process::CommandExt;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 
-use protocolo::terminal::explicar;
+use protocolo::terminal::{abrir_thread, explicar};
 use thiserror::Error;
 use win32job::{ExtendedLimitInfo, Job};
 
@@ -37,7 +36,7 @@ pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
     // A pasta some com este valor, no fim da função.
     let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
     let mut servidor = abrir(&zelo.comando, zelo.entrada.as_deref(), trocas.as_ref())?;
-    thread::Builder::new().spawn(esperar_o_avaliador)?;
+    abrir_thread("avaliador", esperar_o_avaliador)?;
     let codigo = servidor.wait()?.code().unwrap_or_default();
     // Se o avaliador já se foi, ninguém lê.
     let _ = writeln!(io::stdout(), "{}", Fim::Saiu(codigo));
@@ -55,8 +54,9 @@ fn acabar_com_todos() -> io::Result<Job> {
 fn abrir(comando: &str, entrada: Option<&str>, trocas: Option<&Trocas>) -> io::Result<Child> {
     let console = || io::Result::Ok(Stdio::from(io::stderr().as_handle().try_clone_to_owned()?));
     let mut cmd = Command::new("cmd");
-    // O cmd entende as aspas à maneira dele: o comando vai como se escreveu.
-    cmd.arg("/C").raw_arg(comando);
+    // O cmd entende as aspas à maneira dele: o comando vai como se escreveu, dentro de um par que o /S manda tirar. Sem
+    // ele, de um caminho com espaços e outro argumento entre aspas o cmd tiraria a primeira e a última.
+    cmd.args(["/D", "/S", "/C"]).raw_arg(format!("\"{comando}\""));
     cmd.stdin(Stdio::piped()).stdout(console()?).stderr(console()?);
     // Em um cano o Python guarda o que escreve, e o console de cada conferência ficaria vazio.
     cmd.env("PYTHONUNBUFFERED", "1").env("PYTHONUTF8", "1");

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
+use protocolo::terminal::abrir_thread;
 
 use super::visto::{Conexao, Modo, Pedido, Resposta, Visto};
 use crate::conversa::texto::comeco;
@@ -68,7 +69,7 @@ impl Mesa {
         let mesa = Arc::new(Mesa { cena, inicio, demora, anotado: Mutex::default() });
         let (da_porta, porta) = (Arc::clone(&mesa), porta.try_clone()?);
         porta.set_nonblocking(true)?;
-        thread::Builder::new().spawn(move || da_porta.aceitar(&porta))?;
+        abrir_thread("porta", move || da_porta.aceitar(&porta))?;
         Ok(mesa)
     }
 
@@ -108,7 +109,7 @@ impl Mesa {
                 Ok((ligacao, _)) => {
                     let da_conexao = Arc::clone(self);
                     // Sem thread, a conexão se fecha, e o aluno vê um servidor que não pôde atendê-lo.
-                    let _ = thread::Builder::new().spawn(move || da_conexao.atender(ligacao));
+                    let _ = abrir_thread("conexão", move || da_conexao.atender(ligacao));
                 }
                 Err(_) => thread::sleep(Duration::from_millis(2)),
             }

@@ -173,7 +173,8 @@ fn concluir(ordem: &Ordem, vez: Option<&Vez>) -> Result<Desfecho, Erro> {
     };
     let acabou = AtomicBool::new(false);
     let avaliado = thread::scope(|escopo| {
-        escopo.spawn(|| contar_o_andamento(&barra, &acabou));
+        // Sem mais uma thread só não se vê o andamento.
+        let _ = thread::Builder::new().spawn_scoped(escopo, || contar_o_andamento(&barra, &acabou));
         let avaliado = avaliar(pedido);
         acabou.store(true, Ordering::Release);
         avaliado

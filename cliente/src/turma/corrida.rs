@@ -155,7 +155,12 @@ impl<'a> Corrida<'a> {
             }
         };
         thread::scope(|escopo| {
-            let trabalhos: Vec<_> = (0..vagas).map(|_| escopo.spawn(trabalhar)).collect();
+            let abrir = |_| thread::Builder::new().spawn_scoped(escopo, trabalhar);
+            // Se o sistema não dá todas as threads, menos entregas andam ao mesmo tempo; sem nenhuma, trabalha esta.
+            let trabalhos: Vec<_> = (0..vagas).map(abrir).map_while(Result::ok).collect();
+            if trabalhos.is_empty() {
+                return trabalhar();
+            }
             trabalhos.into_iter().try_for_each(|trabalho| trabalho.join().unwrap_or(Ok(())))
         })?;
         for (indice, resultado) in prontos.into_inner().unwrap_or_else(PoisonError::into_inner) {
@@ -372,8 +377,18 @@ impl<'a> Corrida<'a> {
         let barra = self.barra_de_uma(&ordem.nome);
         let (saida, erro) = (filho.stdout.take(), filho.stderr.take());
         let (terminou, dito) = thread::scope(|escopo| {
-            escopo.spawn(|| acompanhar(saida, &barra));
-            let dito = escopo.spawn(|| ultimas_palavras(erro));
+            let abertas =
+                thread::Builder::new().spawn_scoped(escopo, || acompanhar(saida, &barra)).and_then(
+                    |_| thread::Builder::new().spawn_scoped(escopo, || ultimas_palavras(erro)),
+                );
+            let dito = match abertas {
+                Ok(dito) => dito,
+                // Sem quem leia os canos, ela pararia no primeiro que enchesse.
+                Err(sem_thread) => {
+                    let _ = filho.kill().and_then(|()| filho.wait());
+                    return (Err(sem_thread), String::new());
+                }
+            };
             let terminou = self.esperar(&mut filho);
             (terminou, dito.join().unwrap_or_default())
         });

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use protocolo::terminal::abrir_thread;
 use rustix::process::{Pid, Signal, getpid, kill_process};
 
 use crate::avaliacao::processos::{descendentes, memoria, memoria_dividida};
@@ -30,6 +31,6 @@ pub fn vigiar(limite: u64) -> Arc<AtomicBool> {
         thread::sleep(ENTRE_OLHADAS);
     };
     // Sem a thread, valem os limites de cada processo.
-    let _ = thread::Builder::new().name("vigia".into()).spawn(olhar);
+    let _ = abrir_thread("vigia", olhar);
     passou
 }

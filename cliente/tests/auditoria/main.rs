@@ -1,5 +1,6 @@
 //! A auditoria por fora: uma história errada para cada regra, as quase erradas que não se acusam, um
-//! contador certo com e sem defeito plantado, em um servidor ou em vários, e um oráculo que tenta todas as ordens.
+//! contador certo com e sem defeito plantado, em um servidor ou em vários, e um oráculo que tenta todas as ordens,
+//! também com reposições.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,5 +10,6 @@ mod estoque;
 mod exemplos;
 mod observacoes;
 mod oraculo;
+mod reposto;
 mod servidores;
 mod veredito;

@@ -10,14 +10,14 @@ use crate::exemplos::*;
 
 /// Algo que se viu, ou que pode ter acontecido, nesta fatia do tempo.
 #[derive(Debug, Clone)]
-struct Visto {
-    inicio: u64,
-    fim: u64,
-    o_que: OQue,
+pub struct Visto {
+    pub inicio: u64,
+    pub fim: u64,
+    pub o_que: OQue,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OQue {
+pub enum OQue {
     Leu(i128),
     Comprou(i128),
     Recusado,
@@ -59,7 +59,7 @@ fn ha_ordem(vistos: &[Visto], feitos: u32, contador: i128, por_fora: bool) -> bo
     por_fora && contador > 0 && ha_ordem(vistos, feitos, contador - 1, por_fora)
 }
 
-fn em_historias(vistos: &[Visto]) -> Vec<Historia> {
+pub fn em_historias(vistos: &[Visto]) -> Vec<Historia> {
     let uma = |(indice, visto): (usize, &Visto)| {
         let feita = |desfecho| so(indice + 1, visto.inicio, visto.fim, desfecho);
         match visto.o_que {
@@ -85,12 +85,12 @@ fn o_estoque_e_acusado(vistos: &[Visto], estoque: Option<u64>) -> bool {
     auditar(&em_historias(vistos), estoque).violacoes.iter().any(|v| v.regra.do_estoque())
 }
 
-fn sem_os_avisos(vistos: &[Visto]) -> Vec<Visto> {
+pub fn sem_os_avisos(vistos: &[Visto]) -> Vec<Visto> {
     vistos.iter().filter(|visto| visto.o_que != OQue::Aviso).cloned().collect()
 }
 
 /// Respostas quaisquer, certas ou não.
-fn vistos_quaisquer() -> impl Strategy<Value = Vec<Visto>> {
+pub fn vistos_quaisquer() -> impl Strategy<Value = Vec<Visto>> {
     let o_que = prop_oneof![
         4 => (-1i128..4).prop_map(OQue::Leu),
         5 => (-1i128..4).prop_map(OQue::Comprou),

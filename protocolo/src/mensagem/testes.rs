@@ -3,7 +3,7 @@
 use super::*;
 use crate::RESPOSTA_MAXIMA;
 
-const TODAS: [Resposta; 12] = [
+const TODAS: [Resposta; 13] = [
     Resposta::Estoque(u64::MAX),
     Resposta::Compra { restante: u64::MAX },
     Resposta::Esgotado,
@@ -14,6 +14,7 @@ const TODAS: [Resposta; 12] = [
     Resposta::LinhaLonga,
     Resposta::OutroProtocolo,
     Resposta::Lotado,
+    Resposta::LotadoParaOIp,
     Resposta::Encerrando,
     Resposta::Ocioso,
 ];
@@ -64,6 +65,7 @@ fn ida_e_volta() {
         assert_eq!(volta(Resposta::Esgotado), Mensagem::Esgotado);
         assert_eq!(volta(Resposta::ForaDeAlcance), Mensagem::ForaDeAlcance);
         assert_eq!(volta(Resposta::Lotado), Mensagem::Lotado);
+        assert_eq!(volta(Resposta::LotadoParaOIp), Mensagem::Lotado);
         assert_eq!(volta(Resposta::Encerrando), Mensagem::Fechamento(ENCERRANDO));
         assert_eq!(volta(Resposta::Ocioso), Mensagem::Fechamento(OCIOSO));
     }

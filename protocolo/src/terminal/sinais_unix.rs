@@ -9,7 +9,7 @@ use std::thread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
-use super::{AoDesligar, MESMO_PEDIDO, dizer};
+use super::{AoDesligar, MESMO_PEDIDO, abrir_thread, dizer};
 
 /// Como [`ao_pedirem_parada`](super::ao_pedirem_parada), dizendo também o que fazer de um SIGHUP. Ele nunca é o segundo sinal: um
 /// terminal que fecha costuma mandar mais de um.
@@ -54,7 +54,7 @@ pub fn ao_receberem_sinais(
         armado.store(true, Ordering::Release);
         dizer(format_args!("{programa}: encerrando; outro Ctrl-C encerra na hora"));
     };
-    thread::Builder::new().name("sinais".into()).spawn(esperar)?;
+    abrir_thread("sinais", esperar)?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use super::{AoDesligar, MESMO_PEDIDO, dizer};
+use super::{AoDesligar, MESMO_PEDIDO, abrir_thread, dizer};
 
 /// Como em um Unix: o primeiro Ctrl-C (ou Ctrl-Break, ou o console que fecha) chama `parar`; o seguinte encerra o
 /// programa na hora, com o código 130. Não há SIGHUP, e por isso `desligar` não conta.
@@ -25,10 +25,12 @@ pub fn ao_receberem_sinais(
             (Some(parar), _) => {
                 estado.1 = Some(Instant::now());
                 parar();
-                thread::spawn(move || {
+                let avisar = move || {
                     thread::sleep(MESMO_PEDIDO);
                     dizer(format_args!("{programa}: encerrando; outro Ctrl-C encerra na hora"));
-                });
+                };
+                // Sem mais uma thread só se perde o aviso: a parada já foi pedida.
+                let _ = abrir_thread("aviso", avisar);
             }
             (None, Some(primeiro)) if primeiro.elapsed() < MESMO_PEDIDO => {}
             (None, _) => std::process::exit(130),

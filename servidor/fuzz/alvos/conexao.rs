@@ -38,12 +38,15 @@ fn decifrar(bytes: &[u8]) -> Roteiro {
     let estoque = leitor.quanto().map_or(u64::MAX, u64::from);
     let conexoes = leitor.um_de(&[1000, 0, 1, 2, 3, 5, 20]);
     let ocioso = leitor.um_de(&[None, Some(8), Some(1000), Some(3000), Some(40_000)]);
-    let abandona = leitor.byte() % 2 == 1;
+    // Um byte para as duas: o que o corpus já diz continua no lugar.
+    let sobra = leitor.byte();
+    let abandona = sobra % 2 == 1;
+    let por_endereco = [None, Some(1), Some(2), Some(3)][usize::from(sobra / 2 % 4)];
     let mut eventos = Vec::new();
     while !leitor.bytes.is_empty() {
         leitor.evento(&mut eventos);
     }
-    Roteiro { estoque, conexoes, ocioso, abandona, eventos }
+    Roteiro { estoque, conexoes, por_endereco, ocioso, abandona, eventos }
 }
 
 struct Leitor<'a> {

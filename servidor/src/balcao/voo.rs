@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use protocolo::Resposta;
 
-use super::{Balcao, EmVoo};
+use super::{Balcao, EmVoo, Pedido};
 use crate::estoque::{Estoque, Noticia};
 use crate::registro::Registro;
 
@@ -48,7 +48,7 @@ impl<F: Read + Write> Balcao<F> {
                     self.loja.ver(0);
                     self.avisar(agora, registro);
                 }
-                Noticia::Alcance(ha) => registro.alcance(ha),
+                Noticia::Alcance(alcance) => registro.alcance(alcance),
             }
         }
         self.perder_a_paciencia(agora, registro);
@@ -67,20 +67,18 @@ impl<F: Read + Write> Balcao<F> {
 
     /// Quem entrou no lote passa a aguardar; o que não depende do estoque, nem de quem aguarda, responde-se já.
     pub(super) fn juntar(&mut self, agora: Instant, registro: &mut Registro) {
-        let lote = std::mem::take(&mut self.lote);
-        for (chave, pedido) in lote {
-            let conexao = &mut self.postos[chave].conexao;
-            if conexao.aguarda() || pedido.usa_o_estoque() {
+        let mut lote = std::mem::take(&mut self.lote);
+        for pedido in lote.esvaziar() {
+            let conexao = &mut self.postos[pedido.chave].conexao;
+            if conexao.aguarda() || pedido.comando.usa_o_estoque() {
                 conexao.aguardar(true);
-                self.lote.push((chave, pedido));
-            } else {
-                let resposta = self.loja.atender(&pedido);
-                self.contas.pedidos += 1;
-                self.dar(agora, registro, chave, &pedido, resposta);
-                self.filas.enfileirar(chave, &mut self.postos[chave]);
+                self.lote.juntar(pedido);
+                continue;
             }
+            let resposta = self.loja.atender(&pedido.comando);
+            self.repetir(agora, registro, &pedido, resposta);
         }
-        if !self.lote.is_empty() {
+        if !self.lote.vazio() {
             self.espera_desde.get_or_insert(agora);
         }
     }
@@ -88,7 +86,7 @@ impl<F: Read + Write> Balcao<F> {
     /// O lote em voo ficou firme. Se dele já se desistiu, falta só o que os outros devem ouvir.
     fn pousar(&mut self, agora: Instant, registro: &mut Registro, antes: u64) {
         let Some(mut voo) = self.em_voo.take() else { return };
-        if voo.lote.is_empty() {
+        if voo.lote.vazio() {
             self.loja.ver(antes.saturating_sub(voo.compras));
             if antes > 0 && voo.compras >= antes {
                 self.avisar(agora, registro);
@@ -123,30 +121,42 @@ impl<F: Read + Write> Balcao<F> {
     }
 
     fn soltar(&mut self, voo: &EmVoo) {
-        for (chave, _) in &voo.lote {
-            self.postos[*chave].conexao.aguardar(false);
+        for pedido in voo.lote.iter() {
+            self.postos[pedido.chave].conexao.aguardar(false);
         }
     }
 
     /// Nada do lote valeu: quem queria o estoque ouve que ele está fora de alcance.
     fn desistir(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
         self.soltar(voo);
-        for (chave, pedido) in voo.lote.drain(..) {
-            let resposta = match pedido.usa_o_estoque() {
+        for pedido in voo.lote.esvaziar() {
+            let resposta = match pedido.comando.usa_o_estoque() {
                 true => Resposta::ForaDeAlcance,
-                false => self.loja.atender(&pedido),
+                false => self.loja.atender(&pedido.comando),
             };
-            self.contas.pedidos += 1;
-            self.dar(agora, registro, chave, &pedido, resposta);
-            self.filas.enfileirar(chave, &mut self.postos[chave]);
+            self.repetir(agora, registro, &pedido, resposta);
         }
+    }
+
+    /// A mesma resposta a cada vez que se pediu.
+    fn repetir(
+        &mut self,
+        agora: Instant,
+        registro: &mut Registro,
+        pedido: &Pedido,
+        resposta: Resposta,
+    ) {
+        let Pedido { chave, comando, vezes } = pedido;
+        self.contas.pedidos += *vezes as u64;
+        (0..*vezes).for_each(|_| self.dar(agora, registro, *chave, comando, resposta));
+        self.filas.enfileirar(*chave, &mut self.postos[*chave]);
     }
 
     /// As compras do lote podem ter valido: quem comprava não ouve nada, e a conexão fecha.
     fn sem_desfecho(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
-        for (chave, pedido) in &voo.lote {
-            if pedido.compra() {
-                self.postos[*chave].conexao.ficar_sem_desfecho();
+        for pedido in voo.lote.iter() {
+            if pedido.comando.compra() {
+                self.postos[pedido.chave].conexao.ficar_sem_desfecho();
             }
         }
         self.desistir(agora, registro, voo);
@@ -175,7 +185,7 @@ impl<F: Read + Write> Balcao<F> {
 
     /// Quando a paciência de alguém acaba.
     pub(super) fn prazo_do_voo(&self) -> Option<Instant> {
-        let voo = self.em_voo.as_ref().filter(|voo| !voo.lote.is_empty()).map(|voo| {
+        let voo = self.em_voo.as_ref().filter(|voo| !voo.lote.vazio()).map(|voo| {
             let prazo = if voo.compras == 0 { PACIENCIA } else { PACIENCIA_DO_COMPRADOR };
             voo.desde + prazo
         });

@@ -23,6 +23,11 @@ impl Erro {
         Erro { caminho: caminho.to_owned(), problema }
     }
 
+    /// Outro programa o tem aberto?
+    pub fn e_ocupado(&self) -> bool {
+        matches!(self.problema, Problema::Ocupado)
+    }
+
     /// O que o SQLite disse deste livro.
     pub(crate) fn do_banco(caminho: &Path, erro: rusqlite::Error) -> Self {
         Erro::novo(caminho, Problema::Banco(erro))

@@ -14,9 +14,9 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender, TryRecvError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
-use protocolo::terminal::dizer;
+use protocolo::terminal::{abrir_thread, dizer};
 use rusqlite::{Connection, InterruptHandle};
 
 use super::arquivo::abrir_para_escrever;
@@ -55,7 +55,7 @@ impl Faxina {
         let (ida, tarefas) = mpsc::sync_channel(1);
         let (prontas, volta) = mpsc::sync_channel(1);
         let varrer = move || varrer(&banco, &arquivo, &tarefas, &prontas);
-        let thread = thread::Builder::new().name("faxina".into()).spawn(varrer)?;
+        let thread = abrir_thread("faxina", varrer)?;
         Ok(Faxina {
             guarda: Some(guarda),
             ida: Some(ida),
@@ -177,7 +177,7 @@ fn avisar(presos: u64) {
         mib(TETO_DO_WAL)
     );
     // Sem thread, fica por dizer: a próxima vez é quando dobrar.
-    let _ = thread::Builder::new().name("aviso".into()).spawn(move || dizer(linha));
+    let _ = abrir_thread("aviso", move || dizer(linha));
 }
 
 /// Passa o que puder do WAL para o arquivo, sem esperar por ninguém; diz quantos quadros há, e quantos

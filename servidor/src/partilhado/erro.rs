@@ -4,6 +4,9 @@ use std::io;
 
 use protocolo::terminal::explicar;
 
+use super::etcd::SemResposta;
+use super::gateway::Gateway;
+
 /// Por que o estoque repartido não serve, ou deixou de servir.
 #[derive(Debug, thiserror::Error)]
 pub enum Erro {
@@ -17,6 +20,12 @@ pub enum Erro {
         /// O que disse o último.
         porque: String,
     },
+    /// O etcd responde, e passou da quota dele.
+    #[error(
+        "o etcd em {0} ficou sem lugar (quota) e não aceita escritas; compacte-o, desfragmente-o e desarme o alarme (etcdctl compact, \
+         defrag, alarm disarm)"
+    )]
+    SemLugar(String),
     /// Não é a URL de um etcd.
     #[error("'{0}' não é o endereço de um etcd; use um como http://127.0.0.1:2379")]
     Url(String),
@@ -46,7 +55,7 @@ pub enum Erro {
     /// Responde outro cluster, ou um restaurado de uma cópia.
     #[error(
         "o etcd não é o que guardava este estoque (outro, ou restaurado de uma cópia): as vendas de depois da cópia \
-         seriam vendidas outra vez"
+         seriam vendidas outra vez; comece um estoque novo, com o que sobrou, em um etcd vazio"
     )]
     OutroCluster,
     /// A revisão voltou atrás.
@@ -60,4 +69,15 @@ pub enum Erro {
     /// O sistema não deu uma thread.
     #[error("não posso falar com o etcd: {}", explicar(.0))]
     Sistema(#[from] io::Error),
+}
+
+impl Erro {
+    /// Perguntou-se, e não há resposta.
+    pub(super) fn sem_resposta(gateway: &Gateway, porque: &SemResposta) -> Self {
+        let urls = gateway.urls();
+        match porque {
+            SemResposta::SemLugar => Erro::SemLugar(urls),
+            _ => Erro::SemResposta { urls, porque: porque.to_string() },
+        }
+    }
 }

@@ -88,12 +88,19 @@ pub enum SemResposta {
     /// Não se sabe se a transação valeu: a rede, o tempo, um erro que pode ter vindo depois de ela valer.
     #[error("{0}")]
     Duvida(String),
-    /// O etcd passou da quota dele, e só aceita leituras até que se libere espaço.
-    #[error("o etcd ficou sem lugar (quota); compacte, desfragmente e desarme o alarme dele")]
+    /// O etcd passou da quota dele. Di-lo também depois de a transação valer: continua a não se saber.
+    #[error("o etcd ficou sem lugar (quota)")]
     SemLugar,
     /// A revisão que se quer ler já não está guardada. Não mudou nada.
     #[error("o passado que se quer ler já foi apagado (compactação)")]
     Compactada,
+}
+
+impl SemResposta {
+    /// A transação pode ter valido?
+    pub fn em_duvida(&self) -> bool {
+        *self != SemResposta::Compactada
+    }
 }
 
 /// Onde acaba um prefixo: a primeira chave depois de todas as que começam por ele.
@@ -185,11 +192,17 @@ struct DaLeitura {
     kvs: Vec<Par>,
 }
 
-#[derive(Deserialize)]
+/// O texto está em `error`, e a partir do etcd 3.6 só em `message`.
+#[derive(Deserialize, Default)]
 struct DoErro {
     #[serde(default)]
     error: String,
+    #[serde(default)]
+    message: String,
 }
+
+/// O que se diz de quem responde outra coisa.
+pub const NAO_E_ETCD: &str = "a resposta não é a de um etcd";
 
 /// O que diz o corpo de uma resposta.
 ///
@@ -206,12 +219,17 @@ pub fn ler_resposta(corpo: &str) -> Result<Resposta, SemResposta> {
             pares: lidos.flat_map(|leitura| leitura.kvs).collect(),
         });
     }
-    match serde_json::from_str::<DoErro>(corpo) {
-        Ok(erro) if erro.error.contains("has been compacted") => Err(SemResposta::Compactada),
-        Ok(erro) if erro.error.contains("database space exceeded") => Err(SemResposta::SemLugar),
-        Ok(erro) if !erro.error.is_empty() => Err(SemResposta::Duvida(erro.error)),
-        _ => Err(SemResposta::Duvida("a resposta não é a de um etcd".into())),
-    }
+    let erro = serde_json::from_str::<DoErro>(corpo).unwrap_or_default();
+    let erro = if erro.error.is_empty() { erro.message } else { erro.error };
+    Err(match erro.as_str() {
+        "" => SemResposta::Duvida(NAO_E_ETCD.into()),
+        erro if erro.contains("has been compacted") => SemResposta::Compactada,
+        erro if erro.contains("database space exceeded") => SemResposta::SemLugar,
+        erro if erro.contains("leader") || erro.contains("timed out") => {
+            SemResposta::Duvida("os membros não têm maioria".into())
+        }
+        erro => SemResposta::Duvida(format!("o etcd diz: {erro}")),
+    })
 }
 
 /// O que uma observação (`/v3/watch`) diz em uma linha.

@@ -16,7 +16,7 @@ use super::chaves::{
 use super::erro::Erro;
 use super::etcd::{CHAVES_POR_PAGINA, Feito, SemResposta, Transacao, fim_do_prefixo};
 use super::gateway::Gateway;
-use crate::extrato::Forma;
+use crate::extrato::{Forma, Resumo};
 
 /// Por que o extrato parou no meio.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +103,7 @@ pub fn extrair(urls: &str, forma: Forma, saida: &mut impl Write) -> Result<Extra
     let extrato = retrato.conferir()?;
     match forma {
         Forma::Tabela => tabela(saida, &mut retrato, &extrato)?,
+        Forma::Resumo => resumir(saida, &mut retrato, &extrato)?,
         Forma::Csv => planilha(saida, &mut retrato)?,
         Forma::Json => documento(saida, &mut retrato, &extrato)?,
     }
@@ -270,7 +271,7 @@ fn insistir(gateway: &mut Gateway, transacao: &Transacao) -> Result<super::etcd:
             Err(porque) => ultimo = porque,
         }
     }
-    Err(Erro::SemResposta { urls: gateway.urls(), porque: ultimo.to_string() })
+    Err(Erro::sem_resposta(gateway, &ultimo))
 }
 
 /// Cada venda do lote, com o número e o que restou.
@@ -328,17 +329,41 @@ fn tabela(saida: &mut impl Write, retrato: &mut Retrato, extrato: &Extrato) -> R
     for entrada in entradas {
         entrar(saida, entrada)?;
     }
-    let Extrato { inicial, repostas, vendidas, restantes, dano } = extrato;
-    writeln!(saida, "\n  inicial   {inicial:>9}\n  reposto   {repostas:>9}")?;
-    writeln!(saida, "  vendido   {vendidas:>9}\n  à venda   {restantes:>9}\n")?;
-    match dano {
+    writeln!(saida)?;
+    contas(saida, extrato)?;
+    concluir(saida, extrato)?;
+    Ok(())
+}
+
+fn resumir(saida: &mut impl Write, retrato: &mut Retrato, extrato: &Extrato) -> Result<(), Falha> {
+    let (mut resumo, mut numero) = (Resumo::default(), 0);
+    for lote in retrato.vendas() {
+        uma_a_uma(&mut numero, &lote?, |venda| {
+            resumo.anotar(venda.instante, &venda.endereco);
+            Ok(())
+        })?;
+    }
+    writeln!(saida, "Estoque em {}\n", retrato.gateway.urls())?;
+    contas(saida, extrato)?;
+    resumo.escrever(saida)?;
+    concluir(saida, extrato)?;
+    Ok(())
+}
+
+fn contas(saida: &mut impl Write, extrato: &Extrato) -> io::Result<()> {
+    let Extrato { inicial, repostas, vendidas, restantes, .. } = extrato;
+    writeln!(saida, "  inicial   {inicial:>9}\n  reposto   {repostas:>9}")?;
+    writeln!(saida, "  vendido   {vendidas:>9}\n  à venda   {restantes:>9}\n")
+}
+
+fn concluir(saida: &mut impl Write, extrato: &Extrato) -> io::Result<()> {
+    match &extrato.dano {
         None => writeln!(
             saida,
             "Íntegro: vendido + à venda = inicial + reposto, e nenhuma unidade foi vendida duas vezes."
-        )?,
-        Some(dano) => writeln!(saida, "NÃO ESTÁ ÍNTEGRO: {dano}.")?,
+        ),
+        Some(dano) => writeln!(saida, "NÃO ESTÁ ÍNTEGRO: {dano}."),
     }
-    Ok(())
 }
 
 fn planilha(saida: &mut impl Write, retrato: &mut Retrato) -> Result<(), Falha> {

@@ -6,6 +6,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use protocolo::terminal::abrir_thread;
+
 use super::chaves::{BALANCO, Balanco, chave_do_caixa};
 use super::etcd::{Par, Resposta, SemResposta, Transacao};
 use super::gateway::Gateway;
@@ -52,9 +54,7 @@ impl Fio {
         let levar = move || {
             for transacao in a_fazer {
                 let resposta = membro.pedir(&transacao);
-                let perdida =
-                    matches!(resposta, Err(SemResposta::Duvida(_) | SemResposta::SemLugar));
-                if perdida {
+                if resposta.as_ref().is_err_and(SemResposta::em_duvida) {
                     thread::sleep(ENTRE_TENTATIVAS);
                 }
                 if feitas.send(resposta).is_err() {
@@ -63,9 +63,9 @@ impl Fio {
                 acordar_o_laco();
             }
         };
-        thread::Builder::new().name("etcd".into()).spawn(levar)?;
+        abrir_thread("etcd", levar)?;
         let ver = move || observador.observar(gateway, &a_ver, &acordar_tambem);
-        thread::Builder::new().name("observação".into()).spawn(ver)?;
+        abrir_thread("observação", ver)?;
         Ok(Fio { pedidos, respostas, vistos })
     }
 

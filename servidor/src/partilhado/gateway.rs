@@ -3,14 +3,15 @@
 //!
 //! Aqui não se repete nada: quem pediu é que sabe se pode pedir outra vez.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::time::Duration;
 
+use protocolo::terminal::explicar;
 use ureq::Agent;
 
 use super::erro::Erro;
 use super::etcd::{
-    Observado, Resposta, SemResposta, Transacao, ler_observado, ler_resposta, observar,
+    NAO_E_ETCD, Observado, Resposta, SemResposta, Transacao, ler_observado, ler_resposta, observar,
 };
 
 /// Quanto se espera um membro aceitar a conexão.
@@ -76,7 +77,7 @@ impl Gateway {
     ///
     /// Não se sabe se valeu, ou o que se queria ler já não existe.
     pub fn pedir(&mut self, transacao: &Transacao) -> Result<Resposta, SemResposta> {
-        let duvida = |erro: ureq::Error| SemResposta::Duvida(erro.to_string());
+        let duvida = |erro: ureq::Error| SemResposta::Duvida(porque(erro));
         let enviar = || {
             let pedido = self.agente.post(self.url("/v3/kv/txn"));
             let corpo = transacao.em_json().to_string();
@@ -86,7 +87,7 @@ impl Gateway {
             ler_resposta(&corpo.map_err(duvida)?)
         };
         let resultado = enviar();
-        if matches!(resultado, Err(SemResposta::Duvida(_) | SemResposta::SemLugar)) {
+        if resultado.as_ref().is_err_and(SemResposta::em_duvida) {
             self.vez += 1;
         }
         resultado
@@ -123,5 +124,22 @@ impl Gateway {
                 return std::thread::sleep(PRAZO_DE_CONECTAR);
             }
         }
+    }
+}
+
+/// Por que um pedido não teve resposta.
+fn porque(erro: ureq::Error) -> String {
+    match erro {
+        ureq::Error::Timeout(_) => "o tempo esgotou".into(),
+        ureq::Error::Io(erro) if erro.kind() == ErrorKind::UnexpectedEof => {
+            "a conexão fechou no meio".into()
+        }
+        // A std não dá ao nome que não existe nem espécie nem número.
+        ureq::Error::Io(erro) if erro.to_string().starts_with("failed to lookup") => {
+            "o nome não é conhecido".into()
+        }
+        ureq::Error::HostNotFound => "o nome não é conhecido".into(),
+        ureq::Error::Io(erro) => explicar(&erro),
+        _ => NAO_E_ETCD.into(),
     }
 }

@@ -35,10 +35,7 @@ pub fn repor(urls: &str, unidades: u64) -> Result<Contas, Erro> {
             Err(Tentativa::Erro(erro)) => return Err(erro),
             Err(Tentativa::Duvida(porque)) => {
                 if Instant::now() >= limite {
-                    return Err(Erro::SemResposta {
-                        urls: gateway.urls(),
-                        porque: porque.to_string(),
-                    });
+                    return Err(Erro::sem_resposta(&gateway, &porque));
                 }
                 std::thread::sleep(Duration::from_millis(50));
             }

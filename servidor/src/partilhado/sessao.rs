@@ -257,7 +257,7 @@ impl Sessao {
     ///
     /// Na dúvida, [`pedido`](Sessao::pedido) continua a ser o mesmo.
     pub fn perdeu(&mut self, porque: &SemResposta) -> Option<Passo> {
-        if *porque != SemResposta::Compactada {
+        if porque.em_duvida() {
             return None;
         }
         match std::mem::replace(&mut self.fazendo, Fazendo::Nada) {
@@ -336,6 +336,10 @@ impl Sessao {
     fn abriu(&mut self, resposta: &Resposta) -> Result<(), Erro> {
         let balanco = ler_balanco(resposta)?;
         if balanco.entradas.is_none() {
+            // Nada disto existe antes do estoque: se há, apagaram-no, e criá-lo venderia outra vez.
+            if !resposta.pares.is_empty() {
+                return Err(Erro::Estragado(ESTOQUE.into()));
+            }
             self.fazendo = Fazendo::Criando;
             return Ok(());
         }

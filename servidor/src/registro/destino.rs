@@ -134,7 +134,7 @@ impl Destino {
 
     /// O pedaço que ficou de uma linha não estraga a seguinte.
     fn terminar_a_linha_partida(&mut self) {
-        if self.partida && self.aberto.write(b"\n").is_ok() {
+        if self.partida && sistema::escrever_no_registro(&self.aberto, b"\n").is_ok() {
             self.cresceu(1);
             self.partida = false;
         }
@@ -154,7 +154,7 @@ impl Destino {
                 self.dizer_que_encheu();
                 break;
             }
-            match self.aberto.write(proximo) {
+            match sistema::escrever_no_registro(&self.aberto, proximo) {
                 Ok(0) => break,
                 Ok(n) => {
                     self.cresceu(n as u64);
@@ -207,7 +207,7 @@ impl Destino {
     /// Uma linha deste módulo. Se não sair, não há a quem dizer.
     fn anotar(&mut self, texto: impl Display) {
         let linha = format!("{} registro: {texto}\n", hora());
-        if self.aberto.write(linha.as_bytes()).is_ok() {
+        if sistema::escrever_no_registro(&self.aberto, linha.as_bytes()).is_ok() {
             self.cresceu(linha.len() as u64);
         }
     }

@@ -1,13 +1,21 @@
 //! Linux, macOS e os outros Unix.
 
-use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::time::Duration;
 
-use socket2::Socket;
+use socket2::{Domain, SockAddr, Socket, Type};
+
+/// Quem espera por pedidos de outro programa desta máquina, e por onde cada um fala.
+pub type EscutaLocal = mio::net::UnixListener;
+/// Um deles, dentro do laço.
+pub type FluxoLocal = mio::net::UnixStream;
+/// Um deles, do lado de quem pede, que pode esperar.
+pub type PedidoLocal = std::os::unix::net::UnixStream;
 
 /// O arquivo que se criar é só do seu dono (0600).
 pub fn so_do_dono(opcoes: &mut OpenOptions) -> &mut OpenOptions {
@@ -35,6 +43,15 @@ pub fn e_cano(caminho: &Path) -> bool {
 /// O sistema não deu mais um descritor.
 pub fn saida_padrao() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
+}
+
+/// Escreve no destino do registro, como [`Write::write`].
+///
+/// # Errors
+///
+/// Os de quem escreve em um arquivo.
+pub fn escrever_no_registro(mut destino: &File, bytes: &[u8]) -> io::Result<usize> {
+    destino.write(bytes)
 }
 
 /// Em que arquivo se põe a tranca de um livro: nele mesmo. Ela é do sistema (flock(2)), e não se mistura com as
@@ -97,4 +114,41 @@ pub fn avisar_que_abriu() {
 /// O sistema não deixou.
 pub fn porta_so_nossa(socket: &Socket) -> io::Result<()> {
     socket.set_reuse_address(true)
+}
+
+/// Os pedidos que esperam, enquanto se atende um.
+const FILA_LOCAL: i32 = 16;
+
+/// Espera pedidos neste caminho, que só o dono alcança. O socket que outro tiver deixado ali, ao cair, sai: quem chama
+/// garante que esse outro já não existe.
+///
+/// # Errors
+///
+/// Há outra coisa nesse caminho, ele não cabe no endereço de um socket ([`ErrorKind::InvalidInput`]), ou não se pode criá-lo.
+pub fn escutar_localmente(caminho: &Path) -> io::Result<EscutaLocal> {
+    let endereco = SockAddr::unix(caminho)?;
+    match fs::symlink_metadata(caminho) {
+        Ok(ali) if ali.file_type().is_socket() => fs::remove_file(caminho)?,
+        Ok(_) => return Err(ErrorKind::AlreadyExists.into()),
+        Err(_) => {}
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&endereco)?;
+    // Antes de escutar: até ali ninguém conecta.
+    fs::set_permissions(caminho, Permissions::from_mode(0o600))?;
+    socket.listen(FILA_LOCAL)?;
+    Ok(EscutaLocal::from_std(socket.into()))
+}
+
+/// Fala com quem espera pedidos neste caminho. Nada ali demora mais do que `prazo`.
+///
+/// # Errors
+///
+/// Ninguém espera, ou não é para nós; ou o caminho não cabe no endereço de um socket ([`ErrorKind::InvalidInput`]).
+pub fn pedir_localmente(caminho: &Path, prazo: Duration) -> io::Result<PedidoLocal> {
+    let fluxo = PedidoLocal::connect(caminho)?;
+    fluxo.set_read_timeout(Some(prazo))?;
+    fluxo.set_write_timeout(Some(prazo))?;
+    Ok(fluxo)
 }

@@ -2,12 +2,20 @@
 
 use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::windows::fs::FileExt;
 use std::os::windows::io::AsHandle;
 use std::path::Path;
+use std::time::Duration;
 
 use socket2::Socket;
+
+/// Aqui ninguém espera pedidos de outro programa desta máquina: os tipos só existem para o laço ser um só.
+pub type EscutaLocal = mio::net::TcpListener;
+/// Idem.
+pub type FluxoLocal = mio::net::TcpStream;
+/// Idem.
+pub type PedidoLocal = std::net::TcpStream;
 
 /// As permissões são as da pasta.
 pub fn so_do_dono(opcoes: &mut OpenOptions) -> &mut OpenOptions {
@@ -35,6 +43,22 @@ pub fn e_cano(_caminho: &Path) -> bool {
 /// O sistema não deu mais um descritor.
 pub fn saida_padrao() -> io::Result<File> {
     Ok(File::from(io::stdout().as_handle().try_clone_to_owned()?))
+}
+
+/// Escreve no destino do registro, como [`Write::write`]. Um console toma os bytes pela página de código dele, e os
+/// acentos sairiam errados: só a std lhe escreve letras.
+///
+/// # Errors
+///
+/// Os de quem escreve em um arquivo.
+pub fn escrever_no_registro(mut destino: &File, bytes: &[u8]) -> io::Result<usize> {
+    if !destino.is_terminal() {
+        return destino.write(bytes);
+    }
+    let mut console = io::stdout().lock();
+    console.write_all(bytes)?;
+    console.flush()?;
+    Ok(bytes.len())
 }
 
 /// Em que arquivo se põe a tranca de um livro: em um ao lado. Aqui uma tranca impede mesmo de ler, e o SQLite, que lê o
@@ -101,11 +125,31 @@ pub fn descritores() -> usize {
 /// Não há a quem dizer.
 pub fn avisar_que_abriu() {}
 
-/// A porta é só nossa: o SO_REUSEADDR daqui deixaria outro programa tomá-la, e sem ele já se reabre logo depois de fechar.
+/// O SO_REUSEADDR daqui nos deixaria tomar a porta de outro programa, e sem ele já se reabre logo depois de fechar. Quem
+/// o pedir ainda pode tomar a nossa: contra isso há o SO_EXCLUSIVEADDRUSE, que nem a std nem o socket2 oferecem, e que sem
+/// `unsafe` não se pede.
 ///
 /// # Errors
 ///
 /// O sistema não deixou.
 pub fn porta_so_nossa(_socket: &Socket) -> io::Result<()> {
     Ok(())
+}
+
+/// Não há aqui um socket que só o dono alcance.
+///
+/// # Errors
+///
+/// Sempre.
+pub fn escutar_localmente(_caminho: &Path) -> io::Result<EscutaLocal> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// Ninguém espera pedidos.
+///
+/// # Errors
+///
+/// Sempre.
+pub fn pedir_localmente(_caminho: &Path, _prazo: Duration) -> io::Result<PedidoLocal> {
+    Err(ErrorKind::Unsupported.into())
 }

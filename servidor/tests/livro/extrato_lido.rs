@@ -39,6 +39,37 @@ fn o_extrato_para_ler_poe_cada_coisa_no_seu_lugar() {
 }
 
 #[test]
+fn o_resumo_diz_as_contas_quando_e_quem_sem_as_vendas() {
+    let (_pasta, caminho) = pasta();
+    livro_com_historia(&caminho);
+    let (json, _) = extrato(&caminho, Forma::Json);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let instante = |venda: usize| json["vendas"][venda]["instante"].as_str().unwrap().to_owned();
+    let (texto, veredito) = extrato(&caminho, Forma::Resumo);
+    assert_eq!(veredito.dano, None);
+    let linhas: Vec<_> =
+        texto.lines().map(|linha| linha.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert_eq!(
+        linhas[1..],
+        [
+            "",
+            "inicial 10",
+            "reposto 5",
+            "vendido 7",
+            "à venda 8",
+            "",
+            &format!("primeira venda {}", instante(0)),
+            &format!("última venda {}", instante(6)),
+            "",
+            "1 IP comprou:",
+            "7 192.0.2.1",
+            "",
+            "Íntegro: vendido + à venda = inicial + reposto, e cada restante é o que devia ser.",
+        ]
+    );
+}
+
+#[test]
 fn o_extrato_para_programas_diz_o_mesmo() {
     let (_pasta, caminho) = pasta();
     livro_com_historia(&caminho);
@@ -68,6 +99,11 @@ fn um_livro_que_nao_fecha_ainda_se_le_e_o_extrato_o_diz() {
     let (texto, veredito) = extrato(&caminho, Forma::Tabela);
     assert!(texto.contains("NÃO ESTÁ ÍNTEGRO: faltam vendas"), "{texto}");
     assert!(veredito.dano.is_some() && texto.contains("192.0.2.1:4000"), "{texto}");
+    let (resumo, veredito) = extrato(&caminho, Forma::Resumo);
+    assert!(
+        veredito.dano.is_some() && resumo.contains("NÃO ESTÁ ÍNTEGRO: faltam vendas"),
+        "{resumo}"
+    );
     let (json, _) = extrato(&caminho, Forma::Json);
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["integro"], false);
@@ -78,6 +114,7 @@ fn um_livro_que_nao_fecha_ainda_se_le_e_o_extrato_o_diz() {
 enum Gesto {
     Vende(u64),
     Repoe(u64),
+    RepoeAberto(u64),
     Reabre,
 }
 
@@ -90,6 +127,7 @@ proptest! {
             prop_oneof![
                 (1u64..30).prop_map(Gesto::Vende),
                 (1u64..20).prop_map(Gesto::Repoe),
+                (1u64..20).prop_map(Gesto::RepoeAberto),
                 Just(Gesto::Reabre),
             ],
             0..12,
@@ -111,6 +149,10 @@ proptest! {
                     Livro::repor(&caminho, quantas).unwrap();
                     repostas += quantas;
                     livro = Some(Livro::abrir(&caminho, None).unwrap());
+                }
+                Gesto::RepoeAberto(quantas) => {
+                    livro.as_mut().unwrap().acrescentar(quantas).unwrap();
+                    repostas += quantas;
                 }
                 Gesto::Reabre => {
                     drop(livro.take());

@@ -24,7 +24,7 @@ use servidor::registro::Registro;
 use crate::oraculo::{Veredito, exigir};
 
 const FORA: &str = "ERRO: Estoque fora de alcance. Nada foi vendido, tente de novo";
-/// Poucos, para que o limite se sinta; um cliente manda até três de uma vez.
+/// Poucos, para que o limite se sinta.
 const PEDIDOS_POR_LOTE: usize = 2;
 
 const AVISO: &str = "AVISO: O estoque acabou de esgotar!";
@@ -162,7 +162,11 @@ impl Estoque for NoTurno<'_> {
         let lado = &mut self.comum.borrow_mut().lados[self.qual];
         assert!(lado.em_voo.is_none() && lado.noticias.is_empty(), "dois lotes em voo");
         assert!(proposta.compradores.len() <= 8 * 1024 + 64, "um lote grande demais");
-        assert!(proposta.numerados.len() <= 2 + PEDIDOS_POR_LOTE, "pedidos demais em um lote");
+        // Passando do limite não se lê mais ninguém: só os da última conexão podem vir a mais.
+        let de = |(lugar, _): &(usize, Id)| proposta.compradores[*lugar];
+        let ultima = proposta.numerados.last().map(de);
+        let das_outras = proposta.numerados.iter().filter(|um| Some(de(um)) != ultima);
+        assert!(das_outras.count() < PEDIDOS_POR_LOTE, "pedidos demais em um lote");
         lado.em_voo = Some((proposta.compradores.len() as u64, proposta.numerados.to_vec()));
         Ok(Situacao::EmVoo)
     }
@@ -213,7 +217,8 @@ impl Casa {
         let mut sorte = Rng::with_seed(semente);
         let agora = Instant::now();
         let (unidades, quantos) = (sorte.u64(0..15), sorte.usize(2..=3));
-        let limites = Limites { conexoes: 100, ocioso: None, memoria: usize::MAX };
+        let limites =
+            Limites { conexoes: 100, por_endereco: None, ocioso: None, memoria: usize::MAX };
         let lados = (0..quantos).map(|_| Lado::default()).collect();
         let comum =
             Comum { unidades, lados, pedidos: BTreeMap::new(), vendidas: 0, duvida: false, agora };

@@ -145,6 +145,8 @@ impl fmt::Display for Bytes<'_> {
 pub struct Roteiro {
     pub estoque: u64,
     pub conexoes: usize,
+    /// O `--max-por-endereco`.
+    pub por_endereco: Option<usize>,
     /// O `--ocioso`, em milissegundos.
     pub ocioso: Option<u64>,
     /// No fim, em vez de esperar que todos saiam, o prazo de fechar vence.
@@ -170,6 +172,8 @@ impl Roteiro {
             conexoes: *dado.um_de(lugares),
             ocioso: *dado.um_de(&[None, None, None, Some(8), Some(1000), Some(3000), Some(40_000)]),
             abandona: dado.ate(8) == 0,
+            // Por último: os roteiros de cada semente são os mesmos de antes dele.
+            por_endereco: *dado.um_de(&[None, None, Some(1), Some(2), Some(3)]),
             eventos,
         }
     }

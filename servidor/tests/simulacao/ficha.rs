@@ -12,7 +12,6 @@ use servidor::conexao::{
 use crate::enquadramento::{Enquadramento, Saida, e_id};
 use crate::evento::{Bytes, Sinais};
 use crate::fluxo::{Cano, Leitura, Rede};
-use crate::oraculo::LOTADO;
 use crate::veredito::{Veredito, exigir};
 
 /// Este o servidor guarda para si; aqui está de novo, como promessa.
@@ -143,18 +142,18 @@ pub struct Ficha {
 }
 
 impl Ficha {
-    pub fn nova(nome: usize, chave: usize, recusada: bool, agora: u64) -> Self {
+    pub fn nova(nome: usize, chave: usize, recusa: Option<&[u8]>, agora: u64) -> Self {
         Ficha {
             nome,
             chave,
-            recusada,
-            vida: if recusada { Vida::Despedida } else { Vida::Atendida },
+            recusada: recusa.is_some(),
+            vida: if recusa.is_some() { Vida::Despedida } else { Vida::Atendida },
             enquadramento: Enquadramento::default(),
             fez_o_ultimo: false,
             sobra: Vec::new(),
             leitura_curta: false,
             disse_a_ultima: false,
-            espera: if recusada { LOTADO.to_vec() } else { Vec::new() },
+            espera: recusa.unwrap_or_default().to_vec(),
             aceitos: 0,
             sabe: Sinais { gravavel: true, ..Sinais::default() },
             leu_em: agora,

@@ -7,7 +7,7 @@
 
 use std::cell::RefCell;
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -86,11 +86,17 @@ impl<'a> Mundo<'a> {
     fn novo(roteiro: &Roteiro, rastro: &'a mut Rastro) -> Self {
         let inicio = Instant::now();
         let ocioso = roteiro.ocioso.map(Duration::from_millis);
-        let limites = Limites { conexoes: roteiro.conexoes, ocioso, memoria: usize::MAX };
+        let limites = Limites {
+            conexoes: roteiro.conexoes,
+            por_endereco: roteiro.por_endereco,
+            ocioso,
+            memoria: usize::MAX,
+        };
         let loja = Loja::que_lembra(PEDIDOS_NA_MEMORIA, roteiro.estoque);
         rastro.contar(|| {
             let (estoque, conexoes) = (roteiro.estoque, roteiro.conexoes);
-            format!("a casa: estoque {estoque}, lugares {conexoes}, ocioso {ocioso:?}")
+            let cada = roteiro.por_endereco;
+            format!("a casa: estoque {estoque}, lugares {conexoes} ({cada:?} de cada um), ocioso {ocioso:?}")
         });
         Mundo {
             balcao: Balcao::novo(loja, limites, inicio, FluxoFalso::fechar_escrita),
@@ -309,9 +315,17 @@ impl<'a> Mundo<'a> {
     }
 }
 
-/// Cada cliente tem o seu.
+/// Quantas pessoas são os clientes todos.
+pub const PESSOAS: usize = 4;
+
+/// Cada cliente tem o seu; o IP é o de uma de [`PESSOAS`] pessoas, duas com um IPv4 e duas com uma rede IPv6.
 pub fn endereco(nome: usize) -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 10_000 + nome as u16))
+    let (pessoa, baixo) = ((nome % PESSOAS) as u8, nome as u16);
+    let ip = match pessoa {
+        0 | 1 => IpAddr::from([127, 0, 0, 1 + pessoa]),
+        _ => IpAddr::from([0x2001, 0xdb8, 0, pessoa.into(), baixo, 0, 0, 1]),
+    };
+    SocketAddr::from((ip, 10_000 + baixo))
 }
 
 /// O que o balcão fez neste turno, no rastro.

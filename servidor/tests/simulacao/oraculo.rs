@@ -26,7 +26,7 @@ use crate::evento::{Bytes, Roteiro, Sinais};
 use crate::ficha::{Ficha, PEDIDOS_POR_TURNO, Pedido, Vida};
 use crate::fluxo::{Cano, Escrita, Gesto, Leitura, Rede};
 use crate::livro_de_mentira::{LivroFalso, NaoFirmou};
-use crate::mundo::endereco;
+use crate::mundo::{PESSOAS, endereco};
 use crate::veredito::{Falha, Veredito, exigir, falha};
 
 /// Estes o servidor guarda para si; aqui estão de novo, como promessa.
@@ -37,7 +37,8 @@ const RONDA: u64 = 1000;
 const RONDA_MINIMA: u64 = 10;
 
 const AVISO: &[u8] = b"AVISO: O estoque acabou de esgotar!\n";
-pub const LOTADO: &[u8] = b"ERRO: Servidor lotado\n";
+const LOTADO: &[u8] = b"ERRO: Servidor lotado\n";
+const LOTADO_PARA_O_IP: &[u8] = b"ERRO: Servidor lotado para o seu IP\n";
 
 /// As etapas de um turno, na única ordem permitida. Um livro que falha é a última.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -73,6 +74,8 @@ pub struct Oraculo {
     recusas: u64,
     contas: Contas,
     limite: usize,
+    /// Quantos de cada pessoa.
+    de_cada_um: usize,
     ocioso: Option<u64>,
     proxima_ronda: u64,
     encerrando: bool,
@@ -105,6 +108,7 @@ impl Oraculo {
             recusas: 0,
             contas: Contas::default(),
             limite: roteiro.conexoes,
+            de_cada_um: roteiro.por_endereco.unwrap_or(usize::MAX),
             ocioso: roteiro.ocioso,
             proxima_ronda: 0,
             encerrando: false,
@@ -148,6 +152,16 @@ impl Oraculo {
         self.fichas.iter().filter(|ficha| !ficha.recusada).count()
     }
 
+    /// O que ouve quem não pode entrar: a casa está cheia, ou já há bastantes da mesma pessoa.
+    fn recusa(&self, nome: usize) -> Option<&'static [u8]> {
+        if self.ativas() >= self.limite {
+            return Some(LOTADO);
+        }
+        let da_pessoa = |ficha: &&Ficha| !ficha.recusada && ficha.nome % PESSOAS == nome % PESSOAS;
+        let ha = self.fichas.iter().filter(da_pessoa).count();
+        (ha >= self.de_cada_um).then_some(LOTADO_PARA_O_IP)
+    }
+
     // Fora do turno.
 
     pub fn entrou(&mut self, nome: usize, chave: usize, rede: &Rede, agora: u64) -> Veredito {
@@ -156,13 +170,16 @@ impl Oraculo {
             "uma chave só troca de dono depois da remoção",
             || format!("{nome} recebeu a chave {chave}, que ainda tem dono"),
         )?;
-        let recusada = self.ativas() >= self.limite;
+        let recusa = self.recusa(nome);
         let lotados = self.fichas.len() - self.ativas();
-        self.fichas.push(Ficha::nova(nome, chave, recusada, agora));
-        if recusada {
-            self.contas.lotadas += 1;
+        self.fichas.push(Ficha::nova(nome, chave, recusa, agora));
+        if let Some(ouve) = recusa {
+            match ouve == LOTADO {
+                true => self.contas.lotadas += 1,
+                false => self.contas.lotadas_para_o_ip += 1,
+            }
             if lotados >= LOTADOS_AO_MESMO_TEMPO {
-                return self.dispensou_na_porta(nome, rede);
+                return self.dispensou_na_porta(nome, ouve, rede);
             }
         } else {
             self.contas.conexoes += 1;
@@ -172,10 +189,10 @@ impl Oraculo {
     }
 
     /// Sem lugar nem para esperar a explicação: ouve-a uma vez, e a conexão é largada.
-    fn dispensou_na_porta(&mut self, nome: usize, rede: &Rede) -> Veredito {
+    fn dispensou_na_porta(&mut self, nome: usize, ouve: &[u8], rede: &Rede) -> Veredito {
         let fala = |gesto: &Gesto| match gesto {
             Gesto::Escreveu { oferecidos, .. } => {
-                LOTADO.ends_with(&rede.oferecidos[oferecidos.clone()])
+                ouve.ends_with(&rede.oferecidos[oferecidos.clone()])
             }
             Gesto::FechouEscrita { .. } | Gesto::Largou { .. } => true,
             _ => false,

@@ -53,7 +53,10 @@ fn ao_encerrar_quem_disse_sair_antes_nao_ouve_o_aviso_depois_da_despedida() {
 
 #[test]
 fn a_recusada_que_quebra_no_turno_do_seu_prazo_devolve_o_lugar() {
-    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 0, ocioso: None, memoria: usize::MAX });
+    let mut mesa = Mesa::com_limites(
+        5,
+        Limites { conexoes: 0, por_endereco: None, ocioso: None, memoria: usize::MAX },
+    );
     let ana = mesa.entra();
     ana.para_de_ler();
     mesa.gira();

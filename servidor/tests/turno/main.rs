@@ -39,6 +39,7 @@ const ADEUS: &str = "Volte sempre!\n";
 const ENCERRANDO: &str = "ERRO: Servidor encerrando\n";
 const OCIOSO: &str = "ERRO: Tempo demais sem nenhum comando\n";
 const LOTADO: &str = "ERRO: Servidor lotado\n";
+const LOTADO_PARA_O_IP: &str = "ERRO: Servidor lotado para o seu IP\n";
 
 const UM_SEGUNDO: Duration = Duration::from_secs(1);
 const UMA_HORA: Duration = Duration::from_secs(3600);

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -270,7 +270,10 @@ pub struct Mesa {
 
 impl Mesa {
     pub fn com_estoque(estoque: u64) -> Self {
-        Mesa::com_limites(estoque, Limites { conexoes: 1000, ocioso: None, memoria: usize::MAX })
+        Mesa::com_limites(
+            estoque,
+            Limites { conexoes: 1000, por_endereco: None, ocioso: None, memoria: usize::MAX },
+        )
     }
 
     pub fn com_limites(estoque: u64, limites: Limites) -> Self {
@@ -286,10 +289,15 @@ impl Mesa {
     }
 
     pub fn entra(&mut self) -> Cliente {
+        self.entra_de(IpAddr::from([127, 0, 0, 1]))
+    }
+
+    /// Entra mais um, deste IP.
+    pub fn entra_de(&mut self, ip: IpAddr) -> Cliente {
         let nome = self.clientes.len();
         let cano = Rc::new(RefCell::new(Cano::novo(nome, Rc::clone(&self.diario))));
         let cliente = Cliente { chave: self.balcao.proxima_chave(), cano: Rc::clone(&cano) };
-        let endereco = SocketAddr::from(([127, 0, 0, 1], 12346));
+        let endereco = SocketAddr::new(ip, 12346);
         self.balcao.admitir(FluxoFalso(cano), endereco, self.agora, &mut self.registro);
         self.clientes.push(cliente.clone());
         cliente

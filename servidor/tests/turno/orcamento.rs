@@ -8,7 +8,7 @@ const PEDIDOS: usize = 64;
 const MIB: usize = 1024 * 1024;
 
 fn com_memoria(memoria: usize) -> Mesa {
-    Mesa::com_limites(5, Limites { conexoes: 1000, ocioso: None, memoria })
+    Mesa::com_limites(5, Limites { conexoes: 1000, por_endereco: None, ocioso: None, memoria })
 }
 
 /// Muitos pedidos em uma leitura, numerados pelo tanto de letras: cada um tem a sua resposta.
@@ -199,7 +199,10 @@ fn abaixo_do_teto_ninguem_sai() {
 
 #[test]
 fn um_aviso_a_muitos_surdos_tambem_conta() {
-    let mut mesa = Mesa::com_limites(1, Limites { conexoes: 1000, ocioso: None, memoria: 1000 });
+    let mut mesa = Mesa::com_limites(
+        1,
+        Limites { conexoes: 1000, por_endereco: None, ocioso: None, memoria: 1000 },
+    );
     let surdas: Vec<Cliente> = (0..100).map(|_| mesa.entra()).collect();
     surdas.iter().for_each(Cliente::para_de_ler);
     let ana = mesa.entra();

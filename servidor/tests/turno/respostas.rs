@@ -126,7 +126,10 @@ fn quem_compra_a_ultima_e_sai_ouve_o_aviso_antes_da_despedida() {
 
 #[test]
 fn o_aviso_nao_e_de_quem_saiu_antes_foi_recusado_ou_chegou_depois() {
-    let mut mesa = Mesa::com_limites(1, Limites { conexoes: 3, ocioso: None, memoria: usize::MAX });
+    let mut mesa = Mesa::com_limites(
+        1,
+        Limites { conexoes: 3, por_endereco: None, ocioso: None, memoria: usize::MAX },
+    );
     let (saiu_ontem, saiu_agora, ana) = (mesa.entra(), mesa.entra(), mesa.entra());
     saiu_ontem.manda("SAIR\n");
     mesa.turno();

@@ -95,7 +95,10 @@ fn quem_manda_sem_parar_nao_faz_ninguem_esperar() {
 #[test]
 fn o_ocioso_sai_no_prazo_e_quem_falou_fica() {
     let ocioso = Some(Duration::from_secs(60));
-    let mut mesa = Mesa::com_limites(5, Limites { conexoes: 9, ocioso, memoria: usize::MAX });
+    let mut mesa = Mesa::com_limites(
+        5,
+        Limites { conexoes: 9, por_endereco: None, ocioso, memoria: usize::MAX },
+    );
     let (ana, bia) = (mesa.entra(), mesa.entra());
     mesa.espera(Duration::from_secs(40));
     bia.manda("CONSULTAR\n");

@@ -3,6 +3,8 @@
 use crate::oficina::{Defeito, Teste, no, por};
 
 const REATOR: &str = "servidor/src/reator.rs";
+const PORTA: &str = "servidor/src/porta.rs";
+const REPOSICAO: &str = "servidor/src/reator/reposicao.rs";
 const MAIN: &str = "servidor/src/main.rs";
 const TERMINAL: &str = "protocolo/src/terminal/sinais_unix.rs";
 const SISTEMA: &str = "servidor/src/sistema/unix.rs";
@@ -59,8 +61,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("encerramento", "quem_ja_estava_a_porta"),
         REATOR,
         "a fila da porta é de um",
-        "reservado.listen(FILA_DE_ESPERA)?;",
-        "reservado.listen(1)?;",
+        "reservada.socket.listen(FILA_DE_ESPERA)?;",
+        "reservada.socket.listen(1)?;",
     ),
     por(
         no("encerramento", "a_mesma_porta_reabre"),
@@ -78,7 +80,7 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("servidor", "quem_cala_e_perguntado"),
-        REATOR,
+        PORTA,
         "quem some ocupa o lugar para sempre",
         "    vigiar_o_caminho(&socket)?;\n",
         "",
@@ -89,6 +91,41 @@ pub const DEFEITOS: &[Defeito] = &[
         "um IPv4 por IPv6 se escreve como IPv6",
         "let de = SocketAddr::new(de.ip().to_canonical(), de.port());",
         "let de = SocketAddr::new(de.ip(), de.port());",
+    ),
+    por(
+        no("operador", "o_endereco_pedido_e_so_ele"),
+        PORTA,
+        "--endereco :: também atende por IPv4",
+        "socket.set_only_v6(familias == Familias::Uma)?;",
+        "socket.set_only_v6(false)?;",
+    ),
+    por(
+        no("operador", "sem_endereco_atende_por_ipv4"),
+        PORTA,
+        "sem endereço, só se atende por IPv6",
+        "socket.set_only_v6(familias == Familias::Uma)?;",
+        "socket.set_only_v6(true)?;",
+    ),
+    por(
+        unidade("a_porta_que_outro_programa_tem"),
+        PORTA,
+        "a porta de outro programa no IPv6 se divide com ele",
+        "        Err(erro) if negada(&erro) => Err(erro),\n",
+        "",
+    ),
+    por(
+        unidade("a_porta_que_outro_programa_tem"),
+        PORTA,
+        "a porta de outro programa no IPv4 se divide com ele",
+        "        return Err(erro);\n    }\n    match abrir(v6",
+        "        drop(erro);\n    }\n    match abrir(v6",
+    ),
+    por(
+        unidade("sem_ipv6_atende_por_ipv4"),
+        PORTA,
+        "sem IPv6 não se abre",
+        "        Err(_) => Ok((abrir(v4, Familias::Uma)?, Familias::SoIpv4)),",
+        "        Err(erro) => Err(erro),",
     ),
     // O laço.
     por(
@@ -116,8 +153,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("operador", "o_registro_em_arquivo_tem_a_abertura"),
         REATOR,
         "as contas do arquivo trocam de lugar",
-        "contas.conexoes, contas.pico, contas.lotadas, contas.pedidos,",
-        "contas.pedidos, contas.lotadas, contas.pico, contas.conexoes,",
+        "contas.conexoes, contas.pico, contas.lotadas, contas.lotadas_para_o_ip, contas.pedidos,",
+        "contas.pedidos, contas.lotadas, contas.pico, contas.lotadas_para_o_ip, contas.conexoes,",
     ),
     por(
         no("servidor", "quem_nada_manda_e_fechado_por_ocioso"),
@@ -125,6 +162,63 @@ pub const DEFEITOS: &[Defeito] = &[
         "o laço não acorda para os prazos",
         "let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(),",
         "let prazos = [None, self.aceite.prazo(),",
+    ),
+    // Repor com o servidor aberto.
+    por(
+        no("livro", "o_servidor_aberto_repoe"),
+        REATOR,
+        "o que se repôs não se vende",
+        "        self.balcao.repor(unidades);\n",
+        "",
+    ),
+    por(
+        no("livro", "o_que_nao_cabe_e_recusado"),
+        REATOR,
+        "repõe-se o que não cabe",
+        "if let Some(erro) = livro.nao_cabe(unidades) {",
+        "if let Some(erro) = livro.nao_cabe(unidades).filter(|_| unidades == 0) {",
+    ),
+    por(
+        no("livro", "o_socket_e_so_do_dono"),
+        SISTEMA,
+        "qualquer um pede que se reponha",
+        "Permissions::from_mode(0o600)",
+        "Permissions::from_mode(0o666)",
+    ),
+    por(
+        no("livro", "o_que_se_disse_reposto_sobrevive"),
+        SISTEMA,
+        "o socket de quem caiu fica no caminho",
+        "if ali.file_type().is_socket() => fs::remove_file(caminho)?,",
+        "if ali.file_type().is_socket() => {}",
+    ),
+    por(
+        no("livro", "outro_arquivo_no_lugar_do_socket"),
+        SISTEMA,
+        "o que estiver no lugar do socket se apaga",
+        "Ok(_) => return Err(ErrorKind::AlreadyExists.into()),",
+        "Ok(_) => fs::remove_file(caminho)?,",
+    ),
+    por(
+        no("livro", "o_socket_e_so_do_dono"),
+        REPOSICAO,
+        "o socket fica depois do servidor",
+        "        let _ = std::fs::remove_file(&self.caminho);\n",
+        "",
+    ),
+    por(
+        no("livro", "quem_se_cala_ou_manda_lixo"),
+        REPOSICAO,
+        "quem se cala segura os outros pedidos",
+        "Leitura::Falta if agora < conversa.ate => None,",
+        "Leitura::Falta if agora < conversa.ate + 99 * PRAZO => None,",
+    ),
+    por(
+        no("livro", "quem_se_cala_ou_manda_lixo"),
+        REPOSICAO,
+        "quem esperava a vez é esquecido",
+        "        self.tentar = Some(agora);\n    }\n\n    fn aceitar",
+        "        self.tentar = None;\n        let _ = agora;\n    }\n\n    fn aceitar",
     ),
     // O encerramento.
     por(
@@ -273,8 +367,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("livro", "quem_nao_pode_escutar"),
         MAIN,
         "cria-se o livro antes da porta",
-        "    let reservado = reservar(endereco).map_err",
-        "    let _ = opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;\n    let reservado = reservar(endereco).map_err",
+        "    let reservada = reservada.map_err(sem_porta)?;\n",
+        "    let _ = opcoes.livro.as_deref().map(|livro| abrir_livro(livro, opcoes.estoque)).transpose()?;\n    let reservada = reservada.map_err(sem_porta)?;\n",
     ),
     por(
         no("encerramento", "ctrl_c_encerra"),

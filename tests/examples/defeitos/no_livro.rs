@@ -7,6 +7,7 @@ const SISTEMA: &str = "servidor/src/sistema/unix.rs";
 const ARQUIVO: &str = "servidor/src/livro/arquivo.rs";
 const VIGIA: &str = "servidor/src/livro/vigia.rs";
 const FAXINA: &str = "servidor/src/livro/faxina.rs";
+const RESUMO: &str = "servidor/src/extrato/resumo.rs";
 const CONFERENCIA: &str = "servidor/src/livro/conferencia.rs";
 
 const fn do_livro(nome: &'static str) -> Teste {
@@ -54,8 +55,8 @@ pub const DEFEITOS: &[Defeito] = &[
         do_livro("o_que_outro_escreve_enquanto"),
         LIVRO,
         "a transação só se tranca ao escrever",
-        "self.faxina.terminar(&self.banco, self.vigia.visto())?;\n        let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;",
-        "self.faxina.terminar(&self.banco, self.vigia.visto())?;\n        let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Deferred)?;",
+        "self.faxina.terminar(&self.banco, self.vigia.visto())?;\n        let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Immediate)?;\n        self.vigia.conferir()?;\n        let guarda",
+        "self.faxina.terminar(&self.banco, self.vigia.visto())?;\n        let transacao = self.banco.transaction_with_behavior(TransactionBehavior::Deferred)?;\n        self.vigia.conferir()?;\n        let guarda",
     ),
     por(
         do_livro("repor_fica_anotado"),
@@ -107,11 +108,25 @@ pub const DEFEITOS: &[Defeito] = &[
         "if false && !arquivo::tem_bytes(caminho) {",
     ),
     por(
+        Teste::Unidade("servidor", "um_ip_e_um_comprador"),
+        RESUMO,
+        "cada conexão é um comprador",
+        "|endereco: SocketAddr| endereco.ip().to_string())",
+        "|endereco: SocketAddr| endereco.to_string())",
+    ),
+    por(
+        do_livro("o_resumo_diz_as_contas"),
+        RESUMO,
+        "a primeira venda é a última",
+        "self.primeira.get_or_insert_with(|| instante.to_owned());",
+        "self.primeira = Some(instante.to_owned());",
+    ),
+    por(
         do_livro("repor_pede_um_livro_que_exista"),
         LIVRO,
         "a soma das reposições não tem limite",
-        "total.is_none_or(|total| total > UNIDADES_MAXIMAS)",
-        "total.is_none_or(|total| total > u64::MAX - 1)",
+        "total.is_some_and(|total| total <= UNIDADES_MAXIMAS)",
+        "total.is_some_and(|total| total < u64::MAX)",
     ),
     por(
         no("livro", "fechar_com_um_leitor"),

@@ -1,8 +1,11 @@
-//! Enganos na conversa com o etcd e nos lotes em voo: acham-nos as simulações do estoque partilhado.
+//! Enganos na conversa com o etcd e nos lotes em voo: acham-nos as simulações do estoque partilhado, e a uns as
+//! falhas de verdade, que precisam de um etcd na máquina.
 
-use crate::oficina::{Defeito, Teste, por};
+use crate::oficina::{Defeito, Teste, no, por};
 
 const SESSAO: &str = "servidor/src/partilhado/sessao.rs";
+const ETCD: &str = "servidor/src/partilhado/etcd.rs";
+const PARTILHADO: &str = "servidor/src/partilhado.rs";
 const VOO: &str = "servidor/src/balcao/voo.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
 const BALCAO: &str = "servidor/src/balcao.rs";
@@ -27,17 +30,63 @@ const fn no_voo(
     por(Teste::Alvo("servidor", "partilhado", "balcoes_ao_acaso"), arquivo, nome, certo, errado)
 }
 
+/// Que as falhas de verdade têm de achar: membros e servidores, e a multidão como juiz.
+const fn de_verdade(
+    teste: &'static str,
+    arquivo: &'static str,
+    nome: &'static str,
+    certo: &'static str,
+    errado: &'static str,
+) -> Defeito {
+    por(no("partilhado", teste), arquivo, nome, certo, errado)
+}
+
 pub const DEFEITOS: &[Defeito] = &[
+    de_verdade(
+        "um_etcd_que_nao_e_o_do_estoque_nao_vende",
+        SESSAO,
+        "diante de um etcd de verdade, uma cópia em outro cluster serve",
+        "        if balanco.cluster != resposta.cluster {",
+        "        if balanco.cluster == 0 {",
+    ),
+    de_verdade(
+        "se_o_etcd_volta_atras_o_servidor_para",
+        SESSAO,
+        "diante de um etcd de verdade, não se nota que ele voltou atrás",
+        "        if resposta.revisao < self.revisao {",
+        "        if resposta.revisao == 0 {",
+    ),
+    de_verdade(
+        "uma_chave_mexida",
+        SESSAO,
+        "diante de um etcd de verdade, cria-se outra vez um estoque apagado",
+        "            if !resposta.pares.is_empty() {",
+        "            if resposta.pares.len() > 1000 {",
+    ),
+    de_verdade(
+        "o_etcd_fica_sem_lugar",
+        ETCD,
+        "diante de um etcd de verdade, o que não tem lugar parece não responder",
+        "erro if erro.contains(\"database space exceeded\") => SemResposta::SemLugar,",
+        "erro if erro.is_empty() => SemResposta::SemLugar,",
+    ),
+    de_verdade(
+        "o_etcd_fica_sem_lugar",
+        PARTILHADO,
+        "diante de um etcd de verdade, o que já tem lugar continua a parecer que não tem",
+        "        (self.pedido_em, self.sem_lugar) = (None, false);",
+        "        if !self.sem_lugar { self.pedido_em = None; }",
+    ),
     em(
         SESSAO,
         "o lote vale sem condição nenhuma",
         "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
         "se: pedidos().map(novo).collect(),",
     ),
-    por(
-        Teste::Alvo("testes", "partilhado", "chega_tarde"),
+    de_verdade(
+        "chega_tarde",
         SESSAO,
-        "o lote vale sem condição, diante de um etcd de verdade",
+        "diante de um etcd de verdade, o lote vale sem condição nenhuma",
         "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
         "se: pedidos().map(novo).collect(),",
     ),
@@ -81,8 +130,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         SESSAO,
         "na dúvida, dá-se o lote por perdido",
-        "        if *porque != SemResposta::Compactada {\n            return None;",
-        "        if *porque != SemResposta::Compactada {\n            \
+        "        if porque.em_duvida() {\n            return None;",
+        "        if porque.em_duvida() {\n            \
          if let Fazendo::Pedindo(lote) = &self.fazendo { self.fazendo = Fazendo::Lendo(lote.clone()); }\n            \
          return None;",
     ),
@@ -187,8 +236,8 @@ pub const DEFEITOS: &[Defeito] = &[
     no_voo(
         VOO,
         "o que não depende do estoque passa à frente do que depende",
-        "if conexao.aguarda() || pedido.usa_o_estoque() {",
-        "if pedido.usa_o_estoque() {",
+        "if conexao.aguarda() || pedido.comando.usa_o_estoque() {",
+        "if pedido.comando.usa_o_estoque() {",
     ),
     no_voo(
         VOO,
@@ -199,8 +248,8 @@ pub const DEFEITOS: &[Defeito] = &[
     no_voo(
         VOO,
         "sem desfecho, diz-se que nada foi vendido",
-        "self.postos[*chave].conexao.ficar_sem_desfecho();",
-        "let _ = chave;",
+        "self.postos[pedido.chave].conexao.ficar_sem_desfecho();",
+        "let _ = pedido;",
     ),
     no_voo(
         VOO,

@@ -5,6 +5,7 @@ use crate::oficina::{Defeito, Teste, por};
 const BALCAO: &str = "servidor/src/balcao.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
 const ESTOQUE: &str = "servidor/src/estoque.rs";
+const LUGARES: &str = "servidor/src/balcao/lugares.rs";
 const LOJA: &str = "servidor/src/loja.rs";
 const LINHAS: &str = "protocolo/src/linhas.rs";
 const COMANDO: &str = "protocolo/src/comando.rs";
@@ -49,12 +50,17 @@ pub const DEFEITOS: &[Defeito] = &[
         "            if trabalho >= TRABALHO_DO_TURNO {\n                \
          self.filas.leitura.make_contiguous().reverse();\n                return;",
     ),
-    em(BALCAO, "o lote é decidido de trás para diante", "lote.drain(..)", "lote.drain(..).rev()"),
+    em(
+        BALCAO,
+        "o lote é decidido de trás para diante",
+        "lote.esvaziar().peekable()",
+        "lote.esvaziar().rev().peekable()",
+    ),
     em(
         BALCAO,
         "a resposta não entra na fila de escrita",
-        "                self.filas.enfileirar(chave, &mut self.postos[chave]);\n",
-        "",
+        "if pedidos.peek().is_none_or(|outro| outro.chave != chave) {",
+        "if false {",
     ),
     em(
         BALCAO,
@@ -154,38 +160,37 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "quem só consulta também compra",
-        "Comando::Comprar => compradores.push(endereco)",
-        "Comando::Comprar | Comando::Consultar => compradores.push(endereco)",
+        "Comando::Comprar => compradores.extend(repeat_n(endereco, vezes)),",
+        "Comando::Comprar | Comando::Consultar => compradores.extend(repeat_n(endereco, vezes)),",
     ),
     // O AVISO.
     em(BALCAO, "AVISO em dobro", "format!(\"{AVISO}\\n\")", "format!(\"{AVISO}\\n{AVISO}\\n\")"),
     em(
         BALCAO,
         "AVISO antes da resposta do comprador",
-        "            self.dar(agora, registro, chave, &pedido, resposta);\n            let esgotou = \
-         havia > 0 && self.loja.estoque() == 0;\n",
-        "            let esgotou = havia > 0 && self.loja.estoque() == 0;\n            \
-         if esgotou { self.avisar(agora, registro); }\n            \
-         self.dar(agora, registro, chave, &pedido, resposta);\n            let esgotou = esgotou && { \
-         self.filas.enfileirar(chave, &mut self.postos[chave]); false };\n",
+        "                self.dar(agora, registro, chave, &comando, resposta);\n                if havia > 0 && self.loja.estoque() == 0 {\n",
+        "                let esgotou = havia > 0 && self.loja.estoque() == 0;\n                \
+         if esgotou { self.avisar(agora, registro); }\n                \
+         self.dar(agora, registro, chave, &comando, resposta);\n                \
+         if esgotou { self.filas.enfileirar(chave, &mut self.postos[chave]); }\n                if false {\n",
     ),
     em(
         BALCAO,
         "AVISO também a cada recusa",
-        "let esgotou = havia > 0 && self.loja.estoque() == 0;",
-        "let esgotou = pedido.compra() && self.loja.estoque() == 0;",
+        "if havia > 0 && self.loja.estoque() == 0 {",
+        "if comando.compra() && self.loja.estoque() == 0 {",
     ),
     em(
         BALCAO,
         "AVISO uma venda antes do fim",
-        "let esgotou = havia > 0 && self.loja.estoque() == 0;",
-        "let esgotou = havia > 1 && self.loja.estoque() == 1;",
+        "if havia > 0 && self.loja.estoque() == 0 {",
+        "if havia > 1 && self.loja.estoque() == 1 {",
     ),
     em(
         BALCAO,
         "AVISO outra vez a cada repetição do último pedido",
-        "let esgotou = havia > 0 && self.loja.estoque() == 0;",
-        "let esgotou = havia < 2 && resposta == (Resposta::Compra { restante: 0 });",
+        "if havia > 0 && self.loja.estoque() == 0 {",
+        "if havia < 2 && resposta == (Resposta::Compra { restante: 0 }) {",
     ),
     // Os pedidos numerados.
     em(BALCAO, "o lote não se reconhece", "std::mem::take(&mut self.pedidos) > 0", "false"),
@@ -267,7 +272,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "o recusado não ouve por quê",
-        "            conexao.anexar(agora, |saida| Resposta::Lotado.escrever(saida));\n",
+        "            conexao.anexar(agora, |saida| recusa.escrever(saida));\n",
         "",
     ),
     em(BALCAO, "o recusado removido não devolve o lugar", "self.lotados -= 1;", ""),
@@ -276,6 +281,43 @@ pub const DEFEITOS: &[Defeito] = &[
         "cabe um a mais",
         "self.ativas() >= self.limites.conexoes",
         "self.ativas() > self.limites.conexoes",
+    ),
+    em(
+        BALCAO,
+        "de um endereço cabe um a mais",
+        "self.lugares.de(endereco.ip()) >= limite",
+        "self.lugares.de(endereco.ip()) > limite",
+    ),
+    em(
+        BALCAO,
+        "quem sai não deixa o lugar ao seu endereço",
+        "                self.lugares.vagar(conexao.endereco().ip());\n",
+        "",
+    ),
+    em(
+        BALCAO,
+        "quem não entrou também ocupa o lugar do seu endereço",
+        "            if self.limites.por_endereco.is_some() {\n                self.lugares.ocupar(endereco.ip());\n            }\n        }\n    }\n",
+        "        }\n        if self.limites.por_endereco.is_some() {\n            self.lugares.ocupar(endereco.ip());\n        }\n    }\n",
+    ),
+    em(
+        BALCAO,
+        "a recusa por endereço se conta como lotação",
+        "self.contas.lotadas_para_o_ip += 1;",
+        "self.contas.lotadas += 1;",
+    ),
+    em(
+        LUGARES,
+        "cada IPv6 de uma rede conta por si",
+        "const PREFIXO: u32 = 64;",
+        "const PREFIXO: u32 = 127;",
+    ),
+    por(
+        Teste::Unidade("servidor", "quem_sai_nao_deixa_rastro"),
+        LUGARES,
+        "o endereço de quem já se foi fica na memória",
+        "                self.de_cada_um.remove(&pessoa);\n",
+        "",
     ),
     // O encerramento.
     em(
@@ -381,7 +423,12 @@ pub const DEFEITOS: &[Defeito] = &[
         "self.prontidao.gravavel |= novidade.gravavel;",
         "self.prontidao.gravavel = novidade.gravavel;",
     ),
-    em(CONEXAO, "o que vem depois de SAIR é atendido", "            && !self.fez_o_ultimo\n", ""),
+    em(
+        CONEXAO,
+        "o que vem depois de SAIR é atendido",
+        "pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo",
+        "pedidos < PEDIDOS_POR_TURNO",
+    ),
     em(
         CONEXAO,
         "quem se despediu não é escoado até o fim",
@@ -570,8 +617,14 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "uma conexão não tem orçamento",
-        "pedidos < PEDIDOS_POR_TURNO\n",
-        "pedidos < usize::MAX\n",
+        "while pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {",
+        "while !self.fez_o_ultimo {\n            pedidos = pedidos.min(1);",
+    ),
+    em(
+        CONEXAO,
+        "as compras em fila não têm orçamento",
+        "self.linhas.compras(&mut resto, PEDIDOS_POR_TURNO - pedidos)",
+        "self.linhas.compras(&mut resto, PEDIDOS_POR_TURNO)",
     ),
     em(
         CONEXAO,
@@ -674,7 +727,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         LINHAS,
         "um COMPRAR inteiro passa por cima da linha começada",
-        "if self.resto.is_empty() && bytes.starts_with(COMPRAR_INTEIRO) {",
-        "if bytes.starts_with(COMPRAR_INTEIRO) {",
+        "self.perdido || !self.resto.is_empty() {\n            return 0;",
+        "self.perdido {\n            return 0;",
     ),
 ];
