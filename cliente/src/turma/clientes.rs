@@ -106,9 +106,7 @@ impl Corrida<'_> {
         pacote::abrir(entrega, aberta).map_err(|recusa| recusa.to_string())?;
         let receita = deduzir(aberta).ok_or("a entrega não tem um programa que conecte")?;
         match self.ferramentas.falta(&receita) {
-            Some(falta) => {
-                Err(format!("esta máquina não tem o programa '{falta}' onde a avaliação o veja"))
-            }
+            Some(falta) => Err(falta),
             None => Ok(receita),
         }
     }

@@ -296,11 +296,7 @@ impl<'a> Corrida<'a> {
         resultado.origem = de_quem(receita.origem).into();
         resultado.notas.clone_from(&receita.notas);
         match self.ferramentas.falta(&receita) {
-            Some(falta) => Err(Desfecho::SemNota {
-                motivo: format!(
-                    "esta máquina não tem o programa '{falta}' onde a avaliação o veja"
-                ),
-            }),
+            Some(motivo) => Err(Desfecho::SemNota { motivo }),
             None => Ok(receita),
         }
     }
