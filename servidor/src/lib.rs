@@ -47,4 +47,5 @@ pub mod porta;
 pub mod reator;
 pub mod registro;
 pub mod reposicao;
+pub mod saidas;
 pub mod sistema;

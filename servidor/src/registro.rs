@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use protocolo::mensagem::{AVISO, escrever_numero};
 use protocolo::terminal::{abrir_thread, contar, hora_do_relogio};
-use protocolo::{Comando, Resposta};
+use protocolo::{Comando, Seguidas};
 
 pub use self::destino::Destino;
 use crate::conexao::Fim;
@@ -141,12 +141,14 @@ impl Registro {
         });
     }
 
-    /// Um pedido e a resposta que teve. É a linha de que há muitas: não passa pelo formatador.
+    /// Um pedido e as respostas que teve, uma linha para cada. São as linhas de que há muitas: não passam pelo
+    /// formatador.
     #[inline] // calado, não custa nem a chamada
-    pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Comando, resposta: Resposta) {
+    pub fn pedidos(&mut self, endereco: SocketAddr, pedido: &Comando, respostas: Seguidas) {
         if self.fila.is_none() {
             return;
         }
+        let inicio = self.turno.len();
         self.linha(|linha| {
             escrever_endereco(endereco, linha);
             linha.push(b' ');
@@ -162,8 +164,10 @@ impl Registro {
                 nosso => linha.extend_from_slice(nosso.nome()),
             }
             linha.extend_from_slice(b" -> ");
-            resposta.escrever(linha);
+            respostas.primeira().escrever(linha);
         });
+        respostas.continuar(inicio, &mut self.turno);
+        self.linhas += respostas.vezes() as u64 - 1;
     }
 
     /// O AVISO foi posto na saída de `clientes` conexões.

@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use protocolo::Resposta;
+use protocolo::{Resposta, Seguidas};
 
 use super::{Balcao, EmVoo, Pedido};
 use crate::estoque::{Estoque, Noticia};
@@ -150,7 +150,7 @@ impl<F: Read + Write> Balcao<F> {
         let Pedido { chave, comando, vezes } = pedido;
         self.contas.pedidos += *vezes as u64;
         self.movimento.atendeu(comando, *vezes);
-        (0..*vezes).for_each(|_| self.dar(agora, registro, *chave, comando, resposta));
+        self.dar(agora, registro, *chave, comando, Seguidas::iguais(resposta, *vezes));
         self.filas.enfileirar(*chave, &mut self.postos[*chave]);
     }
 
