@@ -89,16 +89,16 @@ pub fn por_extenso(etapas: &[Etapa]) -> String {
 struct Pedida {
     /// Laço aberto: pedidos a esta taxa, seja qual for a demora do servidor (500/s, 30/min). A hora de cada um é
     /// sorteada (Poisson) pela semente, e a latência conta dela. Os usuários se revezam, sem decisão nem escuta
-    #[arg(long, value_name = "TAXA", display_order = 8, value_parser = ler_taxa)]
+    #[arg(long, value_name = "TAXA", display_order = 14, value_parser = ler_taxa)]
     taxa: Option<f64>,
 
     /// Por quanto tempo chegam os pedidos de --taxa; depois se atendem os que já esperavam [padrão: 30s]
-    #[arg(long, value_name = "DURAÇÃO", display_order = 8, requires = "taxa", value_parser = duracao_positiva)]
+    #[arg(long, value_name = "DURAÇÃO", display_order = 14, requires = "taxa", value_parser = duracao_positiva)]
     durante: Option<Duration>,
 
     /// Espalha as entradas dos usuários por este tempo, que --acelerar também divide; ou, em etapas de duração e taxa
     /// como '30s:100/s,1m:500/s', é um laço aberto como o de --taxa, em degraus
-    #[arg(long, value_name = "DURAÇÃO|ETAPAS", display_order = 8, default_value = "0s", conflicts_with_all = ["taxa", "durante"], value_parser = Rampa::ler)]
+    #[arg(long, value_name = "DURAÇÃO|ETAPAS", display_order = 14, default_value = "0s", conflicts_with_all = ["taxa", "durante"], value_parser = Rampa::ler)]
     rampa: Rampa,
 }
 
