@@ -391,8 +391,8 @@ fn um_texto_estranho_cabe_em_uma_celula() {
     // Uma linha do arquivo por operação, e as aspas dobradas como manda o formato.
     let escrito = String::from_utf8(escrito).unwrap();
     assert_eq!(escrito.lines().count(), 1 + textos.len());
-    assert!(escrito.contains(",de-outro-modo,\"a,b\",a:1\n"), "{escrito}");
-    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\",a:1\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"a,b\",a:1,\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\",a:1,\n"), "{escrito}");
 }
 
 #[test]
