@@ -217,8 +217,13 @@ fn um_erro_de_sintaxe_tem_arquivo_e_linha() {
 fn a_thread_em_laco_de_cada_cliente_perdido_e_dita_sem_custar_pontos() {
     let porta = porta_livre();
     let Some(comando) = abre("laco_por_perdido.py", porta) else { return };
-    let saida = laudo(&comando, porta, &[]).1;
-    tem(&saida, &["sem ninguém conectado, o servidor gastou ", "% de um núcleo"]);
+    // Em uma máquina cheia o laço pode não ter núcleo que gastar, e então o avaliador cala-se, com razão.
+    let ditas = ["sem ninguém conectado, o servidor gastou ", "% de um núcleo"];
+    let disse = |_: &u32| {
+        let saida = laudo(&comando, porta, &[]).1;
+        ditas.iter().all(|dita| saida.contains(dita))
+    };
+    assert!((0..3).any(|vez| disse(&vez)), "em três vezes não se disse o que gastou");
     let comando = abre("basico.py", porta).unwrap();
     assert!(!laudo(&comando, porta, &[]).1.contains("sem ninguém conectado"));
 }

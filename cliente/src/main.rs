@@ -248,7 +248,7 @@ fn laudo_do_cliente(opcoes: &OpcoesDoCliente) -> Result<u8, Box<dyn Error>> {
     let html = Saida::abrir("--relatorio", opcoes.relatorio.as_deref())?;
     let json = Saida::abrir("--json", opcoes.json.as_deref())?;
     distintas(&[&html, &json])?;
-    let Some(laudo) = observar(opcoes, comando_que_repete(None))? else {
+    let Some(laudo) = observar(opcoes, &[], comando_que_repete(None))? else {
         dizer("cliente: observação interrompida, sem laudo");
         return Ok(INTERROMPIDO);
     };

@@ -15,6 +15,7 @@ mod mesa;
 pub mod regras;
 pub mod visto;
 
+use std::ffi::OsString;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::Arc;
@@ -77,12 +78,17 @@ pub enum Erro {
 /// O que uma cena deixou, e a causa do fim do programa, para o caso de ele não ter conectado.
 type Vivida = (Visto, String);
 
-/// Observa o cliente que as opções dizem; `None` se foi interrompido. O laudo cita `comando`, que repete a observação.
+/// Observa o cliente que as opções dizem; `None` se foi interrompido. O laudo cita `comando`, que repete a observação, e
+/// `moldura` é o que vem antes do comando do aluno para isolá-lo.
 ///
 /// # Errors
 ///
 /// A porta está ocupada, o programa não se executa, ou não conecta.
-pub fn observar(opcoes: &OpcoesDoCliente, comando: String) -> Result<Option<Laudo>, Erro> {
+pub fn observar(
+    opcoes: &OpcoesDoCliente,
+    moldura: &[OsString],
+    comando: String,
+) -> Result<Option<Laudo>, Erro> {
     let porta = opcoes.porta;
     let ouvinte = TcpListener::bind((Ipv4Addr::UNSPECIFIED, porta))
         .map_err(|erro| Erro::SemPorta { porta, erro })?;
@@ -90,7 +96,7 @@ pub fn observar(opcoes: &OpcoesDoCliente, comando: String) -> Result<Option<Laud
     let do_sinal = Arc::clone(&aberto);
     let nao_executa = |erro| Erro::NaoExecuta { comando: opcoes.iniciar.clone(), erro };
     let parada = Parada::ao_sinal(move || do_sinal.derrubar()).map_err(nao_executa)?;
-    let cena = |cena| viver(opcoes, &ouvinte, cena, &aberto, &parada).map_err(nao_executa);
+    let cena = |cena| viver(opcoes, moldura, &ouvinte, cena, &aberto, &parada).map_err(nao_executa);
     let (visto, causa) = cena(Cena::Vende)?;
     if parada.pedida() {
         return Ok(None);
@@ -108,14 +114,19 @@ pub fn observar(opcoes: &OpcoesDoCliente, comando: String) -> Result<Option<Laud
 /// Executa o cliente em uma cena, até ele terminar ou não haver mais o que ver.
 fn viver(
     opcoes: &OpcoesDoCliente,
+    moldura: &[OsString],
     porta: &TcpListener,
     cena: Cena,
     aberto: &Arc<Aberto>,
     parada: &Parada,
 ) -> io::Result<Vivida> {
     let mesa = Mesa::abrir(porta, cena, DEMORA.mul_f64(opcoes.escala.min(1.0)))?;
-    let mut programa =
-        ServidorAvaliado::de_um_comando(&opcoes.iniciar, opcoes.entrada.as_deref(), aberto)?;
+    let mut programa = ServidorAvaliado::de_um_comando(
+        &opcoes.iniciar,
+        opcoes.entrada.as_deref(),
+        moldura,
+        aberto,
+    )?;
     let mut contagens: Vec<Contagem> = Vec::new();
     let mut ao_fechar = None;
     let mut terminou = None;

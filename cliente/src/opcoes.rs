@@ -305,6 +305,10 @@ pub struct OpcoesDaTurma {
     #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=64))]
     pub ao_mesmo_tempo: Option<usize>,
 
+    /// Observa também os clientes, em tempo real: alguns minutos por entrega, muitas ao mesmo tempo
+    #[arg(long)]
+    pub clientes: bool,
+
     /// Avalia de novo também o que não mudou
     #[arg(long)]
     pub de_novo: bool,

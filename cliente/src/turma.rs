@@ -7,6 +7,7 @@
 //!                    ├─► corrida                     várias ao mesmo tempo, o que o tempo decide sozinho
 //!                    │     └─► cela ─► correcao      uma, isolada: prepara, avalia, escreve
 //!                    │                     └─► vigia     e não deixa gastar memória demais
+//!                    ├─► clientes               depois das notas, com --clientes: o que se viu do simulador de cada um
 //!                    └─► planilha, moodle, paginas ─► resultado     o que se entrega ao professor
 //! ```
 //!
@@ -14,6 +15,7 @@
 //! arquivo em que a nota se escreve. Quem dá a nota é o [`avaliacao`](crate::avaliacao), como a um servidor só.
 
 mod cela;
+mod clientes;
 pub mod correcao;
 mod corrida;
 mod entregas;
@@ -48,6 +50,9 @@ const DISCO: u64 = 256 * 1024 * 1024;
 
 /// Processos e threads que uma entrega pode ter além de dois por comprador.
 const PROCESSOS: u64 = 256;
+
+/// Clientes observados ao mesmo tempo em cada núcleo: dormem quase todo o tempo.
+const CLIENTES_POR_NUCLEO: usize = 4;
 
 /// Por que não houve turma.
 #[derive(Debug, Error)]
@@ -114,7 +119,12 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     let regras = Regras { medida: opcoes.medida.clone(), pesos };
     let corrida = Corrida::nova(opcoes, regras, isolamento, ferramentas, &saida, &parada)
         .map_err(ao_escrever)?;
-    let resultados = corrida.correr(&entregas, vagas.min(entregas.len())).map_err(ao_escrever)?;
+    let mut resultados =
+        corrida.correr(&entregas, vagas.min(entregas.len())).map_err(ao_escrever)?;
+    if opcoes.clientes {
+        let juntos = if vagas == 1 { 1 } else { CLIENTES_POR_NUCLEO * nucleos };
+        corrida.observar_clientes(&entregas, &mut resultados, juntos).map_err(ao_escrever)?;
+    }
     publicar(&saida, &resultados, entregas.len(), moodle.as_ref()).map_err(ao_escrever)?;
     Ok(!parada.pedida())
 }

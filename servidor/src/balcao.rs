@@ -27,6 +27,7 @@
 
 mod lote;
 mod lugares;
+mod movimento;
 mod voo;
 
 use std::collections::{HashSet, VecDeque};
@@ -45,6 +46,7 @@ use crate::loja::Loja;
 use crate::registro::Registro;
 use lote::{Lote, Pedido};
 use lugares::Lugares;
+pub use movimento::Movimento;
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
@@ -125,6 +127,7 @@ pub struct Balcao<F> {
     proxima_ronda: Instant,
     encerrando: bool,
     contas: Contas,
+    movimento: Movimento,
     fechar_escrita: fn(&F),
 }
 
@@ -201,6 +204,7 @@ impl<F: Read + Write> Balcao<F> {
             proxima_ronda: agora,
             encerrando: false,
             contas: Contas::default(),
+            movimento: Movimento::novo(),
             fechar_escrita,
         }
     }
@@ -394,6 +398,7 @@ impl<F: Read + Write> Balcao<F> {
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
         self.contas.pedidos += lote.quantos() as u64;
+        self.movimento.lotes.contar(lote.quantos() as f64);
         let mut pedidos = lote.esvaziar().peekable();
         while let Some(Pedido { chave, comando, vezes }) = pedidos.next() {
             for _ in 0..vezes {
@@ -405,6 +410,7 @@ impl<F: Read + Write> Balcao<F> {
                     self.avisar(agora, registro);
                 }
             }
+            self.movimento.atendeu(&comando, vezes);
             // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
             if pedidos.peek().is_none_or(|outro| outro.chave != chave) {
                 self.filas.enfileirar(chave, &mut self.postos[chave]);
@@ -444,6 +450,7 @@ impl<F: Read + Write> Balcao<F> {
                 self.filas.enfileirar(chave, posto);
             }
         }
+        self.movimento.avisos += ouvintes as u64;
         registro.aviso(ouvintes);
     }
 
@@ -500,6 +507,7 @@ impl<F: Read + Write> Balcao<F> {
             let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
+            self.movimento.terminou(fim);
             if matches!(fim, Fim::Lotado | Fim::LotadoParaOIp) {
                 self.lotados -= 1;
             } else {
@@ -572,6 +580,11 @@ impl<F: Read + Write> Balcao<F> {
     /// O que passou pelo balcão até agora.
     pub fn contas(&self) -> Contas {
         self.contas
+    }
+
+    /// O que passou pelo balcão até agora, em pormenor.
+    pub fn movimento(&self) -> &Movimento {
+        &self.movimento
     }
 
     /// A loja deste balcão.

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod ataques;
+mod clientes;
 mod notas;
 mod retomada;
 

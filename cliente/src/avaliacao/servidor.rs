@@ -97,9 +97,11 @@ impl ServidorAvaliado {
     pub fn de_um_comando(
         comando: &str,
         entrada: Option<&str>,
+        moldura: &[OsString],
         aberto: &Arc<Aberto>,
     ) -> io::Result<Self> {
-        Ok(ServidorAvaliado { processo: Some(Processo::com(comando, entrada, &[], None, aberto)?) })
+        let processo = Processo::com(comando, entrada, moldura, None, aberto)?;
+        Ok(ServidorAvaliado { processo: Some(processo) })
     }
 
     /// A exceção que está no console, se há uma.

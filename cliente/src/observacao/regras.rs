@@ -9,13 +9,13 @@ mod tropecos;
 
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::visto::{Conexao, Pedido, Visto};
 use crate::cores::Tinta;
 
 /// O que se concluiu de uma exigência.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estado {
     /// Viu-se cumprir.

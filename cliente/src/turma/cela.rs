@@ -44,12 +44,15 @@ const TEMPORARIA: u64 = 64 * 1024 * 1024;
 /// O que cabe na pasta que apressa o Python.
 const TROCAS_MAXIMAS: u64 = 1024 * 1024;
 
-/// Do que o sistema põe em `/etc`, o que um programa precisa para abrir.
-const DE_ETC: [&str; 9] = [
+/// Do que o sistema põe em `/etc`, o que um programa precisa para abrir; sem `hosts`, `localhost` não se acha.
+const DE_ETC: [&str; 12] = [
     "/etc/alternatives",
     "/etc/ld.so.cache",
     "/etc/ld.so.conf",
     "/etc/ld.so.conf.d",
+    "/etc/host.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
     "/etc/localtime",
     "/etc/maven",
     "/etc/ssl/certs",

@@ -21,14 +21,16 @@ use thiserror::Error;
 
 use super::cela::{self, Limites};
 use super::receita::EXECUTAVEL;
-use super::resultado::{Avaliada, Desfecho, ExtraLido, ItemLido};
+use super::resultado::{Avaliada, ClienteVisto, Desfecho, ExigenciaLida, ExtraLido, ItemLido};
 use super::vigia::vigiar;
 use crate::avaliacao::boletim::Boletim;
 use crate::avaliacao::erro::Erro as SemAvaliacao;
 use crate::avaliacao::pesos::Pesos;
 use crate::avaliacao::vez::Vez;
 use crate::avaliacao::{Pedido, avaliar};
-use crate::opcoes::{Medida, OpcoesDaAvaliacao};
+use crate::observacao::observar;
+use crate::observacao::regras::Exigencia;
+use crate::opcoes::{Medida, OpcoesDaAvaliacao, OpcoesDoCliente};
 
 /// O que a correção concluiu, para o programa que a pediu.
 pub const DESFECHO: &str = "desfecho.json";
@@ -36,6 +38,9 @@ pub const DESFECHO: &str = "desfecho.json";
 pub const LAUDO_JSON: &str = "laudo.json";
 /// O laudo para pessoas.
 pub const LAUDO_HTML: &str = "laudo.html";
+
+/// O que se viu do cliente, quando é ele que se observa.
+pub const CLIENTE: &str = "cliente.json";
 
 /// Quanto a compilação pode levar.
 const TEMPO_DE_PREPARAR: Duration = Duration::from_secs(180);
@@ -62,6 +67,8 @@ pub struct Ordem {
     pub notas: Vec<String>,
     /// Como se avalia.
     pub regras: Regras,
+    /// Se é o cliente que se abre, para observá-lo: quanto se espera, em cada cena, que ele termine.
+    pub observar: Option<Duration>,
     /// O que isola o programa; `None`, se nada o isola.
     pub cela: Option<Isolamento>,
     /// Onde o programa trabalha, se nada o isola: já tem a cópia da entrega.
@@ -127,6 +134,14 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
     let acompanhado = vez.as_ref().map(Vez::acompanhado);
     let preparado = preparar(&mut ordem)?;
     drop(acompanhado);
+    if let Some(tempo_maximo) = ordem.observar {
+        let visto = match preparado {
+            Err(motivo) => ClienteVisto::NaoSeViu { motivo },
+            Ok(()) => observar_o_cliente(&ordem, tempo_maximo)?,
+        };
+        fs::write(ordem.resultados.join(CLIENTE), serde_json::to_string(&visto)?)?;
+        return Ok(());
+    }
     let desfecho = match preparado {
         Err(motivo) => nao_abriu(motivo, false),
         Ok(()) => concluir(&ordem, vez.as_ref())?,
@@ -174,6 +189,40 @@ fn concluir(ordem: &Ordem, vez: Option<&Vez>) -> Result<Desfecho, Erro> {
         }
         Ok(None) => Ok(Desfecho::SemNota { motivo: "a avaliação foi interrompida".into() }),
         Err(erro) => Ok(classificar(&erro)),
+    }
+}
+
+/// Observa o cliente, em tempo real, e escreve os laudos.
+fn observar_o_cliente(ordem: &Ordem, tempo_maximo: Duration) -> Result<ClienteVisto, Erro> {
+    let _ = writeln!(io::stdout(), "1 observando o cliente");
+    let opcoes = OpcoesDoCliente {
+        iniciar: comando(ordem),
+        nome: Some(ordem.nome.clone()),
+        entrada: None,
+        porta: ordem.regras.medida.porta,
+        tempo_maximo,
+        escala: 1.0,
+        relatorio: None,
+        json: None,
+    };
+    let nao_se_viu = |motivo: String| ClienteVisto::NaoSeViu { motivo };
+    match observar(&opcoes, &moldura_do_servidor(ordem), ordem.repetir.clone()) {
+        Err(erro) => Ok(nao_se_viu(erro.to_string())),
+        Ok(None) => Ok(nao_se_viu("a observação foi interrompida".into())),
+        Ok(Some(mut laudo)) => {
+            laudo.cliente.clone_from(&ordem.iniciar);
+            fs::write(ordem.resultados.join(LAUDO_JSON), laudo.json())?;
+            fs::write(ordem.resultados.join(LAUDO_HTML), laudo.html())?;
+            let lida = |exigencia: &Exigencia| ExigenciaLida {
+                chave: exigencia.chave.into(),
+                nome: exigencia.nome.into(),
+                secao: exigencia.secao.into(),
+                estado: exigencia.estado,
+                viu: exigencia.viu.clone(),
+            };
+            let exigencias = laudo.exigencias.iter().map(lida).collect();
+            Ok(ClienteVisto::Observado { iniciar: ordem.iniciar.clone(), exigencias })
+        }
     }
 }
 
@@ -316,7 +365,7 @@ fn preparar(ordem: &mut Ordem) -> Result<Result<(), String>, Erro> {
         return Ok(Err(format!("{motivo}; o comando foi: {preparar}")));
     }
     if ordem.iniciar.contains(EXECUTAVEL) {
-        match executavel(&pasta, antes) {
+        match executavel(&pasta, antes, ordem.observar.is_some()) {
             Some(achado) => {
                 ordem.iniciar = ordem.iniciar.replace(EXECUTAVEL, &citado(&achado, &pasta))
             }
@@ -371,8 +420,8 @@ fn o_que_disse(mut dito: File) -> io::Result<String> {
     Ok(protocolo::mensagem::visivel(&curta))
 }
 
-/// O programa que a preparação deixou: dos que se executam e mudaram desde então, o que parece um servidor.
-fn executavel(pasta: &Path, desde: SystemTime) -> Option<PathBuf> {
+/// O programa que a preparação deixou: dos que se executam e mudaram desde então, o que parece um servidor, ou o cliente.
+fn executavel(pasta: &Path, desde: SystemTime, cliente: bool) -> Option<PathBuf> {
     let mut achados = Vec::new();
     procurar_executaveis(pasta, desde, 0, &mut achados);
     let nome = |caminho: &PathBuf| {
@@ -380,7 +429,9 @@ fn executavel(pasta: &Path, desde: SystemTime) -> Option<PathBuf> {
     };
     achados.sort_by_key(|caminho| {
         let nome = nome(caminho);
-        (!nome.contains("serv"), nome.contains("clien"), caminho.components().count(), nome)
+        let [serve, pede] = ["serv", "clien"].map(|parte| nome.contains(parte));
+        let (e_ele, e_outro) = if cliente { (pede, serve) } else { (serve, pede) };
+        (!e_ele, e_outro, caminho.components().count(), nome)
     });
     achados.into_iter().next()
 }
@@ -423,10 +474,16 @@ mod testes {
             fs::write(&caminho, "x").unwrap();
             fs::set_permissions(&caminho, fs::Permissions::from_mode(modo)).unwrap();
         }
-        let achado = executavel(pasta.path(), desde).unwrap();
+        let achado = executavel(pasta.path(), desde, false).unwrap();
         assert_eq!(citado(&achado, pasta.path()), "./zservidor");
+        let do_cliente = executavel(pasta.path(), desde, true).unwrap();
+        assert_eq!(citado(&do_cliente, pasta.path()), "./cliente");
         let depois = desde + Duration::from_secs(3600);
-        assert_eq!(executavel(pasta.path(), depois), None, "o que já estava ali não se compilou");
+        assert_eq!(
+            executavel(pasta.path(), depois, false),
+            None,
+            "o que já estava ali não se compilou"
+        );
     }
 
     #[test]

@@ -34,20 +34,24 @@ use crate::tempo::como_se_pede;
 
 const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
 
+/// Quantas vezes mais se espera que o servidor abra na vez em que o resultado vale: a máquina pode estar ocupada com outra
+/// coisa, e não abrir custa tudo.
+const MAIS_ESPERA: u32 = 3;
+
 /// O que a corrida inteira tem em comum.
 pub struct Corrida<'a> {
-    opcoes: &'a OpcoesDaTurma,
+    pub(super) opcoes: &'a OpcoesDaTurma,
     regras: Regras,
     isolamento: Option<Isolamento>,
-    ferramentas: Ferramentas,
-    saida: &'a Path,
-    parada: &'a Parada,
+    pub(super) ferramentas: Ferramentas,
+    pub(super) saida: &'a Path,
+    pub(super) parada: &'a Parada,
     /// Este programa, onde a cela o possa ler; a pasta some com a corrida.
     programa: PathBuf,
     /// A pasta que diz de quem é a vez de disputar, que todas as celas leem.
     vez: PathBuf,
     _pasta: TempDir,
-    andamento: MultiProgress,
+    pub(super) andamento: MultiProgress,
 }
 
 impl<'a> Corrida<'a> {
@@ -244,6 +248,7 @@ impl<'a> Corrida<'a> {
             origem: String::new(),
             servidor: String::new(),
             cliente: None,
+            observado: None,
             notas: Vec::new(),
             sozinha: passada != Passada::Acompanhada,
             segundos: 0.0,
@@ -251,9 +256,12 @@ impl<'a> Corrida<'a> {
         resultado.desfecho = match self.abrir(entrega, &aberta, &mut resultado) {
             Err(desfecho) => desfecho,
             Ok(receita) => {
-                let ordem = self.ordem(entrega, &receita, &aberta, &laudos);
+                let mut ordem = self.ordem(entrega, &receita, &aberta, &laudos);
+                if passada == Passada::Ultima {
+                    ordem.regras.medida.espera *= MAIS_ESPERA;
+                }
                 cela::entregar_a_cela(pasta.path())?;
-                match self.executar(&ordem, &aberta, &laudos)? {
+                match self.avaliar(&ordem, &aberta, &laudos)? {
                     Some(desfecho) => desfecho,
                     None => return Ok(None),
                 }
@@ -288,23 +296,23 @@ impl<'a> Corrida<'a> {
         resultado.origem = de_quem(receita.origem).into();
         resultado.notas.clone_from(&receita.notas);
         match self.ferramentas.falta(&receita) {
-            Some(falta) => Err(Desfecho::SemNota {
-                motivo: format!(
-                    "esta máquina não tem o programa '{falta}' onde a avaliação o veja"
-                ),
-            }),
+            Some(motivo) => Err(Desfecho::SemNota { motivo }),
             None => Ok(receita),
         }
     }
 
-    fn ordem(&self, entrega: &Entrega, receita: &Receita, aberta: &Path, laudos: &Path) -> Ordem {
+    /// O que se pede à correção desta entrega.
+    pub(super) fn ordem(
+        &self,
+        entrega: &Entrega,
+        receita: &Receita,
+        aberta: &Path,
+        laudos: &Path,
+    ) -> Ordem {
         let isolada = self.isolamento.is_some();
         let mut notas = receita.notas.clone();
-        notas.push(format!(
-            "o servidor é {}, {}",
-            receita.servidor.display(),
-            de_quem(receita.origem)
-        ));
+        let servidor = receita.servidor.display();
+        notas.push(format!("o servidor é {servidor}, {}", de_quem(receita.origem)));
         Ordem {
             nome: entrega.nome.clone(),
             pasta: receita.pasta.clone(),
@@ -313,19 +321,35 @@ impl<'a> Corrida<'a> {
             repetir: para_repetir(receita),
             notas,
             regras: self.regras.clone(),
+            observar: None,
             cela: self.isolamento.clone(),
             trabalho: if isolada { cela::TRABALHO.into() } else { aberta.to_owned() },
             resultados: if isolada { cela::RESULTADOS.into() } else { laudos.to_owned() },
         }
     }
 
-    /// Executa a correção, isolada ou não, até o fim ou até o tempo máximo; `None` se foi interrompida.
-    fn executar(
+    /// Avalia o servidor; `None` se foi interrompida.
+    fn avaliar(&self, ordem: &Ordem, aberta: &Path, laudos: &Path) -> io::Result<Option<Desfecho>> {
+        let (fim, dito) = self.executar(ordem, aberta, laudos)?;
+        Ok(match fim {
+            Fim::Interrompida => None,
+            Fim::PassouDoTempo => Some(Desfecho::SemNota {
+                motivo: format!(
+                    "a avaliação passou de {} e foi interrompida; avalie-a à parte, ou com --tempo-maximo maior",
+                    como_se_pede(self.opcoes.tempo_maximo)
+                ),
+            }),
+            Fim::Terminou => Some(ler_desfecho(laudos, &dito)),
+        })
+    }
+
+    /// Executa a correção, isolada ou não, até o fim ou até o tempo máximo; devolve também o que ela disse por último.
+    pub(super) fn executar(
         &self,
         ordem: &Ordem,
         aberta: &Path,
         laudos: &Path,
-    ) -> io::Result<Option<Desfecho>> {
+    ) -> io::Result<(Fim, String)> {
         let argumentos = [CORRECAO.into(), serde_json::to_string(ordem).unwrap_or_default().into()];
         let mut comando = match &self.isolamento {
             Some(isolamento) => Cela {
@@ -365,16 +389,7 @@ impl<'a> Corrida<'a> {
             (terminou, dito.join().unwrap_or_default())
         });
         barra.finish_and_clear();
-        Ok(match terminou? {
-            Fim::Interrompida => None,
-            Fim::PassouDoTempo => Some(Desfecho::SemNota {
-                motivo: format!(
-                    "a avaliação passou de {} e foi interrompida; avalie-a à parte, ou com --tempo-maximo maior",
-                    como_se_pede(self.opcoes.tempo_maximo)
-                ),
-            }),
-            Fim::Terminou => Some(ler_desfecho(laudos, &dito)),
-        })
+        Ok((terminou?, dito))
     }
 
     fn barra_de_uma(&self, nome: &str) -> ProgressBar {
@@ -423,6 +438,11 @@ impl<'a> Corrida<'a> {
             fs::write(html, paginas::sem_laudo(resultado))?;
             fs::write(json, paginas::sem_laudo_em_json(resultado))?;
         }
+        self.registrar(entrega, resultado)
+    }
+
+    /// Guarda o que permite continuar, de uma vez só: quem interrompe não deixa metade.
+    pub(super) fn registrar(&self, entrega: &Entrega, resultado: &Resultado) -> io::Result<()> {
         let texto = serde_json::to_string_pretty(resultado)?;
         let definitivo = self.registro(entrega);
         let provisorio = definitivo.with_extension("novo");
@@ -443,9 +463,12 @@ enum Passada {
 }
 
 /// Como a correção acabou.
-enum Fim {
+pub(super) enum Fim {
+    /// Até o fim.
     Terminou,
+    /// Pelo professor.
     Interrompida,
+    /// Pelo relógio.
     PassouDoTempo,
 }
 

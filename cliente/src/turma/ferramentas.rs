@@ -35,9 +35,12 @@ impl Ferramentas {
         Ferramentas { tambem, pastas }
     }
 
-    /// O primeiro programa de que a receita precisa e que aqui não há.
-    pub fn falta(&self, receita: &Receita) -> Option<&'static str> {
-        receita.precisa.iter().copied().find(|programa| achar(programa, &self.pastas).is_none())
+    /// Que aqui não há um programa de que a receita precisa, e qual.
+    pub fn falta(&self, receita: &Receita) -> Option<String> {
+        let falta = receita.precisa.iter().find(|programa| achar(programa, &self.pastas).is_none());
+        falta.map(|programa| {
+            format!("esta máquina não tem o programa '{programa}' onde a avaliação o veja")
+        })
     }
 }
 

@@ -4,9 +4,10 @@ use askama::Template;
 use protocolo::terminal::contar;
 use serde::Serialize;
 
-use super::resultado::{Desfecho, Resultado};
+use super::resultado::{ClienteVisto, Desfecho, Resultado};
 use crate::avaliacao::boletim::nota;
 use crate::cores::Tinta;
+use crate::observacao::regras::Estado;
 use crate::relatorio::json::em_texto;
 use crate::relatorio::pagina::data_e_hora;
 
@@ -18,6 +19,7 @@ struct Indice<'a> {
     resumo: String,
     faixas: Vec<Faixa>,
     colunas: Vec<String>,
+    clientes: bool,
 }
 
 /// As notas de um ponto a outro.
@@ -34,6 +36,13 @@ struct Faixa {
 struct SemLaudo<'a> {
     quando: String,
     resultado: &'a Resultado,
+}
+
+#[derive(Template)]
+#[template(path = "turma_cliente.html")]
+struct DoCliente<'a> {
+    apelido: &'a str,
+    visto: &'a ClienteVisto,
 }
 
 #[derive(Serialize)]
@@ -54,6 +63,7 @@ pub fn indice(resultados: &[Resultado], entregas: usize) -> String {
         resumo: resumo(resultados, entregas),
         faixas: faixas(resultados),
         colunas: colunas(resultados),
+        clientes: resultados.iter().any(|resultado| resultado.observado.is_some()),
     };
     // O modelo foi conferido ao compilar, e escrever em uma String não falha.
     pagina.render().unwrap_or_default()
@@ -62,6 +72,18 @@ pub fn indice(resultados: &[Resultado], entregas: usize) -> String {
 /// A página de quem não tem laudo: por que não, e o que fazer.
 pub fn sem_laudo(resultado: &Resultado) -> String {
     SemLaudo { quando: data_e_hora(), resultado }.render().unwrap_or_default()
+}
+
+/// Onde começa o que se viu do cliente, em uma página que já o tem, e onde a página acaba.
+const DO_CLIENTE: &str = "<section id=\"o-cliente\">";
+const FIM_DA_PAGINA: &str = "</body>";
+
+/// A página de um aluno, com o que se viu do cliente dele no fim; o que já havia ali se troca.
+pub fn com_o_cliente(pagina: &str, apelido: &str, visto: &ClienteVisto) -> String {
+    let fim = pagina.find(DO_CLIENTE).or_else(|| pagina.rfind(FIM_DA_PAGINA));
+    let ate_ali = pagina.get(..fim.unwrap_or(pagina.len())).unwrap_or(pagina);
+    let dele = DoCliente { apelido, visto }.render().unwrap_or_default();
+    format!("{ate_ali}{dele}\n{FIM_DA_PAGINA}\n</html>\n")
 }
 
 /// O mesmo, para programas.
@@ -175,6 +197,22 @@ impl Resultado {
         self.desfecho.nota().unwrap_or(-1.0)
     }
 
+    /// O que se viu do cliente, a cor, e quanto cumpriu, para ordenar.
+    fn do_cliente(&self) -> (String, Tinta, f64) {
+        let Some(visto) = &self.observado else { return (String::new(), Tinta::Neutra, -1.0) };
+        let [sim, nao] = [Estado::Cumprido, Estado::NaoCumprido].map(|e| visto.com(e).len());
+        match visto {
+            ClienteVisto::NaoSeViu { .. } => {
+                let dito = if self.cliente.is_some() { "não se viu" } else { "sem cliente" };
+                (dito.into(), Tinta::Neutra, -1.0)
+            }
+            ClienteVisto::Observado { .. } => {
+                let tinta = Tinta::da_nota(sim as f64, (sim + nao) as f64);
+                (format!("{sim} de {}", sim + nao), tinta, sim as f64 / (sim + nao).max(1) as f64)
+            }
+        }
+    }
+
     /// Os extras que cumpriu.
     fn extras(&self) -> String {
         let Desfecho::Avaliada(avaliada) = &self.desfecho else { return String::new() };
@@ -201,6 +239,17 @@ mod testes {
         assert!(pagina.contains("alunos/beto.html"));
         assert!(pagina.contains("3 entregas; média 4,75, mediana 9,5; 1 não abre; 1 por avaliar"));
         assert!(!pagina.contains("http"), "a página não usa a rede");
+    }
+
+    #[test]
+    fn a_pagina_ganha_o_cliente_uma_vez_so_e_nada_dele_vira_html() {
+        let nao_se_viu = |motivo: &str| ClienteVisto::NaoSeViu { motivo: motivo.into() };
+        let pagina = "<body><p>do servidor</p>\n</body>\n</html>\n";
+        let uma = com_o_cliente(pagina, "ana", &nao_se_viu("<b>primeira"));
+        let duas = com_o_cliente(&uma, "ana", &nao_se_viu("segunda"));
+        assert!(uma.contains("do servidor") && uma.contains("&#60;b&#62;primeira"), "{uma}");
+        assert!(duas.contains("do servidor") && duas.contains("segunda"), "{duas}");
+        assert!(!duas.contains("primeira") && duas.matches("</body>").count() == 1, "{duas}");
     }
 
     #[test]

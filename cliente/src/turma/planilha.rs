@@ -2,9 +2,10 @@
 
 use std::io;
 
-use super::resultado::{Desfecho, Resultado};
+use super::resultado::{ClienteVisto, Desfecho, Resultado};
+use crate::observacao::regras::Estado;
 
-const COLUNAS: [&str; 17] = [
+const COLUNAS: [&str; 20] = [
     "nome",
     "id",
     "nota",
@@ -18,6 +19,9 @@ const COLUNAS: [&str; 17] = [
     "razao",
     "servidor",
     "cliente",
+    "cliente_cumpridas",
+    "cliente_nao_cumpridas",
+    "cliente_visto",
     "preparar",
     "iniciar",
     "origem",
@@ -62,12 +66,27 @@ fn linha(resultado: &Resultado) -> Vec<String> {
         desfecho.razao().to_owned(),
         resultado.servidor.clone(),
         resultado.cliente.clone().unwrap_or_default(),
+    ]);
+    campos.extend(do_cliente(resultado.observado.as_ref()));
+    campos.extend([
         resultado.preparar.clone().unwrap_or_default(),
         resultado.iniciar.clone(),
         resultado.origem.clone(),
         resultado.notas.join("; "),
     ]);
     campos
+}
+
+/// Quantas exigências o cliente cumpriu, as que não, e em uma linha o que se viu; vazios, se não se observou.
+fn do_cliente(visto: Option<&ClienteVisto>) -> [String; 3] {
+    let Some(visto) = visto else { return Default::default() };
+    let faltam: Vec<&str> =
+        visto.com(Estado::NaoCumprido).iter().map(|exigencia| exigencia.chave.as_str()).collect();
+    let cumpridas = match visto {
+        ClienteVisto::Observado { .. } => visto.com(Estado::Cumprido).len().to_string(),
+        ClienteVisto::NaoSeViu { .. } => String::new(),
+    };
+    [cumpridas, faltam.join(" "), visto.resumo()]
 }
 
 fn ate(mut campos: Vec<String>, quantos: usize) -> Vec<String> {

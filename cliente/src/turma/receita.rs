@@ -84,9 +84,8 @@ pub struct Mandado {
 pub fn deduzir(raiz: &Path, mandado: &Mandado) -> Result<Receita, SemReceita> {
     let fontes = fontes::ler(raiz);
     let servidor = escolher_servidor(&fontes);
-    let cliente = fontes.iter().find(|fonte| fonte.conecta && !fonte.escuta);
-    let cliente = cliente.map(|fonte| fonte.caminho.clone());
-    if let Some((pasta, comando)) = comando_da_entrega(raiz) {
+    let cliente = escolher_cliente(&fontes).map(|fonte| fonte.caminho.clone());
+    if let Some((pasta, comando)) = comando_da_entrega(raiz, ARQUIVO_DA_ENTREGA) {
         let servidor = servidor.map(|fonte| fonte.caminho.clone()).unwrap_or_default();
         let arquivo = servidor.strip_prefix(&pasta).unwrap_or(&servidor).to_owned();
         let iniciar = trocar(&comando, &arquivo, mandado.porta);
@@ -106,7 +105,7 @@ pub fn deduzir(raiz: &Path, mandado: &Mandado) -> Result<Receita, SemReceita> {
     Ok(receita)
 }
 
-fn a_mando(pasta: PathBuf, iniciar: String, origem: Origem) -> Receita {
+pub(super) fn a_mando(pasta: PathBuf, iniciar: String, origem: Origem) -> Receita {
     let vazia = PathBuf::new();
     let (servidor, cliente, preparar) = (vazia, None, None);
     let (precisa, notas) = (Vec::new(), Vec::new());
@@ -119,11 +118,11 @@ fn trocar(comando: &str, arquivo: &Path, porta: u16) -> String {
 }
 
 /// A primeira linha do arquivo da entrega que diz algo, e a pasta dele: a raiz, ou a única pasta que há nela.
-fn comando_da_entrega(raiz: &Path) -> Option<(PathBuf, String)> {
+pub(super) fn comando_da_entrega(raiz: &Path, arquivo: &str) -> Option<(PathBuf, String)> {
     let mut pasta = PathBuf::new();
     loop {
         let aqui = raiz.join(&pasta);
-        let lido = fs::read_to_string(aqui.join(ARQUIVO_DA_ENTREGA)).unwrap_or_default();
+        let lido = fs::read_to_string(aqui.join(arquivo)).unwrap_or_default();
         let mut linhas = lido.lines().map(str::trim);
         if let Some(linha) = linhas.find(|linha| !linha.is_empty() && !linha.starts_with('#')) {
             return Some((pasta, linha.to_owned()));
@@ -134,6 +133,15 @@ fn comando_da_entrega(raiz: &Path) -> Option<(PathBuf, String)> {
             _ => return None,
         }
     }
+}
+
+/// Quem conecta e não escuta; de vários, o que compra e tem por onde começar.
+pub(super) fn escolher_cliente(fontes: &[Fonte]) -> Option<&Fonte> {
+    let conectam = fontes.iter().filter(|fonte| fonte.conecta && !fonte.escuta);
+    conectam.max_by_key(|fonte| {
+        let compra = fonte.texto.contains("COMPRAR");
+        (fonte.e_principal(), compra, std::cmp::Reverse(&fonte.caminho))
+    })
 }
 
 fn escolher_servidor(fontes: &[Fonte]) -> Option<&Fonte> {
@@ -200,7 +208,7 @@ fn pasta_e_arquivo(caminho: &Path) -> (PathBuf, PathBuf) {
     (pasta, caminho.file_name().unwrap_or_default().into())
 }
 
-fn adivinhar(raiz: &Path, servidor: &Fonte, fontes: &[Fonte]) -> Receita {
+pub(super) fn adivinhar(raiz: &Path, servidor: &Fonte, fontes: &[Fonte]) -> Receita {
     let (pasta, arquivo) = pasta_e_arquivo(&servidor.caminho);
     let citado = shell_words::quote(&arquivo.to_string_lossy()).into_owned();
     let com = |iniciar: String| Receita {

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::observacao::regras::Estado;
+
 /// O que a avaliação de uma entrega concluiu.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "situacao")]
@@ -60,6 +62,64 @@ pub struct ExtraLido {
     pub estado: String,
 }
 
+/// O que se viu do cliente de uma entrega, que não muda a nota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "situacao")]
+pub enum ClienteVisto {
+    /// Executou-se, e cada exigência tem a sua conclusão.
+    Observado {
+        /// Como se abriu.
+        iniciar: String,
+        /// As exigências, na ordem do enunciado.
+        exigencias: Vec<ExigenciaLida>,
+    },
+    /// Não se pôde observar.
+    NaoSeViu {
+        /// Por quê.
+        motivo: String,
+    },
+}
+
+/// Uma exigência do cliente, e o que se concluiu dela.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExigenciaLida {
+    /// O nome que não muda.
+    pub chave: String,
+    /// O que se exige.
+    pub nome: String,
+    /// Onde o enunciado o diz.
+    pub secao: String,
+    /// O que se concluiu.
+    pub estado: Estado,
+    /// O que se viu.
+    pub viu: String,
+}
+
+impl ClienteVisto {
+    /// As exigências que ficaram assim.
+    pub fn com(&self, estado: Estado) -> Vec<&ExigenciaLida> {
+        match self {
+            ClienteVisto::Observado { exigencias, .. } => {
+                exigencias.iter().filter(|exigencia| exigencia.estado == estado).collect()
+            }
+            ClienteVisto::NaoSeViu { .. } => Vec::new(),
+        }
+    }
+
+    /// Em uma linha: quantas cumpriu das que se viram, ou por que não se viu.
+    pub fn resumo(&self) -> String {
+        let [sim, nao, sem] = [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu]
+            .map(|estado| self.com(estado).len());
+        match self {
+            ClienteVisto::NaoSeViu { motivo } => format!("não se viu: {motivo}"),
+            ClienteVisto::Observado { .. } if sem == 0 => format!("cumpre {sim} de {}", sim + nao),
+            ClienteVisto::Observado { .. } => {
+                format!("cumpre {sim} de {}; {sem} não se viram", sim + nao)
+            }
+        }
+    }
+}
+
 /// O resultado de uma entrega.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Resultado {
@@ -83,6 +143,9 @@ pub struct Resultado {
     pub servidor: String,
     /// O do cliente, se há um.
     pub cliente: Option<String>,
+    /// O que se viu do cliente, se se pediu.
+    #[serde(default)]
+    pub observado: Option<ClienteVisto>,
     /// O que o professor deve saber.
     pub notas: Vec<String>,
     /// Nada mais se avaliava ao mesmo tempo.
@@ -158,6 +221,7 @@ pub mod exemplos {
             origem: "adivinhado".into(),
             servidor: "servidor.py".into(),
             cliente: None,
+            observado: None,
             notas: Vec::new(),
             sozinha: true,
             segundos: 1.0,

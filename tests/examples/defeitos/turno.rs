@@ -200,7 +200,8 @@ pub const DEFEITOS: &[Defeito] = &[
         "self.loja.conhece(id) || novos.contains(id)",
         "self.loja.conhece(id)",
     ),
-    em(
+    por(
+        Teste::Alvo("servidor", "partilhado", "balcoes_ao_acaso"),
         BALCAO,
         "o que já teve resposta compra outra vez",
         "self.loja.conhece(id) || novos.contains(id)",
