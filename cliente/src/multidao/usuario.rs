@@ -16,7 +16,7 @@
 //! esgotou, pode ter sido outro usuário quem viu ([`Usuario::soube_que_esgotou`]). Todos os que ficam
 //! saem no mesmo instante, e por isso não adianta perguntar se já há quem fique.
 //!
-//! No laço aberto não há decisão, escuta nem ciclos por fazer: o que muda está em [`aberto`].
+//! No laço aberto não há decisão, escuta nem ciclos por fazer: o que muda está em `usuario/aberto.rs`.
 //!
 //! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
 //! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa. Se os servidores são vários, volta
