@@ -6,7 +6,7 @@
 //! iguais e seguidas do mesmo usuário, só a primeira a terminar e a última a começar podem contradizer
 //! alguém. Guarda-se, assim, uma por venda e duas por valor que cada um viu, até [`GUARDADAS_MAXIMAS`].
 //!
-//! Na memória, cerca de 80 bytes cada: até `LOTE` por usuário, e as guardadas (80 MB, se tantas se
+//! Na memória, cerca de 100 bytes cada: até `LOTE` por usuário, e as guardadas (100 MB, se tantas se
 //! venderem). No fim, a auditoria e os relatórios usam outro tanto por algumas vezes, e devolvem.
 
 use std::io;
@@ -137,8 +137,18 @@ fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
 }
 
 /// As colunas do CSV, na ordem. Os tempos são segundos desde o começo da simulação, com nove casas.
-pub const COLUNAS: [&str; 8] =
-    ["usuario", "conexao", "pedido", "enviada_s", "chegou_s", "resultado", "valor", "servidor"];
+/// A hora marcada só há no laço aberto.
+pub const COLUNAS: [&str; 9] = [
+    "usuario",
+    "conexao",
+    "pedido",
+    "enviada_s",
+    "chegou_s",
+    "resultado",
+    "valor",
+    "servidor",
+    "marcada_s",
+];
 
 /// O CSV da história: uma operação por linha, e uma por AVISO, no fim.
 struct Csv {
@@ -166,7 +176,7 @@ impl Csv {
     }
 
     fn operacao(&mut self, usuario: usize, operacao: &Operacao) {
-        let Operacao { conexao, servidor, compra, enviada, resposta } = operacao;
+        let Operacao { conexao, servidor, compra, marcada, enviada, resposta } = operacao;
         let (resultado, valor) = match resposta.as_ref().map(|(_, desfecho)| desfecho) {
             None => ("sem-resposta", String::new()),
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
@@ -189,6 +199,7 @@ impl Csv {
             resultado.into(),
             valor,
             self.nome(*servidor),
+            marcada.map(instante_para_programas).unwrap_or_default(),
         ]);
     }
 
@@ -204,6 +215,7 @@ impl Csv {
                     "aviso".into(),
                     String::new(),
                     self.nome(conexao.servidor),
+                    String::new(),
                 ]);
             }
         }

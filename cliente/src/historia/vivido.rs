@@ -158,6 +158,9 @@ pub struct Operacao {
     pub servidor: Qual,
     /// Foi COMPRAR? Senão, foi CONSULTAR.
     pub compra: bool,
+    /// No laço aberto, a hora marcada da chegada que ela atende: a latência conta daqui. Não é quando o pedido começou,
+    /// e por isso a auditoria não a olha.
+    pub marcada: Option<Duration>,
     /// Um instante antes de os bytes partirem.
     pub enviada: Duration,
     /// Um instante depois de a resposta inteira chegar, e o que ela disse.

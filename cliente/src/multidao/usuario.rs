@@ -16,6 +16,8 @@
 //! esgotou, pode ter sido outro usuário quem viu ([`Usuario::soube_que_esgotou`]). Todos os que ficam
 //! saem no mesmo instante, e por isso não adianta perguntar se já há quem fique.
 //!
+//! No laço aberto não há decisão, escuta nem ciclos por fazer: o que muda está em `usuario/aberto.rs`.
+//!
 //! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
 //! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa. Se os servidores são vários, volta
 //! ao seguinte da lista; e se não consegue conectar, passa logo ao seguinte, até ter tentado todos.
@@ -29,7 +31,10 @@ use crate::conversa::desfecho::Desfecho;
 use crate::conversa::escuta::{Ouvida, Papel};
 use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Falha, Historia, Operacao, Qual};
 use crate::multidao::evento::Evento;
+use crate::multidao::fila::Vez;
 use crate::multidao::roteiro::{Ciclo, Roteiro};
+
+mod aberto;
 
 /// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor. É o
 /// que uma pessoa espera antes de desistir, e muito mais do que um servidor que funciona leva.
@@ -53,19 +58,46 @@ pub enum Passo {
     Enviar(Comando),
     /// Ouvir o servidor, no máximo até este instante.
     Ouvir(Duration),
+    /// Ouvir o servidor até este instante, e nem um pouco mais: é a hora marcada de um pedido.
+    OuvirAteAHora(Duration),
+    /// Livre, no laço aberto: pedir uma chegada, e contá-la a [`Usuario::atender`].
+    Receber,
     /// Fechar a conexão: a simulação deste usuário acabou.
     Terminar,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fase {
-    Fora { ate: Duration },
-    Conectando { desde: Duration },
-    Pronto { compra: bool },
-    Esperando { prazo: Duration },
-    Decidindo { ate: Duration },
-    Escutando { ate: Duration },
-    Saindo { desde: Duration },
+    Fora {
+        ate: Duration,
+    },
+    Conectando {
+        desde: Duration,
+    },
+    Pronto {
+        compra: bool,
+    },
+    Esperando {
+        prazo: Duration,
+    },
+    Decidindo {
+        ate: Duration,
+    },
+    Escutando {
+        ate: Duration,
+    },
+    Saindo {
+        desde: Duration,
+    },
+    /// No laço aberto, à espera de uma chegada.
+    Livre {
+        compra: bool,
+    },
+    /// No laço aberto, com uma chegada na mão.
+    Agendado {
+        compra: bool,
+        quando: Duration,
+    },
     Fim,
 }
 
@@ -83,6 +115,12 @@ pub struct Usuario {
     /// Quantos servidores seguidos não o receberam.
     recusado_por: usize,
     reconectar: bool,
+    /// Atende chegadas, em vez de seguir o roteiro.
+    aberto: bool,
+    /// A chegada que tem na mão.
+    vez: Option<Vez>,
+    /// A hora da que não pôde levar.
+    devolvida: Option<Duration>,
     fase: Fase,
     /// Quando alguém viu o estoque vazio pela primeira vez.
     esgotou: Option<Duration>,
@@ -106,6 +144,9 @@ impl Usuario {
             servidores: 1,
             recusado_por: 0,
             reconectar,
+            aberto: false,
+            vez: None,
+            devolvida: None,
             fase: Fase::Fora { ate: chegada },
             esgotou: None,
             entendeu: false,
@@ -150,6 +191,8 @@ impl Usuario {
             Fase::Esperando { prazo: ate } | Fase::Decidindo { ate } | Fase::Escutando { ate } => {
                 Passo::Ouvir(ate)
             }
+            Fase::Livre { .. } => Passo::Receber,
+            Fase::Agendado { quando, .. } => Passo::OuvirAteAHora(quando),
             Fase::Saindo { .. } => match self.fica_ate() {
                 Some(ate) => Passo::Ouvir(ate),
                 None => {
@@ -180,15 +223,20 @@ impl Usuario {
             ..Conexao::default()
         });
         self.eventos.push(Evento::Entrou);
-        self.fase = Fase::Pronto { compra: false };
+        self.fase = if self.aberto {
+            self.conectado_no_laco_aberto(agora)
+        } else {
+            Fase::Pronto { compra: false }
+        };
     }
 
     /// O comando pedido vai partir.
     pub fn vai_enviar(&mut self, agora: Duration) {
         let Fase::Pronto { compra } = self.fase else { return };
         let (conexao, servidor) = (self.conexao, self.qual());
+        let marcada = self.vez.take().map(|vez| vez.quando);
         let enviada = agora;
-        let operacao = Operacao { conexao, servidor, compra, enviada, resposta: None };
+        let operacao = Operacao { conexao, servidor, compra, marcada, enviada, resposta: None };
         self.historia.operacoes.push(operacao);
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
@@ -200,6 +248,9 @@ impl Usuario {
             Fase::Esperando { prazo } if agora >= prazo => self.caiu(agora, Falha::SemResposta),
             Fase::Decidindo { ate } if agora >= ate => self.fase = Fase::Pronto { compra: true },
             Fase::Escutando { ate } if agora >= ate => self.terminar_ciclo(agora),
+            Fase::Agendado { compra, quando } if agora >= quando => {
+                self.fase = Fase::Pronto { compra };
+            }
             Fase::Saindo { .. } if self.fica_ate().is_none_or(|ate| agora >= ate) => {
                 self.ir_embora(agora);
             }
@@ -269,7 +320,7 @@ impl Usuario {
         let mensagem = Mensagem::interpretar(texto.as_bytes());
         self.eventos.push(Evento::Troca(comando, mensagem, agora - enviada));
         self.entendeu |= entendeu(&desfecho);
-        match desfecho {
+        match &desfecho {
             Desfecho::Leu(_) | Desfecho::LeuSemNumero | Desfecho::ForaDeAlcance => {}
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => {
                 self.eventos.push(Evento::Comprou);
@@ -282,7 +333,9 @@ impl Usuario {
                 self.falhou(agora, Falha::RespostaEstranha);
             }
         }
-        self.fase = if compra {
+        self.fase = if self.aberto {
+            self.respondido_no_laco_aberto(compra, &desfecho)
+        } else if compra {
             Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }
         } else {
             Fase::Decidindo { ate: agora.saturating_add(self.ciclo.decisao) }
@@ -310,6 +363,10 @@ impl Usuario {
         let desiste = self.recusado_por >= self.servidores;
         if nao_entrou && !desiste {
             self.fase = Fase::Fora { ate: agora };
+            return;
+        }
+        if self.aberto {
+            self.fase = self.caiu_no_laco_aberto(agora, nao_entrou);
             return;
         }
         self.ciclos_gastos += 1;
@@ -369,7 +426,7 @@ impl Usuario {
         let Fase::Saindo { desde } = self.fase else { return };
         self.historia.espera += agora.saturating_sub(desde);
         self.deixar_conexao(agora);
-        let acabou = self.ciclos_gastos >= self.roteiro.ciclos();
+        let acabou = self.aberto || self.ciclos_gastos >= self.roteiro.ciclos();
         self.fase = if acabou { Fase::Fim } else { Fase::Fora { ate: agora } };
     }
 
