@@ -27,7 +27,6 @@
 
 mod lote;
 mod lugares;
-mod movimento;
 mod voo;
 
 use std::collections::{HashSet, VecDeque};
@@ -47,7 +46,6 @@ use crate::registro::Registro;
 use crate::saidas::Saidas;
 use lote::{Lote, Pedido};
 use lugares::Lugares;
-pub use movimento::Movimento;
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
@@ -130,7 +128,6 @@ pub struct Balcao<F> {
     proxima_ronda: Instant,
     encerrando: bool,
     contas: Contas,
-    movimento: Movimento,
     fechar_escrita: fn(&F),
 }
 
@@ -211,7 +208,6 @@ impl<F: Read + Write> Balcao<F> {
             proxima_ronda: agora,
             encerrando: false,
             contas: Contas::default(),
-            movimento: Movimento::novo(),
             fechar_escrita,
         }
     }
@@ -405,7 +401,6 @@ impl<F: Read + Write> Balcao<F> {
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
         self.contas.pedidos += lote.quantos() as u64;
-        self.movimento.lotes.contar(lote.quantos() as f64);
         let mut pedidos = lote.esvaziar().peekable();
         while let Some(Pedido { chave, comando, mut vezes }) = pedidos.next() {
             self.movimento.atendeu(&comando, vezes);
@@ -458,7 +453,6 @@ impl<F: Read + Write> Balcao<F> {
                 self.filas.enfileirar(chave, posto);
             }
         }
-        self.movimento.avisos += ouvintes as u64;
         registro.aviso(ouvintes);
     }
 
@@ -515,7 +509,6 @@ impl<F: Read + Write> Balcao<F> {
             let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
-            self.movimento.terminou(fim);
             if matches!(fim, Fim::Lotado | Fim::LotadoParaOIp) {
                 self.lotados -= 1;
             } else {
@@ -588,11 +581,6 @@ impl<F: Read + Write> Balcao<F> {
     /// O que passou pelo balcão até agora.
     pub fn contas(&self) -> Contas {
         self.contas
-    }
-
-    /// O que passou pelo balcão até agora, em pormenor.
-    pub fn movimento(&self) -> &Movimento {
-        &self.movimento
     }
 
     /// A loja deste balcão.

@@ -39,7 +39,6 @@ pub mod estoque;
 pub mod extrato;
 pub mod livro;
 pub mod loja;
-pub mod metricas;
 pub mod opcoes;
 pub mod partilhado;
 pub mod pedidos;

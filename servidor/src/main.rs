@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -49,11 +49,6 @@ enum Erro {
     Endereco(String),
     #[error("não posso escutar em {endereco}: {}{}", explicar(causa), conselho(causa))]
     Porta { endereco: SocketAddr, causa: io::Error },
-    #[error(
-        "não posso mostrar os números em {endereco}: {}; escolha outra porta com --metricas",
-        explicar(causa)
-    )]
-    Metricas { endereco: SocketAddr, causa: io::Error },
     #[error(transparent)]
     Livro(#[from] livro::Erro),
     #[error(transparent)]
@@ -197,10 +192,6 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let sem_porta = |causa| Erro::Porta { endereco, causa };
     let reservada = pedido.map_or_else(|| Porta::em_toda_parte(opcoes.porta), Porta::em);
     let reservada = reservada.map_err(sem_porta)?;
-    let dos_numeros = opcoes.metricas.map(|endereco| {
-        TcpListener::bind(endereco).map_err(|causa| Erro::Metricas { endereco, causa })
-    });
-    let dos_numeros = dos_numeros.transpose()?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
     let (guarda, estoque, como_esta) = abrir_estoque(opcoes, &parada)?;
     let mut reator =
@@ -211,10 +202,6 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     voz.dizer(reator.onde().abertura(estoque));
     if let Some(como_esta) = como_esta {
         voz.dizer(como_esta);
-    }
-    if let Some(porta) = dos_numeros {
-        let onde = reator.mostrar_numeros(porta).map_err(sem_porta)?;
-        voz.dizer(format_args!("servidor: números em http://{onde}/metrics"));
     }
     // Onde o sistema não tem com que pedir, repõe-se como sempre se fez, e nada falhou.
     if let Some(erro) = sem_pedir.filter(|erro| erro.kind() != ErrorKind::Unsupported) {

@@ -1,6 +1,5 @@
 //! As opções da linha de comando do servidor. Só as lê; quem as usa é `main`.
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -106,10 +105,6 @@ pub struct Opcoes {
     #[arg(long, value_name = "TAMANHO", default_value = "256MiB", value_parser = tamanho)]
     pub memoria: u64,
 
-    /// Mostra os números do servidor, no formato do Prometheus, em http://ENDEREÇO/metrics; só com a porta, a esta máquina
-    #[arg(long, value_name = "[IP:]PORTA", value_parser = onde_mostrar)]
-    pub metricas: Option<SocketAddr>,
-
     /// Não registra nada no console
     #[arg(long)]
     pub silencioso: bool,
@@ -123,23 +118,12 @@ pub struct Opcoes {
     pub registro_maximo: u64,
 }
 
-/// Uma porta, nesta máquina, ou um endereço e uma porta.
-fn onde_mostrar(texto: &str) -> Result<SocketAddr, OndeErrado> {
-    let so_a_porta = texto.parse().map(|porta: u16| (Ipv4Addr::LOCALHOST, porta).into());
-    so_a_porta.or_else(|_| texto.parse()).map_err(|_| OndeErrado)
-}
-
 /// O nome de um servidor: o que se escreve em uma chave e em uma coluna.
 fn nome(texto: &str) -> Result<String, NomeErrado> {
     let serve = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     let cabe = (1..=32).contains(&texto.len()) && texto.bytes().all(serve);
     cabe.then(|| texto.to_owned()).ok_or(NomeErrado)
 }
-
-/// Não se entende onde mostrar os números.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("esperava uma porta, como 9464, ou um IP e uma porta, como 192.0.2.1:9464")]
-struct OndeErrado;
 
 /// O nome de um servidor não serve.
 #[derive(Debug, Clone, Copy, thiserror::Error)]

@@ -14,7 +14,6 @@
 //! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll`, do livro e da
 //! abertura.
 
-mod metricas;
 mod reposicao;
 
 use std::fmt;
@@ -34,12 +33,10 @@ use crate::conexao::Prontidao;
 use crate::estoque::{Estoque, Memoria};
 use crate::livro::{self, Livro};
 use crate::loja::Loja;
-use crate::metricas::{Histograma, Retrato};
 use crate::partilhado::{self, Partilhado};
 use crate::porta::{Onde, Porta};
 use crate::registro::Registro;
 use crate::reposicao::{recusa, resposta};
-use metricas::Metricas;
 use reposicao::Reposicao;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
@@ -47,8 +44,6 @@ const ESCUTA: Token = Token(usize::MAX);
 const ACORDADO: Token = Token(usize::MAX - 1);
 const PEDIDOS: Token = Token(usize::MAX - 2);
 const PEDIDO: Token = Token(usize::MAX - 3);
-const METRICAS: Token = Token(usize::MAX - 4);
-const METRICA: Token = Token(usize::MAX - 5);
 
 /// Uma conexão se registra uma vez e não muda: a prontidão que não interessa agora fica lembrada.
 /// No Linux, também os bytes urgentes do TCP (o Ctrl-C de um telnet os manda).
@@ -91,8 +86,6 @@ pub struct Reator {
     registro: Registro,
     /// Quem pede que se reponha um livro aberto. Antes da guarda: sai enquanto a tranca do livro ainda é nossa.
     reposicao: Option<Reposicao>,
-    /// Quem pergunta pelos números, e quanto durou cada turno; `None`, ninguém pode.
-    metricas: Option<(Metricas, Histograma)>,
     guarda: Guarda,
     aceite: Aceite,
     /// Quando vence o prazo de quem ainda ouve, e quando o programa termina; `None` antes do sinal.
@@ -265,7 +258,6 @@ impl Reator {
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
             reposicao: None,
-            metricas: None,
             guarda,
             aceite: Aceite::Espera,
             prazo_final: None,
@@ -284,18 +276,6 @@ impl Reator {
                 Some(Reposicao::abrir(livro.caminho(), self.poll.registry(), PEDIDOS)?);
         }
         Ok(())
-    }
-
-    /// Passa a mostrar os números a quem os pedir nesta porta, e diz onde.
-    ///
-    /// # Errors
-    ///
-    /// O sistema não deu um lugar no laço para ela.
-    pub fn mostrar_numeros(&mut self, porta: std::net::TcpListener) -> io::Result<SocketAddr> {
-        let metricas = Metricas::abrir(porta, self.poll.registry(), METRICAS)?;
-        let onde = metricas.endereco()?;
-        self.metricas = Some((metricas, Histograma::de_duracoes()));
-        Ok(onde)
     }
 
     /// Onde se escuta, com a porta que o sistema escolheu se a pedida era 0.
@@ -325,7 +305,6 @@ impl Reator {
             // Depois do turno: quem saiu já deixou o lugar para quem chega.
             self.aceitar(agora);
             self.registro.entregar();
-            self.mostrar(agora);
             if self.terminou(agora) {
                 return self.fechar();
             }
@@ -346,9 +325,8 @@ impl Reator {
             match evento.token() {
                 ESCUTA => self.aceite = Aceite::Agora,
                 PEDIDOS => self.reposicao.iter_mut().for_each(|pedidos| pedidos.marcar(agora)),
-                METRICAS => self.metricas.iter_mut().for_each(|(porta, _)| porta.marcar(agora)),
                 // Acordou o laço, que olha sempre a conversa.
-                PEDIDO | METRICA => {}
+                PEDIDO => {}
                 ACORDADO => {
                     let pediram = self.parada.0.parar.load(Ordering::Acquire);
                     if pediram && self.prazo_final.is_none() {
@@ -393,30 +371,6 @@ impl Reator {
         Ok(())
     }
 
-    /// Depois de tudo o que é de quem compra, os números a quem os pediu.
-    fn mostrar(&mut self, agora: Instant) {
-        let Some((porta, turnos)) = &mut self.metricas else { return };
-        turnos.durou(agora.elapsed());
-        let (balcao, registro, guarda) = (&self.balcao, &self.registro, &self.guarda);
-        porta.atender(agora, self.poll.registry(), METRICA, || {
-            let loja = balcao.loja();
-            Retrato {
-                ativas: balcao.ativas(),
-                guardados: balcao.guardados(),
-                contas: balcao.contas(),
-                movimento: balcao.movimento(),
-                estoque: [loja.estoque(), loja.vendas(), loja.recusas()],
-                linhas_perdidas: registro.perdidas(),
-                turnos,
-                gravacoes: match guarda {
-                    Guarda::Livro(livro) => Some(livro.gravacoes()),
-                    Guarda::Memoria | Guarda::Partilhado(_) => None,
-                },
-            }
-            .to_string()
-        });
-    }
-
     fn aceitar(&mut self, agora: Instant) {
         if self.aceite.vai_tentar(agora) {
             self.aceitar_ate(ACEITES_POR_TURNO, agora);
@@ -450,9 +404,7 @@ impl Reator {
         }
         let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.guarda.prazo()];
         let dos_pedidos = self.reposicao.as_ref().and_then(Reposicao::prazo);
-        let dos_numeros = self.metricas.as_ref().and_then(|(porta, _)| porta.prazo());
-        let outros = [self.prazo_final, dos_pedidos, dos_numeros];
-        let proximo = prazos.into_iter().chain(outros).flatten().min()?;
+        let proximo = prazos.into_iter().chain([self.prazo_final, dos_pedidos]).flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
 

@@ -57,8 +57,6 @@ struct Espera {
     escritas: u64,
     /// Linhas perdidas desde a última vez que o registro as informou.
     perdidas: u64,
-    /// Todas as que já se perderam.
-    perdidas_ao_todo: u64,
     dormindo: bool,
     /// O operador pediu que o arquivo fosse reaberto.
     reabrir: bool,
@@ -90,11 +88,6 @@ impl Registro {
         let da_thread = Arc::clone(&fila);
         abrir_thread("registro", move || escrever_ate_fechar(&da_thread, destino))?;
         Ok(Registro { fila: Some(fila), em_arquivo, ..Registro::mudo() })
-    }
-
-    /// Quantas linhas já se perderam.
-    pub fn perdidas(&self) -> u64 {
-        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
     }
 
     /// O que pede à thread que reabra o arquivo, de qualquer outra thread; `None` se não há arquivo.
@@ -212,7 +205,6 @@ impl Registro {
         espera.produzidas += self.linhas;
         if espera.bytes.len() + self.turno.len() > FILA_MAXIMA {
             espera.perdidas += self.linhas;
-            espera.perdidas_ao_todo += self.linhas;
             self.turno.clear();
         } else {
             espera.linhas += self.linhas;
@@ -287,7 +279,6 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
 
         let mut espera = fila.trancar();
         espera.perdidas += perdidas;
-        espera.perdidas_ao_todo += perdidas;
         if ultima_vez {
             espera.terminou = true;
             fila.mudou.notify_all();
