@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use testes::{
@@ -127,6 +130,38 @@ fn o_promtool_diz_que_o_formato_esta_certo() {
     let dito = promtool.wait_with_output().unwrap();
     let queixas = String::from_utf8_lossy(&dito.stderr).into_owned();
     assert!(dito.status.success() && queixas.is_empty(), "{queixas}\n{texto}");
+}
+
+/// As métricas de que um texto fala, sem o que um histograma lhes acrescenta.
+fn citadas(texto: &str) -> BTreeSet<String> {
+    let palavras = texto.split(|letra: char| !(letra.is_ascii_lowercase() || letra == '_'));
+    let nossas = palavras.filter_map(|palavra| palavra.strip_prefix("vendas_"));
+    let sem_sufixo = |nome: &str| {
+        let histograma =
+            ["_bucket", "_count", "_sum"].iter().find_map(|fim| nome.strip_suffix(fim));
+        histograma.unwrap_or(nome).to_owned()
+    };
+    nossas.map(sem_sufixo).collect()
+}
+
+#[test]
+fn o_painel_e_o_texto_do_operador_so_falam_de_metricas_que_ha() {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let servidor = Servidor::abrir(&["--metricas", "0", "--livro", livro.to_str().unwrap()]);
+    let ha = citadas(&ler_metricas(onde_mostra(&servidor)));
+    let raiz = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for nome in ["servidor/pacote/grafana.json", "servidor/docs/operacao.md"] {
+        let texto = fs::read_to_string(raiz.join(nome)).unwrap();
+        let mut fala = citadas(&texto);
+        // As de um estoque partilhado só há com um; e o do texto que mostra o começo de todas.
+        fala.retain(|metrica| !metrica.is_empty() && !metrica.starts_with("partilhado_"));
+        assert!(fala.len() >= 5, "{nome}: {fala:?}");
+        assert_eq!(fala.difference(&ha).collect::<Vec<_>>(), [""; 0], "{nome}");
+    }
+    let painel = fs::read_to_string(raiz.join("servidor/pacote/grafana.json")).unwrap();
+    let painel: serde_json::Value = serde_json::from_str(&painel).unwrap();
+    assert!(painel["panels"].as_array().is_some_and(|paineis| !paineis.is_empty()));
 }
 
 #[test]

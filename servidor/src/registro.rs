@@ -222,11 +222,6 @@ impl Registro {
         self.hora.clear();
     }
 
-    /// Quantas linhas, até agora, não chegaram ao destino nem chegarão.
-    pub fn perdidas(&self) -> u64 {
-        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
-    }
-
     /// O turno não valeu, por isto: o que se escreveu nele não aconteceu. Espera o resto sair, como
     /// [`Registro::fechar`].
     pub fn desistir(mut self, porque: impl Display, prazo: Duration) {
@@ -234,6 +229,11 @@ impl Registro {
         self.linhas = 0;
         self.anotar(format_args!("servidor: parou de vender: {porque}"));
         self.fechar(prazo);
+    }
+
+    /// Quantas linhas, até agora, não chegaram ao destino nem chegarão.
+    pub fn perdidas(&self) -> u64 {
+        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
     }
 
     /// Espera até `prazo` a thread escrever o que falta e diz quantas linhas se perderam ao todo.
