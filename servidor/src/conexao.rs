@@ -110,6 +110,29 @@ impl fmt::Display for Fim {
 }
 
 impl Fim {
+    /// Todos, na ordem.
+    pub const TODOS: [Fim; 14] = [
+        Fim::Cliente,
+        Fim::Reset,
+        Fim::Sumiu,
+        Fim::Sair,
+        Fim::LinhaLonga,
+        Fim::OutroProtocolo,
+        Fim::Lotado,
+        Fim::LotadoParaOIp,
+        Fim::Ocioso,
+        Fim::LinhaIncompleta,
+        Fim::NaoLe,
+        Fim::MemoriaCheia,
+        Fim::SemDesfecho,
+        Fim::Encerramento,
+    ];
+
+    /// A conexão nem chegou a ser atendida?
+    pub fn recusada(self) -> bool {
+        matches!(self, Fim::Lotado | Fim::LotadoParaOIp)
+    }
+
     /// O fim que este pedido traz, se é dos que o trazem ([`Comando::e_o_ultimo`]).
     pub fn depois_de(pedido: &Comando) -> Option<Self> {
         pedido.e_o_ultimo().then_some(match pedido {

@@ -1,5 +1,6 @@
 //! As opções da linha de comando do servidor. Só as lê; quem as usa é `main`.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -105,6 +106,10 @@ pub struct Opcoes {
     #[arg(long, value_name = "TAMANHO", default_value = "256MiB", value_parser = tamanho)]
     pub memoria: u64,
 
+    /// Mostra em http://ENDEREÇO/metrics o que conta e mede, para um Prometheus; só com a porta, atende só esta máquina
+    #[arg(long, value_name = "ENDEREÇO", value_parser = onde_mostrar)]
+    pub metricas: Option<SocketAddr>,
+
     /// Não registra nada no console
     #[arg(long)]
     pub silencioso: bool,
@@ -117,6 +122,17 @@ pub struct Opcoes {
     #[arg(long, value_name = "TAMANHO", default_value = "256MiB", value_parser = tamanho)]
     pub registro_maximo: u64,
 }
+
+/// Um IP e uma porta, ou só a porta.
+fn onde_mostrar(texto: &str) -> Result<SocketAddr, EnderecoErrado> {
+    let so_a_porta = texto.parse().map(|porta: u16| (Ipv4Addr::LOCALHOST, porta).into());
+    so_a_porta.or_else(|_| texto.parse()).map_err(|_| EnderecoErrado)
+}
+
+/// Não se sabe onde mostrar as métricas.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("esperava um IP e uma porta, como 127.0.0.1:9464, ou só a porta")]
+struct EnderecoErrado;
 
 /// O nome de um servidor: o que se escreve em uma chave e em uma coluna.
 fn nome(texto: &str) -> Result<String, NomeErrado> {

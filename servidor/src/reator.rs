@@ -14,6 +14,7 @@
 //! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll`, do livro e da
 //! abertura.
 
+mod metricas;
 mod reposicao;
 
 use std::fmt;
@@ -33,10 +34,12 @@ use crate::conexao::Prontidao;
 use crate::estoque::{Estoque, Memoria};
 use crate::livro::{self, Livro};
 use crate::loja::Loja;
+use crate::metricas::Guardado;
 use crate::partilhado::{self, Partilhado};
 use crate::porta::{Onde, Porta};
 use crate::registro::Registro;
 use crate::reposicao::{recusa, resposta};
+use metricas::{Metricas, girar};
 use reposicao::Reposicao;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
@@ -74,6 +77,9 @@ const PRAZO_DO_REGISTRO: Duration = Duration::from_secs(1);
 /// E quanto fica para a saída de erro dizer as contas.
 const PRAZO_DAS_CONTAS: Duration = Duration::from_millis(500);
 
+/// Quantos descritores pode ter quem lê as métricas, com a porta delas.
+pub const DESCRITORES_DAS_METRICAS: usize = metricas::LUGARES + 1;
+
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
 pub struct Reator {
     poll: Poll,
@@ -86,6 +92,8 @@ pub struct Reator {
     registro: Registro,
     /// Quem pede que se reponha um livro aberto. Antes da guarda: sai enquanto a tranca do livro ainda é nossa.
     reposicao: Option<Reposicao>,
+    /// Quem lê as métricas, com `--metricas`.
+    metricas: Option<Metricas>,
     guarda: Guarda,
     aceite: Aceite,
     /// Quando vence o prazo de quem ainda ouve, e quando o programa termina; `None` antes do sinal.
@@ -109,6 +117,14 @@ impl Guarda {
         match self {
             Guarda::Memoria | Guarda::Livro(_) => None,
             Guarda::Partilhado(partilhado) => partilhado.prazo(),
+        }
+    }
+
+    fn qual(&self) -> Guardado {
+        match self {
+            Guarda::Memoria => Guardado::Memoria,
+            Guarda::Livro(_) => Guardado::Livro,
+            Guarda::Partilhado(_) => Guardado::Partilhado,
         }
     }
 }
@@ -258,6 +274,7 @@ impl Reator {
             balcao: Balcao::novo(loja, limites, Instant::now(), fechar_escrita),
             registro,
             reposicao: None,
+            metricas: None,
             guarda,
             aceite: Aceite::Espera,
             prazo_final: None,
@@ -276,6 +293,18 @@ impl Reator {
                 Some(Reposicao::abrir(livro.caminho(), self.poll.registry(), PEDIDOS)?);
         }
         Ok(())
+    }
+
+    /// Passa a mostrar as métricas nesta porta, e diz em que endereço.
+    ///
+    /// # Errors
+    ///
+    /// Outro programa chegou antes à porta, ou o sistema não deu com que escutar.
+    pub fn mostrar_metricas(&mut self, reservada: Porta) -> io::Result<SocketAddr> {
+        let metricas = Metricas::abrir(reservada, self.poll.registry())?;
+        let endereco = metricas.endereco();
+        self.metricas = Some(metricas);
+        Ok(endereco)
     }
 
     /// Onde se escuta, com a porta que o sistema escolheu se a pedida era 0.
@@ -305,6 +334,11 @@ impl Reator {
             // Depois do turno: quem saiu já deixou o lugar para quem chega.
             self.aceitar(agora);
             self.registro.entregar();
+            // Por último: quem lê as métricas não faz ninguém esperar uma resposta.
+            if let Some(metricas) = &mut self.metricas {
+                let (epoll, guardado) = (self.poll.registry(), self.guarda.qual());
+                metricas.atender(agora, epoll, &self.balcao, &self.registro, guardado);
+            }
             if self.terminou(agora) {
                 return self.fechar();
             }
@@ -332,6 +366,9 @@ impl Reator {
                     if pediram && self.prazo_final.is_none() {
                         self.encerrar(agora);
                     }
+                }
+                Token(token @ Metricas::ULTIMA..=Metricas::ESCUTA) => {
+                    self.metricas.iter_mut().for_each(|metricas| metricas.marcar(token));
                 }
                 Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
@@ -361,12 +398,13 @@ impl Reator {
 
     fn turno(&mut self, agora: Instant) -> Result<(), Pane> {
         let (balcao, registro) = (&mut self.balcao, &mut self.registro);
+        let medidas = self.metricas.as_mut().map(|metricas| &mut metricas.medidas);
         match &mut self.guarda {
             Guarda::Memoria => {
-                let Ok(()) = balcao.turno(agora, registro, &mut Memoria);
+                let Ok(()) = girar(balcao, agora, registro, &mut Memoria, medidas);
             }
-            Guarda::Livro(livro) => balcao.turno(agora, registro, livro)?,
-            Guarda::Partilhado(partilhado) => balcao.turno(agora, registro, partilhado)?,
+            Guarda::Livro(livro) => girar(balcao, agora, registro, livro, medidas)?,
+            Guarda::Partilhado(partilhado) => girar(balcao, agora, registro, partilhado, medidas)?,
         }
         Ok(())
     }
@@ -399,12 +437,16 @@ impl Reator {
 
     /// Quanto o `Poll` pode dormir: até o próximo prazo, ou nada se ficou trabalho para trás.
     fn espera(&self) -> Option<Duration> {
-        if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora {
+        let para_ler = self.metricas.as_ref();
+        let ha_quem_leia = para_ler.is_some_and(Metricas::tem_trabalho);
+        if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora || ha_quem_leia {
             return Some(Duration::ZERO);
         }
         let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.guarda.prazo()];
         let dos_pedidos = self.reposicao.as_ref().and_then(Reposicao::prazo);
-        let proximo = prazos.into_iter().chain([self.prazo_final, dos_pedidos]).flatten().min()?;
+        let das_metricas = para_ler.and_then(Metricas::prazo);
+        let outros = [self.prazo_final, dos_pedidos, das_metricas];
+        let proximo = prazos.into_iter().chain(outros).flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
 
@@ -414,6 +456,7 @@ impl Reator {
         self.aceitar_ate(FILA_DE_ESPERA as usize, agora);
         self.escuta = None;
         self.reposicao = None;
+        self.metricas = None;
         self.aceite = Aceite::Espera;
         self.prazo_final = Some(agora + PRAZO_DO_ENCERRAMENTO);
         self.fim = Some(agora + PRAZO_DO_FIM);

@@ -57,6 +57,8 @@ struct Espera {
     escritas: u64,
     /// Linhas perdidas desde a última vez que o registro as informou.
     perdidas: u64,
+    /// E ao todo.
+    perdidas_ao_todo: u64,
     dormindo: bool,
     /// O operador pediu que o arquivo fosse reaberto.
     reabrir: bool,
@@ -205,6 +207,7 @@ impl Registro {
         espera.produzidas += self.linhas;
         if espera.bytes.len() + self.turno.len() > FILA_MAXIMA {
             espera.perdidas += self.linhas;
+            espera.perdidas_ao_todo += self.linhas;
             self.turno.clear();
         } else {
             espera.linhas += self.linhas;
@@ -230,6 +233,11 @@ impl Registro {
         self.linhas = 0;
         self.anotar(format_args!("servidor: parou de vender: {porque}"));
         self.fechar(prazo);
+    }
+
+    /// Quantas linhas, até agora, não chegaram ao destino nem chegarão.
+    pub fn perdidas(&self) -> u64 {
+        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
     }
 
     /// Espera até `prazo` a thread escrever o que falta e diz quantas linhas se perderam ao todo.
@@ -266,7 +274,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
         let linhas = std::mem::take(&mut espera.linhas);
         let por_informar = std::mem::take(&mut espera.perdidas);
         let reabrir = std::mem::take(&mut espera.reabrir);
-        let ultima_vez = espera.fechada;
+        let (escritas_antes, ultima_vez) = (espera.escritas, espera.fechada);
         drop(espera);
 
         if reabrir {
@@ -279,6 +287,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
 
         let mut espera = fila.trancar();
         espera.perdidas += perdidas;
+        espera.perdidas_ao_todo += linhas - (espera.escritas - escritas_antes);
         if ultima_vez {
             espera.terminou = true;
             fila.mudou.notify_all();

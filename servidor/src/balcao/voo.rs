@@ -147,7 +147,7 @@ impl<F: Read + Write> Balcao<F> {
         resposta: Resposta,
     ) {
         let Pedido { chave, comando, vezes } = pedido;
-        self.contas.pedidos += *vezes as u64;
+        self.movimento.pediram(comando, *vezes);
         self.dar(agora, registro, *chave, comando, Seguidas::iguais(resposta, *vezes));
         self.filas.enfileirar(*chave, &mut self.postos[*chave]);
     }
