@@ -47,7 +47,7 @@ use crate::registro::Registro;
 use crate::saidas::Saidas;
 use lote::{Lote, Pedido};
 use lugares::Lugares;
-pub use movimento::Movimento;
+pub use movimento::{Movimento, Tipo};
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
@@ -129,6 +129,7 @@ pub struct Balcao<F> {
     lotados: usize,
     proxima_ronda: Instant,
     encerrando: bool,
+    /// Menos os pedidos, que estão no movimento.
     contas: Contas,
     movimento: Movimento,
     fechar_escrita: fn(&F),
@@ -211,7 +212,7 @@ impl<F: Read + Write> Balcao<F> {
             proxima_ronda: agora,
             encerrando: false,
             contas: Contas::default(),
-            movimento: Movimento::novo(),
+            movimento: Movimento::default(),
             fechar_escrita,
         }
     }
@@ -404,11 +405,9 @@ impl<F: Read + Write> Balcao<F> {
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
-        self.contas.pedidos += lote.quantos() as u64;
-        self.movimento.lotes.contar(lote.quantos() as f64);
         let mut pedidos = lote.esvaziar().peekable();
         while let Some(Pedido { chave, comando, mut vezes }) = pedidos.next() {
-            self.movimento.atendeu(&comando, vezes);
+            self.movimento.pediram(&comando, vezes);
             while vezes > 0 {
                 let havia = self.loja.estoque();
                 let respostas = self.loja.atender_seguidos(&comando, vezes);
@@ -458,7 +457,7 @@ impl<F: Read + Write> Balcao<F> {
                 self.filas.enfileirar(chave, posto);
             }
         }
-        self.movimento.avisos += ouvintes as u64;
+        self.movimento.avisou(ouvintes);
         registro.aviso(ouvintes);
     }
 
@@ -515,10 +514,10 @@ impl<F: Read + Write> Balcao<F> {
             let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
-            self.movimento.terminou(fim);
-            if matches!(fim, Fim::Lotado | Fim::LotadoParaOIp) {
+            if fim.recusada() {
                 self.lotados -= 1;
             } else {
+                self.movimento.terminou(fim);
                 self.lugares.vagar(conexao.endereco().ip());
                 registro.desconectou(conexao.endereco(), fim, conexao.inacabada());
             }
@@ -587,12 +586,17 @@ impl<F: Read + Write> Balcao<F> {
 
     /// O que passou pelo balcão até agora.
     pub fn contas(&self) -> Contas {
-        self.contas
+        Contas { pedidos: self.movimento.pedidos(), ..self.contas }
     }
 
-    /// O que passou pelo balcão até agora, em pormenor.
+    /// O mesmo, por tipo.
     pub fn movimento(&self) -> &Movimento {
         &self.movimento
+    }
+
+    /// O que o operador limitou.
+    pub fn limites(&self) -> Limites {
+        self.limites
     }
 
     /// A loja deste balcão.

@@ -88,26 +88,6 @@ pub enum Fim {
     Encerramento,
 }
 
-impl Fim {
-    /// Todos, na ordem em que se declaram.
-    pub const TODOS: [Fim; 14] = [
-        Fim::Cliente,
-        Fim::Reset,
-        Fim::Sumiu,
-        Fim::Sair,
-        Fim::LinhaLonga,
-        Fim::OutroProtocolo,
-        Fim::Lotado,
-        Fim::LotadoParaOIp,
-        Fim::Ocioso,
-        Fim::LinhaIncompleta,
-        Fim::NaoLe,
-        Fim::MemoriaCheia,
-        Fim::SemDesfecho,
-        Fim::Encerramento,
-    ];
-}
-
 impl fmt::Display for Fim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -130,6 +110,29 @@ impl fmt::Display for Fim {
 }
 
 impl Fim {
+    /// Todos, na ordem.
+    pub const TODOS: [Fim; 14] = [
+        Fim::Cliente,
+        Fim::Reset,
+        Fim::Sumiu,
+        Fim::Sair,
+        Fim::LinhaLonga,
+        Fim::OutroProtocolo,
+        Fim::Lotado,
+        Fim::LotadoParaOIp,
+        Fim::Ocioso,
+        Fim::LinhaIncompleta,
+        Fim::NaoLe,
+        Fim::MemoriaCheia,
+        Fim::SemDesfecho,
+        Fim::Encerramento,
+    ];
+
+    /// A conexão nem chegou a ser atendida?
+    pub fn recusada(self) -> bool {
+        matches!(self, Fim::Lotado | Fim::LotadoParaOIp)
+    }
+
     /// O fim que este pedido traz, se é dos que o trazem ([`Comando::e_o_ultimo`]).
     pub fn depois_de(pedido: &Comando) -> Option<Self> {
         pedido.e_o_ultimo().then_some(match pedido {
@@ -557,14 +560,6 @@ fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Comando, usize)) -> bool {
 #[cfg(test)]
 mod testes {
     use super::*;
-
-    #[test]
-    fn cada_fim_esta_no_seu_lugar_entre_todos() {
-        for (lugar, fim) in Fim::TODOS.into_iter().enumerate() {
-            assert_eq!(fim as usize, lugar, "{fim}");
-        }
-        assert_eq!(Fim::TODOS.last(), Some(&Fim::Encerramento));
-    }
 
     /// Traz sempre os mesmos bytes, e leva tudo o que se escreve.
     struct Eco(&'static [u8]);

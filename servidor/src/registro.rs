@@ -57,7 +57,7 @@ struct Espera {
     escritas: u64,
     /// Linhas perdidas desde a última vez que o registro as informou.
     perdidas: u64,
-    /// Todas as que já se perderam.
+    /// E ao todo.
     perdidas_ao_todo: u64,
     dormindo: bool,
     /// O operador pediu que o arquivo fosse reaberto.
@@ -90,11 +90,6 @@ impl Registro {
         let da_thread = Arc::clone(&fila);
         abrir_thread("registro", move || escrever_ate_fechar(&da_thread, destino))?;
         Ok(Registro { fila: Some(fila), em_arquivo, ..Registro::mudo() })
-    }
-
-    /// Quantas linhas já se perderam.
-    pub fn perdidas(&self) -> u64 {
-        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
     }
 
     /// O que pede à thread que reabra o arquivo, de qualquer outra thread; `None` se não há arquivo.
@@ -240,6 +235,11 @@ impl Registro {
         self.fechar(prazo);
     }
 
+    /// Quantas linhas, até agora, não chegaram ao destino nem chegarão.
+    pub fn perdidas(&self) -> u64 {
+        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
+    }
+
     /// Espera até `prazo` a thread escrever o que falta e diz quantas linhas se perderam ao todo.
     pub fn fechar(mut self, prazo: Duration) -> u64 {
         self.entregar();
@@ -274,7 +274,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
         let linhas = std::mem::take(&mut espera.linhas);
         let por_informar = std::mem::take(&mut espera.perdidas);
         let reabrir = std::mem::take(&mut espera.reabrir);
-        let ultima_vez = espera.fechada;
+        let (escritas_antes, ultima_vez) = (espera.escritas, espera.fechada);
         drop(espera);
 
         if reabrir {
@@ -287,7 +287,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
 
         let mut espera = fila.trancar();
         espera.perdidas += perdidas;
-        espera.perdidas_ao_todo += perdidas;
+        espera.perdidas_ao_todo += linhas - (espera.escritas - escritas_antes);
         if ultima_vez {
             espera.terminou = true;
             fila.mudou.notify_all();

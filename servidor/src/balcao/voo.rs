@@ -86,7 +86,6 @@ impl<F: Read + Write> Balcao<F> {
     /// O lote em voo ficou firme. Se dele já se desistiu, falta só o que os outros devem ouvir.
     fn pousar(&mut self, agora: Instant, registro: &mut Registro, antes: u64) {
         let Some(mut voo) = self.em_voo.take() else { return };
-        self.movimento.voos.durou(agora.duration_since(voo.desde));
         if voo.lote.vazio() {
             self.loja.ver(antes.saturating_sub(voo.compras));
             if antes > 0 && voo.compras >= antes {
@@ -148,8 +147,7 @@ impl<F: Read + Write> Balcao<F> {
         resposta: Resposta,
     ) {
         let Pedido { chave, comando, vezes } = pedido;
-        self.contas.pedidos += *vezes as u64;
-        self.movimento.atendeu(comando, *vezes);
+        self.movimento.pediram(comando, *vezes);
         self.dar(agora, registro, *chave, comando, Seguidas::iguais(resposta, *vezes));
         self.filas.enfileirar(*chave, &mut self.postos[*chave]);
     }
