@@ -134,7 +134,10 @@ fn se_o_etcd_volta_atras_o_servidor_para() {
     cluster.levantar(0);
     cliente.arrisca("COMPRAR\n");
     assert_eq!(cliente.linha_ou_fim(), None);
-    assert!(por_que_parou(&mut um).contains("o etcd voltou atrás"));
+    let porque = por_que_parou(&mut um);
+    // Se a anotação da última venda ainda ia a caminho, ela repõe a revisão, e o que se nota é o caixa.
+    let ditas = ["o etcd voltou atrás", "a chave venda/e/caixa-s1 do etcd foi mexida"];
+    assert!(ditas.iter().any(|dita| porque.contains(dita)), "{porque}");
     // Não pediu mais nada.
     let caixa = cluster.escrever("venda/e/caixa-s1", None).unwrap();
     assert!(caixa.starts_with("1 "), "{caixa}");
