@@ -206,26 +206,7 @@ impl Sessao {
                 }
             }
             Fazendo::Lendo(_) => Transacao::leitura(BALANCO),
-            Fazendo::Pedindo(lote) => {
-                let compras = lote.compradores.len();
-                let caixa = self.seguinte(compras as u64);
-                let somar = escrever(chave_do_caixa(&self.nome), caixa.texto());
-                let guardar = escrever(chave_do_lote(&self.nome), lote.texto());
-                let pedidos = || lote.pedidos().map(|(lugar, id)| (lugar, chave_do_pedido(id)));
-                let novo = |(_, chave)| Condicao::EscritaEm(chave, 0);
-                let atender = |(lugar, chave)| escrever(chave, Atendido::texto(lugar, compras));
-                let relembrar = pedidos().map(|(_, chave)| Feito::LerUma(chave));
-                Transacao {
-                    se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),
-                    entao: [somar, guardar]
-                        .into_iter()
-                        .chain(pedidos().map(atender))
-                        .chain(anotacao)
-                        .chain([ler(None)])
-                        .collect(),
-                    senao: [ler(None)].into_iter().chain(relembrar).collect(),
-                }
-            }
+            Fazendo::Pedindo(lote) => self.pedido_do_lote(lote, anotacao),
             Fazendo::Relembrando(faltam, _) => {
                 let em = faltam.last().map(|atendido| atendido.em);
                 Transacao { entao: vec![ler(em)], ..Transacao::default() }
@@ -242,6 +223,30 @@ impl Sessao {
                 }
             }
         })
+    }
+
+    /// Se o meu caixa ainda é o que escrevi por último, e nenhum pedido do lote foi atendido, o lote vale.
+    fn pedido_do_lote(&self, lote: &UltimoLote, anotacao: Option<Feito>) -> Transacao {
+        let compras = lote.compradores.len();
+        let caixa = chave_do_caixa(&self.nome);
+        let meu = Condicao::EscritaEm(caixa.clone(), self.meu.escrito_em);
+        let somar = Feito::Escrever(caixa, self.seguinte(compras as u64).texto());
+        let guardar = Feito::Escrever(chave_do_lote(&self.nome), lote.texto());
+        let pedidos = || lote.pedidos().map(|(lugar, id)| (lugar, chave_do_pedido(id)));
+        let novo = |(_, chave)| Condicao::EscritaEm(chave, 0);
+        let atender = |(lugar, chave)| Feito::Escrever(chave, Atendido::texto(lugar, compras));
+        let relembrar = pedidos().map(|(_, chave)| Feito::LerUma(chave));
+        let ler = || Feito::Ler(BALANCO.into(), None);
+        Transacao {
+            se: [meu].into_iter().chain(pedidos().map(novo)).collect(),
+            entao: [somar, guardar]
+                .into_iter()
+                .chain(pedidos().map(atender))
+                .chain(anotacao)
+                .chain([ler()])
+                .collect(),
+            senao: [ler()].into_iter().chain(relembrar).collect(),
+        }
     }
 
     /// O meu caixa depois de mais um lote.

@@ -80,21 +80,21 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         SESSAO,
         "o lote vale sem condição nenhuma",
-        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
+        "se: [meu].into_iter().chain(pedidos().map(novo)).collect(),",
         "se: pedidos().map(novo).collect(),",
     ),
     de_verdade(
         "chega_tarde",
         SESSAO,
         "diante de um etcd de verdade, o lote vale sem condição nenhuma",
-        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
+        "se: [meu].into_iter().chain(pedidos().map(novo)).collect(),",
         "se: pedidos().map(novo).collect(),",
     ),
     em(
         SESSAO,
         "um pedido vale ainda que já tenha valido",
-        "se: [meu()].into_iter().chain(pedidos().map(novo)).collect(),",
-        "se: pedidos().map(novo).take(0).chain([meu()]).collect(),",
+        "se: [meu].into_iter().chain(pedidos().map(novo)).collect(),",
+        "se: pedidos().map(novo).take(0).chain([meu]).collect(),",
     ),
     em(
         SESSAO,
@@ -162,8 +162,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         SESSAO,
         "as vendas do lote anterior não se escrevem",
-        ".chain(pedidos().map(atender))\n                        .chain(anotacao)",
-        ".chain(pedidos().map(atender))\n                        .chain(anotacao.filter(|_| false))",
+        ".chain(pedidos().map(atender))\n                .chain(anotacao)",
+        ".chain(pedidos().map(atender))\n                .chain(anotacao.filter(|_| false))",
     ),
     em(
         SESSAO,
