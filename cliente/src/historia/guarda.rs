@@ -119,7 +119,10 @@ impl Guarda {
 /// nova fica no lugar dela. CONSULTAR e COMPRAR se alternam: as duas últimas de um estão entre as
 /// quatro últimas de todas.
 fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
+    let repetida = |o: &Operacao| o.pedido.as_ref().is_some_and(|p| p.repetida.is_some());
     let leu_o_mesmo = |outra: &Operacao| match (&outra.resposta, &nova.resposta) {
+        // A resposta dada outra vez ainda se confere com a primeira.
+        _ if repetida(outra) => false,
         (Some((_, Desfecho::Leu(outra))), Some((_, Desfecho::Leu(nova)))) => outra == nova,
         (Some((_, Desfecho::Recusado)), Some((_, Desfecho::Recusado))) => true,
         _ => false,
@@ -137,8 +140,18 @@ fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
 }
 
 /// As colunas do CSV, na ordem. Os tempos são segundos desde o começo da simulação, com nove casas.
-pub const COLUNAS: [&str; 8] =
-    ["usuario", "conexao", "pedido", "enviada_s", "chegou_s", "resultado", "valor", "servidor"];
+/// O id só há nas compras numeradas.
+pub const COLUNAS: [&str; 9] = [
+    "usuario",
+    "conexao",
+    "pedido",
+    "enviada_s",
+    "chegou_s",
+    "resultado",
+    "valor",
+    "servidor",
+    "id",
+];
 
 /// O CSV da história: uma operação por linha, e uma por AVISO, no fim.
 struct Csv {
@@ -166,7 +179,7 @@ impl Csv {
     }
 
     fn operacao(&mut self, usuario: usize, operacao: &Operacao) {
-        let Operacao { conexao, servidor, compra, enviada, resposta } = operacao;
+        let Operacao { conexao, servidor, compra, pedido, enviada, resposta } = operacao;
         let (resultado, valor) = match resposta.as_ref().map(|(_, desfecho)| desfecho) {
             None => ("sem-resposta", String::new()),
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
@@ -189,6 +202,7 @@ impl Csv {
             resultado.into(),
             valor,
             self.nome(*servidor),
+            pedido.as_ref().map(|pedido| pedido.id.texto().to_owned()).unwrap_or_default(),
         ]);
     }
 
@@ -204,6 +218,7 @@ impl Csv {
                     "aviso".into(),
                     String::new(),
                     self.nome(conexao.servidor),
+                    String::new(),
                 ]);
             }
         }

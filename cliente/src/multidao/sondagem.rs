@@ -147,6 +147,7 @@ mod testes {
                 placar: Placar::default(),
                 parada: Arc::default(),
                 guarda: Mutex::new(Guarda::nova(1, LOTE, &[], None)),
+                recusou_pedidos: OnceLock::new(),
                 estilo: Estilo::default(),
             };
             let fixa = |valor| Faixa { de: valor, ate: valor };

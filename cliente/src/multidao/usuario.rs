@@ -18,7 +18,8 @@
 //!
 //! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
 //! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa. Se os servidores são vários, volta
-//! ao seguinte da lista; e se não consegue conectar, passa logo ao seguinte, até ter tentado todos.
+//! ao seguinte da lista; e se não consegue conectar, passa logo ao seguinte, até ter tentado todos. Com as compras
+//! numeradas ([`pedidos`]), uma queda sem resposta não custa o ciclo: pergunta-se de novo.
 
 use std::time::Duration;
 
@@ -30,6 +31,8 @@ use crate::conversa::escuta::{Ouvida, Papel};
 use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Falha, Historia, Operacao, Qual};
 use crate::multidao::evento::Evento;
 use crate::multidao::roteiro::{Ciclo, Roteiro};
+
+pub mod pedidos;
 
 /// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor. É o
 /// que uma pessoa espera antes de desistir, e muito mais do que um servidor que funciona leva.
@@ -83,6 +86,8 @@ pub struct Usuario {
     /// Quantos servidores seguidos não o receberam.
     recusado_por: usize,
     reconectar: bool,
+    /// Com `--pedidos`, os ids.
+    numerador: Option<pedidos::Numerador>,
     fase: Fase,
     /// Quando alguém viu o estoque vazio pela primeira vez.
     esgotou: Option<Duration>,
@@ -106,6 +111,7 @@ impl Usuario {
             servidores: 1,
             recusado_por: 0,
             reconectar,
+            numerador: None,
             fase: Fase::Fora { ate: chegada },
             esgotou: None,
             entendeu: false,
@@ -145,7 +151,7 @@ impl Usuario {
                 Passo::Conectar
             }
             Fase::Conectando { .. } => Passo::Conectar,
-            Fase::Pronto { compra: true } => Passo::Enviar(Comando::Comprar),
+            Fase::Pronto { compra: true } => Passo::Enviar(self.comando_da_compra()),
             Fase::Pronto { compra: false } => Passo::Enviar(Comando::Consultar),
             Fase::Esperando { prazo: ate } | Fase::Decidindo { ate } | Fase::Escutando { ate } => {
                 Passo::Ouvir(ate)
@@ -180,16 +186,19 @@ impl Usuario {
             ..Conexao::default()
         });
         self.eventos.push(Evento::Entrou);
-        self.fase = Fase::Pronto { compra: false };
+        self.fase = Fase::Pronto { compra: self.falta_saber_da_compra() };
     }
 
     /// O comando pedido vai partir.
     pub fn vai_enviar(&mut self, agora: Duration) {
         let Fase::Pronto { compra } = self.fase else { return };
-        let (conexao, servidor) = (self.conexao, self.qual());
-        let enviada = agora;
-        let operacao = Operacao { conexao, servidor, compra, enviada, resposta: None };
-        self.historia.operacoes.push(operacao);
+        if !(compra && self.pergunta_de_novo(agora)) {
+            let (conexao, servidor) = (self.conexao, self.qual());
+            let pedido = if compra { self.numerar() } else { None };
+            let enviada = agora;
+            let operacao = Operacao { conexao, servidor, compra, pedido, enviada, resposta: None };
+            self.historia.operacoes.push(operacao);
+        }
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
 
@@ -256,6 +265,9 @@ impl Usuario {
 
     fn respondido(&mut self, agora: Duration, desfecho: Desfecho, texto: &str) {
         let Fase::Esperando { .. } = self.fase else { return };
+        if self.ainda_nao_conclui(agora, &desfecho) {
+            return;
+        }
         let Some(operacao) = self.historia.operacoes.last_mut() else { return };
         let compra = operacao.compra;
         let comando = if compra { Comando::Comprar } else { Comando::Consultar };
@@ -269,7 +281,7 @@ impl Usuario {
         let mensagem = Mensagem::interpretar(texto.as_bytes());
         self.eventos.push(Evento::Troca(comando, mensagem, agora - enviada));
         self.entendeu |= entendeu(&desfecho);
-        match desfecho {
+        match &desfecho {
             Desfecho::Leu(_) | Desfecho::LeuSemNumero | Desfecho::ForaDeAlcance => {}
             Desfecho::Comprou(_) | Desfecho::ComprouSemNumero => {
                 self.eventos.push(Evento::Comprou);
@@ -282,7 +294,9 @@ impl Usuario {
                 self.falhou(agora, Falha::RespostaEstranha);
             }
         }
-        self.fase = if compra {
+        self.fase = if compra && self.concluiu_a_compra(&desfecho) {
+            Fase::Pronto { compra: true }
+        } else if compra {
             Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }
         } else {
             Fase::Decidindo { ate: agora.saturating_add(self.ciclo.decisao) }
@@ -310,6 +324,10 @@ impl Usuario {
         let desiste = self.recusado_por >= self.servidores;
         if nao_entrou && !desiste {
             self.fase = Fase::Fora { ate: agora };
+            return;
+        }
+        if let Some(ate) = self.insiste_ate(agora, nao_entrou) {
+            self.fase = Fase::Fora { ate };
             return;
         }
         self.ciclos_gastos += 1;

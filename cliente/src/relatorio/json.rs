@@ -11,8 +11,8 @@
 //! |---|---|
 //! | `formato` | a versão deste formato: 2 |
 //! | `comando` | o comando que repete as mesmas decisões |
-//! | `parametros` | `servidor` (vários, se separados por vírgula), `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente` |
-//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `fora_de_alcance`, do mesmo modo, são os pedidos que ouviram que o estoque dividido entre servidores não está ao alcance; `servidores` tem o que houve em cada um (`servidor`, `conexoes`, `quedas`, `consultas`, `vendas`, `recusas`, `fora_de_alcance`, `sem_resposta`, `avisos`); `duracao_s` não conta a `espera_do_aviso_s` |
+//! | `parametros` | `servidor` (vários, se separados por vírgula), `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `pedidos`, `fim_de_linha`, `estoque`, `semente` |
+//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `fora_de_alcance`, do mesmo modo, são os pedidos que ouviram que o estoque dividido entre servidores não está ao alcance; `servidores` tem o que houve em cada um (`servidor`, `conexoes`, `quedas`, `consultas`, `vendas`, `recusas`, `fora_de_alcance`, `sem_resposta`, `avisos`); `pedidos`, se as compras se numeraram: `ids`, `insistidos` (perguntados de novo até haver resposta), `repetidos` (de novo, de propósito); `duracao_s` não conta a `espera_do_aviso_s` |
 //! | `vereditos` | `estoque` e `aviso`, cada um com `veredito` e `texto`. O do estoque é `consistente`, `inconsistente` ou `sem-veredito`; o do AVISO, `certo`, `adiantado`, `atrasado`, `repetido`, `a-quem-chegou-depois`, `faltou` ou `nao-julgado` |
 //! | `consistente` | o estoque: `true`, `false`, ou `null` se nada se viu por que julgá-lo (no formato 1, também o AVISO) |
 //! | `contradicoes` | quantas são, do estoque e do AVISO |
@@ -68,6 +68,7 @@ struct Parametros {
     acelerar: f64,
     rampa_s: f64,
     reconectar: bool,
+    pedidos: bool,
     fim_de_linha: &'static str,
     estoque: Option<u64>,
     semente: u64,
@@ -184,6 +185,7 @@ impl Relatorio<'_> {
             acelerar: self.opcoes.acelerar,
             rampa_s: self.opcoes.rampa.as_secs_f64(),
             reconectar: self.opcoes.reconectar,
+            pedidos: self.opcoes.pedidos,
             fim_de_linha: self.simulacao.fim_de_linha.nome(),
             estoque: self.opcoes.estoque,
             semente: self.resumo.semente,
