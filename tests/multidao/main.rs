@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod jeitos;
+mod pedidos;
 mod servidores;
 
 use std::fs::{self, Permissions};

@@ -326,7 +326,7 @@ impl Usuario {
             self.fase = Fase::Fora { ate: agora };
             return;
         }
-        if let Some(ate) = self.insiste_ate(agora, nao_entrou) {
+        if let Some(ate) = self.insiste_ate(agora) {
             self.fase = Fase::Fora { ate };
             return;
         }

@@ -107,12 +107,8 @@ impl Usuario {
     }
 
     /// A conexão se fez: falta saber de uma compra?
-    pub(super) fn falta_saber_da_compra(&mut self) -> bool {
-        let Some(numerador) = &mut self.numerador else { return false };
-        if !numerador.em_aberto {
-            (numerador.quedas, numerador.desde) = (0, None);
-        }
-        numerador.em_aberto
+    pub(super) fn falta_saber_da_compra(&self) -> bool {
+        self.numerador.as_ref().is_some_and(|numerador| numerador.em_aberto)
     }
 
     /// A resposta que chegou não conclui a compra: ou já se sabia dela, ou ainda não se sabe.
@@ -120,6 +116,9 @@ impl Usuario {
         let usuario = self.historia.usuario;
         let escuta = Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) };
         let Some(numerador) = &mut self.numerador else { return false };
+        if !numerador.em_aberto {
+            numerador.esquecer();
+        }
         let Some(operacao) = self.historia.operacoes.last_mut().filter(|o| o.compra) else {
             return false;
         };
@@ -155,10 +154,14 @@ impl Usuario {
         numerador.repetindo
     }
 
-    /// Até quando se afastar depois de uma queda, se se insiste. Quem nada tem por saber só insiste em conectar, e só
-    /// se já tinha conectado: um servidor que nunca abriu tem a espera dele.
-    pub(super) fn insiste_ate(&mut self, agora: Duration, nao_entrou: bool) -> Option<Duration> {
-        let (usuario, ja_conectou) = (self.historia.usuario, self.ja_conectou());
+    /// Até quando se afastar depois de uma queda, se se insiste. Quem nada tem por saber só insiste em entrar, e só
+    /// se já tinha conectado: um servidor que nunca abriu tem a espera dele. Uma conexão que nada respondeu é como uma
+    /// que não se fez.
+    pub(super) fn insiste_ate(&mut self, agora: Duration) -> Option<Duration> {
+        let usuario = self.historia.usuario;
+        let ultima = self.historia.conexoes.last();
+        let ja_conectou = ultima.is_some();
+        let nao_entrou = ultima.is_some_and(|p| p.respondida.is_none()) || self.recusado_por > 0;
         let numerador = self.numerador.as_mut()?;
         numerador.repetindo = false;
         let enviada = self.historia.operacoes.last().map(|operacao| operacao.enviada);
