@@ -1,179 +1,230 @@
-//! Os números do servidor (`--metricas`), pedidos por um socket como um Prometheus os pede, ao lado do que a multidão
-//! viu; e quem ali se porta mal.
+//! As métricas (`--metricas`): dizem o que os clientes viram, no formato do Prometheus, e quem as lê, por pior que se
+//! comporte, tem o seu lugar e o seu prazo. Que não atrasam uma venda está em `tests/falhas`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
-use testes::{PRAZO, Servidor, executar};
+use testes::{
+    Cliente, LER_METRICAS, Servidor, ate, conta, corpo, ler_metricas, multidao, nao_abre, numero,
+    onde_mostra, veredito,
+};
 
-/// Um servidor que mostra os números, e onde.
-fn servidor(opcoes: &[&str]) -> (Servidor, SocketAddr) {
-    let servidor = Servidor::abrir(&[&["--metricas", "0"], opcoes].concat());
-    let dito = servidor.erro().ate("onde estão os números", |texto| texto.contains("/metrics"));
-    let onde = dito.split_once("http://").unwrap().1.split_once("/metrics").unwrap().0;
-    (servidor, onde.parse().unwrap())
-}
-
-/// O que se ouve de quem mandou isto.
-fn ouvir(onde: SocketAddr, pedido: &str) -> String {
-    let mut fluxo = TcpStream::connect(onde).unwrap();
-    fluxo.set_read_timeout(Some(PRAZO)).unwrap();
-    fluxo.write_all(pedido.as_bytes()).unwrap();
-    let mut ouvido = String::new();
-    let _ = fluxo.read_to_string(&mut ouvido);
-    ouvido
-}
-
-fn numeros(onde: SocketAddr) -> String {
-    let ouvido = ouvir(onde, "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-    let (cabecalho, corpo) = ouvido.split_once("\r\n\r\n").unwrap();
-    assert!(cabecalho.starts_with("HTTP/1.1 200 OK\r\n"), "{cabecalho}");
-    assert!(cabecalho.contains("text/plain; version=0.0.4"), "{cabecalho}");
-    assert!(cabecalho.contains(&format!("Content-Length: {}\r\n", corpo.len())), "{cabecalho}");
-    corpo.to_owned()
-}
-
-fn numero(numeros: &str, qual: &str) -> f64 {
-    let linha = numeros.lines().find_map(|linha| linha.strip_prefix(qual)?.strip_prefix(' '));
-    linha.unwrap_or_else(|| panic!("falta {qual} em\n{numeros}")).parse().unwrap()
+/// A soma de todos os rótulos de `nome`.
+fn soma(metricas: &str, nome: &str) -> u64 {
+    let valores = metricas.lines().filter_map(|linha| {
+        let resto = linha.strip_prefix(nome)?.strip_prefix('{')?;
+        resto.split_once("} ")?.1.parse::<u64>().ok()
+    });
+    valores.sum()
 }
 
 #[test]
-fn os_numeros_sao_os_que_a_multidao_viu() {
+fn o_que_se_le_e_o_que_a_multidao_viu() {
+    let mut servidor = Servidor::abrir(&["--metricas", "0", "--estoque", "60"]);
+    let onde = onde_mostra(&servidor);
+    let fim = multidao(servidor.endereco(), "--usuarios 12");
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    // A despedida do último pode ainda não ter chegado.
+    let texto = ate("todos saírem", || {
+        Some(ler_metricas(onde)).filter(|texto| numero(texto, "vendas_conexoes_ativas") == 0)
+    });
+    let (ciclos, vendas) = (conta(&fim, "ciclos"), conta(&fim, "vendas"));
+    let do_texto = |nome: &str| numero(&texto, nome);
+    assert_eq!((vendas, do_texto("vendas_unidades_vendidas_total")), (60, 60));
+    assert_eq!(do_texto("vendas_compras_recusadas_total"), conta(&fim, "recusas"));
+    assert_eq!(do_texto("vendas_comandos_total{comando=\"CONSULTAR\"}"), ciclos);
+    assert_eq!(do_texto("vendas_comandos_total{comando=\"COMPRAR\"}"), ciclos);
+    assert_eq!(soma(&texto, "vendas_comandos_total"), 2 * ciclos);
+    assert_eq!(do_texto("vendas_turno_comandos_sum"), 2 * ciclos);
+    assert_eq!(do_texto("vendas_estoque_unidades"), 0);
+    assert_eq!(do_texto("vendas_avisos_total"), conta(&fim, "AVISOs"));
+    // Mais uma: a visita da multidão, que só escuta.
+    assert_eq!(do_texto("vendas_conexoes_atendidas_total"), 13);
+    assert_eq!(do_texto("vendas_conexoes_ativas_pico"), 12);
+    assert_eq!(soma(&texto, "vendas_conexoes_encerradas_total"), 13);
+    assert_eq!(do_texto("vendas_guardado_bytes"), 0);
+    assert!(do_texto("vendas_turno_duracao_seconds_count") > 0);
+    let contas = servidor.encerrar();
+    assert_eq!((contas.conta("comandos"), contas.conta("vendas")), (2 * ciclos, 60));
+}
+
+#[test]
+fn cada_fim_e_cada_recusa_se_contam_pelo_motivo() {
+    let servidor = Servidor::abrir(&["--metricas", "0", "--max-conexoes", "1"]);
+    let onde = onde_mostra(&servidor);
+    let vago = || {
+        ate("o lugar vagar", || {
+            (numero(&ler_metricas(onde), "vendas_conexoes_ativas") == 0).then_some(())
+        });
+    };
+    servidor.cliente().pede("SAIR");
+    vago();
+    servidor.cliente().pede("GET / HTTP/1.1");
+    vago();
+    let mut dentro = servidor.cliente();
+    dentro.pede("CONSULTAR");
+    assert_eq!(servidor.cliente().fim(), "ERRO: Servidor lotado\n");
+    drop(dentro);
+    vago();
+    let texto = ler_metricas(onde);
+    for (nome, quantas) in [("sair", 1), ("outro protocolo", 1), ("fim", 1), ("reset", 0)] {
+        let nome = format!("vendas_conexoes_encerradas_total{{fim=\"{nome}\"}}");
+        assert_eq!(numero(&texto, &nome), quantas, "{nome}");
+    }
+    assert_eq!(numero(&texto, "vendas_conexoes_recusadas_total{motivo=\"lotado\"}"), 1);
+    assert_eq!(numero(&texto, "vendas_conexoes_recusadas_total{motivo=\"lotado para o IP\"}"), 0);
+    assert_eq!(numero(&texto, "vendas_comandos_total{comando=\"HTTP\"}"), 1);
+}
+
+#[test]
+fn com_livro_conta_se_cada_lote_que_foi_ao_disco_e_so_esses() {
     let pasta = tempfile::tempdir().unwrap();
     let livro = pasta.path().join("vendas.db");
-    let (servidor, onde) = servidor(&["--estoque", "20", "--livro", livro.to_str().unwrap()]);
-    let mut fica = servidor.cliente();
-    assert_eq!(fica.pede("CONSULTAR"), "Estoque atual: 20");
-    let endereco = servidor.endereco().to_string();
-    let multidao =
-        ["--servidor", &endereco, "--usuarios", "30", "--ciclos", "2", "--acelerar", "100"];
-    assert_eq!(executar("cliente", multidao).codigo, Some(0));
-    assert!(fica.linha().starts_with("AVISO"));
-    assert_eq!(fica.pede("PEDIDO a"), "ERRO: Produto esgotado");
-    let depois = numeros(onde);
-    for (qual, quanto) in [
-        ("vendas_unidades_vendidas_total", 20.0),
-        ("vendas_estoque_unidades", 0.0),
-        ("vendas_conexoes_ativas", 1.0),
-        ("vendas_comandos_total{comando=\"COMPRAR\"}", 60.0),
-        ("vendas_comandos_total{comando=\"PEDIDO\"}", 1.0),
-        ("vendas_compras_recusadas_total", 41.0),
-        ("vendas_registro_linhas_perdidas_total", 0.0),
-        ("vendas_memoria_guardada_bytes", 0.0),
-    ] {
-        assert_eq!(numero(&depois, qual), quanto, "{qual}\n{depois}");
-    }
-    let terminaram: f64 = depois
-        .lines()
-        .filter(|linha| linha.starts_with("vendas_conexoes_encerradas_total"))
-        .map(|linha| linha.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
-        .sum();
-    // A multidão conecta uma vez a mais, para sondar.
-    assert_eq!(terminaram + 1.0, numero(&depois, "vendas_conexoes_total"), "{depois}");
-    assert!(terminaram >= 30.0, "{depois}");
-    assert!((1.0..=31.0).contains(&numero(&depois, "vendas_avisos_total")));
-    let gravacoes = numero(&depois, "vendas_livro_gravacao_seconds_count");
-    assert!((1.0..=21.0).contains(&gravacoes), "{gravacoes}");
-    let pedidos: f64 = numero(&depois, "vendas_lote_pedidos_sum");
-    let comandos: f64 = depois
-        .lines()
-        .filter(|linha| linha.starts_with("vendas_comandos_total"))
-        .map(|linha| linha.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
-        .sum();
-    assert_eq!(pedidos, comandos, "{depois}");
-}
-
-#[test]
-fn o_formato_e_o_do_prometheus() {
-    let (_servidor, onde) = servidor(&[]);
-    let filho = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn();
-    let Ok(mut filho) = filho else {
-        return println!("pulado: não há promtool (apt-get install prometheus)");
-    };
-    filho.stdin.take().unwrap().write_all(numeros(onde).as_bytes()).unwrap();
-    let saida = filho.wait_with_output().unwrap();
-    let dito = String::from_utf8_lossy(&saida.stderr);
-    assert!(saida.status.success() && dito.is_empty(), "{dito}");
-}
-
-#[test]
-fn quem_pede_mal_os_numeros_nao_atrasa_quem_compra_nem_quem_pede_bem() {
-    let (servidor, onde) = servidor(&["--estoque", "100000"]);
-    // Um que se cala, um que não acaba de pedir, e muitos à porta.
-    let _calado = TcpStream::connect(onde).unwrap();
-    let mut pela_metade = TcpStream::connect(onde).unwrap();
-    pela_metade.write_all(b"GET /metrics HTTP/1.1\r\n").unwrap();
-    let _muitos: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(onde).unwrap()).collect();
+    let servidor = Servidor::abrir(&["--metricas", "0", "--livro", livro.to_str().unwrap()]);
+    let onde = onde_mostra(&servidor);
     let mut cliente = servidor.cliente();
-    let comeco = Instant::now();
-    for restante in (99_000..100_000).rev() {
-        let ouvida = format!("Compra realizada. Estoque restante: {restante}");
-        assert_eq!(cliente.pede("COMPRAR"), ouvida);
-    }
-    println!("1000 compras com 202 à porta dos números: {:?}", comeco.elapsed());
-    drop(_muitos);
-    pela_metade.shutdown(Shutdown::Both).unwrap();
-    for (pedido, resposta) in [
-        ("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found"),
-        ("POST /metrics HTTP/1.1\r\n\r\n", "HTTP/1.1 405 Method Not Allowed"),
-        ("COMPRAR\r\n\r\n", "HTTP/1.1 400 Bad Request"),
-    ] {
-        let ouvido = ouvir(onde, pedido);
-        assert!(ouvido.starts_with(resposta), "{pedido:?}: {ouvido}");
-    }
-    let lixo = "x".repeat(100_000);
-    ouvir(onde, &lixo);
-    assert_eq!(numero(&numeros(onde), "vendas_unidades_vendidas_total"), 1000.0);
-}
-
-#[test]
-fn mil_pedidos_ao_mesmo_tempo_sao_respondidos() {
-    let (_servidor, onde) = servidor(&["--silencioso"]);
-    let mut todos: Vec<TcpStream> = (0..1000)
-        .map(|_| {
-            let mut fluxo = TcpStream::connect(onde).unwrap();
-            fluxo.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-            fluxo.write_all(b"GET /metrics HTTP/1.1\r\n\r\n").unwrap();
-            fluxo
-        })
-        .collect();
-    for fluxo in &mut todos {
-        let mut ouvido = String::new();
-        fluxo.read_to_string(&mut ouvido).unwrap();
-        assert!(
-            ouvido.ends_with('\n') && ouvido.contains("vendas_turno_seconds_count"),
-            "{ouvido}"
+    for restante in [9, 8, 7] {
+        cliente.pede("CONSULTAR");
+        assert_eq!(
+            cliente.pede("COMPRAR"),
+            format!("Compra realizada. Estoque restante: {restante}")
         );
     }
+    let firmados = numero(&ler_metricas(onde), "vendas_livro_firmar_duracao_seconds_count");
+    assert_eq!(firmados, 3);
 }
 
 #[test]
-fn a_porta_ocupada_e_a_que_nao_se_entende_sao_ditas_em_uma_linha() {
-    let ocupada = TcpListener::bind("127.0.0.1:0").unwrap();
-    let porta = ocupada.local_addr().unwrap().port().to_string();
+fn as_linhas_que_o_registro_perde_se_contam() {
+    let servidor = Servidor::abrir(&["--metricas", "0", "--registro", "/dev/full"]);
+    let onde = onde_mostra(&servidor);
+    let perdidas = "vendas_registro_linhas_perdidas_total";
+    let mut cliente = servidor.cliente();
+    cliente.pede("CONSULTAR");
+    cliente.pede("COMPRAR");
+    // A abertura, a conexão e os dois pedidos.
+    ate("quatro linhas perdidas", || (numero(&ler_metricas(onde), perdidas) == 4).then_some(()));
+}
+
+#[test]
+fn o_promtool_diz_que_o_formato_esta_certo() {
+    if Command::new("promtool").arg("--version").output().is_err() {
+        return println!("pulado: falta promtool (o pacote prometheus do Debian)");
+    }
     let pasta = tempfile::tempdir().unwrap();
     let livro = pasta.path().join("vendas.db");
-    let opcoes = ["--porta", "0", "--metricas", &porta, "--livro", livro.to_str().unwrap()];
-    let termino = executar("servidor", opcoes);
-    assert_eq!(termino.codigo, Some(1));
-    assert!(
-        termino.erro.contains("não posso mostrar os números em 127.0.0.1:"),
-        "{}",
-        termino.erro
-    );
-    assert!(termino.erro.contains("--metricas") && termino.erro.lines().count() == 1);
-    assert!(!livro.exists(), "não se cria um livro para não vender");
-    let errada = executar("servidor", ["--metricas", "aqui"]);
-    assert_eq!(errada.codigo, Some(2));
-    assert!(errada.erro.contains("como 9464"), "{}", errada.erro);
+    let servidor = Servidor::abrir(&["--metricas", "0", "--livro", livro.to_str().unwrap()]);
+    let mut cliente = servidor.cliente();
+    cliente.pede("COMPRAR");
+    let texto = ler_metricas(onde_mostra(&servidor));
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped());
+    let mut promtool = promtool.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    promtool.stdin.take().unwrap().write_all(texto.as_bytes()).unwrap();
+    let dito = promtool.wait_with_output().unwrap();
+    let queixas = String::from_utf8_lossy(&dito.stderr).into_owned();
+    assert!(dito.status.success() && queixas.is_empty(), "{queixas}\n{texto}");
+}
+
+/// As métricas de que um texto fala, sem o que um histograma lhes acrescenta.
+fn citadas(texto: &str) -> BTreeSet<String> {
+    let palavras = texto.split(|letra: char| !(letra.is_ascii_lowercase() || letra == '_'));
+    let nossas = palavras.filter_map(|palavra| palavra.strip_prefix("vendas_"));
+    let sem_sufixo = |nome: &str| {
+        let histograma =
+            ["_bucket", "_count", "_sum"].iter().find_map(|fim| nome.strip_suffix(fim));
+        histograma.unwrap_or(nome).to_owned()
+    };
+    nossas.map(sem_sufixo).collect()
+}
+
+#[test]
+fn o_painel_e_o_texto_do_operador_so_falam_de_metricas_que_ha() {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let servidor = Servidor::abrir(&["--metricas", "0", "--livro", livro.to_str().unwrap()]);
+    let ha = citadas(&ler_metricas(onde_mostra(&servidor)));
+    let raiz = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    for nome in ["servidor/pacote/grafana.json", "servidor/docs/operacao.md"] {
+        let texto = fs::read_to_string(raiz.join(nome)).unwrap();
+        let mut fala = citadas(&texto);
+        // As de um estoque partilhado só há com um; e o do texto que mostra o começo de todas.
+        fala.retain(|metrica| !metrica.is_empty() && !metrica.starts_with("partilhado_"));
+        assert!(fala.len() >= 5, "{nome}: {fala:?}");
+        assert_eq!(fala.difference(&ha).collect::<Vec<_>>(), [""; 0], "{nome}");
+    }
+    let painel = fs::read_to_string(raiz.join("servidor/pacote/grafana.json")).unwrap();
+    let painel: serde_json::Value = serde_json::from_str(&painel).unwrap();
+    assert!(painel["panels"].as_array().is_some_and(|paineis| !paineis.is_empty()));
+}
+
+#[test]
+fn quem_pede_outra_coisa_ouve_o_que_errou() {
+    let servidor = Servidor::abrir(&["--metricas", "0"]);
+    let onde = onde_mostra(&servidor);
+    let longo = format!("GET /metrics HTTP/1.1\r\nX: {}\r\n\r\n", "x".repeat(8 * 1024));
+    let com_corpo = format!("POST /metrics HTTP/1.1\r\n\r\n{}", "COMPRAR\n".repeat(1024));
+    let casos = [
+        ("GET / HTTP/1.1\r\n\r\n", "404 Not Found"),
+        ("DELETE /metrics HTTP/1.1\r\n\r\n", "405 Method Not Allowed"),
+        (&com_corpo, "405 Method Not Allowed"),
+        (&longo, "431 Request Header Fields Too Large"),
+        ("COMPRAR\n", "400 Bad Request"),
+        ("\x16\x03\x01\n", "400 Bad Request"),
+    ];
+    for (pedido, situacao) in casos {
+        let mut leitor = Cliente::conectar(onde);
+        leitor.manda(pedido);
+        // Um reset apagaria a resposta: `fim` não o aceita.
+        let resposta = leitor.fim();
+        assert!(
+            resposta.starts_with(&format!("HTTP/1.1 {situacao}\r\n")),
+            "{pedido:?}: {resposta}"
+        );
+    }
+    assert_eq!(numero(&ler_metricas(onde), "vendas_unidades_vendidas_total"), 0);
+}
+
+#[test]
+fn um_pedido_aos_poucos_e_um_pela_metade_tem_cada_um_o_seu_lugar() {
+    let servidor = Servidor::abrir(&["--metricas", "0"]);
+    let onde = onde_mostra(&servidor);
+    // Mais do que os lugares: os que sobram esperam à porta.
+    let mut parados: Vec<_> = (0..80).map(|_| Cliente::conectar(onde)).collect();
+    for parado in &mut parados {
+        parado.manda("GET /metrics HTTP/1.1\r\nHo");
+    }
+    // Quem vem atrás deles é atendido, quando o prazo de cada um acaba; e nenhum ouve nada.
+    ler_metricas(onde);
+    for mut parado in parados {
+        assert_eq!(parado.ouve(), None);
+    }
+    let mut lento = Cliente::conectar(onde);
+    for pedaco in LER_METRICAS.as_bytes().chunks(7) {
+        lento.manda(pedaco);
+    }
+    corpo(&lento.fim());
+    assert_eq!(servidor.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
+}
+
+#[test]
+fn so_com_a_porta_atende_so_esta_maquina_e_uma_ocupada_se_diz() {
+    let servidor = Servidor::abrir(&["--metricas", "0"]);
+    assert!(onde_mostra(&servidor).ip().is_loopback());
+    let ocupada = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endereco = ocupada.local_addr().unwrap().to_string();
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let opcoes = ["--porta", "0", "--metricas", &endereco, "--livro", livro.to_str().unwrap()];
+    let erro = nao_abre(&opcoes);
+    let esperado = format!("servidor: não posso mostrar as métricas em {endereco}: ");
+    assert!(erro.starts_with(&esperado), "{erro}");
+    assert!(erro.ends_with("; escolha outra porta com --metricas\n"), "{erro}");
+    assert!(!livro.exists(), "sem porta não se cria um livro");
 }

@@ -8,10 +8,13 @@
 //!      │                   │                            que ele faz e quando é puro
 //!      │                   └──► painel    as contas; e o andamento e os AVISOs, ao vivo
 //!      ├──► visita             depois da última sessão, alguém conecta e só escuta
+//!      ├──► fila ─► agenda    o laço aberto: a hora de cada chegada, e que usuário a leva
 //!      └──► painel ─► evento   o que acontece a um usuário e se conta na hora
 //! ```
 
+pub mod agenda;
 pub mod evento;
+pub mod fila;
 pub mod limites;
 pub mod painel;
 pub mod pool;

@@ -1,5 +1,7 @@
 //! As opções da linha de comando do cliente. Só as lê; quem as usa é [`crate::multidao::simulacao`].
 
+pub mod carga;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,6 +16,7 @@ use crate::avaliacao::formatos::Formato;
 use crate::comparacao::Tolerancia;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
+use crate::opcoes::carga::Carga;
 
 /// Multidão de usuários simulados contra um servidor de vendas
 #[derive(Debug, Clone, Parser)]
@@ -63,6 +66,10 @@ pub enum Acao {
 /// As opções da simulação.
 #[derive(Debug, Clone, Parser)]
 pub struct Opcoes {
+    /// Em laço fechado ou aberto. Vem antes das outras, porque confere quais delas se disseram.
+    #[command(flatten)]
+    pub carga: Carga,
+
     /// Servidor a testar; sem a porta, vale 12346. Vários, separados por vírgula, vendem um só estoque: os
     /// usuários se revezam entre eles (o 1 no primeiro, o 2 no segundo...), e quem cai vai ao seguinte
     #[arg(long = "servidor", value_name = "HOST:PORTA", default_value = "localhost:12346", value_delimiter = ',', value_parser = servidor)]
@@ -87,10 +94,6 @@ pub struct Opcoes {
     /// Divide todas as esperas por este número
     #[arg(long, value_name = "VEZES", default_value_t = 1.0, value_parser = aceleracao)]
     pub acelerar: f64,
-
-    /// Espalha as chegadas por este tempo, que --acelerar também divide
-    #[arg(long, value_name = "DURAÇÃO", default_value = "0s", value_parser = duracao)]
-    pub rampa: Duration,
 
     /// Abre uma conexão nova a cada ciclo
     #[arg(long)]
@@ -372,6 +375,7 @@ const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (
   cliente --usuarios 200 --acelerar 100  a mesma multidão, em segundos
   cliente --semente 42 --detalhado       decisões que se repetem, tudo à vista
   cliente --fim-de-linha nenhum          sem descobrir o que o servidor entende
+  cliente --taxa 500/s --durante 10s     pedidos com hora marcada, demore o servidor o que demorar
   cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
   cliente --servidor a,b,c               três servidores que vendem um só estoque
   cliente avaliar --iniciar 'python3 servidor.py'   dá nota a um servidor";

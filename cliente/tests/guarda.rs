@@ -342,6 +342,7 @@ fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     let mut guarda = Guarda::nova(2, GUARDADAS_MAXIMAS, &servidores(), Some(Box::new(saida)));
     let mut longa = operacao(1, 2, Leu(10));
     longa.servidor = Qual::de(1, 2);
+    longa.marcada = Some(Duration::new(60, 500_000_000));
     longa.enviada = Duration::new(61, 7);
     longa.resposta = Some((Duration::new(62, 123_456_789), Leu(-10)));
     let mut calada = operacao(5, 6, Recusado);
@@ -360,14 +361,14 @@ fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     assert_eq!(
         String::from_utf8(escrito.lock().unwrap().clone()).unwrap(),
         "\
-usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor,id
-2,1,CONSULTAR,61.000000007,62.123456789,leu,-10,b:2,
-2,1,COMPRAR,0.002000000,0.003000000,comprou,9,a:1,abc-2-1
-1,1,COMPRAR,0.003000000,0.004000000,recusado,,a:1,
-1,2,COMPRAR,0.005000000,,sem-resposta,,a:1,
-1,2,AVISO,,0.009000000,aviso,,b:2,
-1,2,AVISO,,0.010000000,aviso,,b:2,
-2,1,CONSULTAR,0.008000000,0.009000000,leu,0,a:1,
+usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor,marcada_s,id
+2,1,CONSULTAR,61.000000007,62.123456789,leu,-10,b:2,60.500000000,
+2,1,COMPRAR,0.002000000,0.003000000,comprou,9,a:1,,abc-2-1
+1,1,COMPRAR,0.003000000,0.004000000,recusado,,a:1,,
+1,2,COMPRAR,0.005000000,,sem-resposta,,a:1,,
+1,2,AVISO,,0.009000000,aviso,,b:2,,
+1,2,AVISO,,0.010000000,aviso,,b:2,,
+2,1,CONSULTAR,0.008000000,0.009000000,leu,0,a:1,,
 "
     );
 }
@@ -393,8 +394,8 @@ fn um_texto_estranho_cabe_em_uma_celula() {
     // Uma linha do arquivo por operação, e as aspas dobradas como manda o formato.
     let escrito = String::from_utf8(escrito).unwrap();
     assert_eq!(escrito.lines().count(), 1 + textos.len());
-    assert!(escrito.contains(",de-outro-modo,\"a,b\",a:1,\n"), "{escrito}");
-    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\",a:1,\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"a,b\",a:1,,\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\",a:1,,\n"), "{escrito}");
 }
 
 #[test]

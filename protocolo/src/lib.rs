@@ -2,6 +2,7 @@
 //!
 //! - [`comando`]: os bytes de uma linha viram um [`Comando`];
 //! - [`mensagem`]: uma [`Resposta`] vira bytes, e os bytes viram uma [`Mensagem`];
+//! - [`seguidas`]: as respostas a um comando pedido muitas vezes seguidas;
 //! - [`linhas`]: os bytes que chegam, cortados onde o TCP quis, viram linhas;
 //! - [`numero`]: o estoque escrito em uma resposta vira um número, ou duas leituras dele;
 //! - `terminal` (opcional, recurso `terminal`): o que os dois programas dizem a quem os executa.
@@ -13,12 +14,14 @@ pub mod comando;
 pub mod linhas;
 pub mod mensagem;
 pub mod numero;
+pub mod seguidas;
 #[cfg(feature = "terminal")]
 pub mod terminal;
 
 pub use comando::{Comando, Id};
 pub use linhas::{Linha, Linhas};
 pub use mensagem::{Mensagem, Resposta};
+pub use seguidas::Seguidas;
 
 /// A porta TCP da atividade (§3.1).
 pub const PORTA_PADRAO: u16 = 12346;

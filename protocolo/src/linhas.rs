@@ -88,6 +88,7 @@ pub struct Linhas {
 impl Linhas {
     /// Quantas linhas `COMPRAR`, inteiras e uma atrás da outra, abrem estes bytes, até `maximo`; `bytes` passa a ser o
     /// que vem depois delas. É quase tudo o que chega de quem compra sem parar, e assim custa uma comparação cada.
+    #[inline] // o crate que a chama é outro: sem isto, não se junta a quem a chama
     pub fn compras(&mut self, bytes: &mut &[u8], maximo: usize) -> usize {
         self.soltar_a_entregue();
         if self.abertura != Abertura::Texto || self.perdido || !self.resto.is_empty() {
@@ -141,8 +142,12 @@ impl Linhas {
 
     /// A fonte secou: se o que sobrou é uma palavra que vale sem fim de linha, é esta (regra 3), e depois
     /// dela não há outra.
+    #[inline]
     pub fn secou(&mut self) -> Option<Linha<'_>> {
         self.soltar_a_entregue();
+        if self.resto.is_empty() {
+            return None;
+        }
         self.entregue = Comando::vale_sem_fim_de_linha(aparar(&self.resto));
         self.entregue.then(|| Linha::Completa(aparar(&self.resto)))
     }
@@ -157,11 +162,13 @@ impl Linhas {
 
     /// Há uma linha começada e não terminada? Só brancos não contam: é o que sobra quando o fim de
     /// linha de uma palavra solta chega depois dela. Uma abertura pela metade conta.
+    #[inline]
     pub fn incompleta(&self) -> bool {
         !matches!(self.abertura, Abertura::Comeco | Abertura::Texto) || !self.inacabada().is_empty()
     }
 
     /// O que há da linha que ainda não terminou, sem brancos em volta.
+    #[inline]
     pub fn inacabada(&self) -> &[u8] {
         if self.entregue { &[] } else { aparar(&self.resto) }
     }

@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,7 @@ use servidor::balcao::{Balcao, Limites};
 use servidor::conexao::Prontidao;
 use servidor::estoque::Memoria;
 use servidor::loja::Loja;
-use servidor::registro::Registro;
+use servidor::registro::{Destino, Registro};
 
 /// Mais do que qualquer roteiro vende, e um número de um tamanho comum.
 const ESTOQUE: u64 = 100_000_000;
@@ -35,6 +36,10 @@ struct Opcoes {
     /// Quantos turnos; com 0, só abre as conexões
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = inteiro::<u32>(0..=1_000_000))]
     turnos: u32,
+
+    /// Escreve o registro neste arquivo; sem isto, cala-se
+    #[arg(long, value_name = "ARQUIVO")]
+    registro: Option<PathBuf>,
 }
 
 /// Cada leitura traz os mesmos pedidos, e é curta: o balcão só volta a ler se alguém marcar.
@@ -64,13 +69,23 @@ fn main() -> ExitCode {
         Ok(opcoes) => opcoes,
         Err(codigo) => return codigo,
     };
-    let vendas = rodar(&opcoes);
+    let vendas = match rodar(&opcoes) {
+        Ok(vendas) => vendas,
+        Err(erro) => {
+            eprintln!("instrucoes: {erro}");
+            return ExitCode::FAILURE;
+        }
+    };
     println!("vendas: {vendas}");
     ExitCode::SUCCESS
 }
 
-fn rodar(opcoes: &Opcoes) -> u64 {
-    let (mut registro, inicio) = (Registro::mudo(), Instant::now());
+fn rodar(opcoes: &Opcoes) -> io::Result<u64> {
+    let mut registro = match &opcoes.registro {
+        Some(caminho) => Registro::novo(Destino::arquivo(caminho, u64::MAX)?)?,
+        None => Registro::mudo(),
+    };
+    let inicio = Instant::now();
     let limites = Limites {
         conexoes: opcoes.conexoes,
         por_endereco: None,
@@ -93,6 +108,8 @@ fn rodar(opcoes: &Opcoes) -> u64 {
             balcao.marcar(*chave, novidade);
         }
         let Ok(()) = balcao.turno(agora, &mut registro, &mut Memoria);
+        registro.entregar();
     }
-    balcao.loja().vendas()
+    registro.fechar(Duration::from_secs(60));
+    Ok(balcao.loja().vendas())
 }

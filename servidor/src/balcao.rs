@@ -37,16 +37,17 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
-use protocolo::{Comando, Id, Resposta};
+use protocolo::{Comando, Id, Resposta, Seguidas};
 use slab::Slab;
 
 use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
 use crate::estoque::{Estoque, Proposta, Situacao};
 use crate::loja::Loja;
 use crate::registro::Registro;
+use crate::saidas::Saidas;
 use lote::{Lote, Pedido};
 use lugares::Lugares;
-pub use movimento::Movimento;
+pub use movimento::{Movimento, Tipo};
 
 /// O trabalho de um turno não cresce além disto (mais uma conexão), contado em pedidos atendidos: as
 /// conexões que sobram ficam, na ordem, para o próximo turno. É o que limita quanto um turno demora, e
@@ -117,6 +118,8 @@ pub struct Balcao<F> {
     em_voo: Option<EmVoo>,
     /// Desde quando há o que propor, à espera do que está em voo.
     espera_desde: Option<Instant>,
+    /// As que ninguém está usando.
+    saidas: Saidas,
     /// Onde toda leitura cai, de todas as conexões: só o que sobra de uma linha é guardado.
     buffer_de_leitura: Box<[u8]>,
     limites: Limites,
@@ -126,6 +129,7 @@ pub struct Balcao<F> {
     lotados: usize,
     proxima_ronda: Instant,
     encerrando: bool,
+    /// Menos os pedidos, que estão no movimento.
     contas: Contas,
     movimento: Movimento,
     fechar_escrita: fn(&F),
@@ -166,7 +170,10 @@ impl Filas {
     /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede, e a conta a acompanha.
     fn enfileirar<F: Read + Write>(&mut self, chave: usize, posto: &mut Posto<F>) {
         let guarda = posto.conexao.guardados();
-        self.guardados = self.guardados - std::mem::replace(&mut posto.guardava, guarda) + guarda;
+        if guarda != posto.guardava {
+            self.guardados =
+                self.guardados - std::mem::replace(&mut posto.guardava, guarda) + guarda;
+        }
         if !posto.na_leitura && posto.conexao.quer_ler() {
             posto.na_leitura = true;
             self.leitura.push_back(chave);
@@ -197,6 +204,7 @@ impl<F: Read + Write> Balcao<F> {
             numerados: Vec::new(),
             em_voo: None,
             espera_desde: None,
+            saidas: Saidas::default(),
             buffer_de_leitura: vec![0; LEITURA_POR_TURNO].into(),
             limites,
             lugares: Lugares::default(),
@@ -204,7 +212,7 @@ impl<F: Read + Write> Balcao<F> {
             proxima_ronda: agora,
             encerrando: false,
             contas: Contas::default(),
-            movimento: Movimento::novo(),
+            movimento: Movimento::default(),
             fechar_escrita,
         }
     }
@@ -231,7 +239,7 @@ impl<F: Read + Write> Balcao<F> {
             conexao.despedir(fim);
             if self.lotados == LOTADOS_AO_MESMO_TEMPO {
                 // Nem para explicar há lugar: diz uma vez e fecha.
-                return conexao.escrever(agora, self.fechar_escrita);
+                return conexao.escrever(agora, self.fechar_escrita, &mut self.saidas);
             }
             self.lotados += 1;
             self.inserir(conexao);
@@ -324,7 +332,7 @@ impl<F: Read + Write> Balcao<F> {
                     lote.juntar(Pedido { chave, comando, vezes });
                 });
                 let pedidos = self.lote.quantos() - antes;
-                posto.conexao.esperar_respostas(pedidos);
+                posto.conexao.esperar_respostas(pedidos, &mut self.saidas);
                 trabalho += CUSTO_DA_LEITURA + pedidos;
             }
             if self.encerrando {
@@ -397,20 +405,19 @@ impl<F: Read + Write> Balcao<F> {
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
         self.loja.ver(antes);
-        self.contas.pedidos += lote.quantos() as u64;
-        self.movimento.lotes.contar(lote.quantos() as f64);
         let mut pedidos = lote.esvaziar().peekable();
-        while let Some(Pedido { chave, comando, vezes }) = pedidos.next() {
-            for _ in 0..vezes {
+        while let Some(Pedido { chave, comando, mut vezes }) = pedidos.next() {
+            self.movimento.pediram(&comando, vezes);
+            while vezes > 0 {
                 let havia = self.loja.estoque();
-                let resposta = self.loja.atender(&comando);
-                self.dar(agora, registro, chave, &comando, resposta);
+                let respostas = self.loja.atender_seguidos(&comando, vezes);
+                vezes -= respostas.vezes();
+                self.dar(agora, registro, chave, &comando, respostas);
                 if havia > 0 && self.loja.estoque() == 0 {
                     self.filas.enfileirar(chave, &mut self.postos[chave]);
                     self.avisar(agora, registro);
                 }
             }
-            self.movimento.atendeu(&comando, vezes);
             // Os pedidos de uma conexão vêm juntos: depois do último, as filas.
             if pedidos.peek().is_none_or(|outro| outro.chave != chave) {
                 self.filas.enfileirar(chave, &mut self.postos[chave]);
@@ -420,7 +427,7 @@ impl<F: Read + Write> Balcao<F> {
         self.loja.esquecer_os_antigos();
     }
 
-    /// Põe uma resposta na saída de quem pediu, que ainda tem de entrar nas filas.
+    /// Põe as respostas na saída de quem pediu, que ainda tem de entrar nas filas.
     #[inline]
     fn dar(
         &mut self,
@@ -428,11 +435,11 @@ impl<F: Read + Write> Balcao<F> {
         registro: &mut Registro,
         chave: usize,
         pedido: &Comando,
-        resposta: Resposta,
+        respostas: Seguidas,
     ) {
         let conexao = &mut self.postos[chave].conexao;
-        registro.pedido(conexao.endereco(), pedido, resposta);
-        conexao.anexar(agora, |saida| resposta.escrever(saida));
+        registro.pedidos(conexao.endereco(), pedido, respostas);
+        conexao.anexar(agora, |saida| respostas.escrever(saida));
         if let Some(fim) = Fim::depois_de(pedido) {
             conexao.despedir(fim);
         }
@@ -450,7 +457,7 @@ impl<F: Read + Write> Balcao<F> {
                 self.filas.enfileirar(chave, posto);
             }
         }
-        self.movimento.avisos += ouvintes as u64;
+        self.movimento.avisou(ouvintes);
         registro.aviso(ouvintes);
     }
 
@@ -459,7 +466,7 @@ impl<F: Read + Write> Balcao<F> {
             let Some(chave) = self.filas.escrita.pop_front() else { return };
             let posto = &mut self.postos[chave];
             posto.na_escrita = false;
-            posto.conexao.escrever(agora, self.fechar_escrita);
+            posto.conexao.escrever(agora, self.fechar_escrita, &mut self.saidas);
             self.filas.enfileirar(chave, posto);
         }
     }
@@ -507,10 +514,10 @@ impl<F: Read + Write> Balcao<F> {
             let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
             self.filas.guardados -= guardava;
-            self.movimento.terminou(fim);
-            if matches!(fim, Fim::Lotado | Fim::LotadoParaOIp) {
+            if fim.recusada() {
                 self.lotados -= 1;
             } else {
+                self.movimento.terminou(fim);
                 self.lugares.vagar(conexao.endereco().ip());
                 registro.desconectou(conexao.endereco(), fim, conexao.inacabada());
             }
@@ -579,12 +586,17 @@ impl<F: Read + Write> Balcao<F> {
 
     /// O que passou pelo balcão até agora.
     pub fn contas(&self) -> Contas {
-        self.contas
+        Contas { pedidos: self.movimento.pedidos(), ..self.contas }
     }
 
-    /// O que passou pelo balcão até agora, em pormenor.
+    /// O mesmo, por tipo.
     pub fn movimento(&self) -> &Movimento {
         &self.movimento
+    }
+
+    /// O que o operador limitou.
+    pub fn limites(&self) -> Limites {
+        self.limites
     }
 
     /// A loja deste balcão.

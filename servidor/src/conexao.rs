@@ -26,6 +26,8 @@ use std::time::{Duration, Instant};
 use protocolo::mensagem::AVISO;
 use protocolo::{Comando, Linha, Linhas, RESPOSTA_MAXIMA, Resposta};
 
+use crate::saidas::Saidas;
+
 /// Quanto se lê de uma conexão por turno. É pouco de propósito: quem manda muito espera os outros.
 pub const LEITURA_POR_TURNO: usize = 4 * 1024;
 
@@ -86,26 +88,6 @@ pub enum Fim {
     Encerramento,
 }
 
-impl Fim {
-    /// Todos, na ordem em que se declaram.
-    pub const TODOS: [Fim; 14] = [
-        Fim::Cliente,
-        Fim::Reset,
-        Fim::Sumiu,
-        Fim::Sair,
-        Fim::LinhaLonga,
-        Fim::OutroProtocolo,
-        Fim::Lotado,
-        Fim::LotadoParaOIp,
-        Fim::Ocioso,
-        Fim::LinhaIncompleta,
-        Fim::NaoLe,
-        Fim::MemoriaCheia,
-        Fim::SemDesfecho,
-        Fim::Encerramento,
-    ];
-}
-
 impl fmt::Display for Fim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -128,6 +110,29 @@ impl fmt::Display for Fim {
 }
 
 impl Fim {
+    /// Todos, na ordem.
+    pub const TODOS: [Fim; 14] = [
+        Fim::Cliente,
+        Fim::Reset,
+        Fim::Sumiu,
+        Fim::Sair,
+        Fim::LinhaLonga,
+        Fim::OutroProtocolo,
+        Fim::Lotado,
+        Fim::LotadoParaOIp,
+        Fim::Ocioso,
+        Fim::LinhaIncompleta,
+        Fim::NaoLe,
+        Fim::MemoriaCheia,
+        Fim::SemDesfecho,
+        Fim::Encerramento,
+    ];
+
+    /// A conexão nem chegou a ser atendida?
+    pub fn recusada(self) -> bool {
+        matches!(self, Fim::Lotado | Fim::LotadoParaOIp)
+    }
+
     /// O fim que este pedido traz, se é dos que o trazem ([`Comando::e_o_ultimo`]).
     pub fn depois_de(pedido: &Comando) -> Option<Self> {
         pedido.e_o_ultimo().then_some(match pedido {
@@ -358,13 +363,13 @@ impl<F: Read + Write> Conexao<F> {
         pedir: &mut impl FnMut(Comando, usize),
     ) -> &'a [u8] {
         let (mut resto, mut pedidos) = (bytes, 0);
-        while pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {
+        while !resto.is_empty() && pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {
             let compras = self.linhas.compras(&mut resto, PEDIDOS_POR_TURNO - pedidos);
             if compras > 0 {
                 pedir(Comando::Comprar, compras);
             }
             pedidos += compras;
-            if pedidos == PEDIDOS_POR_TURNO {
+            if pedidos == PEDIDOS_POR_TURNO || resto.is_empty() {
                 break;
             }
             let Some(linha) = self.linhas.proxima(&mut resto) else { break };
@@ -413,7 +418,10 @@ impl<F: Read + Write> Conexao<F> {
     }
 
     /// Vêm tantas respostas: reserva de uma vez o que costumam ocupar, em vez de crescer aos poucos.
-    pub fn esperar_respostas(&mut self, quantas: usize) {
+    pub fn esperar_respostas(&mut self, quantas: usize, saidas: &mut Saidas) {
+        if quantas > 0 && self.saida.capacity() == 0 {
+            self.saida = saidas.emprestar();
+        }
         self.saida.reserve(quantas * RESPOSTA_COMUM);
     }
 
@@ -428,15 +436,15 @@ impl<F: Read + Write> Conexao<F> {
     }
 
     /// Escreve o que falta dizer, e a última palavra, se é a vez dela; depois, conclui a despedida.
-    pub fn escrever(&mut self, agora: Instant, fechar_escrita: fn(&F)) {
-        self.entregar(agora);
+    pub fn escrever(&mut self, agora: Instant, fechar_escrita: fn(&F), saidas: &mut Saidas) {
+        self.entregar(agora, saidas);
         if let Estado::Despedindo(fim) = self.estado
             && self.saida.is_empty()
             && !std::mem::replace(&mut self.deu_a_ultima_palavra, true)
             && let Some(palavra) = fim.ultima_palavra()
         {
             self.anexar(agora, |saida| palavra.escrever(saida));
-            self.entregar(agora);
+            self.entregar(agora, saidas);
         }
         if !self.saida.is_empty() {
             return;
@@ -451,8 +459,8 @@ impl<F: Read + Write> Conexao<F> {
         }
     }
 
-    /// Escreve o que couber do que falta dizer.
-    fn entregar(&mut self, agora: Instant) {
+    /// Escreve o que couber do que falta dizer; dito tudo, devolve a saída.
+    fn entregar(&mut self, agora: Instant, saidas: &mut Saidas) {
         while self.escritos < self.saida.len() {
             match self.fluxo.write(&self.saida[self.escritos..]) {
                 Ok(0) => return self.terminar(Fim::Reset),
@@ -469,7 +477,7 @@ impl<F: Read + Write> Conexao<F> {
             }
         }
         // Quem já ouviu tudo não ocupa memória: a maioria das conexões está parada.
-        self.saida = Vec::new();
+        saidas.devolver(std::mem::take(&mut self.saida));
         self.escritos = 0;
     }
 
@@ -553,14 +561,6 @@ fn entender(linha: Linha<'_>, pedir: &mut impl FnMut(Comando, usize)) -> bool {
 mod testes {
     use super::*;
 
-    #[test]
-    fn cada_fim_esta_no_seu_lugar_entre_todos() {
-        for (lugar, fim) in Fim::TODOS.into_iter().enumerate() {
-            assert_eq!(fim as usize, lugar, "{fim}");
-        }
-        assert_eq!(Fim::TODOS.last(), Some(&Fim::Encerramento));
-    }
-
     /// Traz sempre os mesmos bytes, e leva tudo o que se escreve.
     struct Eco(&'static [u8]);
 
@@ -586,10 +586,11 @@ mod testes {
         let (agora, endereco) = (Instant::now(), SocketAddr::from(([127, 0, 0, 1], 1)));
         let mut conexao = Conexao::nova(Eco(b"CONSULTAR\nAJUDA\n"), endereco, agora);
         conexao.ler(&mut [0; LEITURA_POR_TURNO], agora, |_, _| ());
-        conexao.esperar_respostas(2);
+        let mut saidas = Saidas::default();
+        conexao.esperar_respostas(2, &mut saidas);
         conexao.anexar(agora, |saida| saida.extend_from_slice(b"algo\n"));
         assert!(conexao.guardados() >= 5);
-        conexao.escrever(agora, |_| ());
+        conexao.escrever(agora, |_| (), &mut saidas);
         assert_eq!(conexao.guardados(), 0);
     }
 }

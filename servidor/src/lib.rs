@@ -7,6 +7,7 @@
 //!     └──► reator             espera eventos, aceita conexões, ouve sinais (só ele conhece o mio)
 //!             │
 //!             ├──► reposicao  quem repõe com o servidor aberto, por um socket ao lado do livro
+//!             ├──► metricas   com --metricas: o que se conta e mede, por uma porta à parte
 //!             ├──► balcao     o turno: ler, decidir, firmar, responder, vigiar, remover
 //!             │      ├──► conexao    um cliente: linhas que chegam, respostas que saem
 //!             │      ├──► loja       o estoque e os pedidos numerados; pura
@@ -47,4 +48,5 @@ pub mod porta;
 pub mod reator;
 pub mod registro;
 pub mod reposicao;
+pub mod saidas;
 pub mod sistema;

@@ -45,7 +45,6 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use crate::estoque::{Estoque, Firme, Proposta, Situacao};
 use crate::loja::Venda;
-use crate::metricas::Histograma;
 
 pub(crate) use arquivo::Leitura;
 pub use conferencia::Andamento;
@@ -69,8 +68,6 @@ pub struct Livro {
     _tranca: File,
     caminho: PathBuf,
     contas: Contas,
-    /// Quanto durou cada transação de vendas.
-    gravacoes: Histograma,
 }
 
 impl Livro {
@@ -104,15 +101,7 @@ impl Livro {
             let faxina = Faxina::nova(&de_verdade, Arc::clone(&arquivo))?;
             let vigia = Vigia::nova(&de_verdade, arquivo, contas.vendidas)?;
             let caminho = caminho.to_owned();
-            Ok(Livro {
-                faxina,
-                banco,
-                vigia,
-                _tranca: tranca,
-                caminho,
-                contas,
-                gravacoes: Histograma::de_duracoes(),
-            })
+            Ok(Livro { faxina, banco, vigia, _tranca: tranca, caminho, contas })
         };
         abrir().map_err(|problema| Erro::novo(caminho, problema))
     }
@@ -261,11 +250,6 @@ impl Livro {
         Ok(())
     }
 
-    /// Quanto durou cada transação de vendas desde que se abriu.
-    pub fn gravacoes(&self) -> &Histograma {
-        &self.gravacoes
-    }
-
     /// O que o livro diz do estoque, com as vendas já firmadas.
     pub fn contas(&self) -> Contas {
         self.contas
@@ -285,12 +269,9 @@ impl Estoque for Livro {
         if proposta.numerados.is_empty() && (antes == 0 || proposta.compradores.is_empty()) {
             return Ok(Situacao::Firme(Firme { antes, quando: proposta.agora }));
         }
-        let comeco = Instant::now();
         self.gravar(proposta.vendas(antes), proposta.numerados)
             .map_err(|problema| self.parar(problema))?;
-        let quando = Instant::now();
-        self.gravacoes.durou(quando - comeco);
-        Ok(Situacao::Firme(Firme { antes, quando }))
+        Ok(Situacao::Firme(Firme { antes, quando: Instant::now() }))
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::net::SocketAddr;
 
-use protocolo::{Comando, Id, Resposta};
+use protocolo::{Comando, Id, Resposta, Seguidas};
 
 use crate::pedidos::{PEDIDOS_LEMBRADOS, Pedidos};
 
@@ -45,7 +45,7 @@ impl Loja {
     pub fn atender(&mut self, comando: &Comando) -> Resposta {
         match comando {
             Comando::Consultar => Resposta::Estoque(self.estoque),
-            Comando::Comprar => self.vender(),
+            Comando::Comprar => self.vender(1).primeira(),
             Comando::Pedido(id) => self.vender_uma_vez(id),
             Comando::PedidoInvalido(_) => Resposta::PedidoInvalido,
             Comando::Ajuda => Resposta::Ajuda,
@@ -56,21 +56,32 @@ impl Loja {
         }
     }
 
-    fn vender(&mut self) -> Resposta {
-        let Some(restante) = self.estoque.checked_sub(1) else {
-            self.recusas += 1;
-            return Resposta::Esgotado;
-        };
-        self.estoque = restante;
-        self.vendas += 1;
-        Resposta::Compra { restante }
+    /// Executa um comando pedido tantas vezes seguidas, ou as primeiras delas: as compras param na que esgota o
+    /// estoque, para que se avise antes das outras.
+    pub fn atender_seguidos(&mut self, comando: &Comando, vezes: usize) -> Seguidas {
+        match comando {
+            Comando::Comprar => self.vender(vezes),
+            Comando::Pedido(_) => Seguidas::iguais(self.atender(comando), 1),
+            _ => Seguidas::iguais(self.atender(comando), vezes),
+        }
+    }
+
+    fn vender(&mut self, pedidas: usize) -> Seguidas {
+        if self.estoque == 0 {
+            self.recusas += pedidas as u64;
+            return Seguidas::iguais(Resposta::Esgotado, pedidas);
+        }
+        let compras = Seguidas::compras(self.estoque, pedidas);
+        self.estoque -= compras.vezes() as u64;
+        self.vendas += compras.vezes() as u64;
+        compras
     }
 
     fn vender_uma_vez(&mut self, id: &Id) -> Resposta {
         if let Some(resposta) = self.pedidos.resposta(id) {
             return resposta;
         }
-        let resposta = self.vender();
+        let resposta = self.vender(1).primeira();
         self.pedidos.lembrar(id.clone(), resposta);
         resposta
     }

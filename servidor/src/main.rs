@@ -4,7 +4,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, BufWriter, ErrorKind};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::partilhado;
 use servidor::porta::Porta;
-use servidor::reator::{Encerramento, Guarda, Pane, Parada, Reator};
+use servidor::reator::{DESCRITORES_DAS_METRICAS, Encerramento, Guarda, Pane, Parada, Reator};
 use servidor::registro::{Destino, Registro};
 use servidor::reposicao;
 use servidor::sistema;
@@ -50,7 +50,7 @@ enum Erro {
     #[error("não posso escutar em {endereco}: {}{}", explicar(causa), conselho(causa))]
     Porta { endereco: SocketAddr, causa: io::Error },
     #[error(
-        "não posso mostrar os números em {endereco}: {}; escolha outra porta com --metricas",
+        "não posso mostrar as métricas em {endereco}: {}; escolha outra porta com --metricas",
         explicar(causa)
     )]
     Metricas { endereco: SocketAddr, causa: io::Error },
@@ -181,7 +181,7 @@ fn repor_no_livro(livro: &Path, unidades: u64) -> Result<(String, &'static str),
 
 fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let parada = Parada::ouvir(opcoes.registro.is_some()).map_err(Erro::Sinais)?;
-    let cabem = conexoes_que_cabem(opcoes.livro.is_some());
+    let cabem = conexoes_que_cabem(opcoes.livro.is_some(), opcoes.metricas.is_some());
     let limites = Limites {
         conexoes: opcoes.max_conexoes.unwrap_or(cabem).min(cabem),
         por_endereco: opcoes.max_por_endereco,
@@ -197,10 +197,7 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let sem_porta = |causa| Erro::Porta { endereco, causa };
     let reservada = pedido.map_or_else(|| Porta::em_toda_parte(opcoes.porta), Porta::em);
     let reservada = reservada.map_err(sem_porta)?;
-    let dos_numeros = opcoes.metricas.map(|endereco| {
-        TcpListener::bind(endereco).map_err(|causa| Erro::Metricas { endereco, causa })
-    });
-    let dos_numeros = dos_numeros.transpose()?;
+    let das_metricas = opcoes.metricas.map(reservar_as_metricas).transpose()?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
     let (guarda, estoque, como_esta) = abrir_estoque(opcoes, &parada)?;
     let mut reator =
@@ -208,13 +205,16 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
             .map_err(sem_porta)?;
     // Antes de se dizer que abriu: quem o lê pode pedir logo.
     let sem_pedir = reator.atender_reposicoes().err();
+    let mostradas = das_metricas.map(|(endereco, porta)| {
+        reator.mostrar_metricas(porta).map_err(|causa| Erro::Metricas { endereco, causa })
+    });
+    let mostradas = mostradas.transpose()?;
     voz.dizer(reator.onde().abertura(estoque));
+    if let Some(endereco) = mostradas {
+        voz.dizer(format_args!("métricas: http://{endereco}/metrics"));
+    }
     if let Some(como_esta) = como_esta {
         voz.dizer(como_esta);
-    }
-    if let Some(porta) = dos_numeros {
-        let onde = reator.mostrar_numeros(porta).map_err(sem_porta)?;
-        voz.dizer(format_args!("servidor: números em http://{onde}/metrics"));
     }
     // Onde o sistema não tem com que pedir, repõe-se como sempre se fez, e nada falhou.
     if let Some(erro) = sem_pedir.filter(|erro| erro.kind() != ErrorKind::Unsupported) {
@@ -236,6 +236,12 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     }
     sistema::avisar_que_abriu();
     Ok(reator.atender()?)
+}
+
+/// Antes do livro, como a outra porta.
+fn reservar_as_metricas(endereco: SocketAddr) -> Result<(SocketAddr, Porta), Erro> {
+    let porta = Porta::em(endereco).map_err(|causa| Erro::Metricas { endereco, causa })?;
+    Ok((endereco, porta))
 }
 
 /// Quem guarda o estoque, quanto há à venda, e o que se diz disso.
@@ -272,10 +278,12 @@ fn abrir_livro(caminho: &Path, estoque: Option<u64>) -> Result<Livro, livro::Err
 
 /// Leva o limite de descritores ao máximo permitido e diz quantas conexões cabem nele, com folga
 /// para os descritores do próprio programa e para explicar a lotação a quem fica de fora.
-fn conexoes_que_cabem(com_livro: bool) -> usize {
+fn conexoes_que_cabem(com_livro: bool, com_metricas: bool) -> usize {
     let limite = sistema::descritores();
     // As três conexões do livro têm oito descritores; o socket de repor, e quem pede por ele, dois.
-    let folga = 16 + if com_livro { 10 } else { 0 } + (limite / 8).min(100);
+    let do_livro = if com_livro { 10 } else { 0 };
+    let das_metricas = if com_metricas { DESCRITORES_DAS_METRICAS } else { 0 };
+    let folga = 16 + do_livro + das_metricas + (limite / 8).min(100);
     limite.saturating_sub(folga).max(1)
 }
 

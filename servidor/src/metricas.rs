@@ -1,165 +1,164 @@
-//! Os números do servidor para quem os observa: contas, histogramas, e o formato de texto do Prometheus
-//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>, versão 0.0.4).
+//! As métricas (`--metricas`): o que o servidor conta e mede, para um Prometheus ler.
 //!
-//! Pura: não conhece socket nem relógio. Quem conta é o balcão, o livro e o reator, sempre; quem serve isto, se
-//! `--metricas` pediu, é o [reator](crate::reator).
+//! ```text
+//!   metricas.rs   os números: o que se mede aqui, e o que os outros contam
+//!     medido.rs   um estoque igual ao de dentro, que anota quanto ele demora
+//!     texto.rs    os números no formato do Prometheus
+//!     conversa.rs o pouco de HTTP que basta para os entregar
+//! ```
+//!
+//! Não conhece o turno nem o mio: o [reator](crate::reator) mede o turno e atende a porta. Sem `--metricas`, nada
+//! daqui existe, e ninguém olha o relógio por causa dela.
 
-use std::fmt::{self, Display, Write};
-use std::time::Duration;
+mod conversa;
+mod medido;
+mod texto;
 
-use crate::balcao::{Contas, Movimento};
-use crate::conexao::Fim;
+use std::time::{Duration, Instant};
 
-/// Onde acaba cada faixa de um histograma de durações, em segundos.
-const DURACOES: [f64; 12] =
-    [0.00001, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0];
+pub(crate) use conversa::{Conversa, Pedido};
+pub(crate) use medido::Medido;
+pub(crate) use texto::escrever;
 
-/// Onde acaba cada faixa de um histograma de pedidos por lote.
-const LOTES: [f64; 12] =
-    [1.0, 2.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 2500.0, 5000.0];
+use crate::balcao::{Contas, Limites, Movimento};
+use crate::loja::Loja;
 
-/// Quantas vezes algo mediu até cada limite.
-#[derive(Debug, Clone)]
-pub struct Histograma {
-    limites: &'static [f64; 12],
-    /// A última é das que passaram de todos os limites.
-    vezes: [u64; 13],
-    soma: f64,
+/// Quantos limites tem um histograma de durações: de 16 µs a 8 s, cada um o dobro do anterior.
+const DURACOES: usize = 20;
+const MENOR_DURACAO: u64 = 16_000;
+
+/// E um de pedidos por turno: de 1 a 8.192.
+const LOTES: usize = 14;
+
+/// Quantas vezes se viu um valor, por faixas: os limites são fixos, cada um o dobro do anterior.
+#[derive(Debug, Clone, Copy)]
+pub struct Histograma<const N: usize> {
+    menor: u64,
+    /// Quantos valores couberam em cada limite e não no anterior.
+    faixas: [u64; N],
+    quantos: u64,
+    soma: u64,
 }
 
-impl Histograma {
-    /// De durações.
-    pub fn de_duracoes() -> Self {
-        Histograma { limites: &DURACOES, vezes: [0; 13], soma: 0.0 }
+impl<const N: usize> Histograma<N> {
+    /// Vazio; o primeiro limite é `menor`.
+    pub fn novo(menor: u64) -> Self {
+        Histograma { menor, faixas: [0; N], quantos: 0, soma: 0 }
     }
 
-    /// De pedidos por lote.
-    pub fn de_lotes() -> Self {
-        Histograma { limites: &LOTES, ..Histograma::de_duracoes() }
+    /// Viu-se este valor.
+    pub fn anotar(&mut self, valor: u64) {
+        let faixa = (0..N).find(|faixa| valor <= self.menor << faixa);
+        // O que passa do último limite só conta no total.
+        if let Some(faixa) = faixa {
+            self.faixas[faixa] += 1;
+        }
+        self.quantos += 1;
+        self.soma = self.soma.saturating_add(valor);
     }
 
-    /// Mais uma duração.
-    pub fn durou(&mut self, duracao: Duration) {
-        self.contar(duracao.as_secs_f64());
+    /// Passou este tempo, que se guarda em nanossegundos.
+    pub fn anotar_duracao(&mut self, passou: Duration) {
+        self.anotar(u64::try_from(passou.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// Mais um valor.
-    pub fn contar(&mut self, valor: f64) {
-        let faixa = self.limites.iter().position(|limite| valor <= *limite);
-        self.vezes[faixa.unwrap_or(self.limites.len())] += 1;
-        self.soma += valor;
-    }
-}
-
-/// Tudo o que se mostra, em um instante.
-#[derive(Debug)]
-pub struct Retrato<'a> {
-    /// Conexões atendidas agora.
-    pub ativas: usize,
-    /// Bytes guardados de todas.
-    pub guardados: usize,
-    /// O que passou pelo balcão.
-    pub contas: Contas,
-    /// Idem, em pormenor.
-    pub movimento: &'a Movimento,
-    /// Unidades à venda, vendidas e compras recusadas.
-    pub estoque: [u64; 3],
-    /// Linhas de registro que se perderam.
-    pub linhas_perdidas: u64,
-    /// Quanto durou cada turno.
-    pub turnos: &'a Histograma,
-    /// Quanto durou cada transação do livro, se há um.
-    pub gravacoes: Option<&'a Histograma>,
-}
-
-/// O texto inteiro.
-impl Display for Retrato<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Contas { conexoes, lotadas, lotadas_para_o_ip, pico, .. } = self.contas;
-        let [a_venda, vendidas, recusas] = self.estoque;
-        um(f, "conexoes_ativas", "gauge", "Conexões atendidas agora.", self.ativas as u64)?;
-        um(f, "conexoes_pico", "gauge", "O máximo de conexões ao mesmo tempo.", pico as u64)?;
-        um(f, "conexoes_total", "counter", "Conexões atendidas.", conexoes)?;
-        let motivos = [("lotado", lotadas), ("lotado para o IP", lotadas_para_o_ip)];
-        muitos(f, "conexoes_recusadas_total", "Conexões recusadas.", "motivo", motivos)?;
-        let fins =
-            Fim::TODOS.iter().map(|fim| (fim.to_string(), self.movimento.fins[*fim as usize]));
-        muitos(f, "conexoes_encerradas_total", "Conexões que terminaram.", "motivo", fins)?;
-        let comandos = Movimento::COMANDOS.into_iter().zip(self.movimento.comandos);
-        muitos(f, "comandos_total", "Comandos atendidos.", "comando", comandos)?;
-        um(f, "estoque_unidades", "gauge", "Unidades à venda.", a_venda)?;
-        um(
-            f,
-            "unidades_vendidas_total",
-            "counter",
-            "Unidades vendidas desde que abriu.",
-            vendidas,
-        )?;
-        um(
-            f,
-            "compras_recusadas_total",
-            "counter",
-            "Compras sem estoque que as atendesse.",
-            recusas,
-        )?;
-        let avisos = self.movimento.avisos;
-        um(f, "avisos_total", "counter", "AVISOs postos na saída de uma conexão.", avisos)?;
-        let guardados = self.guardados as u64;
-        um(f, "memoria_guardada_bytes", "gauge", "Guardados de todas as conexões.", guardados)?;
-        let perdidas = self.linhas_perdidas;
-        um(f, "registro_linhas_perdidas_total", "counter", "Linhas que se perderam.", perdidas)?;
-        histograma(f, "turno_seconds", "Quanto durou cada turno.", self.turnos)?;
-        histograma(f, "lote_pedidos", "Pedidos em cada lote.", &self.movimento.lotes)?;
-        histograma(
-            f,
-            "lote_em_voo_seconds",
-            "Espera por um estoque partilhado.",
-            &self.movimento.voos,
-        )?;
-        self.gravacoes.map_or(Ok(()), |gravacoes| {
-            histograma(
-                f,
-                "livro_gravacao_seconds",
-                "Quanto durou cada transação do livro.",
-                gravacoes,
-            )
+    /// Quantos valores não passam de cada limite.
+    fn acumulado(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.faixas.iter().enumerate().scan(0, |ate_aqui, (faixa, quantos)| {
+            *ate_aqui += quantos;
+            Some((self.menor << faixa, *ate_aqui))
         })
     }
 }
 
-fn cabecalho(f: &mut impl Write, nome: &str, tipo: &str, ajuda: &str) -> fmt::Result {
-    write!(f, "# HELP vendas_{nome} {ajuda}\n# TYPE vendas_{nome} {tipo}\n")
+/// Como acabou uma proposta a um estoque partilhado.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Desfecho {
+    Firme,
+    NaoValeu,
+    Perdido,
+    Repetidos,
 }
 
-fn um(f: &mut impl Write, nome: &str, tipo: &str, ajuda: &str, valor: u64) -> fmt::Result {
-    cabecalho(f, nome, tipo, ajuda)?;
-    writeln!(f, "vendas_{nome} {valor}")
+impl Desfecho {
+    const TODOS: [(Desfecho, &'static str); 4] = [
+        (Desfecho::Firme, "firme"),
+        (Desfecho::NaoValeu, "nao valeu"),
+        (Desfecho::Perdido, "sem desfecho"),
+        (Desfecho::Repetidos, "repetidos"),
+    ];
 }
 
-/// Contas da mesma coisa, uma por etiqueta. Nenhuma etiqueta precisa de escape.
-fn muitos<E: Display>(
-    f: &mut impl Write,
-    nome: &str,
-    ajuda: &str,
-    etiqueta: &str,
-    contas: impl IntoIterator<Item = (E, u64)>,
-) -> fmt::Result {
-    cabecalho(f, nome, "counter", ajuda)?;
-    contas
-        .into_iter()
-        .try_for_each(|(qual, conta)| writeln!(f, "vendas_{nome}{{{etiqueta}=\"{qual}\"}} {conta}"))
+/// O que só se mede com `--metricas`.
+#[derive(Debug)]
+pub struct Medidas {
+    /// Quanto cada turno durou.
+    pub turnos: Histograma<DURACOES>,
+    /// Quantos pedidos se atenderam em cada turno em que houve algum.
+    pub lotes: Histograma<LOTES>,
+    /// Quanto o livro demorou a firmar cada lote.
+    firmados: Histograma<DURACOES>,
+    /// Quanto o estoque partilhado demorou a responder a cada proposta, e como.
+    propostas: Histograma<DURACOES>,
+    desfechos: [u64; Desfecho::TODOS.len()],
+    /// Desde quando se espera a resposta a uma proposta.
+    proposta_em: Option<Instant>,
 }
 
-fn histograma(f: &mut impl Write, nome: &str, ajuda: &str, dele: &Histograma) -> fmt::Result {
-    cabecalho(f, nome, "histogram", ajuda)?;
-    let mut ate_aqui = 0;
-    for (limite, vezes) in dele.limites.iter().zip(dele.vezes) {
-        ate_aqui += vezes;
-        writeln!(f, "vendas_{nome}_bucket{{le=\"{limite}\"}} {ate_aqui}")?;
+impl Default for Medidas {
+    fn default() -> Self {
+        Medidas {
+            turnos: Histograma::novo(MENOR_DURACAO),
+            lotes: Histograma::novo(1),
+            firmados: Histograma::novo(MENOR_DURACAO),
+            propostas: Histograma::novo(MENOR_DURACAO),
+            desfechos: [0; Desfecho::TODOS.len()],
+            proposta_em: None,
+        }
     }
-    let todas: u64 = dele.vezes.iter().sum();
-    writeln!(f, "vendas_{nome}_bucket{{le=\"+Inf\"}} {todas}")?;
-    writeln!(f, "vendas_{nome}_sum {}\nvendas_{nome}_count {todas}", dele.soma)
+}
+
+impl Medidas {
+    fn acabou_a_proposta(&mut self, desfecho: Desfecho) {
+        if let Some(desde) = self.proposta_em.take() {
+            self.propostas.anotar_duracao(desde.elapsed());
+            self.desfechos[desfecho as usize] += 1;
+        }
+    }
+}
+
+/// Quem guarda o estoque, para se saber que números há.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guardado {
+    /// Ninguém.
+    Memoria,
+    /// Um livro.
+    Livro,
+    /// Um etcd.
+    Partilhado,
+}
+
+/// Tudo o que se mostra, em um instante.
+#[derive(Debug)]
+pub struct Numeros<'a> {
+    /// O que passou pelo balcão.
+    pub contas: Contas,
+    /// De que tipo, e como acabou.
+    pub movimento: &'a Movimento,
+    /// Conexões atendidas agora.
+    pub ativas: usize,
+    /// Bytes que as conexões guardam.
+    pub guardados: usize,
+    /// O que o operador limitou.
+    pub limites: Limites,
+    /// O estoque, e o que se fez com ele.
+    pub loja: &'a Loja,
+    /// Linhas de registro que não chegaram ao destino.
+    pub linhas_perdidas: u64,
+    /// Quem guarda o estoque.
+    pub guardado: Guardado,
+    /// O que se mediu.
+    pub medidas: &'a Medidas,
 }
 
 #[cfg(test)]
@@ -167,23 +166,20 @@ mod testes {
     use super::*;
 
     #[test]
-    fn um_histograma_conta_ate_cada_limite() {
-        let mut tempos = Histograma::de_duracoes();
-        for ms in [1, 1, 3, 5000] {
-            tempos.durou(Duration::from_millis(ms));
+    fn cada_valor_cai_no_primeiro_limite_em_que_cabe_e_o_que_passa_do_ultimo_so_conta_no_total() {
+        let mut histograma = Histograma::<4>::novo(1);
+        for valor in [1, 2, 3, 4, 8, 9] {
+            histograma.anotar(valor);
         }
-        let mut texto = String::new();
-        histograma(&mut texto, "x_seconds", "X.", &tempos).unwrap();
-        for linha in [
-            "vendas_x_seconds_bucket{le=\"0.0005\"} 0",
-            "vendas_x_seconds_bucket{le=\"0.001\"} 2",
-            "vendas_x_seconds_bucket{le=\"0.005\"} 3",
-            "vendas_x_seconds_bucket{le=\"2\"} 3",
-            "vendas_x_seconds_bucket{le=\"+Inf\"} 4",
-            "vendas_x_seconds_sum 5.005",
-            "vendas_x_seconds_count 4",
-        ] {
-            assert!(texto.lines().any(|dita| dita == linha), "falta {linha} em\n{texto}");
+        let limites: Vec<_> = histograma.acumulado().collect();
+        assert_eq!(limites, [(1, 1), (2, 2), (4, 4), (8, 5)]);
+        assert_eq!((histograma.quantos, histograma.soma), (6, 27));
+    }
+
+    #[test]
+    fn cada_desfecho_esta_no_seu_lugar() {
+        for (lugar, (desfecho, _)) in Desfecho::TODOS.iter().enumerate() {
+            assert_eq!(*desfecho as usize, lugar);
         }
     }
 }

@@ -106,8 +106,8 @@ pub struct Opcoes {
     #[arg(long, value_name = "TAMANHO", default_value = "256MiB", value_parser = tamanho)]
     pub memoria: u64,
 
-    /// Mostra os números do servidor, no formato do Prometheus, em http://ENDEREÇO/metrics; só com a porta, a esta máquina
-    #[arg(long, value_name = "[IP:]PORTA", value_parser = onde_mostrar)]
+    /// Mostra em http://ENDEREÇO/metrics o que conta e mede, para um Prometheus; só com a porta, atende só esta máquina
+    #[arg(long, value_name = "ENDEREÇO", value_parser = onde_mostrar)]
     pub metricas: Option<SocketAddr>,
 
     /// Não registra nada no console
@@ -123,11 +123,16 @@ pub struct Opcoes {
     pub registro_maximo: u64,
 }
 
-/// Uma porta, nesta máquina, ou um endereço e uma porta.
-fn onde_mostrar(texto: &str) -> Result<SocketAddr, OndeErrado> {
+/// Um IP e uma porta, ou só a porta.
+fn onde_mostrar(texto: &str) -> Result<SocketAddr, EnderecoErrado> {
     let so_a_porta = texto.parse().map(|porta: u16| (Ipv4Addr::LOCALHOST, porta).into());
-    so_a_porta.or_else(|_| texto.parse()).map_err(|_| OndeErrado)
+    so_a_porta.or_else(|_| texto.parse()).map_err(|_| EnderecoErrado)
 }
+
+/// Não se sabe onde mostrar as métricas.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("esperava um IP e uma porta, como 127.0.0.1:9464, ou só a porta")]
+struct EnderecoErrado;
 
 /// O nome de um servidor: o que se escreve em uma chave e em uma coluna.
 fn nome(texto: &str) -> Result<String, NomeErrado> {
@@ -135,11 +140,6 @@ fn nome(texto: &str) -> Result<String, NomeErrado> {
     let cabe = (1..=32).contains(&texto.len()) && texto.bytes().all(serve);
     cabe.then(|| texto.to_owned()).ok_or(NomeErrado)
 }
-
-/// Não se entende onde mostrar os números.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
-#[error("esperava uma porta, como 9464, ou um IP e uma porta, como 192.0.2.1:9464")]
-struct OndeErrado;
 
 /// O nome de um servidor não serve.
 #[derive(Debug, Clone, Copy, thiserror::Error)]

@@ -34,12 +34,12 @@ use crate::conexao::Prontidao;
 use crate::estoque::{Estoque, Memoria};
 use crate::livro::{self, Livro};
 use crate::loja::Loja;
-use crate::metricas::{Histograma, Retrato};
+use crate::metricas::Guardado;
 use crate::partilhado::{self, Partilhado};
 use crate::porta::{Onde, Porta};
 use crate::registro::Registro;
 use crate::reposicao::{recusa, resposta};
-use metricas::Metricas;
+use metricas::{Metricas, girar};
 use reposicao::Reposicao;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
@@ -47,8 +47,6 @@ const ESCUTA: Token = Token(usize::MAX);
 const ACORDADO: Token = Token(usize::MAX - 1);
 const PEDIDOS: Token = Token(usize::MAX - 2);
 const PEDIDO: Token = Token(usize::MAX - 3);
-const METRICAS: Token = Token(usize::MAX - 4);
-const METRICA: Token = Token(usize::MAX - 5);
 
 /// Uma conexão se registra uma vez e não muda: a prontidão que não interessa agora fica lembrada.
 /// No Linux, também os bytes urgentes do TCP (o Ctrl-C de um telnet os manda).
@@ -79,6 +77,9 @@ const PRAZO_DO_REGISTRO: Duration = Duration::from_secs(1);
 /// E quanto fica para a saída de erro dizer as contas.
 const PRAZO_DAS_CONTAS: Duration = Duration::from_millis(500);
 
+/// Quantos descritores pode ter quem lê as métricas, com a porta delas.
+pub const DESCRITORES_DAS_METRICAS: usize = metricas::LUGARES + 1;
+
 /// Um servidor aberto: escuta, sinais e balcão, prontos para o laço.
 pub struct Reator {
     poll: Poll,
@@ -91,8 +92,8 @@ pub struct Reator {
     registro: Registro,
     /// Quem pede que se reponha um livro aberto. Antes da guarda: sai enquanto a tranca do livro ainda é nossa.
     reposicao: Option<Reposicao>,
-    /// Quem pergunta pelos números, e quanto durou cada turno; `None`, ninguém pode.
-    metricas: Option<(Metricas, Histograma)>,
+    /// Quem lê as métricas, com `--metricas`.
+    metricas: Option<Metricas>,
     guarda: Guarda,
     aceite: Aceite,
     /// Quando vence o prazo de quem ainda ouve, e quando o programa termina; `None` antes do sinal.
@@ -116,6 +117,14 @@ impl Guarda {
         match self {
             Guarda::Memoria | Guarda::Livro(_) => None,
             Guarda::Partilhado(partilhado) => partilhado.prazo(),
+        }
+    }
+
+    fn qual(&self) -> Guardado {
+        match self {
+            Guarda::Memoria => Guardado::Memoria,
+            Guarda::Livro(_) => Guardado::Livro,
+            Guarda::Partilhado(_) => Guardado::Partilhado,
         }
     }
 }
@@ -286,16 +295,16 @@ impl Reator {
         Ok(())
     }
 
-    /// Passa a mostrar os números a quem os pedir nesta porta, e diz onde.
+    /// Passa a mostrar as métricas nesta porta, e diz em que endereço.
     ///
     /// # Errors
     ///
-    /// O sistema não deu um lugar no laço para ela.
-    pub fn mostrar_numeros(&mut self, porta: std::net::TcpListener) -> io::Result<SocketAddr> {
-        let metricas = Metricas::abrir(porta, self.poll.registry(), METRICAS)?;
-        let onde = metricas.endereco()?;
-        self.metricas = Some((metricas, Histograma::de_duracoes()));
-        Ok(onde)
+    /// Outro programa chegou antes à porta, ou o sistema não deu com que escutar.
+    pub fn mostrar_metricas(&mut self, reservada: Porta) -> io::Result<SocketAddr> {
+        let metricas = Metricas::abrir(reservada, self.poll.registry())?;
+        let endereco = metricas.endereco();
+        self.metricas = Some(metricas);
+        Ok(endereco)
     }
 
     /// Onde se escuta, com a porta que o sistema escolheu se a pedida era 0.
@@ -325,7 +334,11 @@ impl Reator {
             // Depois do turno: quem saiu já deixou o lugar para quem chega.
             self.aceitar(agora);
             self.registro.entregar();
-            self.mostrar(agora);
+            // Por último: quem lê as métricas não faz ninguém esperar uma resposta.
+            if let Some(metricas) = &mut self.metricas {
+                let (epoll, guardado) = (self.poll.registry(), self.guarda.qual());
+                metricas.atender(agora, epoll, &self.balcao, &self.registro, guardado);
+            }
             if self.terminou(agora) {
                 return self.fechar();
             }
@@ -346,14 +359,16 @@ impl Reator {
             match evento.token() {
                 ESCUTA => self.aceite = Aceite::Agora,
                 PEDIDOS => self.reposicao.iter_mut().for_each(|pedidos| pedidos.marcar(agora)),
-                METRICAS => self.metricas.iter_mut().for_each(|(porta, _)| porta.marcar(agora)),
                 // Acordou o laço, que olha sempre a conversa.
-                PEDIDO | METRICA => {}
+                PEDIDO => {}
                 ACORDADO => {
                     let pediram = self.parada.0.parar.load(Ordering::Acquire);
                     if pediram && self.prazo_final.is_none() {
                         self.encerrar(agora);
                     }
+                }
+                Token(token @ Metricas::ULTIMA..=Metricas::ESCUTA) => {
+                    self.metricas.iter_mut().for_each(|metricas| metricas.marcar(token));
                 }
                 Token(chave) => self.balcao.marcar(chave, prontidao(evento)),
             }
@@ -383,38 +398,15 @@ impl Reator {
 
     fn turno(&mut self, agora: Instant) -> Result<(), Pane> {
         let (balcao, registro) = (&mut self.balcao, &mut self.registro);
+        let medidas = self.metricas.as_mut().map(|metricas| &mut metricas.medidas);
         match &mut self.guarda {
             Guarda::Memoria => {
-                let Ok(()) = balcao.turno(agora, registro, &mut Memoria);
+                let Ok(()) = girar(balcao, agora, registro, &mut Memoria, medidas);
             }
-            Guarda::Livro(livro) => balcao.turno(agora, registro, livro)?,
-            Guarda::Partilhado(partilhado) => balcao.turno(agora, registro, partilhado)?,
+            Guarda::Livro(livro) => girar(balcao, agora, registro, livro, medidas)?,
+            Guarda::Partilhado(partilhado) => girar(balcao, agora, registro, partilhado, medidas)?,
         }
         Ok(())
-    }
-
-    /// Depois de tudo o que é de quem compra, os números a quem os pediu.
-    fn mostrar(&mut self, agora: Instant) {
-        let Some((porta, turnos)) = &mut self.metricas else { return };
-        turnos.durou(agora.elapsed());
-        let (balcao, registro, guarda) = (&self.balcao, &self.registro, &self.guarda);
-        porta.atender(agora, self.poll.registry(), METRICA, || {
-            let loja = balcao.loja();
-            Retrato {
-                ativas: balcao.ativas(),
-                guardados: balcao.guardados(),
-                contas: balcao.contas(),
-                movimento: balcao.movimento(),
-                estoque: [loja.estoque(), loja.vendas(), loja.recusas()],
-                linhas_perdidas: registro.perdidas(),
-                turnos,
-                gravacoes: match guarda {
-                    Guarda::Livro(livro) => Some(livro.gravacoes()),
-                    Guarda::Memoria | Guarda::Partilhado(_) => None,
-                },
-            }
-            .to_string()
-        });
     }
 
     fn aceitar(&mut self, agora: Instant) {
@@ -445,13 +437,15 @@ impl Reator {
 
     /// Quanto o `Poll` pode dormir: até o próximo prazo, ou nada se ficou trabalho para trás.
     fn espera(&self) -> Option<Duration> {
-        if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora {
+        let para_ler = self.metricas.as_ref();
+        let ha_quem_leia = para_ler.is_some_and(Metricas::tem_trabalho);
+        if self.balcao.tem_trabalho() || self.aceite == Aceite::Agora || ha_quem_leia {
             return Some(Duration::ZERO);
         }
         let prazos = [self.balcao.proximo_prazo(), self.aceite.prazo(), self.guarda.prazo()];
         let dos_pedidos = self.reposicao.as_ref().and_then(Reposicao::prazo);
-        let dos_numeros = self.metricas.as_ref().and_then(|(porta, _)| porta.prazo());
-        let outros = [self.prazo_final, dos_pedidos, dos_numeros];
+        let das_metricas = para_ler.and_then(Metricas::prazo);
+        let outros = [self.prazo_final, dos_pedidos, das_metricas];
         let proximo = prazos.into_iter().chain(outros).flatten().min()?;
         Some(proximo.saturating_duration_since(Instant::now()))
     }
@@ -462,6 +456,7 @@ impl Reator {
         self.aceitar_ate(FILA_DE_ESPERA as usize, agora);
         self.escuta = None;
         self.reposicao = None;
+        self.metricas = None;
         self.aceite = Aceite::Espera;
         self.prazo_final = Some(agora + PRAZO_DO_ENCERRAMENTO);
         self.fim = Some(agora + PRAZO_DO_FIM);

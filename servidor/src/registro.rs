@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use protocolo::mensagem::{AVISO, escrever_numero};
 use protocolo::terminal::{abrir_thread, contar, hora_do_relogio};
-use protocolo::{Comando, Resposta};
+use protocolo::{Comando, Seguidas};
 
 pub use self::destino::Destino;
 use crate::conexao::Fim;
@@ -57,7 +57,7 @@ struct Espera {
     escritas: u64,
     /// Linhas perdidas desde a última vez que o registro as informou.
     perdidas: u64,
-    /// Todas as que já se perderam.
+    /// E ao todo.
     perdidas_ao_todo: u64,
     dormindo: bool,
     /// O operador pediu que o arquivo fosse reaberto.
@@ -90,11 +90,6 @@ impl Registro {
         let da_thread = Arc::clone(&fila);
         abrir_thread("registro", move || escrever_ate_fechar(&da_thread, destino))?;
         Ok(Registro { fila: Some(fila), em_arquivo, ..Registro::mudo() })
-    }
-
-    /// Quantas linhas já se perderam.
-    pub fn perdidas(&self) -> u64 {
-        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
     }
 
     /// O que pede à thread que reabra o arquivo, de qualquer outra thread; `None` se não há arquivo.
@@ -141,12 +136,14 @@ impl Registro {
         });
     }
 
-    /// Um pedido e a resposta que teve. É a linha de que há muitas: não passa pelo formatador.
+    /// Um pedido e as respostas que teve, uma linha para cada. São as linhas de que há muitas: não passam pelo
+    /// formatador.
     #[inline] // calado, não custa nem a chamada
-    pub fn pedido(&mut self, endereco: SocketAddr, pedido: &Comando, resposta: Resposta) {
+    pub fn pedidos(&mut self, endereco: SocketAddr, pedido: &Comando, respostas: Seguidas) {
         if self.fila.is_none() {
             return;
         }
+        let inicio = self.turno.len();
         self.linha(|linha| {
             escrever_endereco(endereco, linha);
             linha.push(b' ');
@@ -162,8 +159,10 @@ impl Registro {
                 nosso => linha.extend_from_slice(nosso.nome()),
             }
             linha.extend_from_slice(b" -> ");
-            resposta.escrever(linha);
+            respostas.primeira().escrever(linha);
         });
+        respostas.continuar(inicio, &mut self.turno);
+        self.linhas += respostas.vezes() as u64 - 1;
     }
 
     /// O AVISO foi posto na saída de `clientes` conexões.
@@ -236,6 +235,11 @@ impl Registro {
         self.fechar(prazo);
     }
 
+    /// Quantas linhas, até agora, não chegaram ao destino nem chegarão.
+    pub fn perdidas(&self) -> u64 {
+        self.fila.as_ref().map_or(0, |fila| fila.trancar().perdidas_ao_todo)
+    }
+
     /// Espera até `prazo` a thread escrever o que falta e diz quantas linhas se perderam ao todo.
     pub fn fechar(mut self, prazo: Duration) -> u64 {
         self.entregar();
@@ -270,7 +274,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
         let linhas = std::mem::take(&mut espera.linhas);
         let por_informar = std::mem::take(&mut espera.perdidas);
         let reabrir = std::mem::take(&mut espera.reabrir);
-        let ultima_vez = espera.fechada;
+        let (escritas_antes, ultima_vez) = (espera.escritas, espera.fechada);
         drop(espera);
 
         if reabrir {
@@ -283,7 +287,7 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
 
         let mut espera = fila.trancar();
         espera.perdidas += perdidas;
-        espera.perdidas_ao_todo += perdidas;
+        espera.perdidas_ao_todo += linhas - (espera.escritas - escritas_antes);
         if ultima_vez {
             espera.terminou = true;
             fila.mudou.notify_all();

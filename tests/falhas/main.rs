@@ -21,6 +21,7 @@ mod demora;
 mod descritores;
 mod linhas;
 mod memoria;
+mod metricas;
 mod outro_protocolo;
 mod pressa;
 mod quedas;

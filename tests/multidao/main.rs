@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod aberto;
 mod jeitos;
 mod pedidos;
 mod servidores;

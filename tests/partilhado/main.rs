@@ -15,7 +15,9 @@ mod falhas;
 
 use casa::{conferir, extrato, multidao, servidor};
 use cluster::Cluster;
-use testes::{Servidor, ate, conta, executar, veredito_do_aviso};
+use testes::{
+    Servidor, ate, conta, executar, ler_metricas, numero, onde_mostra, veredito_do_aviso,
+};
 
 #[test]
 fn tres_servidores_vendem_um_estoque_so_e_a_multidao_o_prova() {
@@ -72,6 +74,25 @@ fn o_ultimo_comprador_e_os_dos_outros_servidores_ouvem_o_aviso_uma_vez_e_repor_o
     for linha in ["reposto           1", "vendido           3", "3  127.0.0.1", "Íntegro:"] {
         assert!(resumo.saida.contains(linha), "{}", resumo.saida);
     }
+}
+
+#[test]
+fn as_metricas_contam_cada_proposta_e_como_acabou() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let um = servidor(&cluster.urls(), "um", &["--estoque", "2", "--metricas", "0"]);
+    let mut ana = um.cliente();
+    for resposta in
+        ["Compra realizada. Estoque restante: 1", "Compra realizada. Estoque restante: 0"]
+    {
+        assert_eq!(ana.pede("COMPRAR"), resposta);
+    }
+    let texto = ler_metricas(onde_mostra(&um));
+    let numero = |nome: &str| numero(&texto, &format!("vendas_{nome}"));
+    // Uma de cada vez: cada compra foi uma proposta, e as duas valeram.
+    assert_eq!(numero("partilhado_proposta_duracao_seconds_count"), 2);
+    assert_eq!(numero("partilhado_propostas_total{desfecho=\"firme\"}"), 2);
+    assert_eq!(numero("partilhado_propostas_total{desfecho=\"nao valeu\"}"), 0);
+    assert_eq!((numero("unidades_vendidas_total"), numero("avisos_total")), (2, 1));
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
     tem_so(
         parametros,
         "servidor usuarios threads ciclos decisao_s escuta_s acelerar rampa_s reconectar fim_de_linha \
-         estoque semente",
+         estoque semente etapas",
     );
     for faixa in ["ciclos", "decisao_s", "escuta_s"] {
         tem_so(&parametros[faixa], "de ate");
@@ -51,6 +51,7 @@ fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
         "fim_de_linha": "lf",
         "estoque": null,
         "semente": conta(fim, "semente"),
+        "etapas": null,
     });
     assert_eq!(*parametros, pedidos);
 
@@ -59,9 +60,10 @@ fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
         resumo,
         "usuarios pico ciclos ciclos_previstos consultas vendas recusas de_outro_modo fora_de_alcance \
          sem_resposta avisos servidores \
-         espalhamento_s duracao_s espera_do_aviso_s vazao interrompida falhas latencias",
+         espalhamento_s duracao_s espera_do_aviso_s vazao interrompida falhas latencias latencias_do_envio chegadas",
     );
     assert_eq!((&resumo["interrompida"], &resumo["usuarios"]), (&false.into(), &20.into()));
+    assert_eq!((&resumo["chegadas"], &resumo["latencias_do_envio"]), (&Value::Null, &Value::Null));
     tem_so(&resumo["falhas"], "");
     tem_so(&resumo["de_outro_modo"], "consultar comprar primeira");
     tem_so(&resumo["sem_resposta"], "consultar comprar");

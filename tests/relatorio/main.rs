@@ -66,7 +66,8 @@ impl Relatos {
     /// As linhas do CSV, sem o cabeçalho.
     fn csv(&self) -> Vec<Linha> {
         let texto = self.ler("csv.csv");
-        let cabecalho = "usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor\n";
+        let cabecalho =
+            "usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor,marcada_s\n";
         assert!(texto.starts_with(cabecalho), "{texto}");
         let mut leitor = csv::Reader::from_reader(texto.as_bytes());
         leitor.records().map(|linha| Linha::de(&linha.unwrap())).collect()

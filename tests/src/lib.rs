@@ -7,6 +7,7 @@
 //! - [`Honesto`] pergunta o tempo todo e mede quanto espera, e [`Exame`] diz quanto um processo gasta;
 //! - [`abre`] diz o comando que abre o servidor de um aluno de `alunos/`, e [`abrir_aluno`] o abre;
 //! - [`abrir_pagina`] mostra uma página a um navegador;
+//! - [`ler_metricas`] lê as métricas dele, como um Prometheus;
 //! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
@@ -23,6 +24,7 @@ mod cliente;
 mod exame;
 mod gemeos;
 mod honesto;
+mod metricas;
 mod multidao;
 mod navegador;
 mod processo;
@@ -38,6 +40,7 @@ pub use cliente::Cliente;
 pub use exame::{Exame, descritores_para};
 pub use gemeos::{Gemeos, Jeito};
 pub use honesto::{Honesto, Medida, duracao};
+pub use metricas::{LER_METRICAS, corpo, ler_metricas, numero, onde_mostra};
 pub use multidao::{
     argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,
     quem_vende_sempre_a_mesma, servidor_que, veredito, veredito_do_aviso,

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::Duration;
 
+use super::chegadas::Chegadas;
 use super::medidas::Medidas;
 use super::vivido::Historia;
 use crate::conversa::fim_de_linha::FimDeLinha;
@@ -27,6 +28,8 @@ pub struct Simulacao {
     pub servidores: Vec<String>,
     /// Ciclos que os roteiros previam, ao todo.
     pub ciclos_previstos: u64,
+    /// O que houve com as chegadas, se o laço era aberto.
+    pub chegadas: Option<Chegadas>,
     /// O que vai depois de cada comando: o que se pediu, ou o que se viu que o servidor entende.
     pub fim_de_linha: FimDeLinha,
     /// Do começo ao fim.

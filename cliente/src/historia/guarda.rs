@@ -6,7 +6,7 @@
 //! iguais e seguidas do mesmo usuário, só a primeira a terminar e a última a começar podem contradizer
 //! alguém. Guarda-se, assim, uma por venda e duas por valor que cada um viu, até [`GUARDADAS_MAXIMAS`].
 //!
-//! Na memória, cerca de 80 bytes cada: até `LOTE` por usuário, e as guardadas (80 MB, se tantas se
+//! Na memória, cerca de 100 bytes cada: até `LOTE` por usuário, e as guardadas (100 MB, se tantas se
 //! venderem). No fim, a auditoria e os relatórios usam outro tanto por algumas vezes, e devolvem.
 
 use std::io;
@@ -140,8 +140,8 @@ fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
 }
 
 /// As colunas do CSV, na ordem. Os tempos são segundos desde o começo da simulação, com nove casas.
-/// O id só há nas compras numeradas.
-pub const COLUNAS: [&str; 9] = [
+/// A hora marcada só há no laço aberto, e o id, nas compras numeradas.
+pub const COLUNAS: [&str; 10] = [
     "usuario",
     "conexao",
     "pedido",
@@ -150,6 +150,7 @@ pub const COLUNAS: [&str; 9] = [
     "resultado",
     "valor",
     "servidor",
+    "marcada_s",
     "id",
 ];
 
@@ -179,7 +180,7 @@ impl Csv {
     }
 
     fn operacao(&mut self, usuario: usize, operacao: &Operacao) {
-        let Operacao { conexao, servidor, compra, pedido, enviada, resposta } = operacao;
+        let Operacao { conexao, servidor, compra, pedido, marcada, enviada, resposta } = operacao;
         let (resultado, valor) = match resposta.as_ref().map(|(_, desfecho)| desfecho) {
             None => ("sem-resposta", String::new()),
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
@@ -202,6 +203,7 @@ impl Csv {
             resultado.into(),
             valor,
             self.nome(*servidor),
+            marcada.map(instante_para_programas).unwrap_or_default(),
             pedido.as_ref().map(|pedido| pedido.id.texto().to_owned()).unwrap_or_default(),
         ]);
     }
@@ -218,6 +220,7 @@ impl Csv {
                     "aviso".into(),
                     String::new(),
                     self.nome(conexao.servidor),
+                    String::new(),
                     String::new(),
                 ]);
             }

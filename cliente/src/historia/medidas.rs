@@ -20,10 +20,15 @@ pub struct Medidas {
     pub vendas: u64,
     /// Compras recusadas por falta de estoque.
     pub recusas: u64,
-    /// Quanto demorou cada resposta a CONSULTAR, das que se entendem.
+    /// Quanto demorou cada resposta a CONSULTAR, das que se entendem: desde o envio ou, no laço aberto, desde a hora
+    /// marcada.
     pub consultar: Latencias,
-    /// Quanto demorou cada resposta a COMPRAR, das que se entendem.
+    /// Quanto demorou cada resposta a COMPRAR, do mesmo modo.
     pub comprar: Latencias,
+    /// No laço aberto, as mesmas respostas a CONSULTAR, desde o envio.
+    pub consultar_do_envio: Latencias,
+    /// No laço aberto, as mesmas respostas a COMPRAR, desde o envio.
+    pub comprar_do_envio: Latencias,
     /// As respostas que se entendem, ao longo do tempo.
     pub vazao: Vazao,
     /// Os CONSULTAR que não tiveram uma resposta que se entenda.
@@ -136,8 +141,16 @@ impl Medidas {
                 return;
             }
         }
-        let latencias = if operacao.compra { &mut self.comprar } else { &mut self.consultar };
-        latencias.registrar(chegou.saturating_sub(operacao.enviada));
+        let (latencias, do_envio) = if operacao.compra {
+            (&mut self.comprar, &mut self.comprar_do_envio)
+        } else {
+            (&mut self.consultar, &mut self.consultar_do_envio)
+        };
+        let Operacao { marcada, enviada, .. } = operacao;
+        latencias.registrar(chegou.saturating_sub(marcada.unwrap_or(*enviada)));
+        if marcada.is_some() {
+            do_envio.registrar(chegou.saturating_sub(*enviada));
+        }
         self.vazao.registrar(*chegou);
     }
 }

@@ -8,6 +8,7 @@ use protocolo::terminal::contar;
 use serde::Serialize;
 
 use crate::conversa::texto::citar;
+use crate::historia::chegadas::Chegadas;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::medidas::{self, Latencias, Pedidos, Sem};
 use crate::historia::vivido::{Conexao, Historia, Qual};
@@ -61,8 +62,13 @@ pub struct Resumo {
     pub falhas: BTreeMap<String, u64>,
     /// O que houve em cada servidor, pela ordem em que se disseram.
     pub servidores: Vec<DoServidor>,
-    /// As latências de cada um, se alguém teve resposta que se entenda.
+    /// As latências de cada um, se alguém teve resposta que se entenda: desde o envio ou, no laço aberto, desde a hora
+    /// marcada.
     pub latencias: PorComando<Option<Percentis>>,
+    /// No laço aberto, as mesmas desde o envio.
+    pub latencias_do_envio: Option<PorComando<Option<Percentis>>>,
+    /// O que houve com as chegadas, no laço aberto.
+    pub chegadas: Option<Chegadas>,
 }
 
 /// O que houve em um dos servidores.
@@ -191,6 +197,11 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
             consultar: Percentis::de(&medidas.consultar),
             comprar: Percentis::de(&medidas.comprar),
         },
+        latencias_do_envio: simulacao.chegadas.map(|_| PorComando {
+            consultar: Percentis::de(&medidas.consultar_do_envio),
+            comprar: Percentis::de(&medidas.comprar_do_envio),
+        }),
+        chegadas: simulacao.chegadas,
     }
 }
 
@@ -261,6 +272,9 @@ impl fmt::Display for Resumo {
             ""
         };
         linha("ciclos", format!("{} de {}{incompletos}", self.ciclos, self.ciclos_previstos))?;
+        for (nome, valor) in self.chegadas.iter().flat_map(das_chegadas) {
+            linha(nome, valor)?;
+        }
         linha("consultas", self.consultas.to_string())?;
         linha("vendas", self.vendas.to_string())?;
         linha("recusas", self.recusas.to_string())?;
@@ -298,9 +312,7 @@ impl fmt::Display for Resumo {
         self.escrever_servidores(f)?;
         let [p50, p90, p99, p999, maximo] = NOMES_DOS_PERCENTIS;
         writeln!(f, "\n  {:<12}{p50:>10}{p90:>10}{p99:>10}{p999:>10}{maximo:>10}", "latência")?;
-        for (nome, percentis) in
-            [("CONSULTAR", self.latencias.consultar), ("COMPRAR", self.latencias.comprar)]
-        {
+        for (nome, percentis) in self.tabela_das_latencias() {
             write!(f, "  {nome:<12}")?;
             for qual in 0..NOMES_DOS_PERCENTIS.len() {
                 let tempo = percentis.map_or("-".into(), |p| formatar(p.tempos()[qual]));
@@ -310,6 +322,35 @@ impl fmt::Display for Resumo {
         }
         Ok(())
     }
+}
+
+/// O que se diz das chegadas de um laço aberto, linha a linha.
+pub fn das_chegadas(chegadas: &Chegadas) -> Vec<(&'static str, String)> {
+    let Chegadas { marcadas, enviadas, esperaram_usuario, maior_espera, .. } = *chegadas;
+    let desistiram = match chegadas.desistiram() {
+        0 => String::new(),
+        n => format!(" ({n} não acharam um usuário a tempo, e não estão nas latências)"),
+    };
+    let a_maior = match esperaram_usuario {
+        0 => String::new(),
+        _ => format!(" (a maior espera: {})", formatar(maior_espera)),
+    };
+    let mut linhas = vec![
+        ("chegadas", format!("{enviadas} de {marcadas}{desistiram}")),
+        ("à espera de usuário", format!("{esperaram_usuario}{a_maior}")),
+    ];
+    linhas.extend(
+        chegadas
+            .atraso_do_cliente
+            .map(|atraso| ("atraso do cliente", format!("{} (p99)", formatar(atraso)))),
+    );
+    if !chegadas.alcancou() {
+        let cheia = chegadas
+            .fila_cheia
+            .map(|tempo| format!(": a fila não se esvaziou nos últimos {}", formatar(tempo)));
+        linhas.push(("taxa oferecida", format!("não foi alcançada{}", cheia.unwrap_or_default())));
+    }
+    linhas
 }
 
 impl Resumo {
@@ -325,6 +366,19 @@ impl Resumo {
             0 => "0".into(),
             todas => format!("{todas} ({caladas} sem resposta, {outras} de outro modo)"),
         }
+    }
+
+    /// O nome de cada linha da tabela de latências, e os percentis. No laço aberto, há as que contam da hora marcada e
+    /// as que contam do envio.
+    pub fn tabela_das_latencias(&self) -> Vec<(&'static str, Option<Percentis>)> {
+        let PorComando { consultar, comprar } = self.latencias;
+        let mut linhas = vec![("CONSULTAR", consultar), ("COMPRAR", comprar)];
+        if let Some(PorComando { consultar, comprar }) = self.latencias_do_envio {
+            linhas.extend([("  do envio", consultar), ("  do envio", comprar)]);
+            // Cada uma debaixo da que explica.
+            linhas.swap(1, 2);
+        }
+        linhas
     }
 
     /// Uma linha por servidor, se são vários; o número é o das frases da auditoria.

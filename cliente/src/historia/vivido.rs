@@ -161,6 +161,9 @@ pub struct Operacao {
     pub compra: bool,
     /// O id da compra, se são numeradas. Uma operação por id: a conexão e o servidor são os da última vez que partiu.
     pub pedido: Option<Box<Pedido>>,
+    /// No laço aberto, a hora marcada da chegada que ela atende: a latência conta daqui. Não é quando o pedido começou,
+    /// e por isso a auditoria não a olha.
+    pub marcada: Option<Duration>,
     /// Um instante antes de os bytes partirem, pela primeira vez.
     pub enviada: Duration,
     /// Um instante depois de a resposta inteira chegar, e o que ela disse.

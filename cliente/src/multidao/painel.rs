@@ -19,6 +19,8 @@ use protocolo::terminal::{contar, dizer};
 
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::multidao::evento::Evento;
+use crate::multidao::fila::Situacao;
+use crate::multidao::sessao::Contexto;
 use crate::opcoes::Faixa;
 use crate::opcoes::Opcoes;
 use crate::tempo::{como_se_pede, formatar, instante, quanto_falta};
@@ -111,7 +113,7 @@ impl Previsao {
             maior = maior.max(deste);
         }
         // Os últimos chegam ao fim da rampa, e quem não tem thread espera a vez.
-        let do_maior = opcoes.rampa.as_secs_f64() + por_ciclo * f64::from(maior);
+        let do_maior = opcoes.carga.rampa().as_secs_f64() + por_ciclo * f64::from(maior);
         let em_filas = por_ciclo * todos as f64 / threads.max(1) as f64;
         Previsao { ciclos: todos, segundos: do_maior.max(em_filas) / opcoes.acelerar }
     }
@@ -126,10 +128,9 @@ impl Previsao {
 }
 
 /// O andamento da simulação.
-#[derive(Debug)]
 pub struct Painel<'a> {
     barra: ProgressBar,
-    placar: &'a Placar,
+    contexto: &'a Contexto,
     previsao: Previsao,
     comecou: Instant,
     detalhado: bool,
@@ -141,8 +142,8 @@ pub struct Painel<'a> {
 }
 
 impl<'a> Painel<'a> {
-    /// Um painel para a simulação de que se prevê isto, e que se conta em `placar`.
-    pub fn novo(opcoes: &'a Opcoes, previsao: Previsao, placar: &'a Placar) -> Self {
+    /// Um painel para a simulação de que se prevê isto, e que se conta em `contexto`.
+    pub fn novo(opcoes: &'a Opcoes, previsao: Previsao, contexto: &'a Contexto) -> Self {
         // Fora de um terminal, a barra do indicatif não desenha nada.
         let barra = ProgressBar::new(previsao.ciclos);
         if let Ok(estilo) = ProgressStyle::with_template("{spinner} {msg}") {
@@ -150,7 +151,7 @@ impl<'a> Painel<'a> {
         }
         Painel {
             barra,
-            placar,
+            contexto,
             previsao,
             comecou: Instant::now(),
             detalhado: opcoes.detalhado,
@@ -243,18 +244,40 @@ impl<'a> Painel<'a> {
     }
 
     fn atualizar(&self) {
-        let feitos = self.placar.ciclos.load(Ordering::Relaxed);
-        let falta = self.previsao.falta(self.comecou.elapsed().as_secs_f64(), feitos);
-        self.barra.set_message(andamento(self.placar, self.previsao.ciclos, falta));
+        let placar = &self.contexto.placar;
+        let comeco = match &self.contexto.fila {
+            Some(fila) => das_chegadas(fila.situacao(self.contexto.agora())),
+            None => {
+                let feitos = placar.ciclos.load(Ordering::Relaxed);
+                let falta = self.previsao.falta(self.comecou.elapsed().as_secs_f64(), feitos);
+                dos_ciclos(feitos, self.previsao.ciclos, falta)
+            }
+        };
+        self.barra.set_message(andamento(placar, comeco));
         self.barra.tick();
     }
 }
 
+/// O começo da linha, no laço fechado: quantos ciclos, e quanto falta.
+fn dos_ciclos(feitos: u64, ciclos: u64, falta: f64) -> String {
+    let falta = if feitos < ciclos { format!(", {}", quanto_falta(falta)) } else { String::new() };
+    format!("{feitos}/{ciclos} ciclos{falta}")
+}
+
+/// O começo da linha, no laço aberto: quantas chegadas, quantas esperam um usuário, e quanto falta para a última.
+fn das_chegadas(Situacao { marcadas, esperando, falta }: Situacao) -> String {
+    let quanto = match falta {
+        Duration::ZERO => String::new(),
+        falta => format!(", {}", quanto_falta(falta.as_secs_f64())),
+    };
+    format!("{marcadas} chegadas{quanto} · {esperando} na fila")
+}
+
 /// A linha do andamento, do que mais importa ao que menos: o que não cabe em [`COLUNAS`] fica de fora.
-fn andamento(placar: &Placar, ciclos: u64, falta: f64) -> String {
-    let Placar { ativos, ciclos: feitos, vendas, recusas, avisos, falhas, .. } = placar;
-    let [feitos, vendas, recusas, avisos, falhas] =
-        [feitos, vendas, recusas, avisos, falhas].map(|conta| conta.load(Ordering::Relaxed));
+fn andamento(placar: &Placar, mut linha: String) -> String {
+    let Placar { ativos, vendas, recusas, avisos, falhas, .. } = placar;
+    let [vendas, recusas, avisos, falhas] =
+        [vendas, recusas, avisos, falhas].map(|conta| conta.load(Ordering::Relaxed));
     let ativos = ativos.load(Ordering::Relaxed);
     let partes = [
         (falhas > 0).then(|| format!("{falhas} falhas")),
@@ -263,10 +286,6 @@ fn andamento(placar: &Placar, ciclos: u64, falta: f64) -> String {
         Some(format!("{recusas} recusas")),
         Some(format!("{ativos} ativos")),
     ];
-    let mut linha = format!("{feitos}/{ciclos} ciclos");
-    if feitos < ciclos {
-        linha += &format!(", {}", quanto_falta(falta));
-    }
     for parte in partes.into_iter().flatten() {
         if linha.chars().count() + 3 + parte.chars().count() <= COLUNAS {
             linha += &format!(" · {parte}");
@@ -316,24 +335,30 @@ mod testes {
     #[test]
     fn o_andamento_diz_primeiro_quanto_falta_e_acaba_sem_dizer_que_falta() {
         let placar = Placar::default();
-        placar.ciclos.store(1200, Ordering::Relaxed);
         placar.falhas.store(2, Ordering::Relaxed);
         assert_eq!(
-            andamento(&placar, 3000, 130.0),
+            andamento(&placar, dos_ciclos(1200, 3000, 130.0)),
             "1200/3000 ciclos, faltam 3 min · 2 falhas · 0 vendas · 0 AVISOs · 0 recusas",
             "os ativos já não cabem"
         );
-        assert!(andamento(&placar, 1200, 0.0).starts_with("1200/1200 ciclos · 2 falhas"));
+        assert!(
+            andamento(&placar, dos_ciclos(1200, 1200, 0.0))
+                .starts_with("1200/1200 ciclos · 2 falhas")
+        );
     }
 
     proptest! {
         #[test]
         fn o_andamento_cabe_sempre(contas: [u64; 5], ativos: i64, ciclos: u64, falta: u32) {
-            let [feitos, vendas, recusas, avisos, falhas] = contas.map(AtomicU64::new);
+            let feitos = contas[0];
+            let [_, vendas, recusas, avisos, falhas] = contas.map(AtomicU64::new);
             let ativos = AtomicI64::new(ativos);
-            let placar = Placar { ativos, ciclos: feitos, vendas, recusas, avisos, falhas, ..Placar::default() };
-            let linha = andamento(&placar, ciclos, falta.into());
-            prop_assert!(linha.chars().count() <= COLUNAS, "{}", linha);
+            let placar = Placar { ativos, vendas, recusas, avisos, falhas, ..Placar::default() };
+            let situacao = Situacao { marcadas: feitos, esperando: ciclos, falta: Duration::from_secs(falta.into()) };
+            for comeco in [dos_ciclos(feitos, ciclos, falta.into()), das_chegadas(situacao)] {
+                let linha = andamento(&placar, comeco);
+                prop_assert!(linha.chars().count() <= COLUNAS, "{}", linha);
+            }
         }
     }
 }

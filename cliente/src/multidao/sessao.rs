@@ -7,6 +7,7 @@
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use protocolo::Comando;
@@ -19,6 +20,7 @@ use crate::conversa::parada::Parada;
 use crate::historia::guarda::{Guarda, LOTE};
 use crate::historia::vivido::{Falha, Historia};
 use crate::multidao::evento::{Canal, Evento};
+use crate::multidao::fila::{Entrega, Fila};
 use crate::multidao::painel::Placar;
 use crate::multidao::usuario::{Passo, Usuario};
 
@@ -28,6 +30,11 @@ const ENTRE_TENTATIVAS: Duration = Duration::from_millis(100);
 /// Com o prazo vencido, ainda se lê o que já estava no socket e se espera a mensagem pela metade
 /// terminar, mas só por tantas leituras: um servidor que fala sem parar não segura o usuário.
 const LEITURAS_ATRASADAS: u32 = 64;
+
+/// No laço aberto, quanto antes da hora se deixa de esperar lendo: o prazo de uma leitura se arredonda ao passo do
+/// relógio do sistema, até 10 ms, e um pedido que partisse atrasado pareceria demora do servidor. O que chegar nesse
+/// tempo lê-se logo depois.
+const PASSO_DO_SISTEMA: Duration = Duration::from_millis(10);
 
 /// O que todas as sessões têm em comum.
 pub struct Contexto {
@@ -50,6 +57,8 @@ pub struct Contexto {
     pub guarda: Mutex<Guarda>,
     /// O que o servidor disse ao primeiro PEDIDO, se não o entendeu; e aí não há por que continuar.
     pub recusou_pedidos: OnceLock<Option<String>>,
+    /// As chegadas, no laço aberto.
+    pub fila: Option<Fila>,
     /// Com que palavras este servidor responde, aprendido por todos.
     pub estilo: Estilo,
 }
@@ -71,6 +80,8 @@ pub(super) struct Sessao<'a> {
     pub(super) ligacao: Option<Ligacao>,
     /// Leituras seguidas que ainda trouxeram algo com o prazo já vencido.
     atrasadas: u32,
+    /// Já disse à fila que está pronto.
+    pronto: bool,
 }
 
 impl<'a> Sessao<'a> {
@@ -82,7 +93,16 @@ impl<'a> Sessao<'a> {
         canal: Canal,
         fim_de_linha: FimDeLinha,
     ) -> Self {
-        Sessao { numero, usuario, contexto, canal, fim_de_linha, ligacao: None, atrasadas: 0 }
+        Sessao {
+            numero,
+            usuario,
+            contexto,
+            canal,
+            fim_de_linha,
+            ligacao: None,
+            atrasadas: 0,
+            pronto: false,
+        }
     }
 
     /// Vive até o fim, e devolve a história.
@@ -94,14 +114,18 @@ impl<'a> Sessao<'a> {
             if let Some(quando) = self.contexto.placar.esgotou() {
                 self.usuario.soube_que_esgotou(quando);
             }
+            self.olhar_a_fila();
             match self.usuario.avancar(self.contexto.agora()) {
                 Passo::Ausentar(ate) => {
                     self.ligacao = None;
+                    self.dizer_que_esta_pronto();
                     self.contexto.parada.dormir(ate.saturating_sub(self.contexto.agora()));
                 }
                 Passo::Conectar => self.conectar(),
                 Passo::Enviar(comando) => self.enviar(&comando),
                 Passo::Ouvir(ate) => self.ouvir(ate),
+                Passo::OuvirAteAHora(quando) => self.ouvir_ate_a_hora(quando),
+                Passo::Receber => self.receber(),
                 Passo::Terminar => break,
             }
             self.ver_se_aceita_pedidos();
@@ -115,6 +139,7 @@ impl<'a> Sessao<'a> {
             }
         }
         self.ligacao = None;
+        self.dizer_que_esta_pronto();
         self.anotar_os_eventos();
         self.usuario.historia(self.contexto.agora())
     }
@@ -192,7 +217,11 @@ impl<'a> Sessao<'a> {
 
     pub(super) fn enviar(&mut self, comando: &Comando) {
         let Some(ligacao) = &mut self.ligacao else { return };
-        self.usuario.vai_enviar(self.contexto.agora());
+        let agora = self.contexto.agora();
+        if let (Some(fila), Some(vez)) = (&self.contexto.fila, self.usuario.vez()) {
+            fila.enviou(vez, agora);
+        }
+        self.usuario.vai_enviar(agora);
         if let Err(erro) = ligacao.pedir(comando, self.fim_de_linha) {
             self.caiu(self.contexto.agora(), Some(erro));
         }
@@ -218,6 +247,47 @@ impl<'a> Sessao<'a> {
         }
         if self.atrasadas > LEITURAS_ATRASADAS {
             self.usuario.nada_chegou(agora);
+        }
+    }
+
+    /// Ouve até a hora marcada de um pedido, que tem de partir nela.
+    fn ouvir_ate_a_hora(&mut self, quando: Duration) {
+        let falta = quando.saturating_sub(self.contexto.agora());
+        if falta > PASSO_DO_SISTEMA {
+            return self.ouvir(quando - PASSO_DO_SISTEMA);
+        }
+        thread::sleep(falta);
+        self.ouvir(quando);
+    }
+
+    /// No laço aberto, devolve a chegada que não pôde levar, e vê se ainda há outras.
+    fn olhar_a_fila(&mut self) {
+        let Some(fila) = &self.contexto.fila else { return };
+        if let Some(quando) = self.usuario.devolver() {
+            fila.devolver(quando);
+        }
+        let agora = self.contexto.agora();
+        if fila.acabou(agora) {
+            self.usuario.acabaram_as_chegadas(agora);
+        }
+    }
+
+    /// Livre: recebe a próxima chegada.
+    fn receber(&mut self) {
+        self.dizer_que_esta_pronto();
+        let Some(fila) = &self.contexto.fila else { return };
+        let agora = self.contexto.agora();
+        match fila.pegar(agora) {
+            Entrega::Ainda(ate) => self.ouvir(ate),
+            Entrega::Vez(vez) => self.usuario.atender(vez),
+            Entrega::Acabou => self.usuario.acabaram_as_chegadas(agora),
+        }
+    }
+
+    fn dizer_que_esta_pronto(&mut self) {
+        if let (Some(fila), false) = (&self.contexto.fila, self.pronto) {
+            self.pronto = true;
+            fila.pronto();
         }
     }
 

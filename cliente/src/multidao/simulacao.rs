@@ -18,6 +18,8 @@ use crate::conversa::texto::citar;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::guarda::{Conteudo, GUARDADAS_MAXIMAS, Guarda};
 use crate::historia::vivido::{Conexao, Historia};
+use crate::multidao::agenda::Agenda;
+use crate::multidao::fila::Fila;
 use crate::multidao::limites::{self, Limite};
 use crate::multidao::painel::{Painel, Placar, Previsao};
 use crate::multidao::pool;
@@ -81,7 +83,7 @@ pub fn simular(
 ) -> Result<Simulacao, Erro> {
     let regras = regras(opcoes, semente);
     let ciclos = || (1..=opcoes.usuarios).map(|numero| Roteiro::novo(regras, numero).ciclos());
-    let contexto = contexto(opcoes, csv)?;
+    let contexto = contexto(opcoes, semente, csv)?;
     let (canal, eventos) = mpsc::channel();
     // `canal` vai com a tarefa: o painel para quando a última cópia do canal se fecha. E cada thread tem a
     // sua conta do que se esperou nela: quem vive depois começa mais tarde por causa dos de antes.
@@ -97,6 +99,7 @@ pub fn simular(
                     .entre(opcoes.servidores.len());
                 match &prefixo {
                     Some(prefixo) => usuario.com_pedidos(Arc::clone(prefixo)),
+                    None if contexto.fila.is_some() => usuario.em_laco_aberto(),
                     None => usuario,
                 }
             };
@@ -117,8 +120,11 @@ pub fn simular(
         if let Some(aviso) = faltaram(opcoes.usuarios, pedidas, threads, limite) {
             dizer(format_args!("cliente: {aviso}"));
         }
+        if let Some(fila) = &contexto.fila {
+            fila.esperar(threads);
+        }
         let previsao = Previsao::de(opcoes, ciclos(), threads);
-        Painel::novo(opcoes, previsao, &contexto.placar).acompanhar(&eventos);
+        Painel::novo(opcoes, previsao, &contexto).acompanhar(&eventos);
     };
     let historias = pool::executar(cabem, opcoes.usuarios, tarefa, acompanhar)
         .map_err(|_| Erro::SemThreads(limites::das_threads()))?;
@@ -140,8 +146,12 @@ struct Previsto<'a> {
 fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto<'_>) -> Simulacao {
     historias.sort_unstable_by_key(|historia| historia.usuario);
     let Previsto { semente, opcoes, ciclos_previstos } = previsto;
-    let Contexto { inicio, enderecos, parada, fim_de_linha, guarda, .. } = contexto;
+    let Contexto { inicio, enderecos, parada, fim_de_linha, guarda, fila, .. } = contexto;
     let vivida = inicio.elapsed();
+    let chegadas = fila.map(|fila| fila.concluir(vivida));
+    let vividos = || historias.iter().map(|historia| u64::from(historia.ciclos)).sum();
+    // No laço aberto não há roteiro: os ciclos previstos são os que couberam.
+    let ciclos_previstos = if chegadas.is_some() { vividos() } else { ciclos_previstos };
     let espera = espera_do_aviso(&historias);
     let guarda = guarda.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Conteudo { mut historias, medidas, perdidas, csv } = guarda.concluir(historias);
@@ -162,6 +172,7 @@ fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto
         usuarios: opcoes.usuarios,
         servidores: opcoes.servidores.clone(),
         ciclos_previstos,
+        chegadas,
         fim_de_linha: fim_de_linha.get().map_or(FimDeLinha::Lf, |(fim, _)| *fim),
         duracao: vivida + visita,
         espera: espera + visita,
@@ -172,6 +183,7 @@ fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto
 /// O que todas as sessões têm em comum; o relógio da simulação começa aqui.
 fn contexto(
     opcoes: &Opcoes,
+    semente: u64,
     csv: impl FnOnce() -> Result<Option<File>, saida::Erro>,
 ) -> Result<Contexto, Erro> {
     let enderecos = |servidor: &String| match servidor.to_socket_addrs() {
@@ -191,6 +203,7 @@ fn contexto(
         fim_de_linha: fim_de_linha.map_or_else(OnceLock::new, OnceLock::from),
         detalhado: opcoes.detalhado,
         placar: Placar::default(),
+        fila: opcoes.carga.etapas().map(|etapas| Fila::nova(Agenda::nova(etapas, semente))),
         parada,
         guarda: Mutex::new(Guarda::nova(
             opcoes.usuarios,
@@ -231,7 +244,7 @@ fn regras(opcoes: &Opcoes, semente: u64) -> Regras {
 
 /// As chegadas se espalham por igual pela rampa.
 fn chegada(indice: usize, opcoes: &Opcoes) -> Duration {
-    let rampa = acelerada(opcoes.rampa, opcoes.acelerar).as_secs_f64();
+    let rampa = acelerada(opcoes.carga.rampa(), opcoes.acelerar).as_secs_f64();
     let fracao = indice as f64 / opcoes.usuarios as f64;
     Duration::try_from_secs_f64(rampa * fracao).unwrap_or(Duration::MAX)
 }

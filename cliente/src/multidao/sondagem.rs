@@ -95,6 +95,8 @@ fn tentar(sessao: &mut Sessao<'_>) -> Tentativa {
                 sessao.enviar(&Comando::Consultar);
             }
             Passo::Ouvir(ate) => sessao.ouvir(ate.min(limite)),
+            Passo::Receber if !perguntou => sessao.usuario.pedir_sem_chegada(),
+            Passo::Receber => sessao.ouvir(limite),
             // Já decidiu comprar: aqui, só se ouve.
             Passo::Enviar(_) if respondeu => sessao.ouvir(limite),
             _ => break,
@@ -148,6 +150,7 @@ mod testes {
                 parada: Arc::default(),
                 guarda: Mutex::new(Guarda::nova(1, LOTE, &[], None)),
                 recusou_pedidos: OnceLock::new(),
+                fila: None,
                 estilo: Estilo::default(),
             };
             let fixa = |valor| Faixa { de: valor, ate: valor };

@@ -16,6 +16,8 @@
 //! esgotou, pode ter sido outro usuário quem viu ([`Usuario::soube_que_esgotou`]). Todos os que ficam
 //! saem no mesmo instante, e por isso não adianta perguntar se já há quem fique.
 //!
+//! No laço aberto não há decisão, escuta nem ciclos por fazer: o que muda está em `usuario/aberto.rs`.
+//!
 //! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
 //! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa. Se os servidores são vários, volta
 //! ao seguinte da lista; e se não consegue conectar, passa logo ao seguinte, até ter tentado todos. Com as compras
@@ -30,8 +32,10 @@ use crate::conversa::desfecho::Desfecho;
 use crate::conversa::escuta::{Ouvida, Papel};
 use crate::historia::vivido::{AVISOS_MAXIMOS, Conexao, Falha, Historia, Operacao, Qual};
 use crate::multidao::evento::Evento;
+use crate::multidao::fila::Vez;
 use crate::multidao::roteiro::{Ciclo, Roteiro};
 
+mod aberto;
 pub mod pedidos;
 
 /// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor. É o
@@ -56,19 +60,46 @@ pub enum Passo {
     Enviar(Comando),
     /// Ouvir o servidor, no máximo até este instante.
     Ouvir(Duration),
+    /// Ouvir o servidor até este instante, e nem um pouco mais: é a hora marcada de um pedido.
+    OuvirAteAHora(Duration),
+    /// Livre, no laço aberto: pedir uma chegada, e contá-la a [`Usuario::atender`].
+    Receber,
     /// Fechar a conexão: a simulação deste usuário acabou.
     Terminar,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fase {
-    Fora { ate: Duration },
-    Conectando { desde: Duration },
-    Pronto { compra: bool },
-    Esperando { prazo: Duration },
-    Decidindo { ate: Duration },
-    Escutando { ate: Duration },
-    Saindo { desde: Duration },
+    Fora {
+        ate: Duration,
+    },
+    Conectando {
+        desde: Duration,
+    },
+    Pronto {
+        compra: bool,
+    },
+    Esperando {
+        prazo: Duration,
+    },
+    Decidindo {
+        ate: Duration,
+    },
+    Escutando {
+        ate: Duration,
+    },
+    Saindo {
+        desde: Duration,
+    },
+    /// No laço aberto, à espera de uma chegada.
+    Livre {
+        compra: bool,
+    },
+    /// No laço aberto, com uma chegada na mão.
+    Agendado {
+        compra: bool,
+        quando: Duration,
+    },
     Fim,
 }
 
@@ -88,6 +119,12 @@ pub struct Usuario {
     reconectar: bool,
     /// Com `--pedidos`, os ids.
     numerador: Option<pedidos::Numerador>,
+    /// Atende chegadas, em vez de seguir o roteiro.
+    aberto: bool,
+    /// A chegada que tem na mão.
+    vez: Option<Vez>,
+    /// A hora da que não pôde levar.
+    devolvida: Option<Duration>,
     fase: Fase,
     /// Quando alguém viu o estoque vazio pela primeira vez.
     esgotou: Option<Duration>,
@@ -112,6 +149,9 @@ impl Usuario {
             recusado_por: 0,
             reconectar,
             numerador: None,
+            aberto: false,
+            vez: None,
+            devolvida: None,
             fase: Fase::Fora { ate: chegada },
             esgotou: None,
             entendeu: false,
@@ -156,6 +196,8 @@ impl Usuario {
             Fase::Esperando { prazo: ate } | Fase::Decidindo { ate } | Fase::Escutando { ate } => {
                 Passo::Ouvir(ate)
             }
+            Fase::Livre { .. } => Passo::Receber,
+            Fase::Agendado { quando, .. } => Passo::OuvirAteAHora(quando),
             Fase::Saindo { .. } => match self.fica_ate() {
                 Some(ate) => Passo::Ouvir(ate),
                 None => {
@@ -186,7 +228,11 @@ impl Usuario {
             ..Conexao::default()
         });
         self.eventos.push(Evento::Entrou);
-        self.fase = Fase::Pronto { compra: self.falta_saber_da_compra() };
+        self.fase = if self.aberto {
+            self.conectado_no_laco_aberto(agora)
+        } else {
+            Fase::Pronto { compra: self.falta_saber_da_compra() }
+        };
     }
 
     /// O comando pedido vai partir.
@@ -194,9 +240,11 @@ impl Usuario {
         let Fase::Pronto { compra } = self.fase else { return };
         if !(compra && self.pergunta_de_novo(agora)) {
             let (conexao, servidor) = (self.conexao, self.qual());
+            let marcada = self.vez.take().map(|vez| vez.quando);
             let pedido = if compra { self.numerar() } else { None };
-            let enviada = agora;
-            let operacao = Operacao { conexao, servidor, compra, pedido, enviada, resposta: None };
+            let (enviada, resposta) = (agora, None);
+            let operacao =
+                Operacao { conexao, servidor, compra, pedido, marcada, enviada, resposta };
             self.historia.operacoes.push(operacao);
         }
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
@@ -209,6 +257,9 @@ impl Usuario {
             Fase::Esperando { prazo } if agora >= prazo => self.caiu(agora, Falha::SemResposta),
             Fase::Decidindo { ate } if agora >= ate => self.fase = Fase::Pronto { compra: true },
             Fase::Escutando { ate } if agora >= ate => self.terminar_ciclo(agora),
+            Fase::Agendado { compra, quando } if agora >= quando => {
+                self.fase = Fase::Pronto { compra };
+            }
             Fase::Saindo { .. } if self.fica_ate().is_none_or(|ate| agora >= ate) => {
                 self.ir_embora(agora);
             }
@@ -294,7 +345,9 @@ impl Usuario {
                 self.falhou(agora, Falha::RespostaEstranha);
             }
         }
-        self.fase = if compra && self.concluiu_a_compra(&desfecho) {
+        self.fase = if self.aberto {
+            self.respondido_no_laco_aberto(compra, &desfecho)
+        } else if compra && self.concluiu_a_compra(&desfecho) {
             Fase::Pronto { compra: true }
         } else if compra {
             Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }
@@ -324,6 +377,10 @@ impl Usuario {
         let desiste = self.recusado_por >= self.servidores;
         if nao_entrou && !desiste {
             self.fase = Fase::Fora { ate: agora };
+            return;
+        }
+        if self.aberto {
+            self.fase = self.caiu_no_laco_aberto(agora, nao_entrou);
             return;
         }
         if let Some(ate) = self.insiste_ate(agora) {
@@ -387,7 +444,7 @@ impl Usuario {
         let Fase::Saindo { desde } = self.fase else { return };
         self.historia.espera += agora.saturating_sub(desde);
         self.deixar_conexao(agora);
-        let acabou = self.ciclos_gastos >= self.roteiro.ciclos();
+        let acabou = self.aberto || self.ciclos_gastos >= self.roteiro.ciclos();
         self.fase = if acabou { Fase::Fim } else { Fase::Fora { ate: agora } };
     }
 

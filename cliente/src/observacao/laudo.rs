@@ -127,6 +127,7 @@ fn como_simulacao(visto: &Visto) -> Simulacao {
         semente: 0,
         servidores: Vec::new(),
         ciclos_previstos: 0,
+        chegadas: None,
         fim_de_linha: FimDeLinha::Nenhum,
         duracao: visto.duracao,
         espera: Duration::ZERO,

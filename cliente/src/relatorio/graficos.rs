@@ -475,6 +475,10 @@ fn desenhar_usuario(
 /// ou ao fim da conexão).
 fn esperas(historia: &Historia) -> (Vec<Trecho>, Vec<Trecho>) {
     let (mut decidindo, mut escutando) = (Vec::new(), Vec::new());
+    if historia.operacoes.iter().any(|operacao| operacao.marcada.is_some()) {
+        // No laço aberto não há decisão nem escuta: entre dois pedidos, espera-se a próxima chegada.
+        return (decidindo, escutando);
+    }
     for (indice, operacao) in historia.operacoes.iter().enumerate() {
         if historia.resumida && indice + 1 >= PRIMEIRAS {
             // Daqui em diante faltam operações, e o que parece uma espera pode não ser.

@@ -11,9 +11,10 @@ use crate::auditoria::TOLERANCIA_DO_AVISO;
 use crate::auditoria::regra::{Aviso, Regra};
 use crate::auditoria::veredito::{Estoque, Veredito};
 use crate::exigencia::Conferida;
-use crate::historia::resumo::{NOMES_DOS_PERCENTIS, Percentis, PorComando, Resumo};
+use crate::historia::resumo::{NOMES_DOS_PERCENTIS, Percentis, PorComando, Resumo, das_chegadas};
 use crate::historia::vivido::Conexao;
 use crate::opcoes::Opcoes;
+use crate::opcoes::carga::por_extenso;
 use crate::relatorio::contradicao::Contradicao;
 use crate::relatorio::graficos::Tela;
 use crate::tempo::{como_se_pede, formatar};
@@ -51,18 +52,17 @@ impl Relatorio<'_> {
             descumpriu: self.exigencias.iter().any(|exigencia| !exigencia.cumprida),
             exigencias: self.exigencias,
             numeros: numeros(resumo),
+            chegadas: resumo.chegadas.as_ref().map(das_chegadas),
             contradicoes: mostradas,
             violacoes: violacoes.map(Contradicao::de).collect(),
             figuras: self.figuras(),
             percentis: NOMES_DOS_PERCENTIS,
-            latencias: [
-                ("CONSULTAR", resumo.latencias.consultar),
-                ("COMPRAR", resumo.latencias.comprar),
-            ]
-            .into_iter()
-            .filter_map(|(nome, percentis)| Some((nome, percentis?)))
-            .map(|(nome, p)| (nome, p.amostras, p.tempos().map(formatar)))
-            .collect(),
+            latencias: resumo
+                .tabela_das_latencias()
+                .into_iter()
+                .filter_map(|(nome, percentis)| Some((nome, percentis?)))
+                .map(|(nome, p)| (nome, p.amostras, p.tempos().map(formatar)))
+                .collect(),
             afirmacoes: self.afirmacoes(),
             parametros: self.parametros(),
         };
@@ -144,15 +144,12 @@ impl Relatorio<'_> {
     }
 
     fn parametros(&self) -> Vec<(&'static str, String)> {
-        let Opcoes { ciclos, decisao, escuta, .. } = self.opcoes;
         let mut parametros = vec![
             ("servidor", self.opcoes.servidores.join(", ")),
             ("usuários", self.opcoes.usuarios.to_string()),
-            ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
-            ("decisão", format!("de {} a {}", como_se_pede(decisao.de), como_se_pede(decisao.ate))),
-            ("escuta", format!("de {} a {}", como_se_pede(escuta.de), como_se_pede(escuta.ate))),
-            ("esperas divididas por", self.opcoes.acelerar.to_string().replace('.', ",")),
-            ("chegadas espalhadas por", como_se_pede(self.opcoes.rampa)),
+        ];
+        parametros.extend(self.parametros_do_laco());
+        parametros.extend([
             (
                 "conexões",
                 if self.opcoes.reconectar { "uma por ciclo" } else { "uma por usuário" }.into(),
@@ -161,9 +158,23 @@ impl Relatorio<'_> {
             ("fim de linha", self.simulacao.fim_de_linha.nome().into()),
             ("threads", self.opcoes.threads.unwrap_or(self.opcoes.usuarios).to_string()),
             ("semente", self.resumo.semente.to_string()),
-        ];
+        ]);
         parametros.extend(self.opcoes.estoque.map(|n| ("estoque ao abrir", n.to_string())));
         parametros
+    }
+
+    fn parametros_do_laco(&self) -> Vec<(&'static str, String)> {
+        if let Some(etapas) = self.opcoes.carga.etapas() {
+            return vec![("chegadas (laço aberto)", por_extenso(etapas))];
+        }
+        let Opcoes { ciclos, decisao, escuta, acelerar, .. } = self.opcoes;
+        vec![
+            ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
+            ("decisão", format!("de {} a {}", como_se_pede(decisao.de), como_se_pede(decisao.ate))),
+            ("escuta", format!("de {} a {}", como_se_pede(escuta.de), como_se_pede(escuta.ate))),
+            ("esperas divididas por", acelerar.to_string().replace('.', ",")),
+            ("chegadas espalhadas por", como_se_pede(self.opcoes.carga.rampa())),
+        ]
     }
 
     /// Quem aparece no desenho, e que trecho da simulação.
@@ -181,6 +192,13 @@ impl Relatorio<'_> {
         };
         let risco = self.dados.esgotamento.map_or("", |_| " A linha vertical é o esgotamento.");
         format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
+    }
+
+    /// Os sinais que há no desenho: no laço aberto ninguém decide nem escuta.
+    fn sinais_dos_usuarios(&self) -> Vec<(&'static str, &'static str, &'static str)> {
+        let aberto = self.opcoes.carga.etapas().is_some();
+        let ha = |(_, cor, _): &(_, &str, _)| !aberto || !matches!(*cor, "decisao" | "escuta");
+        SINAIS_DOS_USUARIOS.into_iter().filter(ha).collect()
     }
 
     /// O que a curva do AVISO conta e, se ela não chega a 100%, quem são os outros.
@@ -240,7 +258,7 @@ impl Relatorio<'_> {
             figura(
                 "O que cada usuário viveu",
                 self.legenda_dos_usuarios(),
-                SINAIS_DOS_USUARIOS.into(),
+                self.sinais_dos_usuarios(),
                 &|tela| dados.usuarios(tela),
             ),
             figura(
@@ -349,6 +367,8 @@ struct Pagina<'a> {
     exigencias: &'a [Conferida],
     descumpriu: bool,
     numeros: Vec<(&'static str, String)>,
+    /// O que houve com as chegadas, no laço aberto.
+    chegadas: Option<Vec<(&'static str, String)>>,
     contradicoes: String,
     violacoes: Vec<Contradicao>,
     figuras: Vec<Figura>,

@@ -7,7 +7,7 @@
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
-use protocolo::Resposta;
+use protocolo::{Resposta, Seguidas};
 
 use super::{Balcao, EmVoo, Pedido};
 use crate::estoque::{Estoque, Noticia};
@@ -86,7 +86,6 @@ impl<F: Read + Write> Balcao<F> {
     /// O lote em voo ficou firme. Se dele já se desistiu, falta só o que os outros devem ouvir.
     fn pousar(&mut self, agora: Instant, registro: &mut Registro, antes: u64) {
         let Some(mut voo) = self.em_voo.take() else { return };
-        self.movimento.voos.durou(agora.duration_since(voo.desde));
         if voo.lote.vazio() {
             self.loja.ver(antes.saturating_sub(voo.compras));
             if antes > 0 && voo.compras >= antes {
@@ -148,9 +147,8 @@ impl<F: Read + Write> Balcao<F> {
         resposta: Resposta,
     ) {
         let Pedido { chave, comando, vezes } = pedido;
-        self.contas.pedidos += *vezes as u64;
-        self.movimento.atendeu(comando, *vezes);
-        (0..*vezes).for_each(|_| self.dar(agora, registro, *chave, comando, resposta));
+        self.movimento.pediram(comando, *vezes);
+        self.dar(agora, registro, *chave, comando, Seguidas::iguais(resposta, *vezes));
         self.filas.enfileirar(*chave, &mut self.postos[*chave]);
     }
 

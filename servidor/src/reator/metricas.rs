@@ -1,225 +1,172 @@
-//! A porta das métricas (`--metricas`): o HTTP que basta para um Prometheus, dentro do laço.
+//! Quem atende, dentro do laço, a porta das [métricas](crate::metricas).
 //!
-//! Poucos de cada vez, por um prazo curto, e um pedido de cada: quem ali se cala, manda lixo ou não lê não segura o laço
-//! nem ocupa memória, e dá o lugar a quem chega. O que se mostra é de [`crate::metricas`].
+//! Depois do turno e com pouco: tantos lugares, tantas conexões novas por turno, e os números escritos uma vez para
+//! todos os que os pedem no mesmo turno. Quem não cabe espera na fila do sistema.
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+use std::time::Instant;
 
 use mio::net::{TcpListener, TcpStream};
 use mio::{Interest, Registry, Token};
+use slab::Slab;
 
-/// Quanto se espera que quem conectou peça, e leia.
-const PRAZO: Duration = Duration::from_secs(1);
+use super::Aceite;
+use crate::balcao::Balcao;
+use crate::estoque::Estoque;
+use crate::metricas::{Conversa, Guardado, Medidas, Medido, Numeros, Pedido, escrever};
+use crate::porta::Porta;
+use crate::registro::Registro;
 
-/// Sem descritores, quanto se espera para tentar de novo.
-const PAUSA: Duration = Duration::from_millis(100);
+/// Quantos leem ao mesmo tempo.
+pub(super) const LUGARES: usize = 32;
 
-/// Quantos se ouvem ao mesmo tempo; chegando outro, o mais antigo sai.
-const CONVERSAS: usize = 16;
+/// Quantos entram por turno.
+const ACEITES_POR_TURNO: usize = 8;
 
-/// Um pedido maior do que isto não é de quem só quer os números.
-const PEDIDO_MAXIMO: usize = 4 * 1024;
+/// Quantos o sistema guarda à espera.
+const FILA_DE_ESPERA: i32 = 1024;
 
-/// A porta, e quem está nela.
-#[derive(Debug)]
+/// A porta das métricas, quem ali conversa, e o que se mede por haver quem leia.
 pub(super) struct Metricas {
     escuta: TcpListener,
-    /// Desde quando pode haver alguém à espera; `None` se não há.
-    tentar: Option<Instant>,
-    /// As mais antigas na frente.
-    conversas: VecDeque<Conversa>,
+    endereco: SocketAddr,
+    aceite: Aceite,
+    conversas: Slab<Posto>,
+    pub(super) medidas: Medidas,
 }
 
-#[derive(Debug)]
-struct Conversa {
-    fluxo: TcpStream,
-    lido: Vec<u8>,
-    /// O que falta dizer; antes de haver um pedido, nada.
-    resposta: Vec<u8>,
-    ate: Instant,
-}
-
-/// O que se pediu.
-#[derive(Debug, PartialEq, Eq)]
-enum Pedido {
-    Numeros,
-    OutroLugar,
-    OutroMetodo,
-    NaoEHttp,
+/// Um lugar, e se há o que fazer nele.
+struct Posto {
+    conversa: Conversa<TcpStream>,
+    pronta: bool,
 }
 
 impl Metricas {
-    /// Passa a escutar em uma porta já reservada.
-    pub(super) fn abrir(
-        reservada: std::net::TcpListener,
-        epoll: &Registry,
-        token: Token,
-    ) -> io::Result<Self> {
-        reservada.set_nonblocking(true)?;
-        let mut escuta = TcpListener::from_std(reservada);
-        epoll.register(&mut escuta, token, Interest::READABLE)?;
-        Ok(Metricas { escuta, tentar: None, conversas: VecDeque::new() })
+    /// O token de quem escuta; os de quem conversa são os [`LUGARES`] abaixo dele.
+    pub(super) const ESCUTA: usize = usize::MAX - 4;
+    pub(super) const ULTIMA: usize = Self::ESCUTA - LUGARES;
+
+    pub(super) fn abrir(reservada: Porta, epoll: &Registry) -> io::Result<Self> {
+        reservada.socket.listen(FILA_DE_ESPERA)?;
+        let mut escuta = TcpListener::from_std(reservada.socket.into());
+        let endereco = escuta.local_addr()?;
+        epoll.register(&mut escuta, Token(Self::ESCUTA), Interest::READABLE)?;
+        let conversas = Slab::with_capacity(LUGARES);
+        Ok(Metricas {
+            escuta,
+            endereco,
+            aceite: Aceite::Espera,
+            conversas,
+            medidas: Medidas::default(),
+        })
     }
 
-    /// Onde.
-    pub(super) fn endereco(&self) -> io::Result<SocketAddr> {
-        self.escuta.local_addr()
+    pub(super) fn endereco(&self) -> SocketAddr {
+        self.endereco
     }
 
-    /// Um evento disse que há alguém à porta.
-    pub(super) fn marcar(&mut self, agora: Instant) {
-        self.tentar = Some(agora);
+    /// Um evento disse que há o que fazer, à porta ou em um lugar.
+    pub(super) fn marcar(&mut self, token: usize) {
+        if token == Self::ESCUTA {
+            self.aceite = Aceite::Agora;
+        } else if let Some(posto) = self.conversas.get_mut(Self::ESCUTA - 1 - token) {
+            posto.pronta = true;
+        }
+    }
+
+    /// Ficou alguém à porta, e há lugar?
+    pub(super) fn tem_trabalho(&self) -> bool {
+        self.aceite == Aceite::Agora && self.conversas.len() < LUGARES
     }
 
     /// Quando olhar de novo, ainda que nada aconteça.
     pub(super) fn prazo(&self) -> Option<Instant> {
-        // A da frente é a mais antiga.
-        let da_frente = self.conversas.front().map(|conversa| conversa.ate);
-        da_frente.into_iter().chain(self.tentar).min()
+        let conversas = self.conversas.iter().map(|(_, posto)| posto.conversa.ate());
+        conversas.chain(self.aceite.prazo()).min()
     }
 
-    /// Avança as conversas que houver, e começa outras. `numeros` só se chama se alguém os pediu.
+    /// Quem pediu ouve os números de agora, que só se escrevem se alguém os pediu.
     pub(super) fn atender(
         &mut self,
         agora: Instant,
         epoll: &Registry,
-        token: Token,
-        numeros: impl Fn() -> String,
+        balcao: &Balcao<TcpStream>,
+        registro: &Registro,
+        guardado: Guardado,
     ) {
-        // Antes de alguém dar o lugar, quem já pediu é atendido.
-        self.avancar(agora, &numeros);
-        self.aceitar(agora, epoll, token);
-        self.avancar(agora, &numeros);
-    }
-
-    fn avancar(&mut self, agora: Instant, numeros: &impl Fn() -> String) {
-        self.conversas.retain_mut(|conversa| {
-            if conversa.resposta.is_empty()
-                && let Some(pedido) = conversa.ler()
-            {
-                conversa.resposta = resposta(&pedido, numeros);
+        if self.aceite.vai_tentar(agora) {
+            self.aceitar(agora, epoll);
+        }
+        let (mut texto, medidas) = (None, &self.medidas);
+        let numeros = || escrever(&reunir(balcao, registro, guardado, medidas));
+        self.conversas.retain(|_, Posto { conversa, pronta }| {
+            if std::mem::take(pronta) {
+                if let Some(pedido) = conversa.ler() {
+                    let texto = match pedido {
+                        Pedido::Numeros => texto.get_or_insert_with(numeros).as_str(),
+                        _ => "",
+                    };
+                    conversa.responder(pedido, texto);
+                }
+                conversa.escrever(|fluxo| {
+                    // Se o outro lado já se foi, não há o que fechar.
+                    let _ = fluxo.shutdown(Shutdown::Write);
+                });
             }
-            let acabou = !conversa.resposta.is_empty() && conversa.escrever();
-            !acabou && agora < conversa.ate
+            !conversa.acabou(agora)
         });
     }
 
-    fn aceitar(&mut self, agora: Instant, epoll: &Registry, token: Token) {
-        if self.tentar.is_none_or(|desde| agora < desde) {
-            return;
-        }
-        for _ in 0..CONVERSAS {
-            match self.escuta.accept() {
-                Ok((mut fluxo, _)) => {
-                    // Sem lugar no epoll não há como atender: a conexão fecha aqui.
-                    let interesse = Interest::READABLE | Interest::WRITABLE;
-                    if epoll.register(&mut fluxo, token, interesse).is_err() {
-                        continue;
-                    }
-                    if self.conversas.len() == CONVERSAS {
-                        self.conversas.pop_front();
-                    }
-                    let (lido, resposta, ate) = (Vec::new(), Vec::new(), agora + PRAZO);
-                    self.conversas.push_back(Conversa { fluxo, lido, resposta, ate });
-                }
-                Err(erro) if erro.kind() == ErrorKind::WouldBlock => return self.tentar = None,
-                Err(_) => return self.tentar = Some(agora + PAUSA),
+    fn aceitar(&mut self, agora: Instant, epoll: &Registry) {
+        let cabem = (LUGARES - self.conversas.len()).min(ACEITES_POR_TURNO);
+        let (escuta, conversas) = (&self.escuta, &mut self.conversas);
+        self.aceite = Aceite::aceitar(cabem, agora, || {
+            let (mut fluxo, _) = escuta.accept()?;
+            let token = Token(Self::ESCUTA - 1 - conversas.vacant_key());
+            // Sem lugar no epoll não há como atender: a conexão fecha aqui.
+            if epoll.register(&mut fluxo, token, Interest::READABLE | Interest::WRITABLE).is_ok() {
+                conversas.insert(Posto { conversa: Conversa::nova(fluxo, agora), pronta: true });
             }
-        }
-        self.tentar = Some(agora);
+            Ok(())
+        });
     }
 }
 
-impl Conversa {
-    /// O pedido, se já veio o cabeçalho inteiro, ou mais do que um pedido pode ter.
-    fn ler(&mut self) -> Option<Pedido> {
-        let mut pedaco = [0; 1024];
-        loop {
-            match self.fluxo.read(&mut pedaco) {
-                Ok(0) => return Some(Pedido::NaoEHttp),
-                Ok(lidos) => self.lido.extend_from_slice(&pedaco[..lidos]),
-                Err(erro) if erro.kind() == ErrorKind::Interrupted => continue,
-                Err(erro) if erro.kind() == ErrorKind::WouldBlock => return None,
-                Err(_) => return Some(Pedido::NaoEHttp),
-            }
-            if self.lido.windows(4).any(|fim| fim == b"\r\n\r\n") {
-                return Some(ler_pedido(&self.lido));
-            }
-            if self.lido.len() > PEDIDO_MAXIMO {
-                return Some(Pedido::NaoEHttp);
-            }
-        }
-    }
-
-    /// Escreve o que couber; diz se foi tudo.
-    fn escrever(&mut self) -> bool {
-        loop {
-            match self.fluxo.write(&self.resposta) {
-                Ok(0) => self.ate = Instant::now(),
-                Ok(escritos) => {
-                    self.resposta.drain(..escritos);
-                    if !self.resposta.is_empty() {
-                        continue;
-                    }
-                }
-                Err(erro) if erro.kind() == ErrorKind::Interrupted => continue,
-                Err(erro) if erro.kind() == ErrorKind::WouldBlock => return false,
-                Err(_) => self.resposta.clear(),
-            }
-            return true;
-        }
+fn reunir<'a>(
+    balcao: &'a Balcao<TcpStream>,
+    registro: &Registro,
+    guardado: Guardado,
+    medidas: &'a Medidas,
+) -> Numeros<'a> {
+    Numeros {
+        contas: balcao.contas(),
+        movimento: balcao.movimento(),
+        ativas: balcao.ativas(),
+        guardados: balcao.guardados(),
+        limites: balcao.limites(),
+        loja: balcao.loja(),
+        linhas_perdidas: registro.perdidas(),
+        guardado,
+        medidas,
     }
 }
 
-/// A primeira linha (RFC 9112, 3).
-fn ler_pedido(cabecalho: &[u8]) -> Pedido {
-    let linha = cabecalho.split(|byte| *byte == b'\r').next().unwrap_or_default();
-    let palavras: Vec<&[u8]> = linha.split(|byte| *byte == b' ').collect();
-    match palavras[..] {
-        [b"GET", alvo, versao] if versao.starts_with(b"HTTP/1.") => {
-            let caminho = alvo.split(|byte| *byte == b'?').next().unwrap_or_default();
-            if caminho == b"/metrics" { Pedido::Numeros } else { Pedido::OutroLugar }
-        }
-        [_, _, versao] if versao.starts_with(b"HTTP/1.") => Pedido::OutroMetodo,
-        _ => Pedido::NaoEHttp,
+/// O turno; se há métricas, medido. Sem elas, ninguém olha o relógio.
+pub(super) fn girar<E: Estoque>(
+    balcao: &mut Balcao<TcpStream>,
+    agora: Instant,
+    registro: &mut Registro,
+    estoque: &mut E,
+    medidas: Option<&mut Medidas>,
+) -> Result<(), E::Pane> {
+    let Some(medidas) = medidas else { return balcao.turno(agora, registro, estoque) };
+    let (antes, pedidos_antes) = (Instant::now(), balcao.movimento().pedidos());
+    balcao.turno(agora, registro, &mut Medido { estoque, medidas })?;
+    medidas.turnos.anotar_duracao(antes.elapsed());
+    let atendidos = balcao.movimento().pedidos() - pedidos_antes;
+    if atendidos > 0 {
+        medidas.lotes.anotar(atendidos);
     }
-}
-
-fn resposta(pedido: &Pedido, numeros: impl Fn() -> String) -> Vec<u8> {
-    let (estado, corpo) = match pedido {
-        Pedido::Numeros => ("200 OK", numeros()),
-        Pedido::OutroLugar => ("404 Not Found", "os números estão em /metrics\n".into()),
-        Pedido::OutroMetodo => ("405 Method Not Allowed\r\nAllow: GET", "só GET\n".into()),
-        Pedido::NaoEHttp => ("400 Bad Request", "isto não é HTTP/1.1\n".into()),
-    };
-    let tamanho = corpo.len();
-    format!(
-        "HTTP/1.1 {estado}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
-         Content-Length: {tamanho}\r\nConnection: close\r\n\r\n{corpo}"
-    )
-    .into_bytes()
-}
-
-#[cfg(test)]
-mod testes {
-    use super::*;
-
-    #[test]
-    fn so_um_get_de_metrics_ve_os_numeros() {
-        for (linha, pedido) in [
-            ("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", Pedido::Numeros),
-            ("GET /metrics?x=1 HTTP/1.0\r\n\r\n", Pedido::Numeros),
-            ("GET / HTTP/1.1\r\n\r\n", Pedido::OutroLugar),
-            ("GET /metricsx HTTP/1.1\r\n\r\n", Pedido::OutroLugar),
-            ("POST /metrics HTTP/1.1\r\n\r\n", Pedido::OutroMetodo),
-            ("COMPRAR\r\n\r\n", Pedido::NaoEHttp),
-            ("GET /metrics\r\n\r\n", Pedido::NaoEHttp),
-            ("\r\n\r\n", Pedido::NaoEHttp),
-        ] {
-            assert_eq!(ler_pedido(linha.as_bytes()), pedido, "{linha:?}");
-        }
-    }
+    Ok(())
 }

@@ -56,7 +56,11 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let resultado = medir(&opcoes);
-    metas::mostrar(&resultado);
+    if resultado.tempos.chegam() {
+        metas::mostrar(&resultado);
+    } else {
+        println!("\nSem razões nem metas: para comparar, 3 rodadas de 1s ou mais.");
+    }
     let json = Path::new(env!("CARGO_TARGET_TMPDIR")).join("comparacao.json");
     fs::write(&json, format!("{:#}\n", resultado.json())).unwrap();
     println!("\nCada rodada: {}", json.display());
@@ -135,7 +139,7 @@ fn avisos(opcoes: &Opcoes, tempos: &Tempos) -> Vec<(usize, Vec<Repetida<aviso::T
     OUVINTES
         .map(|ouvintes| {
             let avisos = repetir(&pares, vezes, |par| aviso::medir(par, ouvintes));
-            relatorio::mostrar_aviso(ouvintes, &avisos);
+            relatorio::mostrar_aviso(ouvintes, &avisos, tempos);
             (ouvintes, avisos)
         })
         .into()

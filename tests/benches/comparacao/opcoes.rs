@@ -12,7 +12,7 @@ use crate::vazao::Celula;
 #[derive(Debug, Parser)]
 #[command(name = "comparacao", version, before_help = EXEMPLOS)]
 pub struct Opcoes {
-    /// Uma rodada curta, para ver se funciona; os números não valem nada
+    /// Uma rodada curta, para ver se funciona: sem razões e sem metas
     #[arg(long, conflicts_with = "completa")]
     pub rapida: bool,
 
@@ -89,6 +89,14 @@ impl Tabela {
             Tabela::Memoria => "memoria",
             Tabela::Aviso => "aviso",
         }
+    }
+}
+
+impl Tempos {
+    /// O que se mediu chega para comparar? Uma razão de uma rodada curta diz qualquer coisa, até o contrário da
+    /// comparação inteira: é melhor não a mostrar.
+    pub fn chegam(&self) -> bool {
+        self.rodadas >= 3 && self.janela >= Duration::from_secs(1)
     }
 }
 

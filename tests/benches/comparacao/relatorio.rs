@@ -106,16 +106,19 @@ pub fn mostrar_quadro(quadro: &Quadro, nosso: Par, tempos: &Tempos) {
             continue;
         }
         let mediana = |o_que: fn(&Amostra) -> f64| quadro.mediana(*par, o_que);
+        let razao = |um, outro, o_que: fn(&Amostra) -> f64| {
+            quadro.razao(um, outro, o_que).filter(|_| tempos.chegam())
+        };
         println!(
             "  {:<18} {:>10}  {:>9} {:>9} {:>9} {:>9}  {:>8} µs {:>6}  {:>6}%",
             par.nome(),
             inteiro(mediana(|a| a.vazao)),
-            numero(quadro.razao(nosso, *par, |a| a.vazao), 2),
+            numero(razao(nosso, *par, |a| a.vazao), 2),
             tempo(mediana(|a| a.latencias[0])),
             tempo(mediana(|a| a.latencias[1])),
             tempo(mediana(|a| a.latencias[2])),
             numero(mediana(|a| a.cpu), 2),
-            numero(quadro.razao(*par, Par::Eco, |a| a.cpu), 2),
+            numero(razao(*par, Par::Eco, |a| a.cpu), 2),
             numero(mediana(|a| a.gerador * 100.0), 0),
         );
     }
@@ -145,12 +148,13 @@ pub fn mostrar_memoria(memoria: &[Repetida<Parada>], conexoes: usize) {
 }
 
 /// A tabela do AVISO.
-pub fn mostrar_aviso(ouvintes: usize, avisos: &[Repetida<Transmissao>]) {
+pub fn mostrar_aviso(ouvintes: usize, avisos: &[Repetida<Transmissao>], tempos: &Tempos) {
     println!("\nO AVISO a {ouvintes} conexões (no Redis, PUBLISH; no eco, só um write a cada uma)");
     println!(
         "  {:<18} {:>13} {:>6}  {:>18} {:>12}",
         "", "até o último", "÷eco", "pergunta no meio", "÷até o último"
     );
+    let razao = |par| razao_de(avisos, par, Par::Eco, |t| t.ultimo).filter(|_| tempos.chegam());
     for repetida in avisos {
         match &repetida.medidas {
             Err(motivo) => println!("  {:<18} não medido: {motivo}", repetida.par.nome()),
@@ -158,9 +162,9 @@ pub fn mostrar_aviso(ouvintes: usize, avisos: &[Repetida<Transmissao>]) {
                 "  {:<18} {:>13} {:>6}  {:>18} {:>12}",
                 repetida.par.nome(),
                 tempo(repetida.mediana(|t| t.ultimo)),
-                numero(razao_de(avisos, repetida.par, Par::Eco, |t| t.ultimo), 2),
+                numero(razao(repetida.par), 2),
                 tempo(repetida.mediana(|t| t.vizinho)),
-                numero(repetida.mediana(|t| t.vizinho / t.ultimo), 2),
+                numero(repetida.mediana(|t| t.vizinho / t.ultimo).filter(|_| tempos.chegam()), 2),
             ),
         }
     }

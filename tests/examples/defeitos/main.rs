@@ -8,6 +8,7 @@
 //! - [`turno`]: o balcão, a conexão, o enquadramento e a loja, que a simulação confere;
 //! - [`laco`]: o reator, o programa, os sinais e as opções;
 //! - [`registro`]: o registro e para onde ele vai;
+//! - [`metricas`]: o que se conta, o que se mede, e quem o lê;
 //! - [`partilhado`]: a conversa com o etcd;
 //! - [`no_livro`]: o livro, quem o vigia, a faxina e a conferência.
 //!
@@ -16,6 +17,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod laco;
+mod metricas;
 mod no_livro;
 mod oficina;
 mod partilhado;
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         turno::DEFEITOS,
         laco::DEFEITOS,
         registro::DEFEITOS,
+        metricas::DEFEITOS,
         no_livro::DEFEITOS,
         partilhado::DEFEITOS,
     ];

@@ -9,6 +9,7 @@ const LUGARES: &str = "servidor/src/balcao/lugares.rs";
 const LOJA: &str = "servidor/src/loja.rs";
 const LINHAS: &str = "protocolo/src/linhas.rs";
 const COMANDO: &str = "protocolo/src/comando.rs";
+const SEGUIDAS: &str = "protocolo/src/seguidas.rs";
 
 /// O que a simulação não sorteia, e as cenas escritas à mão conferem.
 const CENAS: Teste = Teste::Alvo("servidor", "turno", "orcamento");
@@ -168,10 +169,10 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         BALCAO,
         "AVISO antes da resposta do comprador",
-        "                self.dar(agora, registro, chave, &comando, resposta);\n                if havia > 0 && self.loja.estoque() == 0 {\n",
+        "                self.dar(agora, registro, chave, &comando, respostas);\n                if havia > 0 && self.loja.estoque() == 0 {\n",
         "                let esgotou = havia > 0 && self.loja.estoque() == 0;\n                \
          if esgotou { self.avisar(agora, registro); }\n                \
-         self.dar(agora, registro, chave, &comando, resposta);\n                \
+         self.dar(agora, registro, chave, &comando, respostas);\n                \
          if esgotou { self.filas.enfileirar(chave, &mut self.postos[chave]); }\n                if false {\n",
     ),
     em(
@@ -190,7 +191,7 @@ pub const DEFEITOS: &[Defeito] = &[
         BALCAO,
         "AVISO outra vez a cada repetição do último pedido",
         "if havia > 0 && self.loja.estoque() == 0 {",
-        "if havia < 2 && resposta == (Resposta::Compra { restante: 0 }) {",
+        "if havia < 2 && respostas.primeira() == (Resposta::Compra { restante: 0 }) {",
     ),
     // Os pedidos numerados.
     em(BALCAO, "o lote não se reconhece", "std::mem::take(&mut self.pedidos) > 0", "false"),
@@ -596,17 +597,31 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         LOJA,
         "vende-se o que não há",
-        "self.estoque.checked_sub(1)",
-        "Some(self.estoque.saturating_sub(1))",
+        "        if self.estoque == 0 {\n",
+        "        self.estoque = self.estoque.max(1);\n        if self.estoque == 0 {\n",
     ),
-    em(LOJA, "a venda não sai do estoque", "        self.estoque = restante;\n", ""),
+    em(LOJA, "a venda não sai do estoque", "        self.estoque -= compras.vezes() as u64;\n", ""),
     em(
         LOJA,
         "a última unidade não se vende",
-        "self.estoque.checked_sub(1)",
-        "self.estoque.checked_sub(1).filter(|n| *n > 0)",
+        "        if self.estoque == 0 {\n",
+        "        if self.estoque <= 1 {\n",
     ),
-    em(LOJA, "a recusa não é contada", "            self.recusas += 1;\n", ""),
+    por(
+        Teste::Unidade("protocolo", "as_de_compras_seguidas"),
+        SEGUIDAS,
+        "depois de 100, 099",
+        "if algarismo < ultimo && linhas[algarismo] == b'0' && linhas",
+        "if algarismo < ultimo && linhas[algarismo] == b' ' && linhas",
+    ),
+    por(
+        Teste::Unidade("protocolo", "as_de_compras_seguidas"),
+        SEGUIDAS,
+        "cada linha copia a primeira",
+        "            inicio = fim;\n",
+        "            inicio = fim.min(inicio);\n",
+    ),
+    em(LOJA, "a recusa não é contada", "            self.recusas += pedidas as u64;\n", ""),
     // O orçamento do turno.
     em(
         CONEXAO,
@@ -618,7 +633,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "uma conexão não tem orçamento",
-        "while pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {",
+        "while !resto.is_empty() && pedidos < PEDIDOS_POR_TURNO && !self.fez_o_ultimo {",
         "while !self.fez_o_ultimo {\n            pedidos = pedidos.min(1);",
     ),
     em(
@@ -669,7 +684,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         CONEXAO,
         "o que já foi dito continua na memória",
-        "        self.saida = Vec::new();\n        self.escritos = 0;\n    }\n\n    /// Daqui em diante",
+        "        saidas.devolver(std::mem::take(&mut self.saida));\n        self.escritos = 0;\n    }\n\n    /// Daqui em diante",
         "        self.saida.clear();\n        self.escritos = 0;\n    }\n\n    /// Daqui em diante",
     ),
     por(

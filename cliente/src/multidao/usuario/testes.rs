@@ -13,7 +13,7 @@ const fn ms(n: u64) -> Duration {
 
 impl Usuario {
     /// Ouve esta mensagem pela escuta de verdade, sozinha em uma conexão nova.
-    fn recebeu(&mut self, agora: Duration, mensagem: Mensagem) {
+    pub(super) fn recebeu(&mut self, agora: Duration, mensagem: Mensagem) {
         let mut escuta = Escuta::default();
         if let Fase::Esperando { .. } = self.fase {
             escuta.pediu(self.historia.operacoes.last().is_some_and(|o| o.compra));
@@ -28,7 +28,7 @@ impl Usuario {
 }
 
 /// Um usuário de decisões fixas: decide em 1 s, escuta por 5 s.
-fn usuario(ciclos: u32, reconectar: bool) -> Usuario {
+pub(super) fn usuario(ciclos: u32, reconectar: bool) -> Usuario {
     let fixa = |valor| Faixa { de: valor, ate: valor };
     let regras = Regras {
         semente: 1,
@@ -137,6 +137,7 @@ fn uma_conexao_para_todos_os_ciclos_ou_uma_por_ciclo() {
                     ana.recebeu(agora, Mensagem::Esgotado);
                 }
                 Passo::Terminar => terminou = true,
+                Passo::OuvirAteAHora(_) | Passo::Receber => unreachable!("o laço é fechado"),
             }
         }
         assert!(terminou);
