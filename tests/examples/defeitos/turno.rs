@@ -617,9 +617,9 @@ pub const DEFEITOS: &[Defeito] = &[
     por(
         Teste::Unidade("protocolo", "as_de_compras_seguidas"),
         SEGUIDAS,
-        "cada linha copia a primeira",
-        "            inicio = fim;\n",
-        "            inicio = fim.min(inicio);\n",
+        "uma resposta a mais do que os pedidos seguidos",
+        "for _ in 1..self.vezes {",
+        "for _ in 0..self.vezes {",
     ),
     em(LOJA, "a recusa não é contada", "            self.recusas += pedidas as u64;\n", ""),
     // O orçamento do turno.
