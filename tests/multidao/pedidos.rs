@@ -104,19 +104,14 @@ fn com_respostas_perdidas_um_servidor_certo_passa_e_de_nenhuma_compra_se_duvida(
 }
 
 #[test]
-fn quem_vende_duas_vezes_ao_mesmo_id_e_acusado() {
-    let (endereco, _) = abrir(Jeito::VendeDeNovo, 1_000);
-    let fim = multidao(endereco, OPCOES);
-    assert_eq!(fim.codigo, Some(3), "{fim:?}");
-    assert!(fim.saida.contains("o mesmo pedido teve duas respostas"), "{fim:?}");
-}
-
-#[test]
-fn quem_da_outra_resposta_ao_mesmo_id_e_acusado() {
-    let (endereco, _) = abrir(Jeito::RespondeOutraCoisa, 1_000);
-    let fim = multidao(endereco, OPCOES);
-    assert_eq!(fim.codigo, Some(3), "{fim:?}");
-    assert!(fim.saida.contains("o mesmo pedido teve duas respostas"), "{fim:?}");
+fn quem_vende_duas_vezes_ao_mesmo_id_ou_lhe_da_outra_resposta_e_acusado() {
+    for jeito in [Jeito::VendeDeNovo, Jeito::RespondeOutraCoisa] {
+        let (endereco, _) = abrir(jeito, 1_000);
+        let fim = multidao(endereco, OPCOES);
+        assert_eq!(fim.codigo, Some(3), "{jeito:?}: {fim:?}");
+        let acusou = fim.saida.contains("o mesmo pedido teve duas respostas");
+        assert!(acusou, "{jeito:?}: {fim:?}");
+    }
 }
 
 #[test]
