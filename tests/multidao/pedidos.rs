@@ -93,12 +93,22 @@ const OPCOES: &str = "--pedidos --usuarios 20 --ciclos 15 --escuta 1s --decisao 
 #[test]
 fn com_respostas_perdidas_um_servidor_certo_passa_e_de_nenhuma_compra_se_duvida() {
     let (endereco, balcao) = abrir(Jeito::Certo, 1_000);
-    let resto = "--estoque 1000 --exigir desconhecidas=0";
+    let pasta = tempfile::tempdir().unwrap();
+    let [json, pagina] = ["j.json", "p.html"].map(|nome| pasta.path().join(nome));
+    let (onde, tambem) = (json.display(), pagina.display());
+    let resto =
+        format!("--estoque 1000 --exigir desconhecidas=0 --json {onde} --relatorio {tambem}");
     let fim = multidao(endereco, &format!("{OPCOES} {resto}"));
     assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
     assert_eq!((conta(&fim, "pedidos"), conta(&fim, "desconhecidas")), (300, 0), "{fim:?}");
     assert_eq!(conta(&fim, "vendas"), 300, "as quedas não custam ciclos");
     assert!(conta(&fim, "falhas") >= 9, "perderam-se 3%: {fim:?}");
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+    let pedidos = &json["resumo"]["pedidos"];
+    assert_eq!((&json["parametros"]["pedidos"], &pedidos["ids"]), (&true.into(), &300.into()));
+    assert!(pedidos["insistidos"].as_u64() >= Some(1), "{pedidos}");
+    assert!(pedidos["repetidos"].as_u64() >= Some(1), "{pedidos}");
+    assert!(fs::read_to_string(pagina).unwrap().contains("<dt>compras desconhecidas</dt><dd>0"));
     let balcao = balcao.lock().unwrap();
     assert_eq!((balcao.unidades, balcao.respostas.len()), (700, 300));
 }
