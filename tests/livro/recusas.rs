@@ -50,9 +50,9 @@ fn o_que_nao_serve_e_recusado_e_fica_como_estava() {
     recusado(&texto, &["--repor", "5"], &["não é um livro"]);
 
     let novo = com_tres_vendas();
-    trocar(&novo, 60, &2u32.to_be_bytes());
-    recusado(&novo, &[], &["formato 2", "só conhece até o 1"]);
-    recusado(&novo, &["--repor", "5"], &["formato 2"]);
+    trocar(&novo, 60, &3u32.to_be_bytes());
+    recusado(&novo, &[], &["formato 3", "só conhece até o 2"]);
+    recusado(&novo, &["--repor", "5"], &["formato 3"]);
 
     let danificado = com_tres_vendas();
     trocar(&danificado, 8192, &[0xAA; 64]);
@@ -60,9 +60,9 @@ fn o_que_nao_serve_e_recusado_e_fica_como_estava() {
     recusado(&danificado, &["--repor", "5"], &["está danificado"]);
 
     // As páginas estão boas; é a conta que não fecha. A primeira venda acaba no último byte da página
-    // dela, que é o que sobrou.
+    // dela, a terceira, que é o que sobrou.
     let adulterado = com_tres_vendas();
-    assert_eq!(fs::read(adulterado.caminho()).unwrap().last(), Some(&9));
+    assert_eq!(fs::read(adulterado.caminho()).unwrap()[3 * 4096 - 1], 9);
     trocar(&adulterado, 3 * 4096 - 1, &[5]);
     recusado(&adulterado, &[], &["está danificado", "restante"]);
     recusado(&adulterado, &["--repor", "5"], &["está danificado", "restante"]);
