@@ -16,6 +16,9 @@
 //!    depois dele, e não antes nem a quem conectou depois. A ordem entre ele e a resposta do comprador
 //!    não é conferida: o enunciado não a pede.
 //!
+//! 6. um pedido numerado (`PEDIDO id`) tem sempre a mesma resposta. Se ela só veio depois de uma queda, o pedido
+//!    pode ter agido em qualquer instante desde a primeira vez que partiu, e é esse o intervalo da operação.
+//!
 //! Com vários servidores que vendem um só estoque, as quatro primeiras não mudam: a história é uma, em um só relógio, e
 //! quem leu 7 em um servidor não pode ler 8 em outro depois. A quinta é de cada servidor. O que vendeu a última unidade
 //! avisa como se fosse o único. Os outros sabem do esgotamento mais tarde, e só se lhes cobra o AVISO a partir de
@@ -76,7 +79,8 @@ pub use regra::{ESPERA_DO_AVISO, TOLERANCIA_DO_AVISO, TOLERANCIA_ENTRE_SERVIDORE
 use crate::historia::vivido::{Historia, Qual};
 use aviso::{Esgotamento, aviso_com_o_que_vender, avisos, ouvintes};
 use estoque::{
-    acima_do_inicial, ha_vendas, mais_que_havia, negativas, subidas, sumidas, vendas_repetidas,
+    acima_do_inicial, duas_respostas, ha_vendas, mais_que_havia, negativas, subidas, sumidas,
+    vendas_repetidas,
 };
 use leituras::{leituras_dos_avisos, reunir_leituras, sem_lugar};
 use motivos::SemAviso;
@@ -94,6 +98,7 @@ pub fn auditar(historias: &[Historia], estoque: Option<u64>) -> Veredito {
     let mut violacoes = Vec::new();
     negativas(&leituras, &mut violacoes);
     so_desce(&leituras, &mut violacoes);
+    violacoes.extend(duas_respostas(historias));
     let mut com_os_avisos = leituras.clone();
     com_os_avisos.extend(leituras_dos_avisos(historias));
     if let Some(inicial) = estoque.map(i128::from) {
@@ -196,6 +201,7 @@ fn conferir_desde(
         violacoes.extend(mais_que_havia(historias, reposicoes.vendas_desde(comeco)));
     }
     negativas(leituras, &mut violacoes);
+    violacoes.extend(duas_respostas(historias));
     let fora = desdobradas.fora.filter(|leitura| leitura.valor >= 0);
     violacoes.extend(fora.map(|leitura| Violacao {
         regra: Regra::ForaDoLivro,

@@ -21,7 +21,7 @@ pub enum Erro {
     /// O que se compara não é uma métrica.
     #[error(
         "métrica desconhecida '{0}'; há p99(comprar), max(consultar), duracao, espalhamento, \
-         vazao, ciclos, consultas, vendas, recusas, avisos e falhas"
+         vazao, ciclos, consultas, vendas, recusas, avisos, falhas e desconhecidas"
     )]
     MetricaDesconhecida(String),
     /// O limite de uma conta não é um número.
@@ -57,6 +57,7 @@ enum Metrica {
     Recusas,
     Avisos,
     Falhas,
+    Desconhecidas,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,8 +85,8 @@ impl Exigencia {
     ///
     /// As métricas de tempo, com limite como `50ms`: `pN(consultar)` e `pN(comprar)`, com N de 0 a 100
     /// (`p99.9` vale), `max(...)`, `duracao` e `espalhamento` (do primeiro AVISO ao último). As de
-    /// contar: `vazao` (respostas por segundo), `ciclos`, `consultas`, `vendas`, `recusas`, `avisos` e
-    /// `falhas`.
+    /// contar: `vazao` (respostas por segundo), `ciclos`, `consultas`, `vendas`, `recusas`, `avisos`,
+    /// `falhas` e `desconhecidas` (as compras de que não se soube).
     ///
     /// # Errors
     ///
@@ -141,6 +142,7 @@ fn ler_metrica(nome: &str) -> Result<Metrica, Erro> {
         "recusas" => Metrica::Recusas,
         "avisos" => Metrica::Avisos,
         "falhas" => Metrica::Falhas,
+        "desconhecidas" => Metrica::Desconhecidas,
         _ => ler_latencia(nome).ok_or_else(|| Erro::MetricaDesconhecida(nome.into()))?,
     })
 }
@@ -180,6 +182,7 @@ impl Metrica {
             Metrica::Recusas => resumo.recusas,
             Metrica::Avisos => resumo.avisos,
             Metrica::Falhas => resumo.falhas.values().sum(),
+            Metrica::Desconhecidas => resumo.desconhecidas(),
         };
         Some(contas as f64)
     }

@@ -99,6 +99,11 @@ pub struct Opcoes {
     #[arg(long)]
     pub reconectar: bool,
 
+    /// Numera as compras (PEDIDO id): quem cai sem resposta volta e pergunta de novo, até saber se comprou. O servidor
+    /// tem de aceitar PEDIDO
+    #[arg(long)]
+    pub pedidos: bool,
+
     /// Semente dos sorteios: repete as mesmas decisões [padrão: ao acaso]
     #[arg(long, value_name = "N", value_parser = inteiro(0..=u64::MAX))]
     pub semente: Option<u64>,
@@ -129,7 +134,7 @@ pub struct Opcoes {
     pub reposicoes: Option<PathBuf>,
 
     /// Uma exigência, como 'p99(comprar)<50ms' ou 'falhas=0'; pode repetir. Há pN e max de comprar e de
-    /// consultar, duracao, espalhamento, vazao, ciclos, consultas, vendas, recusas, avisos e falhas
+    /// consultar, duracao, espalhamento, vazao, ciclos, consultas, vendas, recusas, avisos, falhas e desconhecidas
     #[arg(long, value_name = "EXIGÊNCIA", value_parser = Exigencia::ler)]
     pub exigir: Vec<Exigencia>,
 

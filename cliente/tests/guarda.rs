@@ -9,8 +9,9 @@ use std::time::Duration;
 use cliente::auditoria::auditar;
 use cliente::conversa::desfecho::Desfecho::{self, Comprou, Estranho, Leu, Recusado};
 use cliente::historia::guarda::{COLUNAS, Conteudo, GUARDADAS_MAXIMAS, Guarda, LOTE, PRIMEIRAS};
-use cliente::historia::vivido::{Conexao, Historia, Operacao, Qual};
+use cliente::historia::vivido::{Conexao, Historia, Operacao, Pedido, Qual};
 use proptest::prelude::*;
+use protocolo::Id;
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -346,7 +347,9 @@ fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     longa.resposta = Some((Duration::new(62, 123_456_789), Leu(-10)));
     let mut calada = operacao(5, 6, Recusado);
     calada.resposta = None;
-    guarda.receber(2, vec![longa, operacao(2, 3, Comprou(9))]);
+    let id = Id::ler(b"abc-2-1").unwrap();
+    let pedido = Some(Box::new(Pedido { id, numero: 1, perguntas: 1, repetida: None }));
+    guarda.receber(2, vec![longa, Operacao { pedido, ..operacao(2, 3, Comprou(9)) }]);
     let mut dela = historia(1, vec![operacao(3, 4, Recusado), calada]);
     dela.operacoes[1].conexao = 2;
     let conexao = |numero, avisos| Conexao { numero, avisos, ..Conexao::default() };
@@ -358,14 +361,14 @@ fn o_csv_tem_uma_linha_por_operacao_e_uma_por_aviso() {
     assert_eq!(
         String::from_utf8(escrito.lock().unwrap().clone()).unwrap(),
         "\
-usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor,marcada_s
-2,1,CONSULTAR,61.000000007,62.123456789,leu,-10,b:2,60.500000000
-2,1,COMPRAR,0.002000000,0.003000000,comprou,9,a:1,
-1,1,COMPRAR,0.003000000,0.004000000,recusado,,a:1,
-1,2,COMPRAR,0.005000000,,sem-resposta,,a:1,
-1,2,AVISO,,0.009000000,aviso,,b:2,
-1,2,AVISO,,0.010000000,aviso,,b:2,
-2,1,CONSULTAR,0.008000000,0.009000000,leu,0,a:1,
+usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor,marcada_s,id
+2,1,CONSULTAR,61.000000007,62.123456789,leu,-10,b:2,60.500000000,
+2,1,COMPRAR,0.002000000,0.003000000,comprou,9,a:1,,abc-2-1
+1,1,COMPRAR,0.003000000,0.004000000,recusado,,a:1,,
+1,2,COMPRAR,0.005000000,,sem-resposta,,a:1,,
+1,2,AVISO,,0.009000000,aviso,,b:2,,
+1,2,AVISO,,0.010000000,aviso,,b:2,,
+2,1,CONSULTAR,0.008000000,0.009000000,leu,0,a:1,,
 "
     );
 }
@@ -391,8 +394,8 @@ fn um_texto_estranho_cabe_em_uma_celula() {
     // Uma linha do arquivo por operação, e as aspas dobradas como manda o formato.
     let escrito = String::from_utf8(escrito).unwrap();
     assert_eq!(escrito.lines().count(), 1 + textos.len());
-    assert!(escrito.contains(",de-outro-modo,\"a,b\",a:1,\n"), "{escrito}");
-    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\",a:1,\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"a,b\",a:1,,\n"), "{escrito}");
+    assert!(escrito.contains(",de-outro-modo,\"diz \"\"oi\"\"\",a:1,,\n"), "{escrito}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod aberto;
 mod jeitos;
+mod pedidos;
 mod servidores;
 
 use std::fs::{self, Permissions};

@@ -33,7 +33,7 @@ fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
     tem_so(
         parametros,
         "servidor usuarios threads ciclos decisao_s escuta_s acelerar rampa_s reconectar fim_de_linha \
-         estoque semente etapas",
+         estoque semente etapas pedidos",
     );
     for faixa in ["ciclos", "decisao_s", "escuta_s"] {
         tem_so(&parametros[faixa], "de ate");
@@ -48,6 +48,7 @@ fn o_json_tem_as_chaves_do_formato_2_e_os_numeros_do_terminal_e_do_servidor() {
         "acelerar": 100.0,
         "rampa_s": 1.0,
         "reconectar": true,
+        "pedidos": false,
         "fim_de_linha": "lf",
         "estoque": null,
         "semente": conta(fim, "semente"),

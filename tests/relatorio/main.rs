@@ -67,7 +67,7 @@ impl Relatos {
     fn csv(&self) -> Vec<Linha> {
         let texto = self.ler("csv.csv");
         let cabecalho =
-            "usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor,marcada_s\n";
+            "usuario,conexao,pedido,enviada_s,chegou_s,resultado,valor,servidor,marcada_s,id\n";
         assert!(texto.starts_with(cabecalho), "{texto}");
         let mut leitor = csv::Reader::from_reader(texto.as_bytes());
         leitor.records().map(|linha| Linha::de(&linha.unwrap())).collect()

@@ -8,7 +8,7 @@ use super::leituras::{leitura_do_aviso, leituras_dos_avisos, ultima_venda};
 use super::motivos::SemAviso;
 use super::regra::{ESPERA_DO_AVISO, Regra, TOLERANCIA_DO_AVISO, TOLERANCIA_ENTRE_SERVIDORES};
 use super::violacao::{Leitura, Origem, Violacao};
-use crate::historia::vivido::{Conexao, Historia, Qual};
+use crate::historia::vivido::{Conexao, Historia, Operacao, Qual};
 use crate::tempo::formatar;
 
 /// Regra 4, vista pelo AVISO: quem o ouviu com o que vender não diz que uma unidade sumiu, e sim que ele
@@ -70,6 +70,8 @@ pub(super) struct Esgotamento {
     /// Ainda havia o que vender. Sem ninguém que tenha visto uma unidade, pode nem ter havido
     /// esgotamento: o estoque já estava vazio.
     pub(super) depois_de: Option<Duration>,
+    /// A última venda se soube por quem a fez? A de um pedido que se insistiu pode ter sido feita por outro servidor.
+    por_quem_vendeu: bool,
     /// Quando cada servidor respondeu pela primeira vez que o estoque é zero.
     zeros: BTreeMap<Qual, Duration>,
     /// Quando chegou o primeiro AVISO de cada servidor.
@@ -87,7 +89,14 @@ impl Esgotamento {
         };
         let zeros = leituras.iter().filter(|l| l.valor == 0 && l.origem != Origem::Aviso).copied();
         let (zeros, avisos) = (primeiras(zeros), primeiras(leituras_dos_avisos(historias)));
-        Some(Esgotamento { ate, depois_de, zeros, avisos })
+        let dela = |o: &&Operacao| o.enviada == ate.inicio && o.compra;
+        let insistida = historias
+            .iter()
+            .filter(|historia| historia.usuario == ate.usuario)
+            .filter_map(|historia| historia.operacoes.iter().find(dela)?.pedido.as_ref())
+            .any(|pedido| pedido.perguntas > 1);
+        let por_quem_vendeu = ate.origem == Origem::Venda && !insistida;
+        Some(Esgotamento { ate, depois_de, por_quem_vendeu, zeros, avisos })
     }
 
     /// Desde quando se sabe que este servidor já sabia do esgotamento: o que vendeu a última unidade, ou o primeiro em
@@ -108,7 +117,7 @@ impl Esgotamento {
 
     /// Quanto o AVISO deste servidor pode demorar. Um só, ou o que vendeu a última unidade, não espera por ninguém.
     pub(super) fn tolerancia(&self, servidor: Qual) -> Duration {
-        let vendeu = servidor == self.ate.servidor && self.ate.origem == Origem::Venda;
+        let vendeu = servidor == self.ate.servidor && self.por_quem_vendeu;
         match servidor.numero() {
             Some(_) if !vendeu => TOLERANCIA_ENTRE_SERVIDORES,
             _ => TOLERANCIA_DO_AVISO,

@@ -8,7 +8,7 @@ use super::motivos::{Falta, SemVendas};
 use super::regra::Regra;
 use super::violacao::{Leitura, Origem, Violacao};
 use crate::conversa::desfecho::Desfecho;
-use crate::historia::vivido::{Falha, Historia, Operacao};
+use crate::historia::vivido::{Falha, Historia, Operacao, Repetida};
 
 /// Viu-se por que julgar as vendas? Uma venda, ou uma recusa a que não falte uma venda: se alguém viu o que
 /// vender, ninguém viu vender, e há compras que não se sabe se valeram, o que houve de vendas não se viu.
@@ -96,6 +96,37 @@ pub(super) fn subidas(leituras: &[Leitura], violacoes: &mut Vec<Violacao>) {
             provas: vec![*leitura, *menor],
         });
     }
+}
+
+/// Regra 6. Em uma conexão dessincronizada, a segunda pode ser a de outro pedido.
+pub(super) fn duas_respostas(historias: &[Historia]) -> impl Iterator<Item = Violacao> {
+    historias.iter().flat_map(|historia| {
+        let certa = |conexao: u32| {
+            let mut dela = historia.conexoes.iter().filter(move |p| p.numero == conexao);
+            !dela.any(|p| p.dessincronizada_desde.is_some())
+        };
+        let de = move |operacao: &Operacao| {
+            let (pedido, (fim, primeira)) =
+                (operacao.pedido.as_ref()?, operacao.resposta.as_ref()?);
+            let repetida = pedido.repetida.as_ref().filter(|r| r.contradiz(primeira))?;
+            let vista = |servidor, inicio, fim, desfecho: &Desfecho| {
+                let (origem, valor) = match desfecho {
+                    Desfecho::Comprou(restante) => (Origem::Venda, *restante),
+                    Desfecho::Recusado => (Origem::Recusa, 0),
+                    _ => (Origem::VendaSemNumero, 0),
+                };
+                Leitura { usuario: historia.usuario, servidor, inicio, fim, origem, valor }
+            };
+            let Repetida { servidor, enviada, chegou, desfecho } = repetida;
+            let provas = vec![
+                vista(operacao.servidor, operacao.enviada, *fim, primeira),
+                vista(*servidor, *enviada, *chegou, desfecho),
+            ];
+            let regra = Regra::DuasRespostas { numero: pedido.numero };
+            certa(operacao.conexao).then_some(Violacao { regra, quando: *chegou, provas })
+        };
+        historia.operacoes.iter().filter_map(de)
+    })
 }
 
 /// Regra 4, a parte de cima. As leituras seguintes são o eco da primeira.

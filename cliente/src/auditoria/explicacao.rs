@@ -38,6 +38,10 @@ impl Violacao {
                  que deixa {restaria}, nem há pedido sem resposta que possa tê-la feito: em todo o intervalo ainda \
                  havia o que vender."
             ),
+            Regra::DuasRespostas { .. } => "Um id compra no máximo uma vez, e a resposta dele é sempre a mesma, por quantas \
+                 vezes se pergunte. Aqui a segunda disse outra coisa: ou o pedido se fez de novo, ou a primeira resposta \
+                 não se guardou."
+                .into(),
             Regra::AvisoRepetido => "O estoque esgota uma vez só, e cada conexão ouve um AVISO. Os dois chegaram à \
                  mesma conexão: um deles não anuncia esgotamento algum."
                 .into(),
@@ -186,6 +190,7 @@ mod testes {
             Regra::VendeuDemais { inicial, vendas },
             Regra::UnidadeSumiu { restaria, quantas },
             Regra::RecusaIndevida { restaria, quantas },
+            Regra::DuasRespostas { numero: 1 },
             Regra::AvisoRepetido,
             Regra::AvisoAdiantado,
             Regra::AvisoAtrasado { depois: Duration::from_secs(2) },

@@ -95,6 +95,11 @@ pub enum Regra {
         /// Quantas unidades ficaram assim, contando esta.
         quantas: i128,
     },
+    /// Um pedido numerado teve duas respostas diferentes.
+    DuasRespostas {
+        /// O número do pedido, entre os do usuário.
+        numero: u32,
+    },
     /// A mesma conexão recebeu dois AVISOs.
     AvisoRepetido,
     /// O AVISO chegou com unidades por vender.
@@ -122,6 +127,7 @@ impl Regra {
             Regra::VendeuDemais { .. } => "vendeu-demais",
             Regra::UnidadeSumiu { .. } => "unidade-sumiu",
             Regra::RecusaIndevida { .. } => "recusa-indevida",
+            Regra::DuasRespostas { .. } => "duas-respostas",
             Regra::AvisoRepetido => "aviso-repetido",
             Regra::AvisoAdiantado => "aviso-adiantado",
             Regra::AvisoAtrasado { .. } => "aviso-atrasado",
@@ -140,7 +146,8 @@ impl Regra {
             | Regra::AcimaDoInicial { .. }
             | Regra::VendeuDemais { .. }
             | Regra::UnidadeSumiu { .. }
-            | Regra::RecusaIndevida { .. } => None,
+            | Regra::RecusaIndevida { .. }
+            | Regra::DuasRespostas { .. } => None,
             Regra::AvisoRepetido => Some(Aviso::Repetido),
             Regra::AvisoAdiantado => Some(Aviso::Adiantado),
             Regra::AvisoAtrasado { .. } => Some(Aviso::Atrasado),

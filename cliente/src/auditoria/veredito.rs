@@ -181,6 +181,11 @@ mod testes {
                 "recusa-indevida",
                 "recusa com o que vender: ",
             ),
+            (
+                Regra::DuasRespostas { numero: 7 },
+                "duas-respostas",
+                "o mesmo pedido teve duas respostas (o 7º do usuário 1): ",
+            ),
             (Regra::AvisoRepetido, "aviso-repetido", "AVISO repetido: "),
             (Regra::AvisoAdiantado, "aviso-adiantado", "AVISO antes da hora: "),
             (

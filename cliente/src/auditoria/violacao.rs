@@ -60,6 +60,14 @@ impl fmt::Display for Violacao {
                 write!(f, "recusa com o que vender: {primeira}, e ")?;
                 ninguem_comprou(f, restaria, quantas)
             }
+            Regra::DuasRespostas { numero } => {
+                let usuario = primeira.usuario;
+                write!(
+                    f,
+                    "o mesmo pedido teve duas respostas (o {numero}º do usuário {usuario}): "
+                )?;
+                write!(f, "{primeira}, e depois {outra}")
+            }
             Regra::AvisoRepetido => {
                 write!(f, "AVISO repetido: {primeira}, e de novo, na mesma conexão: {outra}")
             }

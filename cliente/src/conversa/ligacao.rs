@@ -72,8 +72,18 @@ impl Ligacao {
     ///
     /// A conexão quebrou.
     pub fn pedir(&mut self, comando: &Comando, fim_de_linha: FimDeLinha) -> io::Result<()> {
-        self.escuta.pediu(*comando == Comando::Comprar);
-        self.mandar(&[comando.nome(), fim_de_linha.bytes()].concat())
+        self.escuta.pediu(comando.compra());
+        match comando {
+            Comando::Pedido(id) => {
+                // Um id só acaba onde acaba a linha: sem fim de linha, ninguém responderia.
+                let fim = match fim_de_linha {
+                    FimDeLinha::Nenhum => FimDeLinha::Lf,
+                    outro => outro,
+                };
+                self.mandar(&[comando.nome(), b" ", id.texto().as_bytes(), fim.bytes()].concat())
+            }
+            _ => self.mandar(&[comando.nome(), fim_de_linha.bytes()].concat()),
+        }
     }
 
     /// Manda estes bytes, sem esperar resposta.

@@ -119,7 +119,10 @@ impl Guarda {
 /// nova fica no lugar dela. CONSULTAR e COMPRAR se alternam: as duas últimas de um estão entre as
 /// quatro últimas de todas.
 fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
+    let repetida = |o: &Operacao| o.pedido.as_ref().is_some_and(|p| p.repetida.is_some());
     let leu_o_mesmo = |outra: &Operacao| match (&outra.resposta, &nova.resposta) {
+        // A resposta dada outra vez ainda se confere com a primeira.
+        _ if repetida(outra) => false,
         (Some((_, Desfecho::Leu(outra))), Some((_, Desfecho::Leu(nova)))) => outra == nova,
         (Some((_, Desfecho::Recusado)), Some((_, Desfecho::Recusado))) => true,
         _ => false,
@@ -137,8 +140,8 @@ fn tomar_o_lugar(guardadas: &mut [Operacao], nova: &Operacao) -> bool {
 }
 
 /// As colunas do CSV, na ordem. Os tempos são segundos desde o começo da simulação, com nove casas.
-/// A hora marcada só há no laço aberto.
-pub const COLUNAS: [&str; 9] = [
+/// A hora marcada só há no laço aberto, e o id, nas compras numeradas.
+pub const COLUNAS: [&str; 10] = [
     "usuario",
     "conexao",
     "pedido",
@@ -148,6 +151,7 @@ pub const COLUNAS: [&str; 9] = [
     "valor",
     "servidor",
     "marcada_s",
+    "id",
 ];
 
 /// O CSV da história: uma operação por linha, e uma por AVISO, no fim.
@@ -176,7 +180,7 @@ impl Csv {
     }
 
     fn operacao(&mut self, usuario: usize, operacao: &Operacao) {
-        let Operacao { conexao, servidor, compra, marcada, enviada, resposta } = operacao;
+        let Operacao { conexao, servidor, compra, pedido, marcada, enviada, resposta } = operacao;
         let (resultado, valor) = match resposta.as_ref().map(|(_, desfecho)| desfecho) {
             None => ("sem-resposta", String::new()),
             Some(Desfecho::Leu(valor)) => ("leu", valor.to_string()),
@@ -200,6 +204,7 @@ impl Csv {
             valor,
             self.nome(*servidor),
             marcada.map(instante_para_programas).unwrap_or_default(),
+            pedido.as_ref().map(|pedido| pedido.id.texto().to_owned()).unwrap_or_default(),
         ]);
     }
 
@@ -215,6 +220,7 @@ impl Csv {
                     "aviso".into(),
                     String::new(),
                     self.nome(conexao.servidor),
+                    String::new(),
                     String::new(),
                 ]);
             }

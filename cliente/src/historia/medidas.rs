@@ -8,7 +8,7 @@ use protocolo::Mensagem;
 use serde::Serialize;
 
 use crate::conversa::desfecho::Desfecho;
-use crate::historia::vivido::Operacao;
+use crate::historia::vivido::{Operacao, Pedido};
 use crate::tempo::em_segundos;
 
 /// As contas.
@@ -39,6 +39,27 @@ pub struct Medidas {
     pub trocadas: u64,
     /// As de cada servidor, pela ordem em que se disseram.
     pub servidores: Vec<DoServidor>,
+    /// As das compras numeradas.
+    pub pedidos: Pedidos,
+}
+
+/// As contas das compras numeradas. As que ficaram sem se saber são as que não tiveram resposta, ou uma que não se entende.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Pedidos {
+    /// Quantos ids se usaram.
+    pub ids: u64,
+    /// Dos quais, os que se perguntaram mais de uma vez até haver resposta.
+    pub insistidos: u64,
+    /// Dos quais, os que se perguntaram de novo de propósito, depois de respondidos.
+    pub repetidos: u64,
+}
+
+impl Pedidos {
+    fn registrar(&mut self, pedido: &Pedido) {
+        self.ids += 1;
+        self.insistidos += u64::from(pedido.perguntas > 1);
+        self.repetidos += u64::from(pedido.repetida.is_some());
+    }
 }
 
 /// As contas de um dos servidores.
@@ -93,6 +114,9 @@ impl Medidas {
         }
         if let Some(do_servidor) = self.servidores.get_mut(qual) {
             do_servidor.registrar(operacao.resposta.as_ref().map(|(_, desfecho)| desfecho));
+        }
+        if let Some(pedido) = &operacao.pedido {
+            self.pedidos.registrar(pedido);
         }
         let sem = if operacao.compra { &mut self.comprar_sem } else { &mut self.consultar_sem };
         let Some((chegou, desfecho)) = &operacao.resposta else {

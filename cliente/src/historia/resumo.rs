@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::conversa::texto::citar;
 use crate::historia::chegadas::Chegadas;
 use crate::historia::conjunto::Simulacao;
-use crate::historia::medidas::{self, Latencias, Sem};
+use crate::historia::medidas::{self, Latencias, Pedidos, Sem};
 use crate::historia::vivido::{Conexao, Historia, Qual};
 use crate::tempo::{em_segundos, formatar};
 
@@ -37,6 +37,9 @@ pub struct Resumo {
     pub fora_de_alcance: PorComando<u64>,
     /// Os pedidos que ficaram sem resposta.
     pub sem_resposta: PorComando<u64>,
+    /// As compras numeradas, se o foram.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pedidos: Option<Pedidos>,
     /// AVISOs de que o estoque acabou, somados todos os usuários.
     pub avisos: u64,
     /// Do primeiro AVISO ao último, se houve mais de um.
@@ -180,6 +183,7 @@ pub fn resumir(simulacao: &Simulacao) -> Resumo {
         },
         fora_de_alcance: sem(|sem| sem.fora_de_alcance),
         sem_resposta: sem(|sem| sem.sem_resposta),
+        pedidos: Some(medidas.pedidos).filter(|pedidos| pedidos.ids > 0),
         avisos: avisos.len() as u64,
         espalhamento,
         duracao,
@@ -281,6 +285,15 @@ impl fmt::Display for Resumo {
             linha("fora de alcance", self.fora_de_alcance.to_string())?;
         }
         linha("sem resposta", self.sem_resposta.to_string())?;
+        if let Some(Pedidos { ids, insistidos, repetidos }) = self.pedidos {
+            linha(
+                "pedidos",
+                format!(
+                    "{ids} ({insistidos} perguntados de novo até haver resposta, {repetidos} de propósito depois dela)"
+                ),
+            )?;
+            linha("desconhecidas", self.compras_desconhecidas())?;
+        }
         let espalhamento = self
             .espalhamento
             .map(|tempo| format!(" ({} do primeiro ao último)", formatar(tempo)))
@@ -341,6 +354,20 @@ pub fn das_chegadas(chegadas: &Chegadas) -> Vec<(&'static str, String)> {
 }
 
 impl Resumo {
+    /// As compras de que não se sabe se valeram.
+    pub fn desconhecidas(&self) -> u64 {
+        self.sem_resposta.comprar + self.de_outro_modo.pedidos.comprar
+    }
+
+    /// Quantas são, e por quê.
+    pub fn compras_desconhecidas(&self) -> String {
+        let (caladas, outras) = (self.sem_resposta.comprar, self.de_outro_modo.pedidos.comprar);
+        match self.desconhecidas() {
+            0 => "0".into(),
+            todas => format!("{todas} ({caladas} sem resposta, {outras} de outro modo)"),
+        }
+    }
+
     /// O nome de cada linha da tabela de latências, e os percentis. No laço aberto, há as que contam da hora marcada e
     /// as que contam do envio.
     pub fn tabela_das_latencias(&self) -> Vec<(&'static str, Option<Percentis>)> {

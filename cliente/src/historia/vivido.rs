@@ -7,6 +7,7 @@ use std::fmt;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
+use protocolo::Id;
 use protocolo::mensagem::avisa_que_esgotou;
 
 use crate::conversa::desfecho::Desfecho;
@@ -158,10 +159,12 @@ pub struct Operacao {
     pub servidor: Qual,
     /// Foi COMPRAR? Senão, foi CONSULTAR.
     pub compra: bool,
+    /// O id da compra, se são numeradas. Uma operação por id: a conexão e o servidor são os da última vez que partiu.
+    pub pedido: Option<Box<Pedido>>,
     /// No laço aberto, a hora marcada da chegada que ela atende: a latência conta daqui. Não é quando o pedido começou,
     /// e por isso a auditoria não a olha.
     pub marcada: Option<Duration>,
-    /// Um instante antes de os bytes partirem.
+    /// Um instante antes de os bytes partirem, pela primeira vez.
     pub enviada: Duration,
     /// Um instante depois de a resposta inteira chegar, e o que ela disse.
     pub resposta: Option<(Duration, Desfecho)>,
@@ -171,6 +174,45 @@ impl Operacao {
     /// Não se sabe se valeu: sem resposta, ou com uma que não se entende.
     pub fn em_duvida(&self) -> bool {
         matches!(self.resposta, None | Some((_, Desfecho::Estranho(_))))
+    }
+}
+
+/// O que só uma compra numerada tem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pedido {
+    /// O que vai depois de `PEDIDO`.
+    pub id: Id,
+    /// O número dele entre os deste usuário, a partir de 1.
+    pub numero: u32,
+    /// Quantas vezes partiu até ter resposta.
+    pub perguntas: u32,
+    /// O que se ouviu ao perguntar de novo por ele, de propósito, já respondido.
+    pub repetida: Option<Repetida>,
+}
+
+/// A resposta a um pedido que já tinha resposta.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Repetida {
+    /// Quem respondeu.
+    pub servidor: Qual,
+    /// Um instante antes de os bytes partirem.
+    pub enviada: Duration,
+    /// Um instante depois de a resposta inteira chegar.
+    pub chegou: Duration,
+    /// O que ela disse.
+    pub desfecho: Desfecho,
+}
+
+impl Repetida {
+    /// Diz outra coisa? Só se compara o que se entende inteiro.
+    pub fn contradiz(&self, primeira: &Desfecho) -> bool {
+        match (primeira, &self.desfecho) {
+            (Desfecho::Comprou(uma), Desfecho::Comprou(outra)) => uma != outra,
+            (uma, outra) => {
+                uma.vendeu() && *outra == Desfecho::Recusado
+                    || outra.vendeu() && *uma == Desfecho::Recusado
+            }
+        }
     }
 }
 

@@ -55,6 +55,8 @@ pub struct Contexto {
     pub parada: Arc<Parada>,
     /// Onde as histórias longas entregam o que já viveram.
     pub guarda: Mutex<Guarda>,
+    /// O que o servidor disse ao primeiro PEDIDO, se não o entendeu; e aí não há por que continuar.
+    pub recusou_pedidos: OnceLock<Option<String>>,
     /// As chegadas, no laço aberto.
     pub fila: Option<Fila>,
     /// Com que palavras este servidor responde, aprendido por todos.
@@ -126,6 +128,7 @@ impl<'a> Sessao<'a> {
                 Passo::Receber => self.receber(),
                 Passo::Terminar => break,
             }
+            self.ver_se_aceita_pedidos();
             self.anotar_os_eventos();
             if let Some(quando) = self.usuario.viu_esgotar() {
                 self.contexto.placar.viu_esgotar(quando);
@@ -139,6 +142,18 @@ impl<'a> Sessao<'a> {
         self.dizer_que_esta_pronto();
         self.anotar_os_eventos();
         self.usuario.historia(self.contexto.agora())
+    }
+
+    /// A primeira resposta a um PEDIDO, de qualquer usuário, diz se o servidor sabe o que ele é.
+    fn ver_se_aceita_pedidos(&self) {
+        if self.contexto.recusou_pedidos.get().is_some() {
+            return;
+        }
+        let Some(recepcao) = self.usuario.recepcao_do_pedido() else { return };
+        let recusa = recepcao.err().map(String::from);
+        if self.contexto.recusou_pedidos.get_or_init(|| recusa).is_some() {
+            self.contexto.parada.pedir();
+        }
     }
 
     fn anotar_os_eventos(&mut self) {

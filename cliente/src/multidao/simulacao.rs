@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::net::ToSocketAddrs;
-use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use protocolo::terminal::{contar, dizer, explicar};
@@ -14,6 +14,7 @@ use crate::auditoria::visitas;
 use crate::conversa::escuta::Estilo;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::conversa::parada::Parada;
+use crate::conversa::texto::citar;
 use crate::historia::conjunto::Simulacao;
 use crate::historia::guarda::{Conteudo, GUARDADAS_MAXIMAS, Guarda};
 use crate::historia::vivido::{Conexao, Historia};
@@ -46,6 +47,12 @@ pub enum Erro {
     /// Não se pode ouvir o Ctrl-C.
     #[error("não posso capturar o Ctrl-C: {}", explicar(.0))]
     SemCtrlC(io::Error),
+    /// O servidor não sabe o que é um PEDIDO.
+    #[error(
+        "o servidor não aceita --pedidos: ao primeiro PEDIDO respondeu {}; tire a opção, ou use um servidor que o aceite",
+        citar(.0)
+    )]
+    SemPedidos(String),
     /// O CSV não se pode escrever.
     #[error(transparent)]
     Csv(#[from] saida::Erro),
@@ -82,6 +89,7 @@ pub fn simular(
     // sua conta do que se esperou nela: quem vive depois começa mais tarde por causa dos de antes.
     let tarefa = {
         let (contexto, esperado) = (&contexto, Cell::new(Duration::ZERO));
+        let prefixo = opcoes.pedidos.then(prefixo_dos_pedidos);
         move |indice: usize| {
             let numero = indice + 1;
             let chegar = |depois| {
@@ -89,7 +97,11 @@ pub fn simular(
                 let roteiro = Roteiro::novo(regras, numero);
                 let usuario = Usuario::novo(numero, roteiro, chegada, opcoes.reconectar)
                     .entre(opcoes.servidores.len());
-                if contexto.fila.is_some() { usuario.em_laco_aberto() } else { usuario }
+                match &prefixo {
+                    Some(prefixo) => usuario.com_pedidos(Arc::clone(prefixo)),
+                    None if contexto.fila.is_some() => usuario.em_laco_aberto(),
+                    None => usuario,
+                }
             };
             let mut historia = viver(numero, chegar, contexto, canal.clone());
             esperado.set(esperado.get() + historia.espera);
@@ -116,6 +128,9 @@ pub fn simular(
     };
     let historias = pool::executar(cabem, opcoes.usuarios, tarefa, acompanhar)
         .map_err(|_| Erro::SemThreads(limites::das_threads()))?;
+    if let Some(Some(resposta)) = contexto.recusou_pedidos.get() {
+        return Err(Erro::SemPedidos(resposta.clone()));
+    }
     let ciclos_previstos = ciclos().map(u64::from).sum();
     Ok(concluir(contexto, historias, Previsto { semente, opcoes, ciclos_previstos }))
 }
@@ -196,8 +211,14 @@ fn contexto(
             &opcoes.servidores,
             csv,
         )),
+        recusou_pedidos: OnceLock::new(),
         estilo: Estilo::default(),
     })
+}
+
+/// O começo de todos os ids desta execução, diferente do de qualquer outra.
+fn prefixo_dos_pedidos() -> Arc<str> {
+    format!("{:016x}", rand::random::<u64>()).into()
 }
 
 /// A visita é a última conexão do primeiro usuário: todos já se foram.

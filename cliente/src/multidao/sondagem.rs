@@ -149,6 +149,7 @@ mod testes {
                 placar: Placar::default(),
                 parada: Arc::default(),
                 guarda: Mutex::new(Guarda::nova(1, LOTE, &[], None)),
+                recusou_pedidos: OnceLock::new(),
                 fila: None,
                 estilo: Estilo::default(),
             };

@@ -20,7 +20,8 @@
 //!
 //! Um AVISO é ouvido em qualquer estado. Uma queda custa o ciclo em que aconteceu: o usuário conta a
 //! falha, deixa passar o tempo de uma decisão e volta, como faria uma pessoa. Se os servidores são vários, volta
-//! ao seguinte da lista; e se não consegue conectar, passa logo ao seguinte, até ter tentado todos.
+//! ao seguinte da lista; e se não consegue conectar, passa logo ao seguinte, até ter tentado todos. Com as compras
+//! numeradas ([`pedidos`]), uma queda sem resposta não custa o ciclo: pergunta-se de novo.
 
 use std::time::Duration;
 
@@ -35,6 +36,7 @@ use crate::multidao::fila::Vez;
 use crate::multidao::roteiro::{Ciclo, Roteiro};
 
 mod aberto;
+pub mod pedidos;
 
 /// Quanto se espera uma resposta, em tempo de relógio: nenhuma aceleração apressa o servidor. É o
 /// que uma pessoa espera antes de desistir, e muito mais do que um servidor que funciona leva.
@@ -115,6 +117,8 @@ pub struct Usuario {
     /// Quantos servidores seguidos não o receberam.
     recusado_por: usize,
     reconectar: bool,
+    /// Com `--pedidos`, os ids.
+    numerador: Option<pedidos::Numerador>,
     /// Atende chegadas, em vez de seguir o roteiro.
     aberto: bool,
     /// A chegada que tem na mão.
@@ -144,6 +148,7 @@ impl Usuario {
             servidores: 1,
             recusado_por: 0,
             reconectar,
+            numerador: None,
             aberto: false,
             vez: None,
             devolvida: None,
@@ -186,7 +191,7 @@ impl Usuario {
                 Passo::Conectar
             }
             Fase::Conectando { .. } => Passo::Conectar,
-            Fase::Pronto { compra: true } => Passo::Enviar(Comando::Comprar),
+            Fase::Pronto { compra: true } => Passo::Enviar(self.comando_da_compra()),
             Fase::Pronto { compra: false } => Passo::Enviar(Comando::Consultar),
             Fase::Esperando { prazo: ate } | Fase::Decidindo { ate } | Fase::Escutando { ate } => {
                 Passo::Ouvir(ate)
@@ -226,18 +231,22 @@ impl Usuario {
         self.fase = if self.aberto {
             self.conectado_no_laco_aberto(agora)
         } else {
-            Fase::Pronto { compra: false }
+            Fase::Pronto { compra: self.falta_saber_da_compra() }
         };
     }
 
     /// O comando pedido vai partir.
     pub fn vai_enviar(&mut self, agora: Duration) {
         let Fase::Pronto { compra } = self.fase else { return };
-        let (conexao, servidor) = (self.conexao, self.qual());
-        let marcada = self.vez.take().map(|vez| vez.quando);
-        let enviada = agora;
-        let operacao = Operacao { conexao, servidor, compra, marcada, enviada, resposta: None };
-        self.historia.operacoes.push(operacao);
+        if !(compra && self.pergunta_de_novo(agora)) {
+            let (conexao, servidor) = (self.conexao, self.qual());
+            let marcada = self.vez.take().map(|vez| vez.quando);
+            let pedido = if compra { self.numerar() } else { None };
+            let (enviada, resposta) = (agora, None);
+            let operacao =
+                Operacao { conexao, servidor, compra, pedido, marcada, enviada, resposta };
+            self.historia.operacoes.push(operacao);
+        }
         self.fase = Fase::Esperando { prazo: agora.saturating_add(PRAZO_DA_RESPOSTA) };
     }
 
@@ -307,6 +316,9 @@ impl Usuario {
 
     fn respondido(&mut self, agora: Duration, desfecho: Desfecho, texto: &str) {
         let Fase::Esperando { .. } = self.fase else { return };
+        if self.ainda_nao_conclui(agora, &desfecho) {
+            return;
+        }
         let Some(operacao) = self.historia.operacoes.last_mut() else { return };
         let compra = operacao.compra;
         let comando = if compra { Comando::Comprar } else { Comando::Consultar };
@@ -335,6 +347,8 @@ impl Usuario {
         }
         self.fase = if self.aberto {
             self.respondido_no_laco_aberto(compra, &desfecho)
+        } else if compra && self.concluiu_a_compra(&desfecho) {
+            Fase::Pronto { compra: true }
         } else if compra {
             Fase::Escutando { ate: agora.saturating_add(self.ciclo.escuta) }
         } else {
@@ -367,6 +381,10 @@ impl Usuario {
         }
         if self.aberto {
             self.fase = self.caiu_no_laco_aberto(agora, nao_entrou);
+            return;
+        }
+        if let Some(ate) = self.insiste_ate(agora) {
+            self.fase = Fase::Fora { ate };
             return;
         }
         self.ciclos_gastos += 1;

@@ -23,13 +23,14 @@ const COMO_E_UMA_TAXA: &str =
     "esperava uma taxa maior que zero, até 100000/s, como 500/s, 30/min ou 10/h";
 
 /// O que não tem sentido quando a hora de cada pedido está marcada: o nome no clap e como se escreve.
-const SO_DO_LACO_FECHADO: [(&str, &str); 6] = [
+const SO_DO_LACO_FECHADO: [(&str, &str); 7] = [
     ("ciclos", "--ciclos"),
     ("decisao", "--decisao"),
     ("escuta", "--escuta"),
     ("acelerar", "--acelerar"),
     ("reconectar", "--reconectar"),
     ("threads", "--threads"),
+    ("pedidos", "--pedidos"),
 ];
 
 /// Como a multidão chega.
@@ -250,6 +251,7 @@ mod testes {
             "--escuta 1s",
             "--acelerar 2",
             "--reconectar",
+            "--pedidos",
             "--threads 2",
         ] {
             for pedida in ["--taxa 5/s", "--rampa 1s:5/s"] {

@@ -11,8 +11,8 @@
 //! |---|---|
 //! | `formato` | a versão deste formato: 2 |
 //! | `comando` | o comando que repete as mesmas decisões |
-//! | `parametros` | `servidor` (vários, se separados por vírgula), `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `fim_de_linha`, `estoque`, `semente`, `etapas`. No laço aberto (`--taxa`, `--rampa` em etapas), `etapas` tem a `duracao_s` e a `taxa_por_s` de cada uma, e `ciclos`, `decisao_s`, `escuta_s` e `rampa_s` são `null`; no fechado, `etapas` é `null` |
-//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `fora_de_alcance`, do mesmo modo, são os pedidos que ouviram que o estoque dividido entre servidores não está ao alcance; `servidores` tem o que houve em cada um (`servidor`, `conexoes`, `quedas`, `consultas`, `vendas`, `recusas`, `fora_de_alcance`, `sem_resposta`, `avisos`); `duracao_s` não conta a `espera_do_aviso_s`. No laço aberto, `latencias` contam da hora marcada de cada chegada, `latencias_do_envio` são as mesmas desde o envio, e `chegadas` diz quantas foram (`marcadas`, `enviadas`, `esperaram_usuario`, `maior_espera_s`), quanto o próprio cliente se atrasou (`atraso_do_cliente_p99_s`) e, se a taxa oferecida não foi alcançada, por quanto tempo a fila não se esvaziou (`fila_cheia_s`); no fechado, as duas são `null` |
+//! | `parametros` | `servidor` (vários, se separados por vírgula), `usuarios`, `threads`, `ciclos`, `decisao_s`, `escuta_s` (as faixas com `de` e `ate`), `acelerar`, `rampa_s`, `reconectar`, `pedidos`, `fim_de_linha`, `estoque`, `semente`, `etapas`. No laço aberto (`--taxa`, `--rampa` em etapas), `etapas` tem a `duracao_s` e a `taxa_por_s` de cada uma, e `ciclos`, `decisao_s`, `escuta_s` e `rampa_s` são `null`; no fechado, `etapas` é `null` |
+//! | `resumo` | os números de [`Resumo`]: contas, `falhas` por motivo, `latencias` das respostas que se entendem, de `consultar` e `comprar` (`amostras`, `p50_s`, `p90_s`, `p99_s`, `p999_s`, `maximo_s`); `de_outro_modo` e `sem_resposta`, cada um com `consultar` e `comprar`, e o primeiro também com a `primeira` dessas respostas; `fora_de_alcance`, do mesmo modo, são os pedidos que ouviram que o estoque dividido entre servidores não está ao alcance; `servidores` tem o que houve em cada um (`servidor`, `conexoes`, `quedas`, `consultas`, `vendas`, `recusas`, `fora_de_alcance`, `sem_resposta`, `avisos`); `pedidos`, se as compras se numeraram: `ids`, `insistidos` (perguntados de novo até haver resposta), `repetidos` (de novo, de propósito); `duracao_s` não conta a `espera_do_aviso_s`. No laço aberto, `latencias` contam da hora marcada de cada chegada, `latencias_do_envio` são as mesmas desde o envio, e `chegadas` diz quantas foram (`marcadas`, `enviadas`, `esperaram_usuario`, `maior_espera_s`), quanto o próprio cliente se atrasou (`atraso_do_cliente_p99_s`) e, se a taxa oferecida não foi alcançada, por quanto tempo a fila não se esvaziou (`fila_cheia_s`); no fechado, as duas são `null` |
 //! | `vereditos` | `estoque` e `aviso`, cada um com `veredito` e `texto`. O do estoque é `consistente`, `inconsistente` ou `sem-veredito`; o do AVISO, `certo`, `adiantado`, `atrasado`, `repetido`, `a-quem-chegou-depois`, `faltou` ou `nao-julgado` |
 //! | `consistente` | o estoque: `true`, `false`, ou `null` se nada se viu por que julgá-lo (no formato 1, também o AVISO) |
 //! | `contradicoes` | quantas são, do estoque e do AVISO |
@@ -69,6 +69,7 @@ struct Parametros<'a> {
     acelerar: f64,
     rampa_s: Option<f64>,
     reconectar: bool,
+    pedidos: bool,
     fim_de_linha: &'static str,
     estoque: Option<u64>,
     semente: u64,
@@ -188,6 +189,7 @@ impl Relatorio<'_> {
             acelerar: self.opcoes.acelerar,
             rampa_s: fechado.then(|| self.opcoes.carga.rampa().as_secs_f64()),
             reconectar: self.opcoes.reconectar,
+            pedidos: self.opcoes.pedidos,
             fim_de_linha: self.simulacao.fim_de_linha.nome(),
             estoque: self.opcoes.estoque,
             semente: self.resumo.semente,

@@ -154,6 +154,7 @@ impl Relatorio<'_> {
                 "conexões",
                 if self.opcoes.reconectar { "uma por ciclo" } else { "uma por usuário" }.into(),
             ),
+            ("compras numeradas", if self.opcoes.pedidos { "sim" } else { "não" }.into()),
             ("fim de linha", self.simulacao.fim_de_linha.nome().into()),
             ("threads", self.opcoes.threads.unwrap_or(self.opcoes.usuarios).to_string()),
             ("semente", self.resumo.semente.to_string()),
@@ -326,6 +327,12 @@ fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
         ("respostas por segundo", format!("{:.0}", resumo.vazao)),
         ("duração", formatar(resumo.duracao)),
     ];
+    if let Some(pedidos) = resumo.pedidos {
+        numeros.push(("pedidos numerados", pedidos.ids.to_string()));
+        numeros.push(("perguntados de novo até haver resposta", pedidos.insistidos.to_string()));
+        numeros.push(("perguntados de novo de propósito", pedidos.repetidos.to_string()));
+        numeros.push(("compras desconhecidas", resumo.compras_desconhecidas()));
+    }
     if resumo.fora_de_alcance != PorComando::default() {
         numeros.push(("com o estoque fora de alcance", soma(&resumo.fora_de_alcance)));
     }

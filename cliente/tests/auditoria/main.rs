@@ -10,6 +10,7 @@ mod estoque;
 mod exemplos;
 mod observacoes;
 mod oraculo;
+mod pedidos;
 mod reposto;
 mod servidores;
 mod veredito;

@@ -30,7 +30,7 @@ pub enum OQue {
 
 /// Há uma ordem que respeita o tempo real e que um contador certo teria? `por_fora` diz se outros
 /// também compram.
-fn ha_ordem(vistos: &[Visto], feitos: u32, contador: i128, por_fora: bool) -> bool {
+pub fn ha_ordem(vistos: &[Visto], feitos: u32, contador: i128, por_fora: bool) -> bool {
     let falta = |indice: usize| feitos & (1 << indice) == 0;
     let e_duvida = |visto: &Visto| matches!(visto.o_que, OQue::Duvida { .. });
     if (0..vistos.len()).all(|indice| !falta(indice) || e_duvida(&vistos[indice])) {

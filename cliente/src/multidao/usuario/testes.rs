@@ -5,6 +5,8 @@ use crate::conversa::escuta::{Escuta, Estilo};
 use crate::multidao::roteiro::Regras;
 use crate::opcoes::Faixa;
 
+mod pedidos;
+
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
 }
