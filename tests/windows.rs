@@ -13,7 +13,8 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use testes::{
-    Cliente, Processo, Servidor, Signal, multidao, porta_livre, veredito, veredito_do_aviso,
+    Cliente, Processo, Servidor, Signal, Termino, ler_metricas, multidao, numero, onde_mostra,
+    porta_livre, veredito, veredito_do_aviso,
 };
 
 /// Um programa do Windows; `None` se não os há.
@@ -26,6 +27,12 @@ fn programa(nome: &str, argumentos: &[&str]) -> Option<Command> {
     comando.arg(pasta.join(format!("{nome}.exe"))).args(argumentos);
     comando.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(comando)
+}
+
+/// Executa um programa do Windows até o fim; `None` se não os há.
+fn executar(nome: &str, argumentos: &[&str]) -> Option<Termino> {
+    let comando = programa(nome, argumentos)?;
+    Some(Processo::iniciar(comando).termino_em(Duration::from_secs(120)))
 }
 
 fn servidor(opcoes: &[&str]) -> Option<Servidor> {
@@ -49,16 +56,22 @@ fn o_servidor_vende_a_multidao_e_avisa_todos() {
     }
 }
 
+/// Em laço fechado, com as compras numeradas, e em laço aberto.
 #[test]
 fn a_multidao_compra_de_um_servidor_daqui() {
-    let servidor = Servidor::abrir(&["--silencioso"]);
-    let endereco = servidor.endereco().to_string();
-    let opcoes = ["--servidor", &endereco, "--usuarios", "50", "--ciclos", "2", "--acelerar", "20"];
-    let Some(comando) = programa("cliente", &opcoes) else { return };
-    let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(120));
-    assert_eq!(termino.codigo, Some(0), "{}{}", termino.saida, termino.erro);
-    assert!(termino.saida.contains("Veredito: CONSISTENTE"), "{}", termino.saida);
-    assert!(termino.saida.contains("duração"), "os acentos: {}", termino.saida);
+    let fechado = "--usuarios 50 --ciclos 2 --acelerar 20";
+    for opcoes in
+        [fechado, &format!("{fechado} --pedidos"), "--usuarios 20 --taxa 40/s --durante 3s"]
+    {
+        let servidor = Servidor::abrir(&["--silencioso"]);
+        let endereco = servidor.endereco().to_string();
+        let opcoes: Vec<&str> =
+            ["--servidor", &endereco].into_iter().chain(opcoes.split(' ')).collect();
+        let Some(termino) = executar("cliente", &opcoes) else { return };
+        assert_eq!(termino.codigo, Some(0), "{opcoes:?}: {}{}", termino.saida, termino.erro);
+        assert!(termino.saida.contains("Veredito: CONSISTENTE"), "{opcoes:?}: {}", termino.saida);
+        assert!(termino.saida.contains("duração"), "os acentos: {}", termino.saida);
+    }
 }
 
 #[test]
@@ -121,6 +134,54 @@ fn um_livro_sobrevive_a_vinte_quedas() {
     assert!(termino.saida.contains("\"vendidas\":60"), "{}{}", termino.saida, termino.erro);
 }
 
+#[test]
+fn um_pedido_repetido_tem_a_mesma_resposta_tambem_depois_de_uma_queda() {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let opcoes = ["--silencioso", "--livro", livro.to_str().unwrap()];
+    let vendida = "Compra realizada. Estoque restante: 9";
+    let Some(mut primeiro) = servidor(&opcoes) else { return };
+    let mut cliente = primeiro.cliente();
+    assert_eq!(cliente.pede("PEDIDO ana-1"), vendida);
+    assert_eq!(cliente.pede("PEDIDO ana-1"), vendida);
+    primeiro.insistir(Signal::KILL);
+    let Some(segundo) = servidor(&opcoes) else { return };
+    let mut cliente = segundo.cliente();
+    assert_eq!(cliente.pede("PEDIDO ana-1"), vendida);
+    assert_eq!(cliente.pede("CONSULTAR"), "Estoque atual: 9");
+}
+
+#[test]
+fn as_metricas_contam_o_que_se_vendeu() {
+    let Some(servidor) = servidor(&["--silencioso", "--metricas", "0"]) else { return };
+    let onde = onde_mostra(&servidor);
+    let mut cliente = servidor.cliente();
+    for _ in 0..3 {
+        assert!(cliente.pede("COMPRAR").starts_with("Compra realizada"));
+    }
+    let metricas = ler_metricas(onde);
+    assert_eq!(numero(&metricas, "vendas_unidades_vendidas_total"), 3, "{metricas}");
+    assert_eq!(numero(&metricas, "vendas_conexoes_ativas"), 1, "{metricas}");
+}
+
+/// Aqui não há por onde pedir a um servidor aberto: repõe-se com ele fechado.
+#[test]
+fn repoe_se_com_o_servidor_fechado_e_com_ele_aberto_diz_que_nao() {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let livro = livro.to_str().unwrap();
+    let Some(mut aberto) = servidor(&["--silencioso", "--livro", livro]) else { return };
+    assert_eq!(aberto.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
+    let Some(recusa) = executar("servidor", &["--livro", livro, "--repor", "5"]) else { return };
+    assert_eq!(recusa.codigo, Some(1), "{}", recusa.erro);
+    assert_eq!(aberto.cliente().pede("CONSULTAR"), "Estoque atual: 9");
+    aberto.sinal(Signal::INT);
+    aberto.termino();
+    let Some(reposto) = executar("servidor", &["--livro", livro, "--repor", "5"]) else { return };
+    assert_eq!(reposto.codigo, Some(0), "{}", reposto.erro);
+    assert!(reposto.erro.contains("14 à venda"), "{}", reposto.erro);
+}
+
 /// Como o Windows vê um arquivo daqui.
 fn no_windows(caminho: &Path) -> String {
     format!("Z:{}", caminho.display()).replace('/', "\\")
@@ -167,8 +228,7 @@ fn o_avaliador_da_dez_a_um_servidor_certo_e_nao_a_um_sem_a_trava() {
 fn a_turma_diz_o_que_usar_em_vez_dela() {
     for argumentos in [&["turma", "entregas"][..], &["turma", "--moodle", "notas.csv", "entregas"]]
     {
-        let Some(comando) = programa("cliente", argumentos) else { return };
-        let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(60));
+        let Some(termino) = executar("cliente", argumentos) else { return };
         assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
         assert!(
             termino.erro.contains("WSL") && termino.erro.contains("avaliar"),
@@ -182,8 +242,7 @@ fn a_turma_diz_o_que_usar_em_vez_dela() {
 fn a_porta_de_um_servidor_aberto_nao_se_da_a_outro() {
     let Some(primeiro) = servidor(&["--silencioso"]) else { return };
     let porta = primeiro.endereco().port().to_string();
-    let Some(segundo) = programa("servidor", &["--porta", &porta]) else { return };
-    let termino = Processo::iniciar(segundo).termino_em(Duration::from_secs(60));
+    let Some(termino) = executar("servidor", &["--porta", &porta]) else { return };
     assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
     assert!(termino.erro.contains("já está em uso"), "{}", termino.erro);
     assert_eq!(primeiro.cliente().pede("CONSULTAR"), "Estoque atual: 10");
