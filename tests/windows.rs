@@ -200,20 +200,12 @@ fn boletim(servidor: &str, opcoes: &str) -> Option<String> {
     let iniciar = format!("\"{}\" --porta \"{porta}\" {opcoes}", no_windows(&copia));
     let comando = programa("cliente", &["avaliar", "--iniciar", &iniciar, "--porta", &porta])?;
     let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(300));
-    if termino.erro.contains("wineserver crashed") {
-        println!("sem nota: o wineserver caiu no meio ({iniciar})");
-        return None;
-    }
     assert!(termino.saida.contains("Nota:"), "{}{}", termino.saida, termino.erro);
     Some(termino.saida)
 }
 
 #[test]
 fn o_avaliador_da_dez_a_um_servidor_certo_e_nao_a_um_sem_a_trava() {
-    if std::env::var_os("WINDOWS_AVALIAR").is_none() {
-        // Sob o Wine 8 o servidor dele às vezes cai com muitos processos, e a culpa não é de quem se avalia.
-        return println!("pulado: sem WINDOWS_AVALIAR, que o pede");
-    }
     let exemplo = "examples/thread_por_conexao.exe";
     for (servidor, opcoes) in [("servidor.exe", ""), (exemplo, "")] {
         let Some(certo) = boletim(servidor, opcoes) else { return };
