@@ -1,5 +1,6 @@
 //! Os textos do projeto: cada endereço relativo leva a um arquivo que existe, cada âncora a um título, cada
-//! caminho de um arquivo nosso existe, e cada `cargo` chama um alvo que há. Não confere o que dizem, nem os endereços de fora.
+//! caminho de um arquivo nosso existe, e cada `cargo` chama um alvo que há; o único `unsafe` está onde eles dizem. Não
+//! confere mais do que dizem, nem os endereços de fora.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,14 +14,15 @@ fn raiz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().into()
 }
 
-/// Os textos que o git conhece; sem ele, os que estão na pasta, menos o que se compila.
-fn textos() -> Vec<PathBuf> {
-    let git = Command::new("git").args(["ls-files", "*.md"]).current_dir(raiz()).output();
+/// Os arquivos com este fim de nome que o git conhece; sem ele, os que estão na pasta, menos o que se compila.
+fn arquivos(fim: &str) -> Vec<PathBuf> {
+    let nomes = format!("*{fim}");
+    let git = Command::new("git").args(["ls-files", &nomes]).current_dir(raiz()).output();
     let lista = match git {
         Ok(saida) if saida.status.success() => String::from_utf8(saida.stdout).unwrap(),
         _ => {
-            let achar = "find . -name '*.md' -not -path '*/target/*'";
-            let saida = Command::new("sh").args(["-c", achar]).current_dir(raiz()).output();
+            let achar = format!("find . -name '{nomes}' -not -path '*/target/*'");
+            let saida = Command::new("sh").args(["-c", &achar]).current_dir(raiz()).output();
             String::from_utf8(saida.unwrap().stdout).unwrap()
         }
     };
@@ -117,7 +119,7 @@ fn alvos_que_faltam(texto: &str) -> Vec<String> {
 
 #[test]
 fn cada_endereco_e_cada_caminho_dos_textos_leva_a_algum_lugar() {
-    let textos = textos();
+    let textos = arquivos(".md");
     assert!(textos.len() > 10, "{textos:?}");
     let mut perdidos_de_todos = Vec::new();
     for caminho in textos {
@@ -153,4 +155,47 @@ fn o_comeco_e_curto_e_mostra_a_figura_e_tres_comandos() {
     let tela: Vec<_> = texto.lines().take(20).collect();
     assert!(tela.iter().any(|linha| linha.starts_with("![")), "falta a figura");
     assert_eq!(tela.iter().filter(|linha| linha.starts_with("cargo run")).count(), 2);
+}
+
+/// O único `unsafe`, e por que está lá, diz `servidor/DEPENDENCIAS.md`.
+const ONDE_HA_UNSAFE: &str = "protocolo/src/terminal/porta_windows.rs";
+
+/// As linhas de um fonte que abrem um bloco, uma função ou outra coisa `unsafe`, fora dos comentários.
+fn unsafes(fonte: &str) -> Vec<&str> {
+    let palavra = "unsafe";
+    let abre = |linha: &&str| {
+        let codigo = linha.split("//").next().unwrap_or_default();
+        let depois = codigo.split(palavra).skip(1).map(str::trim_start);
+        let mut abertos = ["{", "fn ", "impl ", "impl<", "trait ", "extern ", "("].into_iter();
+        let depois: Vec<&str> = depois.collect();
+        abertos.any(|aberto| depois.iter().any(|resto| resto.starts_with(aberto)))
+    };
+    fonte.lines().filter(abre).collect()
+}
+
+#[test]
+fn ha_um_unsafe_so_e_e_o_da_porta_do_windows() {
+    let mut achados = Vec::new();
+    for caminho in arquivos(".rs") {
+        let fonte = ler(&caminho);
+        let caminho = caminho.strip_prefix(raiz()).unwrap().display().to_string();
+        achados.extend(unsafes(&fonte).iter().map(|linha| format!("{caminho}: {}", linha.trim())));
+    }
+    let [achado] = achados.as_slice() else { panic!("{achados:#?}") };
+    assert!(achado.trim_start_matches("./").starts_with(ONDE_HA_UNSAFE), "{achado}");
+    assert!(ler(&raiz().join("servidor/DEPENDENCIAS.md")).contains(ONDE_HA_UNSAFE));
+}
+
+#[test]
+fn um_unsafe_plantado_e_visto() {
+    let plantado = "unsafe";
+    for (fonte, quantos) in [
+        (format!("let x = {plantado} {{ *p }};"), 1),
+        (format!("pub {plantado} fn x() {{}}\n    {plantado} impl Send for X {{}}"), 2),
+        (format!("#[{plantado}(no_mangle)]"), 1),
+        (format!("// {plantado} {{"), 0),
+        (format!("\"{plantado}\", {plantado}_code"), 0),
+    ] {
+        assert_eq!(unsafes(&fonte).len(), quantos, "{fonte}");
+    }
 }

@@ -25,6 +25,8 @@ fn programa(nome: &str, argumentos: &[&str]) -> Option<Command> {
     };
     let mut comando = Command::new("wine");
     comando.arg(pasta.join(format!("{nome}.exe"))).args(argumentos);
+    // Um exemplo não está ao lado das DLL.
+    comando.env("WINEPATH", &pasta);
     comando.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Some(comando)
 }
@@ -238,4 +240,43 @@ fn a_porta_de_um_servidor_aberto_nao_se_da_a_outro() {
     assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
     assert!(termino.erro.contains("já está em uso"), "{}", termino.erro);
     assert_eq!(primeiro.cliente().pede("CONSULTAR"), "Estoque atual: 10");
+}
+
+/// O Wine recusa quem a queira tomar com ou sem o que pedimos; um Windows, só por causa dele. O que aqui pode falhar é o
+/// que se pede, que o Wine conta, e quando: depois do `bind` já não valeria.
+#[test]
+fn quem_escuta_pede_que_ninguem_tome_a_porta_e_quem_tenta_e_recusado() {
+    let porta = porta_livre().to_string();
+    let servir = ["--silencioso", "--porta", &porta];
+    let Some(aberto) = programa("servidor", &servir).map(contando_os_sockets) else { return };
+    let dito = aberto.erro.ate("a linha de abertura", |texto| texto.contains("ouvindo em "));
+    confere_a_ordem(&dito, &porta);
+    let Some(ladrao) = executar("examples/tomar_a_porta", &["--porta", &porta]) else { return };
+    assert_eq!(ladrao.codigo, Some(0), "{}", ladrao.erro);
+    let observar = ["avaliar-cliente", "--iniciar", "exit", "--porta"];
+    let porta = porta_livre().to_string();
+    let Some(comando) = programa("cliente", &[&observar[..], &[&porta]].concat()) else { return };
+    let observado = contando_os_sockets(comando).termino_em(Duration::from_secs(60));
+    confere_a_ordem(&observado.erro, &porta);
+}
+
+/// O que o Wine conta do que o programa faz com os sockets sai na saída de erro dele.
+fn contando_os_sockets(mut comando: Command) -> Processo {
+    comando.env("WINEDEBUG", "+winsock");
+    Processo::iniciar(comando)
+}
+
+/// A opção se pede, e é aceita, antes de cada `bind` a esta porta.
+fn confere_a_ordem(contado: &str, porta: &str) {
+    let bind = format!("port {porta}");
+    let passos: Vec<&str> = contado
+        .lines()
+        .filter_map(|linha| {
+            let pede = linha.contains("name SO_EXCLUSIVEADDRUSE");
+            let liga = linha.contains("winsock:bind socket") && linha.contains(&bind);
+            pede.then_some("pede").or(liga.then_some("liga"))
+        })
+        .collect();
+    assert!(passos.contains(&"liga"), "{contado}");
+    assert!(passos.chunks(2).all(|par| par == ["pede", "liga"]), "{passos:?} {contado}");
 }

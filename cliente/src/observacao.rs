@@ -17,7 +17,7 @@ pub mod visto;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +29,7 @@ use crate::avaliacao::alvo::Aberto;
 use crate::avaliacao::servidor::{CONSOLE_MAXIMO, ServidorAvaliado};
 use crate::conversa::parada::Parada;
 use crate::opcoes::OpcoesDoCliente;
+use crate::sistema;
 use laudo::Laudo;
 use mesa::{Cena, Mesa};
 use regras::{Escala, conferir};
@@ -90,8 +91,7 @@ pub fn observar(
     comando: String,
 ) -> Result<Option<Laudo>, Erro> {
     let porta = opcoes.porta;
-    let ouvinte = TcpListener::bind((Ipv4Addr::UNSPECIFIED, porta))
-        .map_err(|erro| Erro::SemPorta { porta, erro })?;
+    let ouvinte = sistema::escutar(porta).map_err(|erro| Erro::SemPorta { porta, erro })?;
     let aberto: Arc<Aberto> = Arc::default();
     let do_sinal = Arc::clone(&aberto);
     let nao_executa = |erro| Erro::NaoExecuta { comando: opcoes.iniciar.clone(), erro };

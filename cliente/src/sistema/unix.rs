@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -68,6 +69,15 @@ pub fn sinal(nome: &str) -> Option<i32> {
         _ => return None,
     };
     Some(sinal.as_raw())
+}
+
+/// Escuta nesta porta, em todos os endereços.
+///
+/// # Errors
+///
+/// A porta está ocupada, ou não se pode escutar nela.
+pub fn escutar(porta: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, porta))
 }
 
 /// O console de um servidor avaliado: um terminal de mentira, visto deste lado. O que se digita não volta nele, que é
