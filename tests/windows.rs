@@ -280,3 +280,30 @@ fn confere_a_ordem(contado: &str, porta: &str) {
     assert!(passos.contains(&"liga"), "{contado}");
     assert!(passos.chunks(2).all(|par| par == ["pede", "liga"]), "{passos:?} {contado}");
 }
+
+/// No Windows o Python se chama `py`; aqui não há nenhum.
+#[test]
+fn um_python_que_falta_e_dito_em_uma_linha_com_o_que_tentar() {
+    let porta = porta_livre().to_string();
+    for (acao, inicio) in [
+        ("avaliar", "cliente: o servidor terminou antes de abrir".to_owned()),
+        ("avaliar-cliente", format!("cliente: o cliente não conectou em 127.0.0.1:{porta}")),
+    ] {
+        let opcoes = [acao, "--iniciar", "python3 programa.py", "--porta", &porta];
+        let Some(termino) = executar("cliente", &opcoes) else { return };
+        let falta = "não há aqui um programa 'python3'; experimente --iniciar \"py programa.py\"";
+        assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
+        assert!(termino.erro.contains(&format!("{inicio}: {falta}")), "{}", termino.erro);
+    }
+}
+
+/// É o que chega quando o `cmd` lê `--iniciar 'py servidor.py'`.
+#[test]
+fn as_aspas_simples_do_cmd_sao_ditas() {
+    let Some(termino) = executar("cliente", &["avaliar", "--iniciar", "'py", "servidor.py'"])
+    else {
+        return;
+    };
+    assert_eq!(termino.codigo, Some(2), "{}", termino.erro);
+    assert!(termino.erro.contains("use aspas duplas"), "{}", termino.erro);
+}

@@ -65,13 +65,11 @@ pub enum Erro {
         erro: io::Error,
     },
     /// O programa terminou sem conectar.
-    #[error(
-        "o cliente não conectou em 127.0.0.1:{porta}{causa}; confira a porta, e --entrada se ele pergunta algo"
-    )]
+    #[error("o cliente não conectou em 127.0.0.1:{porta}{causa}")]
     NaoConectou {
         /// A porta.
         porta: u16,
-        /// O que se sabe.
+        /// O que se sabe, e o que conferir.
         causa: String,
     },
 }
@@ -154,7 +152,7 @@ fn viver(
     while terminou.is_some() && mesa.ha_abertas() && mesa.agora() < limite {
         parada.dormir(PASSO);
     }
-    let causa = programa.causa();
+    let causa = causa(&mut programa);
     let (excecao, tamanho) = (programa.excecao(), tamanho_do_console(&programa));
     let console_cheio = tamanho >= CONSOLE_MAXIMO;
     let console_depois_de_fechar = ao_fechar.map_or(0, |antes| tamanho - antes);
@@ -175,6 +173,15 @@ fn viver(
         ..visto
     };
     Ok((visto, causa))
+}
+
+/// Por que o programa terminou sem conectar, e o que conferir.
+fn causa(programa: &mut ServidorAvaliado) -> String {
+    let conferir = match programa.programa_que_falta() {
+        Some(_) => "",
+        None => "; confira a porta, e --entrada se ele pergunta algo",
+    };
+    programa.causa() + conferir
 }
 
 fn tamanho_do_console(programa: &ServidorAvaliado) -> usize {

@@ -17,8 +17,13 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
+use crate::shell::Shell;
+
 /// O tamanho da janela de um terminal.
 const JANELA: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+
+/// Quem lê o comando de `--iniciar`.
+pub const SHELL: Shell = Shell::Sh;
 
 /// Leva o limite de descritores ao máximo permitido. Se não der, vale o que houver.
 pub fn aumentar_os_descritores() {

@@ -10,8 +10,13 @@ use std::process::Stdio;
 use protocolo::terminal::porta_so_deste;
 use socket2::{Domain, Socket, Type};
 
+use crate::shell::Shell;
+
 /// Conexões completas à espera de `accept`, como a std pede.
 const FILA_DE_ESPERA: i32 = 128;
+
+/// Quem lê o comando de `--iniciar`.
+pub const SHELL: Shell = Shell::Cmd;
 
 /// Não há um limite que interesse.
 pub fn aumentar_os_descritores() {}
