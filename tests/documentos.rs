@@ -147,6 +147,31 @@ fn um_endereco_uma_ancora_um_caminho_e_um_alvo_que_nao_existem_sao_vistos() {
     );
 }
 
+/// As opções seguidas de aspas simples, que o `cmd` do Windows não entende; as duplas servem em toda parte.
+fn aspas_que_nao_servem(texto: &str) -> Vec<&str> {
+    let opcao = |palavra: &str| palavra.starts_with("--") && palavra.len() > 2;
+    let simples = |linha: &&str| {
+        let palavras: Vec<&str> = linha.split([' ', '`']).collect();
+        palavras.windows(2).any(|par| opcao(par[0]) && par[1].starts_with('\''))
+    };
+    texto.lines().filter(simples).collect()
+}
+
+#[test]
+fn os_comandos_das_paginas_servem_tambem_no_cmd_do_windows() {
+    // A turma só roda em um Unix, e a página dos sistemas explica as aspas.
+    let menos = ["cliente/docs/turma.md", "servidor/docs/sistemas.md"];
+    for caminho in arquivos(".md") {
+        if menos.iter().any(|nome| caminho.ends_with(nome)) {
+            continue;
+        }
+        let texto = ler(&caminho);
+        assert_eq!(aspas_que_nao_servem(&texto), [""; 0], "{}", caminho.display());
+    }
+    let errado = "cargo run -p cliente -- avaliar --iniciar 'py x.py'\n--nome \"Ana\"\n-- 'x'";
+    assert_eq!(aspas_que_nao_servem(errado).len(), 1);
+}
+
 /// A primeira tela é para quem tem trinta segundos.
 #[test]
 fn o_comeco_e_curto_e_mostra_a_figura_e_tres_comandos() {

@@ -8,12 +8,13 @@
 
 use std::env;
 use std::fs;
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use testes::{
-    Cliente, Processo, Servidor, Signal, Termino, ler_metricas, multidao, numero, onde_mostra,
+    Cliente, Processo, Servidor, Signal, Termino, ate, ler_metricas, multidao, numero, onde_mostra,
     porta_livre, veredito, veredito_do_aviso,
 };
 
@@ -216,6 +217,23 @@ fn o_avaliador_da_dez_a_um_servidor_certo_e_nao_a_um_sem_a_trava() {
     let Some(errado) = boletim(exemplo, "--sem-trava --pausa \"5ms\"") else { return };
     assert!(!errado.contains("Nota: 10,0"), "{errado}");
     assert!(errado.contains("INCONSISTENTE") || errado.contains("vendeu"), "{errado}");
+}
+
+/// Um job object, no Windows: acaba quem o avaliador abriu, acabe ele como acabar.
+#[test]
+fn o_servidor_avaliado_acaba_com_o_avaliador() {
+    let Some(pasta) = env::var_os("WINDOWS_EXE").map(PathBuf::from) else { return };
+    let porta = porta_livre();
+    let numero = porta.to_string();
+    let servidor = no_windows(&pasta.join("servidor.exe"));
+    let iniciar = format!("\"{servidor}\" --silencioso --porta {porta}");
+    let opcoes = ["avaliar", "--iniciar", &iniciar, "--porta", &numero];
+    let Some(comando) = programa("cliente", &opcoes) else { return };
+    let mut avaliador = Processo::iniciar(comando);
+    let atende = || TcpStream::connect(("127.0.0.1", porta)).is_ok();
+    ate("o servidor abrir", || atende().then_some(()));
+    avaliador.insistir(Signal::KILL);
+    ate("o servidor acabar", || (!atende()).then_some(()));
 }
 
 #[test]
