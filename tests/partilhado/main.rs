@@ -12,6 +12,7 @@ mod casa;
 mod cluster;
 mod elos;
 mod falhas;
+mod pedidos;
 
 use casa::{conferir, extrato, multidao, servidor};
 use cluster::Cluster;

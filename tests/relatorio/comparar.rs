@@ -100,8 +100,11 @@ fn no_laco_aberto_cobram_se_as_latencias_da_hora_marcada_e_quem_ninguem_atendeu(
 
 #[test]
 fn entre_um_laco_aberto_e_um_fechado_as_latencias_nao_se_cobram() {
-    let (pasta, _) = relatado();
+    let (pasta, fechado) = relatado();
     let (_, mut aberto) = relatado_aberto();
+    // O resto é como no outro: uma multidão assim vê o esgotamento de outro modo.
+    aberto["vereditos"] = fechado["vereditos"].clone();
+    aberto["resumo"]["espalhamento_s"] = fechado["resumo"]["espalhamento_s"].clone();
     aberto["resumo"]["vazao"] = 0.001.into();
     for latencias in ["latencias", "latencias_do_envio"] {
         aberto["resumo"][latencias]["comprar"]["p99_s"] = 9.0.into();
