@@ -14,10 +14,13 @@ mod elos;
 mod falhas;
 mod pedidos;
 
+use std::collections::BTreeSet;
+
 use casa::{conferir, extrato, multidao, servidor};
 use cluster::Cluster;
 use testes::{
-    Servidor, ate, conta, executar, ler_metricas, numero, onde_mostra, veredito_do_aviso,
+    PAINEL_E_TEXTO, Servidor, ate, conta, executar, ler, ler_metricas, metricas_citadas,
+    metricas_da_tabela, numero, onde_mostra, veredito_do_aviso,
 };
 
 #[test]
@@ -94,6 +97,17 @@ fn as_metricas_contam_cada_proposta_e_como_acabou() {
     assert_eq!(numero("partilhado_propostas_total{desfecho=\"firme\"}"), 2);
     assert_eq!(numero("partilhado_propostas_total{desfecho=\"nao valeu\"}"), 0);
     assert_eq!((numero("unidades_vendidas_total"), numero("avisos_total")), (2, 1));
+    // O painel e o texto do operador só falam das que há; e o texto, de todas.
+    let partilhada = |nome: &String| nome.starts_with("partilhado_");
+    let ha: BTreeSet<String> = metricas_citadas(&texto).into_iter().filter(partilhada).collect();
+    for nome in PAINEL_E_TEXTO {
+        let fala: BTreeSet<_> =
+            metricas_citadas(&ler(nome)).into_iter().filter(partilhada).collect();
+        assert!(!fala.is_empty() && fala.is_subset(&ha), "{nome}: {fala:?}");
+    }
+    let da_tabela: BTreeSet<_> =
+        metricas_da_tabela(&ler(PAINEL_E_TEXTO[1])).filter(partilhada).collect();
+    assert_eq!(da_tabela, ha);
 }
 
 #[test]

@@ -42,7 +42,10 @@ pub use cliente::Cliente;
 pub use exame::{Exame, descritores_para};
 pub use gemeos::{Gemeos, Jeito};
 pub use honesto::{Honesto, Medida, duracao};
-pub use metricas::{LER_METRICAS, corpo, ler_metricas, numero, onde_mostra};
+pub use metricas::{
+    LER_METRICAS, PAINEL_E_TEXTO, corpo, ler, ler_metricas, metricas_citadas, metricas_da_tabela,
+    numero, onde_mostra,
+};
 pub use multidao::{
     argumentos, atender_sempre, conferir_pedidos, conta, multidao, porta_fechada, porta_livre,
     quem_vende_sempre_a_mesma, servidor_que, veredito, veredito_do_aviso,
