@@ -202,7 +202,7 @@ fn boletim(servidor: &str, opcoes: &str) -> Option<String> {
     let porta = porta_livre().to_string();
     let iniciar = format!("\"{}\" --porta \"{porta}\" {opcoes}", no_windows(&copia));
     let comando = programa("cliente", &["avaliar", "--iniciar", &iniciar, "--porta", &porta])?;
-    let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(300));
+    let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(600));
     assert!(termino.saida.contains("Nota:"), "{}{}", termino.saida, termino.erro);
     Some(termino.saida)
 }
