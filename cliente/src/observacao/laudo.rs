@@ -4,7 +4,8 @@
 //!
 //! `formato` (1), `nome` (ou `null`), `cliente` (o comando que o abre), `comando` (o que repete a observação),
 //! `exigencias` (cada uma com `chave`, `nome`, `secao`, `estado`, que é `cumprido`, `nao-cumprido` ou `nao-se-viu`, e
-//! `viu`), `conexoes`, `simultaneas` e `duracao`, em segundos.
+//! `viu`), `conexoes`, `simultaneas`, e, em segundos, `duracao` e `atraso` (o maior que esta máquina impôs ao relógio do
+//! observador).
 
 use std::fmt;
 use std::io;
@@ -50,6 +51,7 @@ struct Documento<'a> {
     conexoes: usize,
     simultaneas: usize,
     duracao: f64,
+    atraso: f64,
 }
 
 #[derive(Template)]
@@ -79,6 +81,7 @@ impl Laudo {
             conexoes: self.visto.conexoes.len(),
             simultaneas: self.visto.simultaneas(),
             duracao: self.visto.duracao.as_secs_f64(),
+            atraso: self.visto.atraso(Duration::ZERO, self.visto.duracao).as_secs_f64(),
         })
     }
 
