@@ -1,4 +1,4 @@
-//! Os clientes da turma: observados depois das notas, ao lado delas, e sem as mudar.
+//! Os clientes da turma: observados depois das notas, ao lado delas, e sem as mudar, a não ser que os pesos o digam.
 
 use super::*;
 
@@ -57,6 +57,31 @@ fn o_cliente_de_cada_um_fica_ao_lado_da_nota_e_nao_a_muda() {
     let outra = turma.corrigir(&["--clientes"]);
     assert!(!outra.erro.contains("observam-se"), "{outra:?}");
     assert_eq!(turma.linhas(), linhas);
+
+    com_pesos(&turma);
+}
+
+/// Os pesos que dão pontos ao cliente mudam a nota, e não obrigam a ver nada de novo.
+fn com_pesos(turma: &Turma) {
+    let pesos = turma.entregas().with_file_name("pesos.toml");
+    fs::write(&pesos, "cliente = 5.0\n").unwrap();
+    let fim = turma.corrigir(&["--pesos", pesos.to_str().unwrap()]);
+    assert!(fim.erro.contains("4 não mudaram") && !fim.erro.contains("observam-se"), "{fim:?}");
+    let pontos = |nome: &str| {
+        let [nota, cliente] = ["nota", "cliente_pontos"].map(|coluna| turma.coluna(nome, coluna));
+        (nota.parse::<f64>().unwrap(), cliente.parse::<f64>().unwrap())
+    };
+    let (nota, cliente) = pontos("os dois");
+    assert!(0.0 < cliente && cliente < 5.0 && nota == 10.0 + cliente, "{nota} {cliente}");
+    assert_eq!(pontos("só o cliente"), (cliente, cliente));
+    assert_eq!(pontos("só o servidor"), (10.0, 0.0), "não o entregou");
+    assert_eq!(pontos("não conecta").1, 0.0);
+    for pagina in [turma.pagina("os-dois"), turma.pagina("so-o-servidor")] {
+        assert!(pagina.contains("nota-inteira") && pagina.contains("de 15,0"), "{pagina}");
+        assert!(!pagina.contains("Isto não muda a nota"), "{pagina}");
+    }
+    let indice = fs::read_to_string(turma.saida().join("index.html")).unwrap();
+    assert!(indice.contains("13,5 a 15,0"), "a distribuição vai até 15: {indice}");
 }
 
 #[test]
