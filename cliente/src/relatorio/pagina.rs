@@ -300,8 +300,12 @@ pub(crate) const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
 
 /// A data e a hora, em UTC.
 pub fn data_e_hora() -> String {
-    let agora = humantime::format_rfc3339_seconds(hora_do_relogio()).to_string();
-    agora.replace('T', " ").replace('Z', " UTC")
+    hora_sem_fuso().replace('T', " ") + " UTC"
+}
+
+/// A data e a hora, em UTC, como os programas que não querem o fuso as leem: `2026-02-24T10:30:00`.
+pub fn hora_sem_fuso() -> String {
+    humantime::format_rfc3339_seconds(hora_do_relogio()).to_string().replace('Z', "")
 }
 
 fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
