@@ -24,7 +24,7 @@ use crate::historia::medidas::Medidas;
 use crate::historia::vivido::{self, Historia, Operacao};
 use crate::relatorio::graficos::{Dados, Tela};
 use crate::relatorio::json::em_texto;
-use crate::relatorio::pagina::{SINAIS_DOS_USUARIOS, data_e_hora};
+use crate::relatorio::pagina::{SINAIS_DOS_USUARIOS, data_e_hora, legenda_dos_usuarios};
 
 /// O que se concluiu de um cliente.
 #[derive(Debug)]
@@ -61,6 +61,7 @@ struct Pagina<'a> {
     quando: String,
     larga: String,
     estreita: String,
+    legenda: String,
     chave: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -94,6 +95,7 @@ impl Laudo {
             quando: data_e_hora(),
             larga: dados.usuarios(Tela::Larga),
             estreita: dados.usuarios(Tela::Estreita),
+            legenda: legenda_dos_usuarios(&dados, simulacao.historias.len()),
             chave: &SINAIS_DOS_USUARIOS,
         };
         // O modelo foi conferido ao compilar, e escrever em uma String não falha.

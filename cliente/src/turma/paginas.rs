@@ -213,8 +213,19 @@ impl Resultado {
         let vale = nota(self.pesos.cliente);
         match self.pontos_do_cliente() {
             _ if self.pesos.cliente == 0.0 => "Isto não muda a nota.".into(),
-            Some(pontos) => format!("Vale {} de {vale} pontos.", nota(pontos)),
-            None => format!("Valeria {vale} pontos, e sem eles não há nota."),
+            Some(pontos) => {
+                let do_enunciado = self.observado.as_ref().map(ClienteVisto::do_enunciado);
+                let (sim, vistas, _) = do_enunciado.unwrap_or_default();
+                let porque = match vistas {
+                    0 => String::new(),
+                    _ => format!(": do que o enunciado pede e se viu, cumpre {sim} de {vistas}"),
+                };
+                format!("Vale {} de {vale} pontos{porque}.", nota(pontos))
+            }
+            None => {
+                let porque = self.observado.as_ref().map(ClienteVisto::razao).unwrap_or_default();
+                format!("Vale até {vale} pontos, e ainda não há nota: {porque}.")
+            }
         }
     }
 
@@ -241,6 +252,11 @@ impl Resultado {
     /// O que se viu do cliente, a cor, e quanto cumpriu, para ordenar.
     fn do_cliente(&self) -> (String, Tinta, f64) {
         let Some(visto) = &self.observado else { return (String::new(), Tinta::Neutra, -1.0) };
+        let vale = self.pesos.cliente;
+        if let Some(pontos) = self.pontos_do_cliente().filter(|_| vale > 0.0) {
+            let escrito = format!("{} de {}", nota(pontos), nota(vale));
+            return (escrito, Tinta::da_nota(pontos, vale), pontos / vale);
+        }
         let [sim, nao] = [Estado::Cumprido, Estado::NaoCumprido].map(|e| visto.com(e).len());
         match visto {
             ClienteVisto::NaoSeViu { .. } => {
@@ -249,10 +265,7 @@ impl Resultado {
             }
             ClienteVisto::Observado { .. } => {
                 let tinta = Tinta::da_nota(sim as f64, (sim + nao) as f64);
-                let pontos = self.pontos_do_cliente().filter(|_| self.pesos.cliente > 0.0);
-                let pontos = pontos.map(|pontos| format!("{}: ", nota(pontos))).unwrap_or_default();
-                let parte = sim as f64 / (sim + nao).max(1) as f64;
-                (format!("{pontos}{sim} de {}", sim + nao), tinta, parte)
+                (format!("{sim} de {}", sim + nao), tinta, sim as f64 / (sim + nao).max(1) as f64)
             }
         }
     }
@@ -322,7 +335,7 @@ mod testes {
         let ana = com_cliente(avaliada("ana", 9.5), &[("§5.1", Estado::Cumprido)], 2.0);
         let pagina = indice(&[ana], 1);
         assert!(
-            pagina.contains("<strong>11,5</strong>") && pagina.contains("2,0: 1 de 1"),
+            pagina.contains("<strong>11,5</strong>") && pagina.contains("2,0 de 2,0</td>"),
             "{pagina}"
         );
         assert!(pagina.contains("10,8 a 12,0: 1"), "a distribuição vai até a maior nota");

@@ -110,24 +110,35 @@ impl ClienteVisto {
         }
     }
 
-    /// A parte que cumpriu, de 0 a 1, do que o enunciado pede e se viu; `None`, se não houve o que ver e a culpa não é de
-    /// quem entregou.
+    /// Das exigências do enunciado: quantas cumpriu, quantas se viram e quantas são.
+    pub fn do_enunciado(&self) -> (usize, usize, usize) {
+        let [sim, nao, sem] =
+            [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu].map(|estado| {
+                self.com(estado).into_iter().filter(|exigencia| exigencia.secao != ALEM).count()
+            });
+        (sim, sim + nao, sim + nao + sem)
+    }
+
+    /// A parte que cumpriu, de 0 a 1, do que o enunciado pede e se viu; `None`, se não se viu, e a culpa não é de quem
+    /// entregou, ou se se viu menos da metade: quem quase nada faz não pode ganhar por isso, nem perder pelo que não se viu.
     pub fn parte(&self) -> Option<f64> {
-        let [sim, nao] = [Estado::Cumprido, Estado::NaoCumprido].map(|estado| {
-            self.com(estado).into_iter().filter(|exigencia| exigencia.secao != ALEM).count()
-        });
+        let (sim, vistas, todas) = self.do_enunciado();
         match self {
             ClienteVisto::NaoSeViu { da_entrega, .. } => da_entrega.then_some(0.0),
-            ClienteVisto::Observado { .. } if sim + nao == 0 => None,
-            ClienteVisto::Observado { .. } => Some(sim as f64 / (sim + nao) as f64),
+            ClienteVisto::Observado { .. } if vistas == 0 || vistas * 2 < todas => None,
+            ClienteVisto::Observado { .. } => Some(sim as f64 / vistas as f64),
         }
     }
 
-    /// A primeira exigência do enunciado que não cumpriu, ou por que não se viu.
-    fn razao(&self) -> String {
+    /// A primeira exigência do enunciado que não cumpriu, ou por que não há nota.
+    pub fn razao(&self) -> String {
         let nao_cumpridas = self.com(Estado::NaoCumprido).into_iter();
+        let (_, vistas, todas) = self.do_enunciado();
         match self {
             ClienteVisto::NaoSeViu { motivo, .. } => motivo.clone(),
+            ClienteVisto::Observado { .. } if self.parte().is_none() => {
+                format!("viram-se só {vistas} das {todas} exigências, e a nota é com o professor")
+            }
             ClienteVisto::Observado { .. } => nao_cumpridas
                 .filter(|exigencia| exigencia.secao != ALEM)
                 .map(|exigencia| format!("{}: {}", exigencia.nome, exigencia.viu))
@@ -368,6 +379,16 @@ mod testes {
             assert_eq!((sem.nota(), sem.situacao()), (None, "sem nota"), "{sem:?}");
         }
         assert_eq!(nao_se_viu(false).razao(), "do cliente não se sabe: falta node");
+    }
+
+    #[test]
+    fn de_quem_se_viu_menos_da_metade_a_nota_e_com_o_professor() {
+        let vistas = [("§5.1", Estado::Cumprido), ("§5.2", Estado::NaoSeViu)];
+        assert_eq!(com_cliente(avaliada("Ana", 9.5), &vistas, 2.0).nota(), Some(11.5));
+        let quase_nada = [&vistas[..], &[("§5.3", Estado::NaoSeViu)]].concat();
+        let sem = com_cliente(avaliada("Ana", 9.5), &quase_nada, 2.0);
+        assert_eq!(sem.nota(), None);
+        assert!(sem.razao().contains("só 1 das 3 exigências"), "{}", sem.razao());
     }
 
     #[test]
