@@ -17,8 +17,12 @@ pub(super) fn simultaneos(visto: &Visto) -> Conclusao {
     let quantos = visto.simultaneas();
     let conexoes = visto.conexoes.len();
     match quantos {
-        0 => (Estado::NaoSeViu, "nenhuma conexão chegou".into()),
-        1 if conexoes == 1 => (Estado::NaoCumprido, "uma conexão só, em toda a execução".into()),
+        _ if conexoes == 0 => (Estado::NaoSeViu, "nenhuma conexão chegou".into()),
+        _ if conexoes == 1 => (Estado::NaoCumprido, "uma conexão só, em toda a execução".into()),
+        0 => (
+            Estado::NaoSeViu,
+            format!("{conexoes} conexões, breves demais para se ver se houve duas ao mesmo tempo"),
+        ),
         1 => (Estado::NaoCumprido, format!("{conexoes} conexões, nunca duas ao mesmo tempo")),
         _ => (Estado::Cumprido, format!("{quantos} conexões abertas ao mesmo tempo")),
     }
@@ -87,7 +91,7 @@ pub(super) fn quantos(visto: &Visto) -> Conclusao {
     };
     let usuarios = contar(inteiros.len(), "usuário", "usuários");
     let mut viu = match menor == maior {
-        true => format!("{usuarios}, {menor} ciclos"),
+        true => format!("{usuarios}, {}", contar(*menor, "ciclo", "ciclos")),
         false => format!("{usuarios}, de {menor} a {maior} ciclos"),
     };
     if parados > 0 {

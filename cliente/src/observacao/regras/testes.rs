@@ -343,3 +343,10 @@ fn quem_acaba_de_fechar_as_conexoes_ainda_pode_terminar() {
     visto.atrasos = vec![Atraso { de: ultima, ate: ultima + ms(6000) }];
     assert_eq!(estado(&visto, "termina"), Estado::NaoSeViu);
 }
+
+#[test]
+fn uma_conexao_so_por_breve_que_seja_nao_e_simultaneidade_e_de_varias_breves_nao_se_sabe() {
+    let breve = |inicio| usuario(inicio, 1, |_| 3, 3);
+    assert_eq!(estado(&visto(vec![breve(0)]), "simultaneos"), Estado::NaoCumprido);
+    assert_eq!(estado(&visto(vec![breve(0), breve(2)]), "simultaneos"), Estado::NaoSeViu);
+}
