@@ -164,6 +164,12 @@ fn quem_nao_conecta_e_a_porta_ocupada_se_dizem_em_uma_linha() {
     let dito =
         format!("o cliente não conectou em 127.0.0.1:{porta} (nada a fazer); confira a porta");
     assert!(fim.erro.contains(&dito), "{fim:?}");
+    let fim = observar("py cliente.py", porta, &[]).termino();
+    let dito = format!(
+        "cliente: o cliente não conectou em 127.0.0.1:{porta}: não há aqui um programa 'py'; experimente \
+         --iniciar 'python3 cliente.py'\n"
+    );
+    assert_eq!((fim.codigo, fim.erro.as_str()), (Some(1), dito.as_str()));
     let ocupada = TcpListener::bind("0.0.0.0:0").unwrap();
     let porta = ocupada.local_addr().unwrap().port();
     let fim = observar("true", porta, &[]).termino();

@@ -7,6 +7,7 @@
 //!          │    │     ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
 //!          │    │     ├─► processos  o que o sistema sabe dele
 //!          │    │     ├─► autopsia   por que caiu, pelo que disse no console
+//!          │    │     ├─► ausente    o programa que o comando pede e não há
 //!          │    │     └─► trocas     um Python que troca de thread mais depressa
 //!          │    └─► sonda      uma conexão que faz o que a prova manda
 //!          │          └─► alvo ─► costumes   como chegar ao servidor; quanto demora, e se fecha a conexão
@@ -22,6 +23,7 @@
 //! Olha o servidor de fora. Se há um Lock no código, não sabe; sabe se a falta dele apareceu.
 
 pub mod alvo;
+mod ausente;
 mod autopsia;
 pub mod boletim;
 pub mod conselhos;

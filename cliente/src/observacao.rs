@@ -19,7 +19,7 @@ pub mod visto;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,7 @@ use crate::avaliacao::alvo::Aberto;
 use crate::avaliacao::servidor::{CONSOLE_MAXIMO, ServidorAvaliado};
 use crate::conversa::parada::Parada;
 use crate::opcoes::OpcoesDoCliente;
+use crate::sistema;
 use laudo::Laudo;
 use mesa::{Cena, Mesa};
 use olhar::{Olhar, PASSO};
@@ -66,13 +67,11 @@ pub enum Erro {
         erro: io::Error,
     },
     /// O programa terminou sem conectar.
-    #[error(
-        "o cliente não conectou em 127.0.0.1:{porta}{causa}; confira a porta, e --entrada se ele pergunta algo"
-    )]
+    #[error("o cliente não conectou em 127.0.0.1:{porta}{causa}")]
     NaoConectou {
         /// A porta.
         porta: u16,
-        /// O que se sabe.
+        /// O que se sabe, e o que conferir.
         causa: String,
     },
 }
@@ -92,8 +91,7 @@ pub fn observar(
     comando: String,
 ) -> Result<Option<Laudo>, Erro> {
     let porta = opcoes.porta;
-    let ouvinte = TcpListener::bind((Ipv4Addr::UNSPECIFIED, porta))
-        .map_err(|erro| Erro::SemPorta { porta, erro })?;
+    let ouvinte = sistema::escutar(porta).map_err(|erro| Erro::SemPorta { porta, erro })?;
     let aberto: Arc<Aberto> = Arc::default();
     let do_sinal = Arc::clone(&aberto);
     let nao_executa = |erro| Erro::NaoExecuta { comando: opcoes.iniciar.clone(), erro };
@@ -153,7 +151,7 @@ fn viver(
         ouvir_o_fim(&mut olhar, &programa, &mesa, parada);
     }
     olhar_o_console(&mut olhar, &programa, &mesa);
-    let (causa, excecao) = (programa.causa(), programa.excecao());
+    let (causa, excecao) = (causa(&mut programa), programa.excecao());
     // Encerra-se a mesa antes de derrubar o programa: as conexões que ele perde assim não são ele que deixa.
     let visto = mesa.encerrar();
     drop(programa);
@@ -172,6 +170,15 @@ fn viver(
         ..visto
     };
     Ok((visto, causa))
+}
+
+/// Por que o programa terminou sem conectar, e o que conferir.
+fn causa(programa: &mut ServidorAvaliado) -> String {
+    let conferir = match programa.programa_que_falta() {
+        Some(_) => "",
+        None => "; confira a porta, e --entrada se ele pergunta algo",
+    };
+    programa.causa() + conferir
 }
 
 /// O fim das conexões, e o que o programa disse ao sair, chegam um instante depois do fim dele.
