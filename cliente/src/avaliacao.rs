@@ -141,7 +141,7 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
         reunidas => reunidas?,
     };
     pedido.barra.finish_and_clear();
-    Ok((!alvo.parada.pedida()).then(|| boletim(pedido, alvo.endereco, evidencias)))
+    Ok((!alvo.parada.pedida()).then(|| boletim(pedido, &alvo, evidencias)))
 }
 
 fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
@@ -168,8 +168,9 @@ pub fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
     barra
 }
 
-fn boletim(pedido: Pedido<'_>, endereco: SocketAddr, evidencias: Evidencias) -> Boletim {
+fn boletim(pedido: Pedido<'_>, alvo: &Alvo, evidencias: Evidencias) -> Boletim {
     let Pedido { opcoes, comando, pesos, .. } = pedido;
+    let endereco = alvo.endereco;
     let mut protocolo = pontos::protocolo(&evidencias, opcoes.medida.estoque);
     if opcoes.iniciar.is_some() && endereco.port() != opcoes.medida.porta {
         protocolo = pontos::em_outra_porta(protocolo, opcoes.medida.porta, endereco.port());
@@ -211,6 +212,7 @@ fn boletim(pedido: Pedido<'_>, endereco: SocketAddr, evidencias: Evidencias) -> 
         extras: vec![pontos::log(&evidencias), broadcast],
         rodadas: evidencias.rodadas,
         observacoes,
+        duracao: alvo.inicio.elapsed(),
     }
 }
 

@@ -227,7 +227,7 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let pesos = Pesos::ler(opcoes.pesos.as_deref())?;
     let avaliado = avaliar(Pedido::novo(opcoes, comando_que_repete(None), pesos));
     if let (Err(motivo), Some(formato)) = (&avaliado, opcoes.formato) {
-        let documento = formato.sem_nota(opcoes.nome.as_deref(), &motivo.to_string());
+        let documento = formato.sem_nota(opcoes.nome.as_deref(), motivo);
         let _ = writeln!(io::stdout(), "{}", documento.trim_end());
     }
     let Some(boletim) = avaliado? else {

@@ -286,11 +286,22 @@ impl ServidorAvaliado {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// O que o console diz a partir deste byte.
+    pub fn console_desde(&self, byte: usize) -> Vec<u8> {
+        let Some(processo) = &self.processo else { return Vec::new() };
+        let bytes = processo.console.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.get(byte..).unwrap_or_default().to_vec()
+    }
+
+    /// Já se leu tudo o que o console tinha, e ninguém mais o tem aberto?
+    pub fn console_acabou(&self) -> bool {
+        self.processo.as_ref().is_none_or(|processo| processo.leitor.is_finished())
+    }
+
     /// Espera o console acabar, mas não por quem tenha ficado com ele.
     fn esperar_o_console(&self) {
         let limite = Instant::now() + ULTIMAS_PALAVRAS;
-        let acabou = || self.processo.as_ref().is_none_or(|p| p.leitor.is_finished());
-        while !acabou() && Instant::now() < limite {
+        while !self.console_acabou() && Instant::now() < limite {
             thread::sleep(ENTRE_TENTATIVAS);
         }
     }

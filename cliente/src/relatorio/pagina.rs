@@ -16,7 +16,7 @@ use crate::historia::vivido::Conexao;
 use crate::opcoes::Opcoes;
 use crate::opcoes::carga::por_extenso;
 use crate::relatorio::contradicao::Contradicao;
-use crate::relatorio::graficos::Tela;
+use crate::relatorio::graficos::{Dados, Tela};
 use crate::tempo::{como_se_pede, formatar};
 
 const VIOLACOES_NA_PAGINA: usize = 20;
@@ -177,23 +177,6 @@ impl Relatorio<'_> {
         ]
     }
 
-    /// Quem aparece no desenho, e que trecho da simulação.
-    fn legenda_dos_usuarios(&self) -> String {
-        let (desenhados, todos) = (self.dados.amostra.len(), self.simulacao.historias.len());
-        let quem = if desenhados < todos {
-            format!("{desenhados} dos {todos} usuários")
-        } else {
-            "Todos os usuários".into()
-        };
-        let janela = self.dados.janela();
-        let de = match janela.start {
-            Duration::ZERO => "do começo".into(),
-            inicio => format!("de {}", formatar(inicio)),
-        };
-        let risco = self.dados.esgotamento.map_or("", |_| " A linha vertical é o esgotamento.");
-        format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
-    }
-
     /// Os sinais que há no desenho: no laço aberto ninguém decide nem escuta.
     fn sinais_dos_usuarios(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         let aberto = self.opcoes.carga.etapas().is_some();
@@ -294,7 +277,7 @@ impl Relatorio<'_> {
             ),
             figura(
                 "O que cada usuário viveu",
-                self.legenda_dos_usuarios(),
+                legenda_dos_usuarios(self.dados, self.simulacao.historias.len()),
                 self.sinais_dos_usuarios(),
                 &|tela| dados.usuarios(tela),
             ),
@@ -339,10 +322,31 @@ pub(crate) const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
 const SINAIS_DA_VAZAO: [(&str, &str, &str); 2] =
     [("▬", "consulta", "respostas"), ("▬", "recusa", "chegadas marcadas")];
 
+/// Quem aparece no desenho, e que trecho da simulação.
+pub(crate) fn legenda_dos_usuarios(dados: &Dados<'_>, todos: usize) -> String {
+    let desenhados = dados.amostra.len();
+    let quem = if desenhados < todos {
+        format!("{desenhados} dos {todos} usuários")
+    } else {
+        "Todos os usuários".into()
+    };
+    let janela = dados.janela();
+    let de = match janela.start {
+        Duration::ZERO => "do começo".into(),
+        inicio => format!("de {}", formatar(inicio)),
+    };
+    let risco = dados.esgotamento.map_or("", |_| " A linha vertical é o esgotamento.");
+    format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
+}
+
 /// A data e a hora, em UTC.
 pub fn data_e_hora() -> String {
-    let agora = humantime::format_rfc3339_seconds(hora_do_relogio()).to_string();
-    agora.replace('T', " ").replace('Z', " UTC")
+    hora_sem_fuso().replace('T', " ") + " UTC"
+}
+
+/// A data e a hora, em UTC, como os programas que não querem o fuso as leem: `2026-02-24T10:30:00`.
+pub fn hora_sem_fuso() -> String {
+    humantime::format_rfc3339_seconds(hora_do_relogio()).to_string().replace('Z', "")
 }
 
 fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
