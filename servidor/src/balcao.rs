@@ -25,26 +25,29 @@
 //! O balcão não conhece o mio, nem quem guarda o [estoque](crate::estoque), não olha o relógio (recebe
 //! `agora`) e não tem `Arc` nem `Mutex`.
 
+mod filas;
 mod lote;
 mod lugares;
 mod movimento;
+mod portaria;
 mod voo;
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::io::{Read, Write};
 use std::iter::repeat_n;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use protocolo::mensagem::AVISO;
-use protocolo::{Comando, Id, Resposta, Seguidas};
+use protocolo::{Comando, Id, Seguidas};
 use slab::Slab;
 
-use crate::conexao::{Conexao, Fim, LEITURA_POR_TURNO, Prontidao};
+use crate::conexao::{Fim, LEITURA_POR_TURNO, Prontidao};
 use crate::estoque::{Estoque, Proposta, Situacao};
 use crate::loja::Loja;
 use crate::registro::Registro;
 use crate::saidas::Saidas;
+use filas::{Filas, Posto};
 use lote::{Lote, Pedido};
 use lugares::Lugares;
 pub use movimento::{Movimento, Tipo};
@@ -66,9 +69,6 @@ const RONDA: Duration = Duration::from_secs(1);
 
 /// A menor ronda, por menor que seja `--ocioso`: olhar todos não pode ser o trabalho do laço.
 const RONDA_MINIMA: Duration = Duration::from_millis(10);
-
-/// Quantos dos que não couberam podem estar, ao mesmo tempo, recebendo a explicação.
-const LOTADOS_AO_MESMO_TEMPO: usize = 64;
 
 /// O que o operador pode limitar.
 #[derive(Debug, Clone, Copy)]
@@ -144,51 +144,6 @@ struct EmVoo {
     desde: Instant,
 }
 
-/// Uma conexão no slab e em que filas ela está.
-#[derive(Debug)]
-struct Posto<F> {
-    conexao: Conexao<F>,
-    /// A parte desta conexão em [`Filas::guardados`].
-    guardava: usize,
-    na_leitura: bool,
-    na_escrita: bool,
-    na_remocao: bool,
-}
-
-/// Quem tem o que fazer, por etapa do turno, e quanto todas guardam. Cada chave aparece no máximo uma vez
-/// em cada fila.
-#[derive(Debug, Default)]
-struct Filas {
-    leitura: VecDeque<usize>,
-    escrita: VecDeque<usize>,
-    remocao: VecDeque<usize>,
-    /// Bytes de memória que as conexões ocupam, somadas: nunca se anda por todas para saber.
-    guardados: usize,
-}
-
-impl Filas {
-    /// Depois de mexer em uma conexão: entra nas filas que o estado dela pede, e a conta a acompanha.
-    fn enfileirar<F: Read + Write>(&mut self, chave: usize, posto: &mut Posto<F>) {
-        let guarda = posto.conexao.guardados();
-        if guarda != posto.guardava {
-            self.guardados =
-                self.guardados - std::mem::replace(&mut posto.guardava, guarda) + guarda;
-        }
-        if !posto.na_leitura && posto.conexao.quer_ler() {
-            posto.na_leitura = true;
-            self.leitura.push_back(chave);
-        }
-        if !posto.na_escrita && posto.conexao.quer_escrever() {
-            posto.na_escrita = true;
-            self.escrita.push_back(chave);
-        }
-        if !posto.na_remocao && posto.conexao.encerrada().is_some() {
-            posto.na_remocao = true;
-            self.remocao.push_back(chave);
-        }
-    }
-}
-
 impl<F: Read + Write> Balcao<F> {
     /// Abre o balcão. `fechar_escrita` fecha o lado de escrita de um fluxo (o `shutdown` de um
     /// socket): a std não tem um trait para isso.
@@ -215,63 +170,6 @@ impl<F: Read + Write> Balcao<F> {
             movimento: Movimento::default(),
             fechar_escrita,
         }
-    }
-
-    /// A chave que terá a conexão do próximo [`Balcao::admitir`]: quem espera eventos dela precisa
-    /// saber antes.
-    pub fn proxima_chave(&self) -> usize {
-        self.postos.vacant_key()
-    }
-
-    /// Recebe uma conexão nova, ou a recusa com uma explicação se a casa está cheia, ou se já há demais do
-    /// endereço dela.
-    pub fn admitir(
-        &mut self,
-        fluxo: F,
-        endereco: SocketAddr,
-        agora: Instant,
-        registro: &mut Registro,
-    ) {
-        let mut conexao = Conexao::nova(fluxo, endereco, agora);
-        if let Some((recusa, fim)) = self.recusar(endereco) {
-            registro.desconectou(endereco, fim, b"");
-            conexao.anexar(agora, |saida| recusa.escrever(saida));
-            conexao.despedir(fim);
-            if self.lotados == LOTADOS_AO_MESMO_TEMPO {
-                // Nem para explicar há lugar: diz uma vez e fecha.
-                return conexao.escrever(agora, self.fechar_escrita, &mut self.saidas);
-            }
-            self.lotados += 1;
-            self.inserir(conexao);
-        } else {
-            self.inserir(conexao);
-            self.contas.conexoes += 1;
-            self.contas.pico = self.contas.pico.max(self.ativas());
-            registro.conectou(endereco, self.ativas());
-            if self.limites.por_endereco.is_some() {
-                self.lugares.ocupar(endereco.ip());
-            }
-        }
-    }
-
-    /// O que se diz a quem não pode entrar, e por que fim; conta a recusa.
-    fn recusar(&mut self, endereco: SocketAddr) -> Option<(Resposta, Fim)> {
-        if self.ativas() >= self.limites.conexoes {
-            self.contas.lotadas += 1;
-            return Some((Resposta::Lotado, Fim::Lotado));
-        }
-        let limite = self.limites.por_endereco?;
-        (self.lugares.de(endereco.ip()) >= limite).then(|| {
-            self.contas.lotadas_para_o_ip += 1;
-            (Resposta::LotadoParaOIp, Fim::LotadoParaOIp)
-        })
-    }
-
-    fn inserir(&mut self, conexao: Conexao<F>) {
-        let posto =
-            Posto { conexao, guardava: 0, na_leitura: false, na_escrita: false, na_remocao: false };
-        let chave = self.postos.insert(posto);
-        self.filas.enfileirar(chave, &mut self.postos[chave]);
     }
 
     /// Anota o que um evento disse de uma conexão. Nenhuma leitura ou escrita acontece aqui. Um
@@ -504,53 +402,9 @@ impl<F: Read + Write> Balcao<F> {
         }
     }
 
-    fn remover(&mut self, registro: &mut Registro) {
-        for _ in 0..self.filas.remocao.len() {
-            let Some(chave) = self.filas.remocao.pop_front() else { return };
-            let posto = &mut self.postos[chave];
-            posto.na_remocao = false;
-            // Uma chave só troca de dono quando nada a guarda: nem a fila de `ler`, nem um lote por decidir.
-            let guardada = posto.na_leitura || posto.conexao.aguarda();
-            let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
-            let Posto { conexao, guardava, .. } = self.postos.remove(chave);
-            self.filas.guardados -= guardava;
-            if fim.recusada() {
-                self.lotados -= 1;
-            } else {
-                self.movimento.terminou(fim);
-                self.lugares.vagar(conexao.endereco().ip());
-                registro.desconectou(conexao.endereco(), fim, conexao.inacabada());
-            }
-        }
-    }
-
     /// Entraram unidades no estoque, já firmes, entre dois turnos. Quando elas acabarem, o AVISO sai outra vez.
     pub fn repor(&mut self, unidades: u64) {
         self.loja.ver(self.loja.estoque().saturating_add(unidades));
-    }
-
-    /// O servidor vai fechar: cada conexão ainda lê o que já chegou, responde e se despede.
-    ///
-    /// Todas são marcadas como legíveis, ainda que não sejam: assim cada uma passa por `ler`, e é lá
-    /// que se sabe que o socket secou e que a despedida pode começar. Até secar: um byte urgente cujo
-    /// evento ainda não veio corta uma leitura no meio do que já chegou.
-    pub fn encerrar(&mut self) {
-        self.encerrando = true;
-        for (chave, posto) in &mut self.postos {
-            posto.conexao.marcar(Prontidao { ler_ate_secar: true, ..Prontidao::default() });
-            self.filas.enfileirar(chave, posto);
-        }
-    }
-
-    /// O prazo de fechar venceu: o registro diz quem ficou para trás.
-    pub fn abandonar(&mut self, registro: &mut Registro) {
-        self.filas.leitura.clear();
-        for (chave, posto) in &mut self.postos {
-            posto.na_leitura = false;
-            posto.conexao.abandonar();
-            self.filas.enfileirar(chave, posto);
-        }
-        self.remover(registro);
     }
 
     /// Ficou algo para o próximo turno? Então não se espera evento nenhum.

@@ -14,20 +14,19 @@
 //! Nenhum erro de um cliente chega a um `?` deste arquivo; os que há são do `Poll`, do livro e da
 //! abertura.
 
+mod aceite;
 mod metricas;
+mod parada;
 mod reposicao;
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
-use protocolo::terminal::{AoDesligar, ao_receberem_sinais, explicar};
+use protocolo::terminal::explicar;
 
 use crate::balcao::{Balcao, Contas, Limites};
 use crate::conexao::Prontidao;
@@ -39,7 +38,9 @@ use crate::partilhado::{self, Partilhado};
 use crate::porta::{Onde, Porta};
 use crate::registro::Registro;
 use crate::reposicao::{recusa, resposta};
+use aceite::Aceite;
 use metricas::{Metricas, girar};
+pub use parada::Parada;
 use reposicao::Reposicao;
 
 // As conexões usam as chaves do slab, que crescem do zero; estes ficam no outro extremo.
@@ -61,9 +62,6 @@ const FILA_DE_ESPERA: i32 = 4096;
 
 /// Quantas conexões se aceitam por turno: uma multidão à porta não para o balcão.
 const ACEITES_POR_TURNO: usize = 64;
-
-/// Sem descritores ou sem memória, quanto se espera para tentar aceitar de novo.
-const PAUSA_DO_ACEITE: Duration = Duration::from_millis(100);
 
 /// Depois de um sinal, em quanto tempo o programa termina, faça o que fizer quem o segura.
 const PRAZO_DO_FIM: Duration = Duration::from_secs(5);
@@ -129,70 +127,6 @@ impl Guarda {
     }
 }
 
-/// Quem ouve os sinais, desde o começo do programa.
-#[derive(Debug, Clone, Default)]
-pub struct Parada(Arc<Ouvintes>);
-
-/// A quem os sinais chegam. Cada um se põe uma vez, quando passa a existir.
-#[derive(Default)]
-struct Ouvintes {
-    /// Pediram que se encerre.
-    parar: AtomicBool,
-    /// Acorda o laço, que encerra em ordem. Fica aqui porque, solta, o epoll esquece o toque.
-    acordador: OnceLock<Waker>,
-    /// Pede que o registro seja reaberto.
-    reabrir: OnceLock<Box<dyn Fn() + Send + Sync>>,
-}
-
-impl fmt::Debug for Ouvintes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ouvintes").field("acordador", &self.acordador).finish_non_exhaustive()
-    }
-}
-
-impl Parada {
-    /// Passa a ouvir os sinais. Até haver um laço, o primeiro encerra o programa na hora, com o código 0:
-    /// ninguém foi atendido, e um livro que se estava abrindo aguenta uma queda. Um SIGHUP pede que o
-    /// registro seja reaberto, se `tem_registro`; se não, é o terminal que fechou, e encerra como os outros.
-    ///
-    /// # Errors
-    ///
-    /// O sistema não deixou tratar os sinais, ou não deu a thread.
-    pub fn ouvir(tem_registro: bool) -> io::Result<Self> {
-        let parada = Parada::default();
-        let (para_parar, para_reabrir) = (Arc::clone(&parada.0), Arc::clone(&parada.0));
-        let reabrir = move || para_reabrir.reabrir.get().into_iter().for_each(|reabrir| reabrir());
-        let desligar =
-            if tem_registro { AoDesligar::Chamar(Box::new(reabrir)) } else { AoDesligar::Parar };
-        ao_receberem_sinais("servidor", desligar, move || {
-            para_parar.parar.store(true, Ordering::Release);
-            match para_parar.acordador.get() {
-                // Se nem acordar o laço se consegue, resta o segundo sinal.
-                Some(acordador) => drop(acordador.wake()),
-                None => std::process::exit(0),
-            }
-        })?;
-        Ok(parada)
-    }
-
-    /// O que acorda o laço, de qualquer outra thread; antes de haver laço, nada.
-    pub fn acordar(&self) -> Box<dyn Fn() + Send> {
-        let ouvintes = Arc::clone(&self.0);
-        Box::new(move || drop(ouvintes.acordador.get().map(Waker::wake)))
-    }
-}
-
-/// Há conexões à porta?
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Aceite {
-    /// Não que se saiba: o próximo evento dirá.
-    Espera,
-    /// Pode haver: aceitar neste turno.
-    Agora,
-    /// O sistema não tem com que aceitar; tentar de novo nesta hora.
-    Pausado(Instant),
-}
-
 /// Como o servidor terminou, e com que contas.
 #[derive(Debug, Clone, Copy)]
 pub struct Encerramento {
@@ -252,15 +186,14 @@ impl Reator {
         guarda: Guarda,
     ) -> io::Result<Self> {
         let poll = Poll::new()?;
-        // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem. Só aqui se põe uma
-        // acordador, e uma vez.
-        let _ = parada.0.acordador.set(Waker::new(poll.registry(), ACORDADO)?);
+        // Antes de alguém poder conectar: daqui em diante um sinal encerra em ordem.
+        parada.acordar_o_laco(Waker::new(poll.registry(), ACORDADO)?);
         reservada.socket.listen(FILA_DE_ESPERA)?;
         let onde = reservada.onde()?;
         let mut escuta = TcpListener::from_std(reservada.socket.into());
         poll.registry().register(&mut escuta, ESCUTA, Interest::READABLE)?;
         if let Some(reabrir) = registro.reabridor() {
-            let _ = parada.0.reabrir.set(Box::new(reabrir));
+            parada.ao_reabrir(reabrir);
         }
         let fechar_escrita = |fluxo: &TcpStream| {
             // Se o outro lado já se foi, não há o que fechar.
@@ -362,8 +295,7 @@ impl Reator {
                 // Acordou o laço, que olha sempre a conversa.
                 PEDIDO => {}
                 ACORDADO => {
-                    let pediram = self.parada.0.parar.load(Ordering::Acquire);
-                    if pediram && self.prazo_final.is_none() {
+                    if self.parada.pediram() && self.prazo_final.is_none() {
                         self.encerrar(agora);
                     }
                 }
@@ -494,39 +426,6 @@ impl Reator {
     }
 }
 
-impl Aceite {
-    /// É hora de ir à porta?
-    fn vai_tentar(self, agora: Instant) -> bool {
-        match self {
-            Aceite::Espera => false,
-            Aceite::Agora => true,
-            Aceite::Pausado(ate) => agora >= ate,
-        }
-    }
-
-    /// Quando voltar à porta, ainda que nada aconteça.
-    fn prazo(self) -> Option<Instant> {
-        match self {
-            Aceite::Pausado(ate) => Some(ate),
-            Aceite::Espera | Aceite::Agora => None,
-        }
-    }
-
-    /// Chama `um` até `maximo` vezes, ou até a porta ficar vazia; diz se ainda pode haver alguém.
-    fn aceitar(maximo: usize, agora: Instant, mut um: impl FnMut() -> io::Result<()>) -> Aceite {
-        for _ in 0..maximo {
-            let Err(erro) = um() else { continue };
-            match erro.kind() {
-                ErrorKind::WouldBlock => return Aceite::Espera,
-                // Desistiu antes de entrar: o próximo.
-                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                _ => return Aceite::Pausado(agora + PAUSA_DO_ACEITE),
-            }
-        }
-        Aceite::Agora
-    }
-}
-
 /// O que um evento do mio diz, na língua do balcão.
 ///
 /// Um `read` curto quer dizer que o socket secou (epoll(7)), com duas exceções: o fim que já tinha
@@ -538,41 +437,5 @@ fn prontidao(evento: &Event) -> Prontidao {
         legivel: evento.is_readable(),
         gravavel: evento.is_writable(),
         ler_ate_secar: fim || evento.is_priority() || !INTERESSE.is_priority(),
-    }
-}
-
-#[cfg(test)]
-mod testes {
-    use super::*;
-
-    #[test]
-    fn aceita_um_tanto_por_turno_e_volta_sem_esperar_outro_evento() {
-        let mut aceitos = 0;
-        let aceite = Aceite::aceitar(ACEITES_POR_TURNO, Instant::now(), || {
-            aceitos += 1;
-            Ok(())
-        });
-        assert_eq!((aceitos, aceite), (64, Aceite::Agora));
-        assert!(aceite.vai_tentar(Instant::now()));
-    }
-
-    #[test]
-    fn quem_desiste_a_porta_nao_faz_esperar_quem_vem_atras() {
-        let agora = Instant::now();
-        let mut fila =
-            [ErrorKind::ConnectionAborted, ErrorKind::Interrupted, ErrorKind::WouldBlock]
-                .into_iter();
-        let aceite = Aceite::aceitar(64, agora, || Err(fila.next().unwrap().into()));
-        assert_eq!((aceite, fila.next()), (Aceite::Espera, None));
-    }
-
-    #[test]
-    fn sem_com_que_aceitar_ha_uma_pausa_que_tem_prazo() {
-        let agora = Instant::now();
-        let sem_descritores = || Err(io::Error::from_raw_os_error(24));
-        let aceite = Aceite::aceitar(64, agora, sem_descritores);
-        assert_eq!(aceite.prazo(), Some(agora + PAUSA_DO_ACEITE));
-        assert!(!aceite.vai_tentar(agora) && aceite.vai_tentar(agora + PAUSA_DO_ACEITE));
-        assert_eq!((Aceite::Espera.prazo(), Aceite::Agora.prazo()), (None, None));
     }
 }

@@ -3,6 +3,8 @@
 use crate::oficina::{Defeito, Teste, no, por};
 
 const REATOR: &str = "servidor/src/reator.rs";
+const ACEITE: &str = "servidor/src/reator/aceite.rs";
+const PARADA: &str = "servidor/src/reator/parada.rs";
 const PORTA: &str = "servidor/src/porta.rs";
 const REPOSICAO: &str = "servidor/src/reator/reposicao.rs";
 const MAIN: &str = "servidor/src/main.rs";
@@ -17,28 +19,28 @@ pub const DEFEITOS: &[Defeito] = &[
     // A porta.
     por(
         unidade("aceita_um_tanto"),
-        REATOR,
+        ACEITE,
         "aceita-se o dobro por turno",
         "for _ in 0..maximo {",
         "for _ in 0..2 * maximo {",
     ),
     por(
         unidade("quem_desiste_a_porta"),
-        REATOR,
+        ACEITE,
         "quem desiste à porta faz esperar os outros",
         "ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}",
         "ErrorKind::Interrupted => {}",
     ),
     por(
         unidade("sem_com_que_aceitar"),
-        REATOR,
+        ACEITE,
         "a pausa do aceite não tem prazo",
         "Aceite::Pausado(ate) => Some(ate),",
         "Aceite::Pausado(_) => None,",
     ),
     por(
         unidade("sem_com_que_aceitar"),
-        REATOR,
+        ACEITE,
         "a pausa do aceite não acaba",
         "Aceite::Pausado(ate) => agora >= ate,",
         "Aceite::Pausado(ate) => ate < agora - PAUSA_DO_ACEITE,",
@@ -52,7 +54,7 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("servidor", "com_a_casa_vazia_e_sem_descritores"),
-        REATOR,
+        ACEITE,
         "sem descritores, espera-se outro evento",
         "_ => return Aceite::Pausado(agora + PAUSA_DO_ACEITE),",
         "_ => return Aceite::Espera,",
@@ -265,7 +267,7 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("livro", "enquanto_o_livro_nao_abre"),
-        REATOR,
+        PARADA,
         "antes do laço, um sinal não é ouvido",
         "None => std::process::exit(0),",
         "None => {}",
@@ -308,7 +310,7 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("operador", "trocado_o_nome"),
-        REATOR,
+        PARADA,
         "com registro, um SIGHUP encerra",
         "if tem_registro { AoDesligar",
         "if !tem_registro { AoDesligar",

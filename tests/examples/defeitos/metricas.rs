@@ -3,6 +3,7 @@
 use crate::oficina::{Defeito, Teste, no, por};
 
 const BALCAO: &str = "servidor/src/balcao.rs";
+const PORTARIA: &str = "servidor/src/balcao/portaria.rs";
 const REGISTRO: &str = "servidor/src/registro.rs";
 const METRICAS: &str = "servidor/src/metricas.rs";
 const MEDIDO: &str = "servidor/src/metricas/medido.rs";
@@ -28,14 +29,14 @@ pub const DEFEITOS: &[Defeito] = &[
     ),
     por(
         no("metricas", "cada_fim_e_cada_recusa"),
-        BALCAO,
+        PORTARIA,
         "quem foi recusado não se conta nas métricas",
         "            self.contas.lotadas += 1;\n",
         "",
     ),
     por(
         MULTIDAO,
-        BALCAO,
+        PORTARIA,
         "quem saiu não se conta nas métricas",
         "                self.movimento.terminou(fim);\n",
         "",

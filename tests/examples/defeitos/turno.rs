@@ -4,6 +4,8 @@ use crate::oficina::{Defeito, Teste, por};
 
 const BALCAO: &str = "servidor/src/balcao.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
+const FIM: &str = "servidor/src/conexao/fim.rs";
+const PORTARIA: &str = "servidor/src/balcao/portaria.rs";
 const ESTOQUE: &str = "servidor/src/estoque.rs";
 const LUGARES: &str = "servidor/src/balcao/lugares.rs";
 const LOJA: &str = "servidor/src/loja.rs";
@@ -83,7 +85,7 @@ pub const DEFEITOS: &[Defeito] = &[
         "        self.remover(registro);\n        self.responder(firmes);\n",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "a chave muda de dono com uma fila ainda a guardá-la",
         "let guardada = posto.na_leitura ||",
         "let guardada = ",
@@ -270,40 +272,40 @@ pub const DEFEITOS: &[Defeito] = &[
         "matches!(self.estado, Estado::Aberta | Estado::Despedindo(_))",
     ),
     // A porta.
-    em(BALCAO, "os recusados não têm teto", "self.lotados == LOTADOS_AO_MESMO_TEMPO", "false"),
+    em(PORTARIA, "os recusados não têm teto", "self.lotados == LOTADOS_AO_MESMO_TEMPO", "false"),
     em(
-        BALCAO,
+        PORTARIA,
         "o recusado não ouve por quê",
         "            conexao.anexar(agora, |saida| recusa.escrever(saida));\n",
         "",
     ),
-    em(BALCAO, "o recusado removido não devolve o lugar", "self.lotados -= 1;", ""),
+    em(PORTARIA, "o recusado removido não devolve o lugar", "self.lotados -= 1;", ""),
     em(
-        BALCAO,
+        PORTARIA,
         "cabe um a mais",
         "self.ativas() >= self.limites.conexoes",
         "self.ativas() > self.limites.conexoes",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "de um endereço cabe um a mais",
         "self.lugares.de(endereco.ip()) >= limite",
         "self.lugares.de(endereco.ip()) > limite",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "quem sai não deixa o lugar ao seu endereço",
         "                self.lugares.vagar(conexao.endereco().ip());\n",
         "",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "quem não entrou também ocupa o lugar do seu endereço",
         "            if self.limites.por_endereco.is_some() {\n                self.lugares.ocupar(endereco.ip());\n            }\n        }\n    }\n",
         "        }\n        if self.limites.por_endereco.is_some() {\n            self.lugares.ocupar(endereco.ip());\n        }\n    }\n",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "a recusa por endereço se conta como lotação",
         "self.contas.lotadas_para_o_ip += 1;",
         "self.contas.lotadas += 1;",
@@ -329,13 +331,13 @@ pub const DEFEITOS: &[Defeito] = &[
         "                posto.conexao.despedir(Fim::Encerramento);\n",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "encerrar não faz ler ninguém",
         "self.encerrando = true;\n        for (chave, posto) in &mut self.postos {",
         "self.encerrando = true;\n        for (chave, posto) in self.postos.iter_mut().take(0) {",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "encerrar confia em uma leitura curta",
         "Prontidao { ler_ate_secar: true, ..Prontidao::default() }",
         "Prontidao { legivel: true, ..Prontidao::default() }",
@@ -347,7 +349,7 @@ pub const DEFEITOS: &[Defeito] = &[
         "if !self.fez_o_ultimo {\n            self.despedir(Fim::Encerramento);",
     ),
     em(
-        BALCAO,
+        PORTARIA,
         "abandonar esquece quem esperava leitura",
         "            posto.na_leitura = false;\n            posto.conexao.abandonar();",
         "            posto.conexao.abandonar();",
@@ -669,14 +671,14 @@ pub const DEFEITOS: &[Defeito] = &[
         "!self.deu_a_ultima_palavra",
     ),
     em(
-        CONEXAO,
+        FIM,
         "a última palavra não é dita",
         "Fim::Encerramento => Some(Resposta::Encerrando),",
         "Fim::Encerramento => None,",
     ),
     // A memória.
     em(
-        BALCAO,
+        PORTARIA,
         "uma encerrada continua na conta da memória",
         "            self.filas.guardados -= guardava;\n",
         "",
