@@ -12,6 +12,7 @@ mod casa;
 mod cluster;
 mod elos;
 mod falhas;
+mod vaga;
 
 use casa::{conferir, extrato, multidao, servidor};
 use cluster::Cluster;
