@@ -56,7 +56,7 @@ fn quem_pergunta_antes_de_abrir_e_avaliado_com_a_resposta_e_sem_ela_se_diz_o_que
     let porta = porta_livre();
     let Some(comando) = abre("pergunta_a_porta.py", porta) else { return };
     let erro = recusa(&comando, porta, &["--espera", "1s"]);
-    tem(&erro, &["o console parou em 'Porta:'", "dê-a com --entrada 'texto'"]);
+    tem(&erro, &["o console parou em 'Porta:'", "dê-a com --entrada \"texto\""]);
     assert_eq!(palavras_em_ingles(&erro), [""; 0], "{erro}");
     let (laudo, saida) = laudo(&comando, porta, &["--entrada", &porta.to_string()]);
     // O que se digitou não conta como linha do log.

@@ -1,5 +1,6 @@
 //! Os textos do projeto: cada endereço relativo leva a um arquivo que existe, cada âncora a um título, cada
-//! caminho de um arquivo nosso existe, e cada `cargo` chama um alvo que há. Não confere o que dizem, nem os endereços de fora.
+//! caminho de um arquivo nosso existe, e cada `cargo` chama um alvo que há; o único `unsafe` está onde eles dizem. Não
+//! confere mais do que dizem, nem os endereços de fora.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -13,14 +14,15 @@ fn raiz() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().into()
 }
 
-/// Os textos que o git conhece; sem ele, os que estão na pasta, menos o que se compila.
-fn textos() -> Vec<PathBuf> {
-    let git = Command::new("git").args(["ls-files", "*.md"]).current_dir(raiz()).output();
+/// Os arquivos com este fim de nome que o git conhece; sem ele, os que estão na pasta, menos o que se compila.
+fn arquivos(fim: &str) -> Vec<PathBuf> {
+    let nomes = format!("*{fim}");
+    let git = Command::new("git").args(["ls-files", &nomes]).current_dir(raiz()).output();
     let lista = match git {
         Ok(saida) if saida.status.success() => String::from_utf8(saida.stdout).unwrap(),
         _ => {
-            let achar = "find . -name '*.md' -not -path '*/target/*'";
-            let saida = Command::new("sh").args(["-c", achar]).current_dir(raiz()).output();
+            let achar = format!("find . -name '{nomes}' -not -path '*/target/*'");
+            let saida = Command::new("sh").args(["-c", &achar]).current_dir(raiz()).output();
             String::from_utf8(saida.unwrap().stdout).unwrap()
         }
     };
@@ -117,7 +119,7 @@ fn alvos_que_faltam(texto: &str) -> Vec<String> {
 
 #[test]
 fn cada_endereco_e_cada_caminho_dos_textos_leva_a_algum_lugar() {
-    let textos = textos();
+    let textos = arquivos(".md");
     assert!(textos.len() > 10, "{textos:?}");
     let mut perdidos_de_todos = Vec::new();
     for caminho in textos {
@@ -145,6 +147,31 @@ fn um_endereco_uma_ancora_um_caminho_e_um_alvo_que_nao_existem_sao_vistos() {
     );
 }
 
+/// As opções seguidas de aspas simples, que o `cmd` do Windows não entende; as duplas servem em toda parte.
+fn aspas_que_nao_servem(texto: &str) -> Vec<&str> {
+    let opcao = |palavra: &str| palavra.starts_with("--") && palavra.len() > 2;
+    let simples = |linha: &&str| {
+        let palavras: Vec<&str> = linha.split([' ', '`']).collect();
+        palavras.windows(2).any(|par| opcao(par[0]) && par[1].starts_with('\''))
+    };
+    texto.lines().filter(simples).collect()
+}
+
+#[test]
+fn os_comandos_das_paginas_servem_tambem_no_cmd_do_windows() {
+    // A turma só roda em um Unix, e a página dos sistemas explica as aspas.
+    let menos = ["cliente/docs/turma.md", "servidor/docs/sistemas.md"];
+    for caminho in arquivos(".md") {
+        if menos.iter().any(|nome| caminho.ends_with(nome)) {
+            continue;
+        }
+        let texto = ler(&caminho);
+        assert_eq!(aspas_que_nao_servem(&texto), [""; 0], "{}", caminho.display());
+    }
+    let errado = "cargo run -p cliente -- avaliar --iniciar 'py x.py'\n--nome \"Ana\"\n-- 'x'";
+    assert_eq!(aspas_que_nao_servem(errado).len(), 1);
+}
+
 /// A primeira tela é para quem tem trinta segundos.
 #[test]
 fn o_comeco_e_curto_e_mostra_a_figura_e_tres_comandos() {
@@ -153,4 +180,47 @@ fn o_comeco_e_curto_e_mostra_a_figura_e_tres_comandos() {
     let tela: Vec<_> = texto.lines().take(20).collect();
     assert!(tela.iter().any(|linha| linha.starts_with("![")), "falta a figura");
     assert_eq!(tela.iter().filter(|linha| linha.starts_with("cargo run")).count(), 2);
+}
+
+/// O único `unsafe`, e por que está lá, diz `servidor/DEPENDENCIAS.md`.
+const ONDE_HA_UNSAFE: &str = "protocolo/src/terminal/porta_windows.rs";
+
+/// As linhas de um fonte que abrem um bloco, uma função ou outra coisa `unsafe`, fora dos comentários.
+fn unsafes(fonte: &str) -> Vec<&str> {
+    let palavra = "unsafe";
+    let abre = |linha: &&str| {
+        let codigo = linha.split("//").next().unwrap_or_default();
+        let depois = codigo.split(palavra).skip(1).map(str::trim_start);
+        let mut abertos = ["{", "fn ", "impl ", "impl<", "trait ", "extern ", "("].into_iter();
+        let depois: Vec<&str> = depois.collect();
+        abertos.any(|aberto| depois.iter().any(|resto| resto.starts_with(aberto)))
+    };
+    fonte.lines().filter(abre).collect()
+}
+
+#[test]
+fn ha_um_unsafe_so_e_e_o_da_porta_do_windows() {
+    let mut achados = Vec::new();
+    for caminho in arquivos(".rs") {
+        let fonte = ler(&caminho);
+        let caminho = caminho.strip_prefix(raiz()).unwrap().display().to_string();
+        achados.extend(unsafes(&fonte).iter().map(|linha| format!("{caminho}: {}", linha.trim())));
+    }
+    let [achado] = achados.as_slice() else { panic!("{achados:#?}") };
+    assert!(achado.trim_start_matches("./").starts_with(ONDE_HA_UNSAFE), "{achado}");
+    assert!(ler(&raiz().join("servidor/DEPENDENCIAS.md")).contains(ONDE_HA_UNSAFE));
+}
+
+#[test]
+fn um_unsafe_plantado_e_visto() {
+    let plantado = "unsafe";
+    for (fonte, quantos) in [
+        (format!("let x = {plantado} {{ *p }};"), 1),
+        (format!("pub {plantado} fn x() {{}}\n    {plantado} impl Send for X {{}}"), 2),
+        (format!("#[{plantado}(no_mangle)]"), 1),
+        (format!("// {plantado} {{"), 0),
+        (format!("\"{plantado}\", {plantado}_code"), 0),
+    ] {
+        assert_eq!(unsafes(&fonte).len(), quantos, "{fonte}");
+    }
 }

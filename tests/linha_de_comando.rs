@@ -207,6 +207,8 @@ fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
         "avaliar --servidor localhost --porta 80",
         "avaliar --servidor localhost --rodadas 3",
         "avaliar --servidor :80",
+        "avaliar --iniciar 'py servidor.py'",
+        "avaliar-cliente --iniciar 'py",
         "avaliar --iniciar x --porta 0",
         "avaliar --iniciar x --rodadas 0",
         "avaliar --iniciar x --rodadas muitas",
@@ -257,6 +259,8 @@ fn o_erro_de_uso_diz_o_que_estava_errado_e_o_que_seria_certo() {
         ("servidor", "--repor 5", ["falta", "--livro"]),
         ("servidor", "extrair x", ["'extrair'", "'extrato'"]),
         ("servidor", "extrato", ["falta", "<LIVRO>"]),
+        // Assim chega o que se escreve no cmd com aspas simples.
+        ("cliente", "avaliar --iniciar 'py servidor.py'", ["aspas simples", "aspas duplas"]),
         ("cliente", "--usuario 3", ["--usuario", "--usuarios"]),
         ("cliente", "--ciclos 20..10", ["o começo (20)", "o fim (10)"]),
         ("cliente", "--decisao 3", ["'3'", "500ms"]),

@@ -7,6 +7,7 @@
 //!          │    │     ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
 //!          │    │     ├─► processos  o que o sistema sabe dele
 //!          │    │     ├─► autopsia   por que caiu, pelo que disse no console
+//!          │    │     ├─► ausente    o programa que o comando pede e não há
 //!          │    │     └─► trocas     um Python que troca de thread mais depressa
 //!          │    └─► sonda      uma conexão que faz o que a prova manda
 //!          │          └─► alvo ─► costumes   como chegar ao servidor; quanto demora, e se fecha a conexão
@@ -22,6 +23,7 @@
 //! Olha o servidor de fora. Se há um Lock no código, não sabe; sabe se a falta dele apareceu.
 
 pub mod alvo;
+mod ausente;
 mod autopsia;
 pub mod boletim;
 pub mod conselhos;
@@ -139,7 +141,7 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
         reunidas => reunidas?,
     };
     pedido.barra.finish_and_clear();
-    Ok((!alvo.parada.pedida()).then(|| boletim(pedido, alvo.endereco, evidencias)))
+    Ok((!alvo.parada.pedida()).then(|| boletim(pedido, &alvo, evidencias)))
 }
 
 fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
@@ -166,8 +168,9 @@ pub fn barra(opcoes: &OpcoesDaAvaliacao) -> ProgressBar {
     barra
 }
 
-fn boletim(pedido: Pedido<'_>, endereco: SocketAddr, evidencias: Evidencias) -> Boletim {
+fn boletim(pedido: Pedido<'_>, alvo: &Alvo, evidencias: Evidencias) -> Boletim {
     let Pedido { opcoes, comando, pesos, .. } = pedido;
+    let endereco = alvo.endereco;
     let mut protocolo = pontos::protocolo(&evidencias, opcoes.medida.estoque);
     if opcoes.iniciar.is_some() && endereco.port() != opcoes.medida.porta {
         protocolo = pontos::em_outra_porta(protocolo, opcoes.medida.porta, endereco.port());
@@ -209,6 +212,7 @@ fn boletim(pedido: Pedido<'_>, endereco: SocketAddr, evidencias: Evidencias) -> 
         extras: vec![pontos::log(&evidencias), broadcast],
         rodadas: evidencias.rodadas,
         observacoes,
+        duracao: alvo.inicio.elapsed(),
     }
 }
 

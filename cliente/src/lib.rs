@@ -13,7 +13,7 @@
 //!   exigencia       auditoria     o que um script exige dos números;  as regras e o veredito: funções puras
 //!   historia                      o que se viveu, guardado e contado
 //!   conversa                      um socket, e o que se entende do que o servidor diz
-//!   tempo, cores, saida, sistema  as durações, as cores, os arquivos; o que muda de um sistema para outro
+//!   tempo, cores, saida, shell, sistema  as durações, as cores, os arquivos, as aspas; o que muda entre sistemas
 //! ```
 //!
 //! # O que nunca muda
@@ -40,6 +40,7 @@ pub mod observacao;
 pub mod opcoes;
 pub mod relatorio;
 pub mod saida;
+pub mod shell;
 pub mod sistema;
 pub mod tempo;
 #[cfg(unix)]

@@ -38,6 +38,7 @@ use cliente::opcoes::{
 use cliente::relatorio::graficos::Dados;
 use cliente::relatorio::relato::Relatorio;
 use cliente::saida::{self, Saida, distintas};
+use cliente::sistema::SHELL;
 #[cfg(unix)]
 use cliente::turma::{correcao::corrigir, corrigir_a_turma};
 use protocolo::terminal::{contar, dizer, ler_opcoes};
@@ -198,7 +199,8 @@ fn comando_que_repete(semente: Option<u64>) -> String {
     let mut argumentos: Vec<String> =
         std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     argumentos.extend(semente.into_iter().flat_map(|n| ["--semente".into(), n.to_string()]));
-    format!("cargo run -p cliente -- {}", shell_words::join(argumentos))
+    let argumentos = SHELL.juntar(argumentos.iter().map(String::as_str));
+    format!("cargo run -p cliente -- {argumentos}")
 }
 
 /// Duas simulações, lado a lado: o código diz se a segunda é pior.
@@ -225,7 +227,7 @@ fn nota(opcoes: &OpcoesDaAvaliacao) -> Result<u8, Box<dyn Error>> {
     let pesos = Pesos::ler(opcoes.pesos.as_deref())?;
     let avaliado = avaliar(Pedido::novo(opcoes, comando_que_repete(None), pesos));
     if let (Err(motivo), Some(formato)) = (&avaliado, opcoes.formato) {
-        let documento = formato.sem_nota(opcoes.nome.as_deref(), &motivo.to_string());
+        let documento = formato.sem_nota(opcoes.nome.as_deref(), motivo);
         let _ = writeln!(io::stdout(), "{}", documento.trim_end());
     }
     let Some(boletim) = avaliado? else {

@@ -3,6 +3,7 @@
 //! ```text
 //!   observar ─► mesa      o servidor que observa, com uma thread por conexão
 //!       │        └─► visto ◄─┐   o que se viu: só dados
+//!       ├─► olhar ───────────┤   o console e o relógio, a cada passo
 //!       ├─► regras ──────────┤   o que se conclui: funções puras
 //!       └─► laudo ───────────┘   o texto, o JSON e a página, com o desenho do relatório
 //! ```
@@ -12,16 +13,16 @@
 
 pub mod laudo;
 mod mesa;
+mod olhar;
 pub mod regras;
 pub mod visto;
 
 use std::ffi::OsString;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocolo::mensagem::AVISO;
 use protocolo::terminal::{dizer, explicar};
 use thiserror::Error;
 
@@ -29,13 +30,12 @@ use crate::avaliacao::alvo::Aberto;
 use crate::avaliacao::servidor::{CONSOLE_MAXIMO, ServidorAvaliado};
 use crate::conversa::parada::Parada;
 use crate::opcoes::OpcoesDoCliente;
+use crate::sistema;
 use laudo::Laudo;
 use mesa::{Cena, Mesa};
+use olhar::{Olhar, PASSO};
 use regras::{Escala, conferir};
-use visto::{Contagem, Visto};
-
-/// De quanto em quanto tempo se olha o console e se o programa terminou.
-const PASSO: Duration = Duration::from_millis(20);
+use visto::Visto;
 
 /// Quanto demora a resposta lenta.
 const DEMORA: Duration = Duration::from_millis(1500);
@@ -43,6 +43,9 @@ const DEMORA: Duration = Duration::from_millis(1500);
 /// Quanto se espera, no tempo do enunciado, pelo que o cliente faz depois que o servidor fecha tudo: uma escuta
 /// inteira e uma decisão.
 const DEPOIS_DE_FECHAR: Duration = Duration::from_secs(20);
+
+/// Quanto se espera pelo que um programa que já terminou ainda tem por dizer.
+const ULTIMAS_PALAVRAS: Duration = Duration::from_secs(2);
 
 /// Por que não se observou.
 #[derive(Debug, Error)]
@@ -64,13 +67,11 @@ pub enum Erro {
         erro: io::Error,
     },
     /// O programa terminou sem conectar.
-    #[error(
-        "o cliente não conectou em 127.0.0.1:{porta}{causa}; confira a porta, e --entrada se ele pergunta algo"
-    )]
+    #[error("o cliente não conectou em 127.0.0.1:{porta}{causa}")]
     NaoConectou {
         /// A porta.
         porta: u16,
-        /// O que se sabe.
+        /// O que se sabe, e o que conferir.
         causa: String,
     },
 }
@@ -90,8 +91,7 @@ pub fn observar(
     comando: String,
 ) -> Result<Option<Laudo>, Erro> {
     let porta = opcoes.porta;
-    let ouvinte = TcpListener::bind((Ipv4Addr::UNSPECIFIED, porta))
-        .map_err(|erro| Erro::SemPorta { porta, erro })?;
+    let ouvinte = sistema::escutar(porta).map_err(|erro| Erro::SemPorta { porta, erro })?;
     let aberto: Arc<Aberto> = Arc::default();
     let do_sinal = Arc::clone(&aberto);
     let nao_executa = |erro| Erro::NaoExecuta { comando: opcoes.iniciar.clone(), erro };
@@ -127,37 +127,31 @@ fn viver(
         moldura,
         aberto,
     )?;
-    let mut contagens: Vec<Contagem> = Vec::new();
+    let mut olhar = Olhar::novo();
     let mut ao_fechar = None;
     let mut terminou = None;
     while !parada.pedida() && mesa.agora() < opcoes.tempo_maximo {
-        // O fim se pergunta antes: o que o console disser depois dele já está lá.
-        let vivo = programa.vivo();
-        anotar_o_console(&mut contagens, &programa, mesa.agora());
-        if !vivo {
+        if !programa.vivo() {
             terminou = Some(mesa.agora());
             break;
         }
+        olhar_o_console(&mut olhar, &programa, &mesa);
         let (fechou, voltou) = mesa.fechou_e_voltou();
         let limite =
             fechou.map(|quando| quando + DEPOIS_DE_FECHAR.mul_f64(opcoes.escala) + PASSO * 50);
         if fechou.is_some() {
-            ao_fechar.get_or_insert_with(|| tamanho_do_console(&programa));
+            ao_fechar.get_or_insert(olhar.lidos);
         }
         if voltou || limite.is_some_and(|limite| mesa.agora() > limite) {
             break;
         }
         parada.dormir(PASSO);
     }
-    // O fim das conexões chega um instante depois do fim do programa.
-    let limite = mesa.agora() + PASSO * 50;
-    while terminou.is_some() && mesa.ha_abertas() && mesa.agora() < limite {
-        parada.dormir(PASSO);
+    if terminou.is_some() {
+        ouvir_o_fim(&mut olhar, &programa, &mesa, parada);
     }
-    let causa = programa.causa();
-    let (excecao, tamanho) = (programa.excecao(), tamanho_do_console(&programa));
-    let console_cheio = tamanho >= CONSOLE_MAXIMO;
-    let console_depois_de_fechar = ao_fechar.map_or(0, |antes| tamanho - antes);
+    olhar_o_console(&mut olhar, &programa, &mesa);
+    let (causa, excecao) = (causa(&mut programa), programa.excecao());
     // Encerra-se a mesa antes de derrubar o programa: as conexões que ele perde assim não são ele que deixa.
     let visto = mesa.encerrar();
     drop(programa);
@@ -167,34 +161,38 @@ fn viver(
         ));
     }
     let visto = Visto {
-        avisos_no_console: contagens,
-        console_cheio,
+        console_cheio: olhar.lidos >= CONSOLE_MAXIMO,
+        console_depois_de_fechar: ao_fechar.map_or(0, |antes| olhar.lidos - antes),
+        avisos_no_console: olhar.contagens,
+        atrasos: olhar.atrasos,
         excecao,
-        console_depois_de_fechar,
         terminou,
         ..visto
     };
     Ok((visto, causa))
 }
 
-fn tamanho_do_console(programa: &ServidorAvaliado) -> usize {
-    programa.console().map_or(0, |console| console.len())
+/// Por que o programa terminou sem conectar, e o que conferir.
+fn causa(programa: &mut ServidorAvaliado) -> String {
+    let conferir = match programa.programa_que_falta() {
+        Some(_) => "",
+        None => "; confira a porta, e --entrada se ele pergunta algo",
+    };
+    programa.causa() + conferir
 }
 
-fn anotar_o_console(contagens: &mut Vec<Contagem>, programa: &ServidorAvaliado, quando: Duration) {
-    let console = programa.console().unwrap_or_default();
-    let (exatos, parecidos) = contar_avisos(&console);
-    let mudou = contagens.last().is_none_or(|c| (c.exatos, c.parecidos) != (exatos, parecidos));
-    if mudou {
-        contagens.push(Contagem { quando, exatos, parecidos });
+/// O fim das conexões, e o que o programa disse ao sair, chegam um instante depois do fim dele.
+fn ouvir_o_fim(olhar: &mut Olhar, programa: &ServidorAvaliado, mesa: &Mesa, parada: &Parada) {
+    let limite = mesa.agora() + ULTIMAS_PALAVRAS;
+    let falta = || mesa.ha_abertas() || !programa.console_acabou();
+    while falta() && mesa.agora() < limite {
+        olhar_o_console(olhar, programa, mesa);
+        parada.dormir(PASSO);
     }
 }
 
-/// Quantas vezes o texto do AVISO aparece, e quantas se fala em aviso. Quem mostra só o texto depois dos dois pontos
-/// também o mostra.
-fn contar_avisos(console: &str) -> (usize, usize) {
-    let texto = AVISO.split_once(": ").map_or(AVISO, |(_, texto)| texto);
-    let miolo = texto.trim_end_matches('!').to_lowercase();
-    let console = console.to_lowercase();
-    (console.matches(&miolo).count(), console.matches("aviso").count())
+fn olhar_o_console(olhar: &mut Olhar, programa: &ServidorAvaliado, mesa: &Mesa) {
+    let comecou = mesa.agora();
+    let novo = programa.console_desde(olhar.lidos);
+    olhar.olhar(comecou, mesa.agora(), &novo);
 }

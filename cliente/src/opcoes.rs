@@ -17,6 +17,7 @@ use crate::comparacao::Tolerancia;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
 use crate::opcoes::carga::Carga;
+use crate::sistema::SHELL;
 
 /// Multidão de usuários simulados contra um servidor de vendas
 #[derive(Debug, Clone, Parser)]
@@ -168,7 +169,7 @@ pub struct OpcoesDaAvaliacao {
     pub nome: Option<String>,
 
     /// Comando que abre o servidor; cada prova tem um recém-aberto
-    #[arg(long, value_name = "COMANDO", required_unless_present = "servidor")]
+    #[arg(long, value_name = "COMANDO", required_unless_present = "servidor", value_parser = comando)]
     pub iniciar: Option<String>,
 
     /// O que digitar no console do servidor assim que ele começa; '\n' começa outra linha
@@ -246,7 +247,7 @@ pub struct Medida {
 #[command(before_help = EXEMPLO_DO_CLIENTE)]
 pub struct OpcoesDoCliente {
     /// Comando que abre o cliente
-    #[arg(long, value_name = "COMANDO")]
+    #[arg(long, value_name = "COMANDO", value_parser = comando)]
     pub iniciar: String,
 
     /// De quem é o cliente: aparece no laudo
@@ -279,7 +280,7 @@ pub struct OpcoesDoCliente {
 }
 
 const EXEMPLO_DO_CLIENTE: &str =
-    "  cliente avaliar-cliente --iniciar 'python3 cliente.py'  em tempo real (alguns minutos)";
+    "  cliente avaliar-cliente --iniciar \"python3 cliente.py\"  em tempo real (alguns minutos)";
 
 /// As opções da turma.
 #[cfg(unix)]
@@ -378,7 +379,7 @@ const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (
   cliente --taxa 500/s --durante 10s     pedidos com hora marcada, demore o servidor o que demorar
   cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
   cliente --servidor a,b,c               três servidores que vendem um só estoque
-  cliente avaliar --iniciar 'python3 servidor.py'   dá nota a um servidor";
+  cliente avaliar --iniciar \"python3 servidor.py\"   dá nota a um servidor";
 
 /// Se mais de um vale, quem decide é o `main`: 2, 3, 130, 1, 5 e 4, nesta ordem.
 const CODIGOS: &str = "  0    tudo certo
@@ -399,7 +400,7 @@ const CODIGOS_DA_COMPARACAO: &str = "  0    nada piorou além da tolerância
   4    alguma linha piorou além da tolerância";
 
 const EXEMPLOS_DA_AVALIACAO: &str =
-    "  cliente avaliar --iniciar 'python3 servidor.py'  abre o servidor para cada prova
+    "  cliente avaliar --iniciar \"python3 servidor.py\"  abre o servidor para cada prova
   cliente avaliar --servidor localhost:12346       um que já está no ar";
 
 #[cfg(unix)]
@@ -418,6 +419,10 @@ fn entrada(texto: &str) -> Result<String, String> {
     Ok(texto.replace("\\n", "\n"))
 }
 
+fn comando(texto: &str) -> Result<String, String> {
+    SHELL.aspas_erradas(texto).map_or_else(|| Ok(texto.to_owned()), |erradas| Err(erradas.into()))
+}
+
 fn nome(texto: &str) -> Result<String, String> {
     let nome = texto.trim();
     if nome.is_empty() || nome.chars().any(char::is_control) {
@@ -428,9 +433,9 @@ fn nome(texto: &str) -> Result<String, String> {
 
 /// Quem dá só o arquivo, ou só o endereço, do servidor quer o que a opção faz.
 fn sem_iniciar(texto: &str) -> Result<String, String> {
-    let arquivo = shell_words::quote(texto);
+    let (arquivo, python) = (SHELL.citar(texto), SHELL.python());
     let comando = match texto.rsplit_once('.').map(|(_, extensao)| extensao) {
-        Some("py") => format!("python3 {arquivo}"),
+        Some("py") => format!("{python} {arquivo}"),
         Some("js" | "mjs" | "cjs") => format!("node {arquivo}"),
         Some("java") => format!("java {arquivo}"),
         Some("jar") => format!("java -jar {arquivo}"),
@@ -443,7 +448,7 @@ fn sem_iniciar(texto: &str) -> Result<String, String> {
         }
         _ => "COMANDO".into(),
     };
-    Err(format!("diga como abri-lo, com --iniciar {}", shell_words::quote(&comando)))
+    Err(format!("diga como abri-lo, com --iniciar {}", SHELL.citar(&comando)))
 }
 
 fn servidor(texto: &str) -> Result<String, String> {

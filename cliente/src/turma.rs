@@ -121,7 +121,8 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
         .map_err(ao_escrever)?;
     let mut resultados =
         corrida.correr(&entregas, vagas.min(entregas.len())).map_err(ao_escrever)?;
-    if opcoes.clientes {
+    // Um cliente que vale pontos não pode ficar por observar.
+    if opcoes.clientes || pesos.cliente > 0.0 {
         let juntos = if vagas == 1 { 1 } else { CLIENTES_POR_NUCLEO * nucleos };
         corrida.observar_clientes(&entregas, &mut resultados, juntos).map_err(ao_escrever)?;
     }
@@ -158,6 +159,9 @@ fn publicar(
     entregas: usize,
     moodle: Option<&moodle::Planilha>,
 ) -> io::Result<()> {
+    for resultado in resultados {
+        paginas::juntar_o_cliente(&saida.join("alunos"), resultado)?;
+    }
     fs::write(saida.join("turma.csv"), planilha::escrever(resultados)?)?;
     fs::write(saida.join("index.html"), paginas::indice(resultados, entregas))?;
     if let Some(planilha) = moodle {

@@ -26,8 +26,12 @@ const VERSAO: &str = env!("VERSAO_COM_COMMIT");
 #[cfg_attr(windows, path = "terminal/sinais_windows.rs")]
 mod sinais;
 
+#[cfg(windows)]
+mod porta_windows;
 mod threads;
 
+#[cfg(windows)]
+pub use porta_windows::porta_so_deste;
 pub use sinais::{ao_receberem_sinais, nao_morrer_de_arquivo_grande};
 pub use threads::abrir_thread;
 

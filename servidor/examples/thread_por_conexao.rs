@@ -6,7 +6,7 @@
 //! tempo, não registra nada, não termina em ordem, cai se faltarem threads ou descritores, e um cliente
 //! que não lê prende, com a escrita do AVISO, a thread do comprador.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -141,6 +141,11 @@ fn main() -> ExitCode {
     }
 }
 
+fn desistiu(erro: &io::Error) -> bool {
+    let dele = [ErrorKind::ConnectionAborted, ErrorKind::ConnectionReset, ErrorKind::NotConnected];
+    dele.contains(&erro.kind())
+}
+
 fn servir(opcoes: &Opcoes) -> io::Result<()> {
     let escuta = TcpListener::bind((Ipv4Addr::UNSPECIFIED, opcoes.porta))?;
     let loja = Arc::new(Loja {
@@ -157,8 +162,12 @@ fn servir(opcoes: &Opcoes) -> io::Result<()> {
         if opcoes.sem_trava { "sem" } else { "com" },
     ));
     loop {
-        let (conexao, _) = escuta.accept()?;
-        let conexao = Arc::new(conexao);
+        let conexao = match escuta.accept() {
+            Ok((conexao, _)) => Arc::new(conexao),
+            // Quebrou a conexão antes de se aceitar, o que no Windows é um erro do `accept`: o próximo.
+            Err(erro) if desistiu(&erro) => continue,
+            Err(erro) => return Err(erro),
+        };
         let loja = Arc::clone(&loja);
         thread::Builder::new().spawn(move || {
             let _ = conexao.set_nodelay(true);

@@ -335,7 +335,7 @@ fn conselho(causa: &io::Error) -> &'static str {
     match causa.kind() {
         ErrorKind::AddrInUse => "; feche o outro programa ou escolha outra porta com --porta",
         ErrorKind::AddrNotAvailable => "; para escutar em todos, não use --endereco",
-        ErrorKind::PermissionDenied => "; use uma porta acima de 1023, com --porta",
+        ErrorKind::PermissionDenied => sistema::SEM_PERMISSAO_NA_PORTA,
         _ => "",
     }
 }

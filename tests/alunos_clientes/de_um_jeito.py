@@ -10,6 +10,7 @@ JEITO = sys.argv[1] if len(sys.argv) > 1 else "certo"
 PORTA = int(os.environ.get("PORTA", 12346))
 ESCALA = float(os.environ.get("ESCALA", 1))
 USUARIOS = 6
+parou = threading.Event()
 
 
 def dormir(de, ate):
@@ -31,15 +32,20 @@ def receber(s):
     return dados.decode()
 
 
+def mostrar(n, texto):
+    if "AVISO" in texto and JEITO != "cala_o_aviso":
+        print(f"[{n}] {texto.strip()}", flush=True)
+        if JEITO == "para_no_aviso":
+            parou.set()
+
+
 def escutar(s, n):
     tempo = random.uniform(1, 2) if JEITO == "escuta_pouco" else random.uniform(5, 10)
     fim = time.time() + tempo * ESCALA
     while time.time() < fim:
         s.settimeout(max(0.001, fim - time.time()))
         try:
-            texto = receber(s)
-            if "AVISO" in texto and JEITO != "cala_o_aviso":
-                print(f"[{n}] {texto.strip()}", flush=True)
+            mostrar(n, receber(s))
         except socket.timeout:
             break
     s.settimeout(None)
@@ -53,8 +59,7 @@ def ciclo(s, n):
         dormir(0.5, 3)
     s.sendall(b"COMPRAR")
     texto = receber(s)
-    if "AVISO" in texto and JEITO != "cala_o_aviso":
-        print(f"[{n}] {texto.strip()}", flush=True)
+    mostrar(n, texto)
     if JEITO == "parte_a_resposta" and int(texto.split(":")[1]) < 0:
         print("negativo")
     if JEITO == "sai_na_hora":
@@ -75,6 +80,8 @@ def usuario(n):
         return
     s = conectar()
     for _ in range(ciclos):
+        if parou.is_set():
+            break
         if JEITO == "sem_try":
             ciclo(s, n)
             continue

@@ -8,6 +8,7 @@
 
 mod acertam;
 mod erram;
+mod formatos;
 mod interrompida;
 mod mal_julgados;
 mod sem_nota;

@@ -44,17 +44,20 @@ fn poucos_compradores_para_o_estoque_e_dito() {
 
 // O que nem se avalia.
 
-/// O que é nosso em uma linha que mostra, entre parênteses, a última do console.
-fn sem_o_console(erro: &str) -> String {
-    let (antes, resto) = erro.split_once(" (").unwrap();
-    format!("{antes}{}", resto.rsplit_once(')').unwrap().1)
-}
-
 #[test]
-fn um_comando_que_nao_existe_e_dito_com_o_que_o_shell_disse() {
-    let erro = nao_abre("nao-existe-tal-comando", &[]);
-    assert!(erro.contains("nao-existe-tal-comando"), "{erro}");
-    assert_eq!(sem_o_console(&erro), "cliente: o servidor terminou antes de abrir\n");
+fn um_comando_que_nao_existe_e_dito_em_uma_linha_com_o_que_tentar() {
+    let inicio = "cliente: o servidor terminou antes de abrir: não há aqui um programa";
+    for (comando, fim) in [
+        (
+            "nao-existe-tal-comando",
+            "'nao-existe-tal-comando'; confira o nome e o caminho, ou instale-o",
+        ),
+        ("cd / && ./nada.sh 80", "'./nada.sh'; confira o nome e o caminho, ou instale-o"),
+        // O `py` só há no Windows.
+        ("py -u x.py", "'py'; experimente --iniciar 'python3 -u x.py'"),
+    ] {
+        assert_eq!(nao_abre(comando, &[]), format!("{inicio} {fim}\n"));
+    }
 }
 
 #[test]

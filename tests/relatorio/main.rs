@@ -19,9 +19,9 @@ use std::sync::mpsc;
 use serde_json::Value;
 use tempfile::TempDir;
 use testes::{
-    PRAZO, Processo, Servidor, Signal, Termino, abrir_pagina, argumentos, binario, comando, conta,
-    multidao, navegador, palavras_em_ingles, porta_fechada, quem_vende_sempre_a_mesma,
-    servidor_que, veredito, veredito_do_aviso,
+    PRAZO, Processo, Servidor, Signal, Termino, abrir_aluno, abrir_pagina, argumentos, binario,
+    comando, conta, multidao, navegador, palavras_em_ingles, porta_fechada, porta_livre, python,
+    quem_vende_sempre_a_mesma, servidor_que, veredito, veredito_do_aviso,
 };
 
 /// Os três arquivos de uma multidão, e como ela terminou.

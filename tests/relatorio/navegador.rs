@@ -243,3 +243,37 @@ fn em_um_navegador_a_pagina_cabe_na_tela_e_as_cores_sao_as_do_tema() {
         assert!(cheia > 5 * vazia, "{tamanho}: {cheia} bytes, e uma página vazia tem {vazia}");
     }
 }
+
+#[test]
+fn em_um_navegador_o_diagrama_de_quem_conectou_e_nada_ouviu_cabe_na_tela() {
+    let Some((_servidor, endereco)) = abrir_aluno("aviso_so_ao_comprador.py", &[]) else { return };
+    let pasta = tempfile::tempdir().unwrap();
+    let pagina = pasta.path().join("relatorio.html");
+    let fim = multidao(endereco, &format!("--usuarios 12 --relatorio {}", pagina.display()));
+    assert_eq!(fim.codigo, Some(5), "{fim:?}");
+    let html = fs::read_to_string(&pagina).unwrap();
+    assert!(html.contains("conectou aqui") && html.contains("nenhum AVISO"), "{html}");
+    cabe_na_tela(&pagina);
+}
+
+#[test]
+fn em_um_navegador_a_pagina_do_cliente_observado_cabe_na_tela() {
+    let Some(python) = python() else { return };
+    let pasta = tempfile::tempdir().unwrap();
+    let (pagina, porta) = (pasta.path().join("laudo.html"), porta_livre());
+    let clientes = Path::new(env!("CARGO_MANIFEST_DIR")).join("alunos_clientes");
+    let iniciar = format!(
+        "cd '{}' && ESCALA=0.01 PORTA={porta} exec '{python}' de_um_jeito.py certo",
+        clientes.display()
+    );
+    let porta = porta.to_string();
+    let opcoes = ["avaliar-cliente", "--iniciar", &iniciar, "--porta", &porta, "--escala", "0.01"];
+    let mut comando = comando("cliente", opcoes);
+    comando.arg("--relatorio").arg(&pagina);
+    let fim = Processo::iniciar(comando).termino();
+    assert_eq!(fim.codigo, Some(0), "{fim:?}");
+    let html = fs::read_to_string(&pagina).unwrap();
+    etiquetas_fecham(&html);
+    assert!(html.contains("da simulação. A linha vertical é o esgotamento."), "{html}");
+    cabe_na_tela(&pagina);
+}

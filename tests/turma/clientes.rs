@@ -1,4 +1,4 @@
-//! Os clientes da turma: observados depois das notas, ao lado delas, e sem as mudar.
+//! Os clientes da turma: observados depois das notas, ao lado delas, e sem as mudar, a não ser que os pesos o digam.
 
 use super::*;
 
@@ -10,6 +10,21 @@ s.sendall(b\"COMPRAR\")
 print(s.recv(1024).decode())
 ";
 
+/// Faz tudo o que se pede, mas sem esperar nada: vê-se depressa.
+const SEM_ESPERAS: &str = "
+import random, socket, threading
+def usuario():
+    with socket.create_connection((\"localhost\", 12346)) as s:
+        for _ in range(random.randint(10, 20)):
+            for pedido in (b\"CONSULTAR\", b\"COMPRAR\"):
+                s.sendall(pedido)
+                if not s.recv(1024):
+                    return
+usuarios = [threading.Thread(target=usuario) for _ in range(5)]
+[u.start() for u in usuarios]
+[u.join() for u in usuarios]
+";
+
 #[test]
 fn o_cliente_de_cada_um_fica_ao_lado_da_nota_e_nao_a_muda() {
     if !isola() {
@@ -18,7 +33,7 @@ fn o_cliente_de_cada_um_fica_ao_lado_da_nota_e_nao_a_muda() {
     let turma = Turma::nova();
     turma.aluno("os dois", "correto.py");
     turma.entregar("os dois", "iniciar.txt", "python3 servidor.py 12346\n");
-    turma.entregar("os dois", "cliente.py", BREVE_E_ERRADO);
+    turma.entregar("os dois", "cliente.py", SEM_ESPERAS);
     turma.entregar("só o cliente", "cliente.py", BREVE_E_ERRADO);
     turma.aluno("só o servidor", "correto.py");
     turma.entregar("só o servidor", "iniciar.txt", "python3 servidor.py 12346\n");
@@ -35,10 +50,12 @@ fn o_cliente_de_cada_um_fica_ao_lado_da_nota_e_nao_a_muda() {
     for (nome, linha) in &linhas {
         assert_eq!((&linha["nota"], &linha["razao"]), (&sem[nome]["nota"], &sem[nome]["razao"]));
     }
-    for nome in ["os dois", "só o cliente"] {
+    for (nome, quais) in
+        [("os dois", ["decisao", "escuta"]), ("só o cliente", ["consulta-antes", "ciclos"])]
+    {
         let faltam = &linhas[nome]["cliente_nao_cumpridas"];
         assert_eq!(linhas[nome]["cliente"], "cliente.py");
-        assert!(faltam.contains("consulta-antes") && faltam.contains("ciclos"), "{linhas:?}");
+        assert!(quais.iter().all(|qual| faltam.contains(qual)), "{linhas:?}");
     }
     assert!(linhas["só o servidor"]["cliente_visto"].contains("não tem um programa que conecte"));
     assert!(linhas["não conecta"]["cliente_visto"].starts_with("não se viu"), "{linhas:?}");
@@ -57,6 +74,33 @@ fn o_cliente_de_cada_um_fica_ao_lado_da_nota_e_nao_a_muda() {
     let outra = turma.corrigir(&["--clientes"]);
     assert!(!outra.erro.contains("observam-se"), "{outra:?}");
     assert_eq!(turma.linhas(), linhas);
+
+    com_pesos(&turma);
+}
+
+/// Os pesos que dão pontos ao cliente mudam a nota, e não obrigam a ver nada de novo.
+fn com_pesos(turma: &Turma) {
+    let pesos = turma.entregas().with_file_name("pesos.toml");
+    fs::write(&pesos, "cliente = 5.0\n").unwrap();
+    let fim = turma.corrigir(&["--pesos", pesos.to_str().unwrap()]);
+    assert!(fim.erro.contains("4 não mudaram") && !fim.erro.contains("observam-se"), "{fim:?}");
+    let pontos = |nome: &str| {
+        let coluna = |coluna| turma.coluna(nome, coluna).parse::<f64>().ok();
+        (coluna("nota"), coluna("cliente_pontos"))
+    };
+    let (nota, cliente) = pontos("os dois");
+    let cliente = cliente.unwrap();
+    assert!(0.0 < cliente && cliente < 5.0 && nota == Some(10.0 + cliente), "{nota:?} {cliente}");
+    assert_eq!(pontos("só o cliente"), (None, None), "viu-se pouco");
+    assert!(turma.coluna("só o cliente", "razao").contains("a nota é com o professor"));
+    assert_eq!(pontos("só o servidor"), (Some(10.0), Some(0.0)), "não o entregou");
+    assert_eq!(pontos("não conecta").1, Some(0.0));
+    for pagina in [turma.pagina("os-dois"), turma.pagina("so-o-servidor")] {
+        assert!(pagina.contains("nota-inteira") && pagina.contains("de 15,0"), "{pagina}");
+        assert!(!pagina.contains("Isto não muda a nota"), "{pagina}");
+    }
+    let indice = fs::read_to_string(turma.saida().join("index.html")).unwrap();
+    assert!(indice.contains("13,5 a 15,0"), "a distribuição vai até 15: {indice}");
 }
 
 #[test]

@@ -232,7 +232,10 @@ impl Esgotamento {
         (conexao.pediu > depois).then(|| Violacao {
             regra: Regra::AvisoAQuemChegouDepois,
             quando: aviso,
-            provas: vec![leitura_do_aviso(usuario, servidor, aviso), self.ate],
+            provas: vec![
+                Leitura { inicio: conexao.conectou, ..leitura_do_aviso(usuario, servidor, aviso) },
+                self.ate,
+            ],
         })
     }
 

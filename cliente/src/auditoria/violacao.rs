@@ -106,7 +106,8 @@ pub struct Leitura {
     pub usuario: usize,
     /// Por qual servidor.
     pub servidor: Qual,
-    /// Um instante antes de pedir.
+    /// Um instante antes de pedir. De um AVISO, que ninguém pediu, zero; ou quando quem o ouviu conectou, se é isso que o
+    /// contradiz.
     pub inicio: Duration,
     /// Um instante depois de ouvir.
     pub fim: Duration,

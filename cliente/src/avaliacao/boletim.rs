@@ -2,6 +2,7 @@
 //! `json`, e a página em `pagina`.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -37,6 +38,8 @@ pub struct Boletim {
     pub porta: u16,
     /// Alguma coisa que custou pontos pode ter sido só demora.
     pub tempo_decidiu: bool,
+    /// Quanto a avaliação levou.
+    pub duracao: Duration,
 }
 
 /// Um item do §10.
@@ -212,5 +215,33 @@ impl fmt::Display for Boletim {
         writeln!(f, "Veredito do estoque: {}", self.estoque.0)?;
         writeln!(f, "Veredito do AVISO, um extra que não muda a nota: {}", self.aviso.0)?;
         writeln!(f, "Nota: {} de {}, sem os extras", nota(self.nota()), nota(self.maxima()))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod exemplos {
+    use super::*;
+
+    /// Um boletim com estes itens.
+    pub fn boletim(itens: Vec<Item>, aviso: Estado) -> Boletim {
+        Boletim {
+            nome: None,
+            servidor: String::new(),
+            comando: String::new(),
+            itens,
+            extras: Vec::new(),
+            estoque: (Estoque::Consistente, String::new()),
+            aviso: (aviso, "não chegou a ninguém".into()),
+            rodadas: Vec::new(),
+            observacoes: Vec::new(),
+            porta: 12346,
+            tempo_decidiu: false,
+            duracao: Duration::from_micros(12_345_678),
+        }
+    }
+
+    /// Uma conferência que valeu estes pontos.
+    pub fn conferencia(viu: &str, pontos: f64, de: f64) -> Conferencia {
+        Conferencia { tentou: "pede".into(), viu: viu.into(), pontos, de, falha: None }
     }
 }

@@ -306,30 +306,15 @@ fn dos_extras(boletim: &Boletim) -> Option<Conselho> {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::auditoria::veredito::Estoque;
-    use crate::avaliacao::boletim::{Conferencia, Item};
+    use crate::avaliacao::boletim::{Conferencia, Item, exemplos};
 
     fn boletim(perdas: &[(f64, Falha)], aviso: Estado) -> Boletim {
         let conferencia = |(custou, falha): &(f64, Falha)| Conferencia {
-            tentou: String::new(),
-            viu: format!("{falha:?}"),
-            pontos: 1.0 - custou,
-            de: 1.0,
             falha: Some(*falha),
+            ..exemplos::conferencia(&format!("{falha:?}"), 1.0 - custou, 1.0)
         };
-        Boletim {
-            nome: None,
-            servidor: String::new(),
-            comando: String::new(),
-            itens: vec![Item { nome: "x", conferencias: perdas.iter().map(conferencia).collect() }],
-            extras: Vec::new(),
-            estoque: (Estoque::Consistente, String::new()),
-            aviso: (aviso, "não chegou a ninguém".into()),
-            rodadas: Vec::new(),
-            observacoes: Vec::new(),
-            porta: 12346,
-            tempo_decidiu: false,
-        }
+        let conferencias = perdas.iter().map(conferencia).collect();
+        exemplos::boletim(vec![Item { nome: "x", conferencias }], aviso)
     }
 
     #[test]

@@ -69,6 +69,31 @@ pub enum Erro {
     Interrompido,
 }
 
+impl Erro {
+    /// A causa é o servidor, e não alguma coisa desta máquina?
+    pub fn do_servidor(&self) -> bool {
+        match self {
+            Erro::Terminou(causa) => !falta_biblioteca(causa),
+            Erro::NaoAbriu { .. } => true,
+            Erro::ServidorDesconhecido(_)
+            | Erro::SemCtrlC(_)
+            | Erro::SemThreads(_)
+            | Erro::NinguemAtende { .. }
+            | Erro::PortaOcupada { .. }
+            | Erro::SemComando
+            | Erro::NaoExecuta { .. }
+            | Erro::Interrompido => false,
+        }
+    }
+}
+
+/// Uma biblioteca que esta máquina não tem não é erro de quem a usa.
+pub fn falta_biblioteca(causa: &str) -> bool {
+    ["ModuleNotFoundError", "Cannot find module", "ClassNotFoundException"]
+        .iter()
+        .any(|falta| causa.contains(falta))
+}
+
 fn como_fechar(dono: &Option<Dono>) -> String {
     match dono {
         Some(Dono { pid, comando }) => {

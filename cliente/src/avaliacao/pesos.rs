@@ -1,5 +1,7 @@
 //! Quanto vale cada item: os pesos do §10, ou os que o professor escreve em um TOML. Só muda a escala; o que cada
 //! conferência conclui é o mesmo.
+//!
+//! O do cliente é zero, porque o §10 não o pede; quem o põe na nota é a turma, que observa os clientes.
 
 use std::fs;
 use std::io;
@@ -32,12 +34,25 @@ pub struct Pesos {
     pub protocolo: f64,
     /// Sobrevive ao que não devia acontecer.
     pub robustez: f64,
+    /// O simulador cumpre o que se pede dele (§5, §6). Quem avalia um servidor não precisa de o saber.
+    #[serde(skip_serializing)]
+    pub cliente: f64,
+    /// Quanto tudo vale junto, se o professor o diz: os pesos passam a somar isto, na mesma proporção.
+    #[serde(skip_serializing)]
+    total: Option<f64>,
 }
 
 impl Default for Pesos {
     /// Os do §10.
     fn default() -> Self {
-        Pesos { multithreading: 3.0, exclusao_mutua: 4.0, protocolo: 2.0, robustez: 1.0 }
+        Pesos {
+            multithreading: 3.0,
+            exclusao_mutua: 4.0,
+            protocolo: 2.0,
+            robustez: 1.0,
+            cliente: 0.0,
+            total: None,
+        }
     }
 }
 
@@ -50,7 +65,7 @@ pub enum Erro {
     /// Não são pesos.
     #[error(
         "'{}' não tem pesos que eu entenda; são números de 0 a 100, como: multithreading = 3.0, exclusao_mutua = 4.0, \
-         protocolo = 2.0, robustez = 1.0",
+         protocolo = 2.0, robustez = 1.0, cliente = 2.0, total = 10.0",
         .0.display()
     )]
     NaoSaoPesos(PathBuf),
@@ -68,9 +83,38 @@ impl Pesos {
             fs::read_to_string(caminho).map_err(|erro| Erro::NaoSeLe(caminho.into(), erro))?;
         let nao_sao = || Erro::NaoSaoPesos(caminho.into());
         let pesos: Pesos = toml::from_str(&texto).map_err(|_| nao_sao())?;
-        let todos = [pesos.multithreading, pesos.exclusao_mutua, pesos.protocolo, pesos.robustez];
-        let servem = todos.iter().all(|peso| (0.0..=100.0).contains(peso));
-        if servem && todos.iter().sum::<f64>() > 0.0 { Ok(pesos) } else { Err(nao_sao()) }
+        let mut todos = pesos.do_servidor().into_iter().chain([pesos.cliente]);
+        let servem = todos.all(|peso| (0.0..=100.0).contains(&peso));
+        // O servidor vale alguma coisa: sem ele não há laudo.
+        let servem = servem && pesos.do_servidor().iter().sum::<f64>() > 0.0;
+        let vezes = pesos.total.map_or(1.0, |total| total / pesos.soma());
+        let cabe = pesos.total.is_none_or(|total| total > 0.0 && total <= 100.0);
+        if servem && cabe { Ok(pesos.vezes(vezes)) } else { Err(nao_sao()) }
+    }
+
+    /// Quanto vale tudo, com o cliente.
+    pub fn soma(&self) -> f64 {
+        self.do_servidor().iter().sum::<f64>() + self.cliente
+    }
+
+    fn do_servidor(&self) -> [f64; 4] {
+        [self.multithreading, self.exclusao_mutua, self.protocolo, self.robustez]
+    }
+
+    fn vezes(&self, vezes: f64) -> Self {
+        Pesos {
+            multithreading: self.multithreading * vezes,
+            exclusao_mutua: self.exclusao_mutua * vezes,
+            protocolo: self.protocolo * vezes,
+            robustez: self.robustez * vezes,
+            cliente: self.cliente * vezes,
+            total: None,
+        }
+    }
+
+    /// Os do servidor são os do §10?
+    fn do_enunciado(&self) -> bool {
+        self.do_servidor() == Self::default().do_servidor()
     }
 
     fn de(&self, nome: &str) -> f64 {
@@ -84,7 +128,7 @@ impl Pesos {
 
     /// Os mesmos itens, com estes pesos.
     pub(super) fn aplicar(&self, itens: Vec<Item>) -> Vec<Item> {
-        if *self == Self::default() {
+        if self.do_enunciado() {
             return itens;
         }
         let pesar = |item: Item| {
@@ -100,8 +144,7 @@ impl Pesos {
         let todos = [MULTITHREADING, EXCLUSAO_MUTUA, PROTOCOLO, ROBUSTEZ];
         let ditos: Vec<String> =
             todos.iter().map(|nome| format!("{nome} {}", nota(self.de(nome)))).collect();
-        let mudaram = *self != Self::default();
-        mudaram
+        (!self.do_enunciado())
             .then(|| format!("os pesos são os do professor, e não os do §10: {}", ditos.join(", ")))
     }
 }
@@ -109,7 +152,7 @@ impl Pesos {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::avaliacao::boletim::Conferencia;
+    use crate::avaliacao::boletim::exemplos::conferencia;
 
     fn lidos(texto: &str) -> Result<Pesos, Erro> {
         let pasta = tempfile::tempdir().unwrap();
@@ -127,27 +170,41 @@ mod testes {
 
     #[test]
     fn o_que_nao_sao_pesos_se_recusa() {
-        for errado in ["robustez = -1", "robustes = 1", "x", "robustez = nan", "protocolo = \"2\""]
-        {
+        for errado in [
+            "robustez = -1",
+            "robustes = 1",
+            "x",
+            "robustez = nan",
+            "protocolo = \"2\"",
+            "cliente = -1",
+            "cliente = nan",
+            "total = 0",
+            "total = inf",
+            "total = 101",
+        ] {
             assert!(lidos(errado).is_err(), "{errado}");
         }
         let zerados = "multithreading=0\nexclusao_mutua=0\nprotocolo=0\nrobustez=0";
         assert!(lidos(zerados).is_err());
+        assert!(lidos(&format!("{zerados}\ncliente=10")).is_err(), "sem servidor não há laudo");
+    }
+
+    #[test]
+    fn o_cliente_se_soma_aos_do_servidor_e_o_total_reparte_tudo() {
+        let pesos = lidos("cliente = 2.5").unwrap();
+        assert_eq!((pesos.soma(), pesos.observacao()), (12.5, None));
+        let pesos = lidos("cliente = 2.5\ntotal = 10").unwrap();
+        assert_eq!(
+            (nota(pesos.soma()), pesos.cliente, pesos.exclusao_mutua),
+            ("10,0".into(), 2.0, 3.2)
+        );
+        assert!(pesos.observacao().is_some_and(|dito| dito.contains("Exclusão Mútua 3,2")));
     }
 
     #[test]
     fn cada_item_passa_a_valer_o_peso_e_guarda_a_proporcao() {
-        let conferencia = |pontos, de| Conferencia {
-            tentou: String::new(),
-            viu: String::new(),
-            pontos,
-            de,
-            falha: None,
-        };
-        let itens = vec![Item {
-            nome: PROTOCOLO,
-            conferencias: vec![conferencia(0.5, 1.0), conferencia(1.0, 1.0)],
-        }];
+        let conferencias = vec![conferencia("", 0.5, 1.0), conferencia("", 1.0, 1.0)];
+        let itens = vec![Item { nome: PROTOCOLO, conferencias }];
         let pesos = Pesos { protocolo: 4.0, ..Pesos::default() };
         let [item] = &pesos.aplicar(itens)[..] else { panic!("um só") };
         assert_eq!((item.pontos(), item.de()), (3.0, 4.0));

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use protocolo::terminal::abrir_thread;
 
 use super::alvo::{Aberto, Alvo, Quem};
+use super::ausente::programa_que_falta;
 use super::autopsia::{autopsiar, explicar_sinal, pergunta, sinal_de_um_codigo, ultima_linha};
 use super::costumes::PRAZO;
 use super::erro::Erro;
@@ -25,7 +26,7 @@ use super::sonda::Sonda;
 use super::trocas::Trocas;
 use crate::multidao::limites::este_programa;
 use crate::opcoes::SUBCOMANDO;
-use crate::sistema::Console;
+use crate::sistema::{Console, SHELL};
 
 /// Quanto o servidor tem para terminar com SIGTERM, antes do SIGKILL.
 const DESPEDIDA: Duration = Duration::from_secs(3);
@@ -74,6 +75,8 @@ pub struct ServidorAvaliado {
 
 #[derive(Debug)]
 struct Processo {
+    /// O que o abriu.
+    comando: String,
     /// O zelador: vive enquanto houver alguém do servidor.
     zelador: Child,
     console: Arc<Mutex<Vec<u8>>>,
@@ -229,7 +232,7 @@ impl ServidorAvaliado {
         let dica = if digitou {
             r"cada '\n' de --entrada começa outra linha"
         } else {
-            "dê-a com --entrada 'texto'"
+            "dê-a com --entrada \"texto\""
         };
         if let Some(pergunta) = pergunta(&self.console().unwrap_or_default()) {
             return format!(
@@ -283,11 +286,22 @@ impl ServidorAvaliado {
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
+    /// O que o console diz a partir deste byte.
+    pub fn console_desde(&self, byte: usize) -> Vec<u8> {
+        let Some(processo) = &self.processo else { return Vec::new() };
+        let bytes = processo.console.lock().unwrap_or_else(PoisonError::into_inner);
+        bytes.get(byte..).unwrap_or_default().to_vec()
+    }
+
+    /// Já se leu tudo o que o console tinha, e ninguém mais o tem aberto?
+    pub fn console_acabou(&self) -> bool {
+        self.processo.as_ref().is_none_or(|processo| processo.leitor.is_finished())
+    }
+
     /// Espera o console acabar, mas não por quem tenha ficado com ele.
     fn esperar_o_console(&self) {
         let limite = Instant::now() + ULTIMAS_PALAVRAS;
-        let acabou = || self.processo.as_ref().is_none_or(|p| p.leitor.is_finished());
-        while !acabou() && Instant::now() < limite {
+        while !self.console_acabou() && Instant::now() < limite {
             thread::sleep(ENTRE_TENTATIVAS);
         }
     }
@@ -308,8 +322,19 @@ impl ServidorAvaliado {
         if let Some(numero) = sinal {
             return format!(" com {}", explicar_sinal(numero));
         }
+        if let Some(falta) = self.programa_que_falta() {
+            return format!(": {falta}");
+        }
         let causa = autopsiar(&self.console().unwrap_or_default());
         causa.map_or_else(|| self.ultimas_palavras(), |causa| format!(": {causa}"))
+    }
+
+    /// Se o comando terminou porque não há o programa que ele pede, o que fazer.
+    pub fn programa_que_falta(&self) -> Option<String> {
+        let processo = self.processo.as_ref()?;
+        let Some(Fim::Saiu(codigo)) = processo.fim.get() else { return None };
+        let console = self.console().unwrap_or_default();
+        programa_que_falta(SHELL, &processo.comando, *codigo, &console)
     }
 
     /// A última linha do console, entre parênteses.
@@ -387,7 +412,8 @@ impl Processo {
         abrir_thread("fim", move || ouvir(saida, &dito))?;
         let leitor = abrir_thread("console", move || guardar(console_dele, &copia))?;
         let aberto = Arc::clone(aberto);
-        Ok(Processo { zelador, console, leitor, fim, sozinho_desde: None, trocas, aberto })
+        let comando = comando.to_owned();
+        Ok(Processo { comando, zelador, console, leitor, fim, sozinho_desde: None, trocas, aberto })
     }
 
     fn terminou_ate(&mut self, limite: Instant) -> bool {

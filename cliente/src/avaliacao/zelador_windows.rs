@@ -31,8 +31,7 @@ pub struct Erro(#[from] io::Error);
 ///
 /// O sistema não deu o que ele precisa.
 pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
-    // Vive até o fim deste processo, e leva os outros com ele.
-    let _tudo = acabar_com_todos()?;
+    acabar_com_todos()?;
     // A pasta some com este valor, no fim da função.
     let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
     let mut servidor = abrir(&zelo.comando, zelo.entrada.as_deref(), trocas.as_ref())?;
@@ -43,12 +42,16 @@ pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
     Ok(())
 }
 
-fn acabar_com_todos() -> io::Result<Job> {
+/// Tudo o que este processo abrir acaba com ele.
+fn acabar_com_todos() -> io::Result<()> {
     let mut limites = ExtendedLimitInfo::new();
     limites.limit_kill_on_job_close();
     let job = Job::create_with_limit_info(&limites).map_err(io::Error::other)?;
     job.assign_current_process().map_err(io::Error::other)?;
-    Ok(job)
+    // Quem o fecha é o sistema, no fim deste processo: fechado por nós, acabaria conosco no meio do que fazemos (e o
+    // wineserver 8.0 cai).
+    let _ = job.into_handle();
+    Ok(())
 }
 
 fn abrir(comando: &str, entrada: Option<&str>, trocas: Option<&Trocas>) -> io::Result<Child> {

@@ -4,7 +4,8 @@
 //!
 //! `formato` (1), `nome` (ou `null`), `cliente` (o comando que o abre), `comando` (o que repete a observação),
 //! `exigencias` (cada uma com `chave`, `nome`, `secao`, `estado`, que é `cumprido`, `nao-cumprido` ou `nao-se-viu`, e
-//! `viu`), `conexoes`, `simultaneas` e `duracao`, em segundos.
+//! `viu`), `conexoes`, `simultaneas`, e, em segundos, `duracao` e `atraso` (o maior que esta máquina impôs ao relógio do
+//! observador).
 
 use std::fmt;
 use std::io;
@@ -23,7 +24,7 @@ use crate::historia::medidas::Medidas;
 use crate::historia::vivido::{self, Historia, Operacao};
 use crate::relatorio::graficos::{Dados, Tela};
 use crate::relatorio::json::em_texto;
-use crate::relatorio::pagina::{SINAIS_DOS_USUARIOS, data_e_hora};
+use crate::relatorio::pagina::{SINAIS_DOS_USUARIOS, data_e_hora, legenda_dos_usuarios};
 
 /// O que se concluiu de um cliente.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ struct Documento<'a> {
     conexoes: usize,
     simultaneas: usize,
     duracao: f64,
+    atraso: f64,
 }
 
 #[derive(Template)]
@@ -59,6 +61,7 @@ struct Pagina<'a> {
     quando: String,
     larga: String,
     estreita: String,
+    legenda: String,
     chave: &'static [(&'static str, &'static str, &'static str)],
 }
 
@@ -79,6 +82,7 @@ impl Laudo {
             conexoes: self.visto.conexoes.len(),
             simultaneas: self.visto.simultaneas(),
             duracao: self.visto.duracao.as_secs_f64(),
+            atraso: self.visto.atraso(Duration::ZERO, self.visto.duracao).as_secs_f64(),
         })
     }
 
@@ -91,6 +95,7 @@ impl Laudo {
             quando: data_e_hora(),
             larga: dados.usuarios(Tela::Larga),
             estreita: dados.usuarios(Tela::Estreita),
+            legenda: legenda_dos_usuarios(&dados, simulacao.historias.len()),
             chave: &SINAIS_DOS_USUARIOS,
         };
         // O modelo foi conferido ao compilar, e escrever em uma String não falha.

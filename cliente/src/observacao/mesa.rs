@@ -55,6 +55,9 @@ struct Anotado {
     /// Por onde se fala a cada conexão, enquanto ela dura.
     ligacoes: Vec<Option<TcpStream>>,
     compras: usize,
+    /// Quantas já estiveram abertas ao mesmo tempo. Conta-se aqui, e não no que se viu, para que responder custe o mesmo
+    /// com dez conexões e com mil.
+    juntas: usize,
     encerrada: bool,
 }
 
@@ -179,6 +182,7 @@ impl Anotado {
         };
         self.visto.conexoes.push(Conexao { modo, chegou: agora, ..Conexao::default() });
         self.ligacoes.push(Some(ligacao));
+        self.juntas = self.juntas.max(self.ligacoes.iter().flatten().count());
         Some(indice)
     }
 
@@ -204,7 +208,7 @@ impl Anotado {
         let restam = ESTOQUE.saturating_sub(self.compras as u64).max(1);
         let acabou = self.visto.esgotou.is_some();
         self.compras += usize::from(compra);
-        let ultima = !acabou && self.compras > COMPRAS_ATE_ESGOTAR * self.visto.simultaneas();
+        let ultima = !acabou && self.compras > COMPRAS_ATE_ESGOTAR * self.juntas;
         let resposta = match (compra, acabou) {
             (true, true) => Resposta::Esgotado,
             (true, false) => Resposta::Vendida(if ultima { 0 } else { restam - 1 }),

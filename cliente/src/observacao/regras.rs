@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::visto::{Conexao, Pedido, Visto};
 use crate::cores::Tinta;
+use crate::tempo::formatar;
 
 /// O que se concluiu de uma exigência.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +75,31 @@ impl Escala {
     }
 }
 
+/// Com um atraso destes do observador, quem espera uma resposta com pressa pode ter desistido por causa da máquina.
+const GRAVE: Duration = Duration::from_millis(250);
+
+/// Um atraso menor que este não explica o que não se viu.
+const NOTAVEL: Duration = Duration::from_millis(50);
+
+/// Do pedido até o fim da conexão, a máquina pode ter feito esperar demais?
+fn presa(visto: &Visto, pediu: Duration, saiu: Duration) -> bool {
+    visto.atraso_em(pediu).max(visto.atraso(pediu, saiu)) >= GRAVE
+}
+
+/// Por que não se acusa: entre estes instantes, a máquina não deixou ver. Vazio, se deixou.
+fn ocupada(visto: &Visto, de: Duration, ate: Duration) -> String {
+    match visto.atraso(de, ate) {
+        atraso if atraso < NOTAVEL => String::new(),
+        atraso => format!(
+            "; a máquina estava ocupada, e o relógio do observador atrasou até {}",
+            formatar(atraso)
+        ),
+    }
+}
+
+/// O que o enunciado não pede, e é só um conselho.
+pub const ALEM: &str = "além do enunciado";
+
 /// Confere tudo. `fecha` é a cena do servidor que fecha as conexões, se houve.
 pub fn conferir(visto: &Visto, fecha: Option<&Visto>, escala: Escala) -> Vec<Exigencia> {
     let exigencia = |chave, nome, secao, (estado, viu): Conclusao| Exigencia {
@@ -83,7 +109,6 @@ pub fn conferir(visto: &Visto, fecha: Option<&Visto>, escala: Escala) -> Vec<Exi
         estado,
         viu,
     };
-    const ALEM: &str = "além do enunciado";
     vec![
         exigencia(
             "simultaneos",
@@ -118,7 +143,7 @@ pub fn conferir(visto: &Visto, fecha: Option<&Visto>, escala: Escala) -> Vec<Exi
             ciclos::variam(visto),
         ),
         exigencia("aviso", "o AVISO aparece logo no console", "§7.3", tropecos::aviso(visto)),
-        exigencia("termina", "termina por si", "§5.3", ciclos::termina(visto)),
+        exigencia("termina", "termina por si", "§5.3", ciclos::termina(visto, escala)),
         exigencia(
             "colado",
             "aguenta uma resposta e o AVISO em um envio só",

@@ -6,6 +6,9 @@ use std::time::Duration;
 /// Quem fecha uma conexão e logo abre outra pode ser visto a abrir antes de se ver que fechou.
 const TROCA: Duration = Duration::from_millis(100);
 
+/// Quem atende uma conexão e o relógio do observador podem não esperar pela máquina exatamente ao mesmo tempo.
+const LOGO_ANTES: Duration = Duration::from_secs(1);
+
 /// Tudo o que se viu em uma cena. Os instantes contam do começo dela.
 #[derive(Debug, Clone, Default)]
 pub struct Visto {
@@ -25,14 +28,28 @@ pub struct Visto {
     pub console_depois_de_fechar: usize,
     /// Quando o programa terminou por si.
     pub terminou: Option<Duration>,
+    /// Quando esta máquina não deixou o observador acordar a tempo, na ordem.
+    pub atrasos: Vec<Atraso>,
     /// Quanto durou a cena.
     pub duracao: Duration,
+}
+
+/// O relógio do observador devia ter acordado em `de`, e só acordou em `ate`: a máquina fazia outra coisa, e o cliente
+/// também pode ter esperado por ela.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Atraso {
+    /// Quando devia ter acordado.
+    pub de: Duration,
+    /// Quando acordou.
+    pub ate: Duration,
 }
 
 /// O AVISO no console, em um instante.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contagem {
-    /// Quando.
+    /// Quando se tinha olhado antes: o que apareceu não é mais antigo que isto.
+    pub desde: Duration,
+    /// Quando se viu.
     pub quando: Duration,
     /// Quantas vezes o texto mandado apareceu até ali.
     pub exatos: usize,
@@ -122,6 +139,28 @@ impl Visto {
         self.conexoes.iter().map(|conexao| abertas(conexao.chegou)).max().unwrap_or(0)
     }
 
+    /// O maior atraso do observador entre estes instantes.
+    pub fn atraso(&self, de: Duration, ate: Duration) -> Duration {
+        let tocam = self.os_que_tocam(de, ate);
+        tocam.map(|atraso| atraso.ate.saturating_sub(atraso.de)).max().unwrap_or_default()
+    }
+
+    /// Quanto pode ter esperado, antes de ser anotado, o que chegou neste instante.
+    pub fn atraso_em(&self, quando: Duration) -> Duration {
+        self.atraso(quando.saturating_sub(LOGO_ANTES), quando)
+    }
+
+    /// Quanto tempo, entre estes instantes, esta máquina não foi do observador quando ele a quis.
+    pub fn perdido(&self, de: Duration, ate: Duration) -> Duration {
+        let dentro = |atraso: &Atraso| atraso.ate.min(ate).saturating_sub(atraso.de.max(de));
+        self.os_que_tocam(de, ate).map(dentro).sum()
+    }
+
+    fn os_que_tocam(&self, de: Duration, ate: Duration) -> impl Iterator<Item = &Atraso> {
+        let primeiro = self.atrasos.partition_point(|atraso| atraso.ate < de);
+        self.atrasos[primeiro..].iter().take_while(move |atraso| atraso.de <= ate)
+    }
+
     /// De quem é cada conexão. Se as conexões servem a vários ciclos, cada uma é um usuário; se não, a que chega é de
     /// quem acabou de sair.
     pub fn usuarios(&self) -> Usuarios {
@@ -138,9 +177,8 @@ impl Visto {
         for indice in usadas {
             let chegou = self.conexoes[indice].chegou;
             let saida = |dono: &Vec<usize>| dono.last().and_then(|i| self.conexoes[*i].saiu);
-            let livres = donos
-                .iter_mut()
-                .filter(|dono| saida(dono).is_some_and(|saiu| saiu <= chegou + TROCA));
+            let ja_saiu = |saiu: Duration| saiu <= chegou + TROCA + self.atraso(chegou, saiu);
+            let livres = donos.iter_mut().filter(|dono| saida(dono).is_some_and(ja_saiu));
             match livres.max_by_key(|dono| saida(dono)) {
                 Some(dono) => dono.push(indice),
                 None => donos.push(vec![indice]),

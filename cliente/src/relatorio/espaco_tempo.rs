@@ -25,6 +25,7 @@ const FILEIRA: i32 = 68;
 /// Quanto uma seta desce.
 const QUEDA: i32 = 12;
 const BARRA: i32 = 9;
+const RAIO: i32 = 5;
 const SOBRA: i32 = 16;
 /// Um instante de até 27 horas, com seis casas.
 const LETRAS_DO_INSTANTE: usize = 14;
@@ -68,8 +69,10 @@ struct Intervalo {
 struct Plano {
     largura: i32,
     altura: i32,
-    /// O x de cada linha de vida; a primeira é a do estoque.
-    vidas: Vec<i32>,
+    /// O x de cada linha de vida, e o y em que começa; a primeira é a do estoque.
+    vidas: Vec<(i32, i32)>,
+    /// Onde alguém conectou.
+    chegadas: Vec<(i32, i32)>,
     /// O y de cada instante.
     instantes: Vec<i32>,
     setas: Vec<Seta>,
@@ -106,7 +109,7 @@ impl Colunas {
     }
 }
 
-/// Uma operação, com a fileira do começo e a do fim dela. Do AVISO só há o fim.
+/// Uma operação, com a fileira do começo e a do fim dela. Do AVISO pode só haver o fim.
 struct Passo<'a> {
     prova: &'a Leitura,
     mao: Mao,
@@ -121,7 +124,7 @@ fn largura_da_letra(tamanho: i32) -> i32 {
 
 impl Plano {
     fn de(violacao: &Violacao, tela: Tela) -> Self {
-        let provas: Vec<Leitura> = violacao.no_tempo().into_iter().take(OPERACOES).collect();
+        let provas = provas(violacao);
         let colunas = Colunas::de(tela);
         let instantes = instantes(&provas);
         let fileira = |qual: (Duration, bool)| {
@@ -131,7 +134,7 @@ impl Plano {
         let maos = maos(&provas);
         let passos = provas.iter().zip(maos).map(|(prova, mao)| {
             let [de, ate] = [fileira((prova.inicio, false)), fileira((prova.fim, true))];
-            Passo { prova, mao, de: if prova.origem == Origem::Aviso { ate } else { de }, ate }
+            Passo { prova, mao, de: if comeca(prova) { de } else { ate }, ate }
         });
         let passos: Vec<Passo<'_>> = passos.collect();
         let quantos = i32::try_from(instantes.len()).unwrap_or_default();
@@ -157,13 +160,16 @@ impl Plano {
     /// Um nome por linha de vida, com o servidor em baixo se há mais de um.
     fn cabecalhos(&mut self, passos: &[Passo<'_>], colunas: &Colunas) {
         let letra = colunas.letra;
-        self.vidas.push(colunas.estoque);
+        self.vidas.push((colunas.estoque, CABECALHO));
         let baixo = CABECALHO - letra - 6;
         self.texto(colunas.estoque, baixo, Lado::Centro, letra, "estoque".into());
         for mao in [-1, 1] {
             let Some(passo) = passos.iter().find(|passo| passo.mao == mao) else { continue };
             let x = colunas.usuario(mao);
-            self.vidas.push(x);
+            // Só começa depois a de quem nada fez antes de conectar.
+            let chegadas = passos.iter().filter(|p| p.mao == mao).map(Passo::chegada);
+            let comeco = chegadas.map(|chegada| chegada.unwrap_or(CABECALHO)).min();
+            self.vidas.push((x, comeco.unwrap_or(CABECALHO)));
             let Leitura { usuario, servidor, .. } = passo.prova;
             let onde = servidor.to_string().trim().to_owned();
             let nome = format!("usuário {usuario}");
@@ -190,6 +196,10 @@ impl Plano {
     }
 
     fn passo(&mut self, passo: &Passo<'_>, colunas: &Colunas) {
+        if let Some(y) = passo.chegada() {
+            self.chegadas.push((colunas.usuario(passo.mao), y));
+            self.rotulo(passo, colunas, y, "conectou aqui".into());
+        }
         match passo.prova.origem {
             Origem::Silencio => self.silencio(passo, colunas),
             Origem::Aviso => self.resposta(passo, colunas),
@@ -239,17 +249,40 @@ impl Plano {
         let usuario = colunas.usuario(passo.mao);
         let x = usuario - BARRA / 2;
         self.intervalos.push(Intervalo { x, de: passo.de, ate: passo.ate, cor: cor(passo.prova) });
-        for (y, texto) in [(passo.de, "à escuta"), (passo.ate - QUEDA, "nenhum AVISO")] {
-            self.rotulo(passo, colunas, y, texto.into());
-        }
+        self.rotulo(passo, colunas, passo.ate - QUEDA, "nenhum AVISO".into());
     }
+}
+
+impl Passo<'_> {
+    /// A fileira em que o usuário conectou, se é isso que conta, e não o que pediu.
+    fn chegada(&self) -> Option<i32> {
+        let escutava = matches!(self.prova.origem, Origem::Aviso | Origem::Silencio);
+        (escutava && comeca(self.prova)).then_some(self.de)
+    }
+}
+
+/// As provas que se desenham, na ordem em que começaram. Do AVISO sem começo, que ninguém pediu, só há o fim.
+fn provas(violacao: &Violacao) -> Vec<Leitura> {
+    let mut provas = violacao.provas.clone();
+    provas.sort_by_key(comeco);
+    provas.truncate(OPERACOES);
+    provas
+}
+
+fn comeco(prova: &Leitura) -> Duration {
+    if comeca(prova) { prova.inicio } else { prova.fim }
+}
+
+/// Sabe-se quando começou? Do AVISO, só se sabe se importa quando quem o ouviu conectou.
+fn comeca(prova: &Leitura) -> bool {
+    prova.origem != Origem::Aviso || !prova.inicio.is_zero()
 }
 
 /// Os instantes em que algo começa (`false`) ou termina, em ordem. No mesmo instante, quem começa vem antes: as
 /// operações que se tocam podem ter acontecido juntas.
 fn instantes(provas: &[Leitura]) -> Vec<(Duration, bool)> {
     let pontas = |prova: &Leitura| {
-        let comeco = (prova.origem != Origem::Aviso).then_some((prova.inicio, false));
+        let comeco = comeca(prova).then_some((prova.inicio, false));
         comeco.into_iter().chain([(prova.fim, true)])
     };
     let mut instantes: Vec<(Duration, bool)> = provas.iter().flat_map(pontas).collect();
@@ -261,7 +294,7 @@ fn instantes(provas: &[Leitura]) -> Vec<(Duration, bool)> {
 /// De que lado fica cada operação: as de um usuário, do mesmo, se não se cruzam.
 fn maos(provas: &[Leitura]) -> Vec<Mao> {
     match provas {
-        [uma, outra] if uma.usuario == outra.usuario && uma.fim < outra.inicio => vec![-1, -1],
+        [uma, outra] if uma.usuario == outra.usuario && uma.fim < comeco(outra) => vec![-1, -1],
         _ => (0..provas.len()).map(|qual| if qual == 0 { -1 } else { 1 }).collect(),
     }
 }
@@ -321,12 +354,15 @@ fn pintar(plano: &Plano, quadro: &Quadro<'_>) -> Result<(), Erro> {
     for y in &plano.instantes {
         quadro.draw(&PathElement::new([(4, *y), (plano.largura - 4, *y)], graficos::GRADE))?;
     }
-    for x in &plano.vidas {
-        let vida = [(*x, CABECALHO), (*x, plano.altura - 2)];
+    for (x, comeco) in &plano.vidas {
+        let vida = [(*x, *comeco), (*x, plano.altura - 2)];
         quadro.draw(&PathElement::new(vida, graficos::CONEXAO.stroke_width(2)))?;
     }
     for Intervalo { x, de, ate, cor } in &plano.intervalos {
         quadro.draw(&Rectangle::new([(*x, *de), (x + BARRA, *ate)], cor.filled()))?;
+    }
+    for (x, y) in &plano.chegadas {
+        quadro.draw(&Circle::new((*x, *y), RAIO, graficos::CONEXAO.filled()))?;
     }
     for seta in &plano.setas {
         quadro.draw(&PathElement::new([seta.de, seta.ate], seta.cor.stroke_width(2)))?;
@@ -382,7 +418,7 @@ mod testes {
     fn dois_usuarios_ficam_um_de_cada_lado_do_estoque_e_os_intervalos_se_comparam() {
         let provas = [leitura(3, 10, 40, Origem::Venda, 3), leitura(8, 20, 30, Origem::Venda, 3)];
         let plano = Plano::de(&violacao(&provas), Tela::Larga);
-        assert_eq!(plano.vidas, [520, 190, 850]);
+        assert_eq!(plano.vidas, [520, 190, 850].map(|x| (x, CABECALHO)));
         let [um, outro] = plano.intervalos[..] else { panic!("dois intervalos") };
         assert!(um.de < outro.de && outro.ate < um.ate, "um contém o outro: {plano:?}");
         assert_eq!((um.x + BARRA, outro.x), (520, 520), "lado a lado, na linha do estoque");
@@ -408,7 +444,8 @@ mod testes {
     #[test]
     fn as_operacoes_seguidas_de_um_usuario_ficam_na_mesma_linha_de_vida() {
         let provas = [leitura(3, 1, 9, Origem::Recusa, 0), leitura(3, 20, 30, Origem::Venda, 3)];
-        assert_eq!(Plano::de(&violacao(&provas), Tela::Larga).vidas, [520, 190]);
+        let vidas = Plano::de(&violacao(&provas), Tela::Larga).vidas;
+        assert_eq!(vidas, [520, 190].map(|x| (x, CABECALHO)));
     }
 
     #[test]
@@ -418,6 +455,22 @@ mod testes {
         assert_eq!((plano.setas.len(), plano.intervalos.len(), plano.instantes.len()), (1, 1, 3));
         assert!(textos(&plano).contains(&"nenhum AVISO"), "{plano:?}");
         assert_eq!(em_svg(&violacao(&[]), Tela::Larga), "");
+    }
+
+    #[test]
+    fn a_linha_de_quem_chegou_depois_comeca_onde_ele_conectou() {
+        let provas = [leitura(1, 50, 90, Origem::Aviso, 0), leitura(2, 5, 8, Origem::Venda, 0)];
+        let plano = Plano::de(&violacao(&provas), Tela::Estreita);
+        let (&[.., de], [(_, y)]) = (&plano.vidas[..], &plano.chegadas[..]) else {
+            panic!("{plano:?}")
+        };
+        assert_eq!(de, plano.chegadas[0]);
+        assert!(plano.instantes[1] < *y && *y < plano.instantes[3], "depois da venda: {plano:?}");
+        assert!(textos(&plano).contains(&"conectou aqui"), "inteiro, mesmo no telefone: {plano:?}");
+        // A de quem já tinha feito outra coisa vem do alto.
+        let provas = [leitura(1, 50, 90, Origem::Aviso, 0), leitura(1, 5, 8, Origem::Venda, 0)];
+        let plano = Plano::de(&violacao(&provas), Tela::Estreita);
+        assert_eq!((plano.vidas.len(), plano.vidas[1].1, plano.chegadas.len()), (2, CABECALHO, 1));
     }
 
     proptest! {

@@ -16,7 +16,7 @@ use crate::historia::vivido::Conexao;
 use crate::opcoes::Opcoes;
 use crate::opcoes::carga::por_extenso;
 use crate::relatorio::contradicao::Contradicao;
-use crate::relatorio::graficos::Tela;
+use crate::relatorio::graficos::{Dados, Tela};
 use crate::tempo::{como_se_pede, formatar};
 
 const VIOLACOES_NA_PAGINA: usize = 20;
@@ -177,23 +177,6 @@ impl Relatorio<'_> {
         ]
     }
 
-    /// Quem aparece no desenho, e que trecho da simulação.
-    fn legenda_dos_usuarios(&self) -> String {
-        let (desenhados, todos) = (self.dados.amostra.len(), self.simulacao.historias.len());
-        let quem = if desenhados < todos {
-            format!("{desenhados} dos {todos} usuários")
-        } else {
-            "Todos os usuários".into()
-        };
-        let janela = self.dados.janela();
-        let de = match janela.start {
-            Duration::ZERO => "do começo".into(),
-            inicio => format!("de {}", formatar(inicio)),
-        };
-        let risco = self.dados.esgotamento.map_or("", |_| " A linha vertical é o esgotamento.");
-        format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
-    }
-
     /// Os sinais que há no desenho: no laço aberto ninguém decide nem escuta.
     fn sinais_dos_usuarios(&self) -> Vec<(&'static str, &'static str, &'static str)> {
         let aberto = self.opcoes.carga.etapas().is_some();
@@ -240,6 +223,42 @@ impl Relatorio<'_> {
         format!("{curva} {}: {partes}.", contar(surdos, "não ouviu", "não ouviram"))
     }
 
+    /// De que conta a latência que se desenha.
+    fn legenda_das_latencias(&self) -> &'static str {
+        if self.opcoes.carga.etapas().is_some() {
+            "A fração das respostas que não passou de cada tempo, a contar da hora marcada do pedido, e não do envio; o \
+             tempo em escala logarítmica."
+        } else {
+            "A fração das respostas que não passou de cada tempo, a contar do envio; o tempo em escala logarítmica."
+        }
+    }
+
+    fn legenda_da_vazao(&self) -> String {
+        match self.opcoes.carga.etapas() {
+            None => "Do começo à última resposta.".into(),
+            Some(etapas) => {
+                let taxas = por_extenso(etapas);
+                format!("Do começo à última resposta. Em média, marcaram-se {taxas}.")
+            }
+        }
+    }
+
+    /// No laço aberto, a partir de quando se marcaram quantas chegadas por segundo, em média.
+    fn chegadas_por_segundo(&self) -> Vec<(Duration, f64)> {
+        let comecaram = self.resumo.chegadas.filter(|chegadas| chegadas.marcadas > 0);
+        let (Some(chegadas), Some(etapas)) = (comecaram, self.opcoes.carga.etapas()) else {
+            return Vec::new();
+        };
+        let mut quando = chegadas.comecaram;
+        let mut degraus = Vec::new();
+        for etapa in etapas {
+            degraus.push((quando, etapa.taxa_por_s));
+            quando = quando.saturating_add(etapa.duracao);
+        }
+        degraus.push((quando, 0.0));
+        degraus
+    }
+
     fn figuras(&self) -> Vec<Figura> {
         let dados = self.dados;
         let figura = |titulo, legenda: String, chave, desenhar: &dyn Fn(Tela) -> String| {
@@ -247,6 +266,7 @@ impl Relatorio<'_> {
             (!larga.is_empty()).then_some(Figura { titulo, legenda, chave, larga, estreita })
         };
         let negativo = dados.vendas.iter().any(|venda| venda.restante < 0);
+        let marcadas = self.chegadas_por_segundo();
         let abaixo = negativo.then_some(("●", "ruim", "venda abaixo de zero"));
         [
             figura(
@@ -257,7 +277,7 @@ impl Relatorio<'_> {
             ),
             figura(
                 "O que cada usuário viveu",
-                self.legenda_dos_usuarios(),
+                legenda_dos_usuarios(self.dados, self.simulacao.historias.len()),
                 self.sinais_dos_usuarios(),
                 &|tela| dados.usuarios(tela),
             ),
@@ -269,15 +289,15 @@ impl Relatorio<'_> {
             ),
             figura(
                 "Quanto demoraram as respostas",
-                "A fração das respostas que não passou de cada tempo; o tempo em escala logarítmica.".into(),
+                self.legenda_das_latencias().into(),
                 vec![("▬", "consulta", "CONSULTAR"), ("▬", "compra", "COMPRAR")],
                 &|tela| dados.latencias(tela),
             ),
             figura(
                 "Respostas por segundo",
-                "Do começo à última resposta.".into(),
-                vec![],
-                &|tela| dados.vazao(tela),
+                self.legenda_da_vazao(),
+                if marcadas.is_empty() { vec![] } else { SINAIS_DA_VAZAO.into() },
+                &|tela| dados.vazao(tela, &marcadas),
             ),
         ]
         .into_iter()
@@ -298,10 +318,35 @@ pub(crate) const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
     ("▲", "aviso", "AVISO"),
 ];
 
+/// Os do desenho da vazão, no laço aberto.
+const SINAIS_DA_VAZAO: [(&str, &str, &str); 2] =
+    [("▬", "consulta", "respostas"), ("▬", "recusa", "chegadas marcadas")];
+
+/// Quem aparece no desenho, e que trecho da simulação.
+pub(crate) fn legenda_dos_usuarios(dados: &Dados<'_>, todos: usize) -> String {
+    let desenhados = dados.amostra.len();
+    let quem = if desenhados < todos {
+        format!("{desenhados} dos {todos} usuários")
+    } else {
+        "Todos os usuários".into()
+    };
+    let janela = dados.janela();
+    let de = match janela.start {
+        Duration::ZERO => "do começo".into(),
+        inicio => format!("de {}", formatar(inicio)),
+    };
+    let risco = dados.esgotamento.map_or("", |_| " A linha vertical é o esgotamento.");
+    format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
+}
+
 /// A data e a hora, em UTC.
 pub fn data_e_hora() -> String {
-    let agora = humantime::format_rfc3339_seconds(hora_do_relogio()).to_string();
-    agora.replace('T', " ").replace('Z', " UTC")
+    hora_sem_fuso().replace('T', " ") + " UTC"
+}
+
+/// A data e a hora, em UTC, como os programas que não querem o fuso as leem: `2026-02-24T10:30:00`.
+pub fn hora_sem_fuso() -> String {
+    humantime::format_rfc3339_seconds(hora_do_relogio()).to_string().replace('Z', "")
 }
 
 fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {

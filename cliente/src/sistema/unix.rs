@@ -4,6 +4,7 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -16,8 +17,13 @@ use rustix::process::Signal;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
+use crate::shell::Shell;
+
 /// O tamanho da janela de um terminal.
 const JANELA: Winsize = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
+
+/// Quem lê o comando de `--iniciar`.
+pub const SHELL: Shell = Shell::Sh;
 
 /// Leva o limite de descritores ao máximo permitido. Se não der, vale o que houver.
 pub fn aumentar_os_descritores() {
@@ -68,6 +74,15 @@ pub fn sinal(nome: &str) -> Option<i32> {
         _ => return None,
     };
     Some(sinal.as_raw())
+}
+
+/// Escuta nesta porta, em todos os endereços.
+///
+/// # Errors
+///
+/// A porta está ocupada, ou não se pode escutar nela.
+pub fn escutar(porta: u16) -> io::Result<TcpListener> {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, porta))
 }
 
 /// O console de um servidor avaliado: um terminal de mentira, visto deste lado. O que se digita não volta nele, que é

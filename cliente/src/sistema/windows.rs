@@ -3,8 +3,20 @@
 use std::ffi::OsString;
 use std::fs::DirBuilder;
 use std::io::{self, PipeReader, Read};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::Stdio;
+
+use protocolo::terminal::porta_so_deste;
+use socket2::{Domain, Socket, Type};
+
+use crate::shell::Shell;
+
+/// Conexões completas à espera de `accept`, como a std pede.
+const FILA_DE_ESPERA: i32 = 128;
+
+/// Quem lê o comando de `--iniciar`.
+pub const SHELL: Shell = Shell::Cmd;
 
 /// Não há um limite que interesse.
 pub fn aumentar_os_descritores() {}
@@ -35,6 +47,19 @@ pub fn tiques_por_segundo() -> f64 {
 /// Não há sinais.
 pub fn sinal(_nome: &str) -> Option<i32> {
     None
+}
+
+/// Escuta nesta porta, em todos os endereços, e nenhum outro programa a pode tomar.
+///
+/// # Errors
+///
+/// A porta está ocupada, ou não se pode escutar nela.
+pub fn escutar(porta: u16) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    porta_so_deste(&socket)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, porta)).into())?;
+    socket.listen(FILA_DE_ESPERA)?;
+    Ok(socket.into())
 }
 
 /// O console de um servidor avaliado: um cano, visto deste lado. Não se vê onde ele espera que se digite, e o que uma

@@ -1,6 +1,6 @@
-//! Os clientes da turma: depois das notas, observa o simulador de cada entrega, na mesma cela, e põe o que se viu na
-//! página de quem o entregou. É em tempo real, e quase todo o tempo se espera: por isso vão muitos ao mesmo tempo, e não
-//! ao lado dos servidores, que se medem. Não muda nota nenhuma.
+//! Os clientes da turma: depois das notas, observa o simulador de cada entrega, na mesma cela, e guarda o que se viu. É em
+//! tempo real, e quase todo o tempo se espera: por isso vão muitos ao mesmo tempo, e não ao lado dos servidores, que se
+//! medem. Não dá pontos: quem diz quanto o cliente vale são os pesos.
 
 use std::fs;
 use std::io;
@@ -16,7 +16,6 @@ use protocolo::terminal::{contar, dizer};
 use super::correcao::{CLIENTE, LAUDO_HTML, LAUDO_JSON, Ordem};
 use super::corrida::{Corrida, Fim};
 use super::entregas::Entrega;
-use super::paginas;
 use super::receita::{self, Origem, Receita};
 use super::resultado::{ClienteVisto, Resultado};
 use super::{cela, fontes, pacote};
@@ -76,7 +75,7 @@ impl Corrida<'_> {
         fs::create_dir(&aberta)?;
         fs::create_dir(&laudos)?;
         let visto = match self.receita_do_cliente(entrega, &aberta) {
-            Err(motivo) => Some(ClienteVisto::NaoSeViu { motivo }),
+            Err(nao_se_viu) => Some(nao_se_viu),
             Ok(receita) => {
                 resultado.cliente = Some(receita.servidor.display().to_string());
                 let ordem = self.ordem_do_cliente(entrega, &receita, &aberta, &laudos);
@@ -94,19 +93,23 @@ impl Corrida<'_> {
                 fs::copy(laudos.join(laudo), dele)?;
             }
         }
-        let pagina = alunos.join(format!("{}.html", entrega.apelido));
-        let do_servidor = fs::read_to_string(&pagina)?;
-        fs::write(&pagina, paginas::com_o_cliente(&do_servidor, &entrega.apelido, &visto))?;
         resultado.observado = Some(visto);
         self.registrar(entrega, resultado)
     }
 
     /// Abre a entrega e acha como se abre o cliente; se não, por que não.
-    fn receita_do_cliente(&self, entrega: &Entrega, aberta: &Path) -> Result<Receita, String> {
-        pacote::abrir(entrega, aberta).map_err(|recusa| recusa.to_string())?;
-        let receita = deduzir(aberta).ok_or("a entrega não tem um programa que conecte")?;
+    fn receita_do_cliente(
+        &self,
+        entrega: &Entrega,
+        aberta: &Path,
+    ) -> Result<Receita, ClienteVisto> {
+        let nao_se_viu = |motivo, da_entrega| ClienteVisto::NaoSeViu { motivo, da_entrega };
+        pacote::abrir(entrega, aberta)
+            .map_err(|recusa| nao_se_viu(recusa.to_string(), !recusa.da_maquina()))?;
+        let receita = deduzir(aberta)
+            .ok_or_else(|| nao_se_viu("a entrega não tem um programa que conecte".into(), true))?;
         match self.ferramentas.falta(&receita) {
-            Some(falta) => Err(falta),
+            Some(falta) => Err(nao_se_viu(falta, false)),
             None => Ok(receita),
         }
     }
@@ -142,7 +145,7 @@ impl Corrida<'_> {
         };
         let lido = fs::read_to_string(laudos.join(CLIENTE)).ok();
         let visto = lido.and_then(|texto| serde_json::from_str(&texto).ok());
-        Ok(Some(visto.unwrap_or(ClienteVisto::NaoSeViu { motivo })))
+        Ok(Some(visto.unwrap_or(ClienteVisto::NaoSeViu { motivo, da_entrega: false })))
     }
 }
 

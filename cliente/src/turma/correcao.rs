@@ -24,12 +24,12 @@ use super::receita::EXECUTAVEL;
 use super::resultado::{Avaliada, ClienteVisto, Desfecho, ExigenciaLida, ExtraLido, ItemLido};
 use super::vigia::vigiar;
 use crate::avaliacao::boletim::Boletim;
-use crate::avaliacao::erro::Erro as SemAvaliacao;
+use crate::avaliacao::erro::{Erro as SemAvaliacao, falta_biblioteca};
 use crate::avaliacao::pesos::Pesos;
 use crate::avaliacao::vez::Vez;
 use crate::avaliacao::{Pedido, avaliar};
-use crate::observacao::observar;
 use crate::observacao::regras::Exigencia;
+use crate::observacao::{Erro as SemObservacao, observar};
 use crate::opcoes::{Medida, OpcoesDaAvaliacao, OpcoesDoCliente};
 
 /// O que a correção concluiu, para o programa que a pediu.
@@ -136,7 +136,7 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
     drop(acompanhado);
     if let Some(tempo_maximo) = ordem.observar {
         let visto = match preparado {
-            Err(motivo) => ClienteVisto::NaoSeViu { motivo },
+            Err(motivo) => ClienteVisto::NaoSeViu { motivo, da_entrega: true },
             Ok(()) => observar_o_cliente(&ordem, tempo_maximo)?,
         };
         fs::write(ordem.resultados.join(CLIENTE), serde_json::to_string(&visto)?)?;
@@ -205,10 +205,10 @@ fn observar_o_cliente(ordem: &Ordem, tempo_maximo: Duration) -> Result<ClienteVi
         relatorio: None,
         json: None,
     };
-    let nao_se_viu = |motivo: String| ClienteVisto::NaoSeViu { motivo };
+    let nao_se_viu = |motivo, da_entrega| Ok(ClienteVisto::NaoSeViu { motivo, da_entrega });
     match observar(&opcoes, &moldura_do_servidor(ordem), ordem.repetir.clone()) {
-        Err(erro) => Ok(nao_se_viu(erro.to_string())),
-        Ok(None) => Ok(nao_se_viu("a observação foi interrompida".into())),
+        Err(erro) => nao_se_viu(erro.to_string(), e_do_cliente(&erro)),
+        Ok(None) => nao_se_viu("a observação foi interrompida".into(), false),
         Ok(Some(mut laudo)) => {
             laudo.cliente.clone_from(&ordem.iniciar);
             fs::write(ordem.resultados.join(LAUDO_JSON), laudo.json())?;
@@ -292,26 +292,20 @@ fn nao_abriu(motivo: String, tempo_decidiu: bool) -> Desfecho {
 fn classificar(erro: &SemAvaliacao) -> Desfecho {
     let motivo = erro.to_string();
     match erro {
-        // Uma biblioteca que esta máquina não tem não é erro de quem a usa.
-        SemAvaliacao::Terminou(causa) if falta_biblioteca(causa) => {
+        _ if erro.do_servidor() => nao_abriu(motivo, true),
+        SemAvaliacao::Terminou(_) => {
             Desfecho::SemNota { motivo: format!("falta nesta máquina o que ele usa: {motivo}") }
         }
-        SemAvaliacao::Terminou(_) | SemAvaliacao::NaoAbriu { .. } => nao_abriu(motivo, true),
-        SemAvaliacao::ServidorDesconhecido(_)
-        | SemAvaliacao::SemCtrlC(_)
-        | SemAvaliacao::SemThreads(_)
-        | SemAvaliacao::NinguemAtende { .. }
-        | SemAvaliacao::PortaOcupada { .. }
-        | SemAvaliacao::SemComando
-        | SemAvaliacao::NaoExecuta { .. }
-        | SemAvaliacao::Interrompido => Desfecho::SemNota { motivo },
+        _ => Desfecho::SemNota { motivo },
     }
 }
 
-fn falta_biblioteca(causa: &str) -> bool {
-    ["ModuleNotFoundError", "Cannot find module", "ClassNotFoundException"]
-        .iter()
-        .any(|falta| causa.contains(falta))
+/// Não se observou por causa do que o aluno entregou?
+fn e_do_cliente(erro: &SemObservacao) -> bool {
+    match erro {
+        SemObservacao::NaoConectou { causa, .. } => !falta_biblioteca(causa),
+        SemObservacao::SemPorta { .. } | SemObservacao::NaoExecuta { .. } => false,
+    }
 }
 
 /// Quem foi derrubado por gastar memória demais precisa saber disso, e não só que caiu.

@@ -207,7 +207,8 @@ impl<'a> Corrida<'a> {
         let texto = fs::read_to_string(self.registro(entrega)).ok()?;
         let resultado: Resultado = serde_json::from_str(&texto).ok()?;
         let pagina = self.saida.join("alunos").join(format!("{}.html", entrega.apelido)).exists();
-        (pagina && resultado.impressao == self.impressao(entrega)?).then_some(resultado)
+        let vale = pagina && resultado.impressao == self.impressao(entrega)?;
+        vale.then_some(Resultado { pesos: self.regras.pesos, ..resultado })
     }
 
     fn registro(&self, entrega: &Entrega) -> PathBuf {
@@ -249,6 +250,7 @@ impl<'a> Corrida<'a> {
             servidor: String::new(),
             cliente: None,
             observado: None,
+            pesos: self.regras.pesos,
             notas: Vec::new(),
             sozinha: passada != Passada::Acompanhada,
             segundos: 0.0,

@@ -139,26 +139,17 @@ impl Planilha {
 
     fn por_a_nota(&self, linha: &mut [String], resultado: &Resultado) {
         // Quem não se pôde avaliar fica como estava.
-        let Some(nota) = resultado.desfecho.nota() else { return };
+        let Some(nota) = resultado.nota() else { return };
         let escrita =
             self.colunas.maxima.and_then(|coluna| linha.get(coluna).cloned()).unwrap_or_default();
         let maxima = escrita.replace(',', ".").parse::<f64>().ok().filter(|maxima| *maxima > 0.0);
-        let nota = nota * maxima.unwrap_or(10.0) / maxima_de(resultado);
+        let nota = nota * maxima.unwrap_or(10.0) / resultado.maxima();
         let texto = format!("{nota:.2}");
         linha[self.colunas.nota] =
             if escrita.contains(',') { texto.replace('.', ",") } else { texto };
         if let Some(campo) = self.colunas.comentario.and_then(|coluna| linha.get_mut(coluna)) {
-            *campo = inofensivo(resultado.desfecho.razao());
+            *campo = inofensivo(&resultado.razao());
         }
-    }
-}
-
-fn maxima_de(resultado: &Resultado) -> f64 {
-    match &resultado.desfecho {
-        super::resultado::Desfecho::Avaliada(avaliada) => {
-            avaliada.itens.iter().map(|item| item.de).sum()
-        }
-        _ => 10.0,
     }
 }
 
@@ -207,7 +198,8 @@ fn comentarios(resultados: &[Resultado], saida: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::turma::resultado::exemplos::{avaliada, nao_abriu};
+    use crate::observacao::regras::Estado;
+    use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
 
     const EM_PORTUGUES: &str = "\u{feff}Identificador,\"Nome completo\",\"Endereço de email\",Status,Nota,\"Nota máxima\",\"A nota pode ser alterada\",\"Comentários de feedback\"\r\n\
         \"Participante 123\",\"Ana Lima\",ana@x.br,Enviado,,\"10,00\",Sim,\r\n\
@@ -252,6 +244,15 @@ mod testes {
         let ingles = "Identifier,Full name,Grade,Maximum grade,Feedback comments\nParticipant 1,Ana Lima,,100.00,\n";
         let (texto, _) = preenchida(ingles, &[avaliada("ana lima", 9.5)]);
         assert!(texto.contains("Participant 1,Ana Lima,95.00,100.00,Protocolo"), "{texto}");
+    }
+
+    #[test]
+    fn o_cliente_que_vale_pontos_entra_na_escala_da_planilha() {
+        let ingles = "Identifier,Full name,Grade,Maximum grade\nParticipant 1,Ana,,10.00\n";
+        let tudo = com_cliente(avaliada("ana", 10.0), &[("§5.1", Estado::Cumprido)], 2.5);
+        assert!(preenchida(ingles, &[tudo]).0.contains("Participant 1,Ana,10.00,10.00"));
+        let nada = com_cliente(avaliada("ana", 10.0), &[("§5.1", Estado::NaoCumprido)], 2.5);
+        assert!(preenchida(ingles, &[nada]).0.contains("Participant 1,Ana,8.00,10.00"));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! As páginas da turma: o índice, que se ordena sem rede, e a de quem não tem laudo. Dizem o que os resultados guardam; não julgam.
 
+use std::fs;
+use std::io;
+use std::path::Path;
+
 use askama::Template;
 use protocolo::terminal::contar;
 use serde::Serialize;
@@ -41,7 +45,7 @@ struct SemLaudo<'a> {
 #[derive(Template)]
 #[template(path = "turma_cliente.html")]
 struct DoCliente<'a> {
-    apelido: &'a str,
+    resultado: &'a Resultado,
     visto: &'a ClienteVisto,
 }
 
@@ -78,12 +82,35 @@ pub fn sem_laudo(resultado: &Resultado) -> String {
 const DO_CLIENTE: &str = "<section id=\"o-cliente\">";
 const FIM_DA_PAGINA: &str = "</body>";
 
-/// A página de um aluno, com o que se viu do cliente dele no fim; o que já havia ali se troca.
-pub fn com_o_cliente(pagina: &str, apelido: &str, visto: &ClienteVisto) -> String {
+/// Onde começa, no alto da página, a nota com os pontos do cliente, e onde o alto acaba.
+const NOTA_INTEIRA: &str = "<p id=\"nota-inteira\">";
+const FIM_DO_ALTO: &str = "</header>";
+
+/// Põe na página de um aluno, que já está na pasta, o que se viu do cliente dele.
+///
+/// # Errors
+///
+/// A página não se lê ou não se escreve.
+pub fn juntar_o_cliente(alunos: &Path, resultado: &Resultado) -> io::Result<()> {
+    let Some(visto) = &resultado.observado else { return Ok(()) };
+    let pagina = alunos.join(format!("{}.html", resultado.apelido));
+    let do_servidor = fs::read_to_string(&pagina)?;
+    fs::write(pagina, com_o_cliente(&do_servidor, resultado, visto))
+}
+
+/// A página de um aluno, com o que se viu do cliente dele no fim, e no alto a nota inteira, se o cliente vale pontos; o que
+/// já havia se troca.
+fn com_o_cliente(pagina: &str, resultado: &Resultado, visto: &ClienteVisto) -> String {
     let fim = pagina.find(DO_CLIENTE).or_else(|| pagina.rfind(FIM_DA_PAGINA));
     let ate_ali = pagina.get(..fim.unwrap_or(pagina.len())).unwrap_or(pagina);
-    let dele = DoCliente { apelido, visto }.render().unwrap_or_default();
-    format!("{ate_ali}{dele}\n{FIM_DA_PAGINA}\n</html>\n")
+    let dele = DoCliente { resultado, visto }.render().unwrap_or_default();
+    let (alto, resto) = ate_ali.split_once(FIM_DO_ALTO).unwrap_or((ate_ali, ""));
+    let alto = alto.split(NOTA_INTEIRA).next().unwrap_or(alto);
+    let inteira = match resultado.pesos.cliente {
+        0.0 => String::new(),
+        _ => format!("{NOTA_INTEIRA}{}</p>\n", resultado.conta_da_nota()),
+    };
+    format!("{alto}{inteira}{FIM_DO_ALTO}{resto}{dele}\n{FIM_DA_PAGINA}\n</html>\n")
 }
 
 /// O mesmo, para programas.
@@ -100,11 +127,7 @@ pub fn sem_laudo_em_json(resultado: &Resultado) -> String {
 
 /// A maior nota possível.
 fn maxima(resultados: &[Resultado]) -> f64 {
-    let somas = resultados.iter().filter_map(|resultado| match &resultado.desfecho {
-        Desfecho::Avaliada(avaliada) => Some(avaliada.itens.iter().map(|item| item.de).sum()),
-        _ => None,
-    });
-    somas.reduce(f64::max).unwrap_or(10.0)
+    resultados.first().map_or(10.0, Resultado::maxima)
 }
 
 /// Os nomes dos itens.
@@ -117,7 +140,7 @@ fn colunas(resultados: &[Resultado]) -> Vec<String> {
 }
 
 fn resumo(resultados: &[Resultado], entregas: usize) -> String {
-    let mut notas: Vec<f64> = resultados.iter().filter_map(|r| r.desfecho.nota()).collect();
+    let mut notas: Vec<f64> = resultados.iter().filter_map(Resultado::nota).collect();
     notas.sort_by(f64::total_cmp);
     let mut partes = vec![contar(entregas, "entrega", "entregas")];
     if let Some(meio) = notas.get(notas.len() / 2) {
@@ -125,16 +148,8 @@ fn resumo(resultados: &[Resultado], entregas: usize) -> String {
         partes.push(format!("média {}, mediana {}", nota(media), nota(*meio)));
     }
     let contadas = [
-        (
-            "não abre",
-            "não abrem",
-            resultados.iter().filter(|r| matches!(r.desfecho, Desfecho::NaoAbriu { .. })).count(),
-        ),
-        (
-            "sem nota",
-            "sem nota",
-            resultados.iter().filter(|r| matches!(r.desfecho, Desfecho::SemNota { .. })).count(),
-        ),
+        ("não abre", "não abrem", resultados.iter().filter(|r| r.situacao() == "não abre").count()),
+        ("sem nota", "sem nota", resultados.iter().filter(|r| r.situacao() == "sem nota").count()),
         ("por avaliar", "por avaliar", entregas - resultados.len()),
     ];
     for (uma, muitas, quantas) in contadas.into_iter().filter(|(.., quantas)| *quantas > 0) {
@@ -148,7 +163,7 @@ fn faixas(resultados: &[Resultado]) -> Vec<Faixa> {
     const FAIXAS: usize = 10;
     let maxima = maxima(resultados);
     let mut quantas = [0; FAIXAS];
-    for valor in resultados.iter().filter_map(|resultado| resultado.desfecho.nota()) {
+    for valor in resultados.iter().filter_map(Resultado::nota) {
         let faixa = (valor / maxima * FAIXAS as f64 + 1e-9) as usize;
         quantas[faixa.min(FAIXAS - 1)] += 1;
     }
@@ -168,18 +183,55 @@ fn faixas(resultados: &[Resultado]) -> Vec<Faixa> {
 impl Resultado {
     /// A nota como se lê; sem nota, um traço.
     fn nota_escrita(&self) -> String {
+        self.nota().map_or("–".into(), nota)
+    }
+
+    /// A do servidor.
+    fn nota_do_servidor(&self) -> String {
         self.desfecho.nota().map_or("–".into(), nota)
+    }
+
+    /// De que se faz a nota, quando o cliente também vale pontos.
+    fn conta_da_nota(&self) -> String {
+        let vale = nota(self.pesos.cliente);
+        match (self.desfecho.nota(), self.pontos_do_cliente(), self.nota()) {
+            (Some(servidor), Some(cliente), Some(inteira)) => format!(
+                "O servidor, {}, e o cliente, {} de {vale}: a nota é <strong>{} de {}</strong>.",
+                nota(servidor),
+                nota(cliente),
+                nota(inteira),
+                nota(self.maxima()),
+            ),
+            _ => format!(
+                "O cliente vale {vale}; ainda não há nota, porque falta a de uma das partes."
+            ),
+        }
+    }
+
+    /// O que o cliente muda na nota.
+    fn o_que_o_cliente_vale(&self) -> String {
+        let vale = nota(self.pesos.cliente);
+        match self.pontos_do_cliente() {
+            _ if self.pesos.cliente == 0.0 => "Isto não muda a nota.".into(),
+            Some(pontos) => {
+                let do_enunciado = self.observado.as_ref().map(ClienteVisto::do_enunciado);
+                let (sim, vistas, _) = do_enunciado.unwrap_or_default();
+                let porque = match vistas {
+                    0 => String::new(),
+                    _ => format!(": do que o enunciado pede e se viu, cumpre {sim} de {vistas}"),
+                };
+                format!("Vale {} de {vale} pontos{porque}.", nota(pontos))
+            }
+            None => {
+                let porque = self.observado.as_ref().map(ClienteVisto::razao).unwrap_or_default();
+                format!("Vale até {vale} pontos, e ainda não há nota: {porque}.")
+            }
+        }
     }
 
     /// A cor da nota.
     fn tinta(&self) -> Tinta {
-        match &self.desfecho {
-            Desfecho::Avaliada(avaliada) => {
-                Tinta::da_nota(avaliada.nota, avaliada.itens.iter().map(|item| item.de).sum())
-            }
-            Desfecho::NaoAbriu { .. } => Tinta::Ruim,
-            Desfecho::SemNota { .. } => Tinta::Neutra,
-        }
+        self.nota().map_or(Tinta::Neutra, |nota| Tinta::da_nota(nota, self.maxima()))
     }
 
     /// Os pontos de cada item; de quem não tem, nada.
@@ -194,12 +246,17 @@ impl Resultado {
 
     /// A nota para ordenar.
     fn ordem(&self) -> f64 {
-        self.desfecho.nota().unwrap_or(-1.0)
+        self.nota().unwrap_or(-1.0)
     }
 
     /// O que se viu do cliente, a cor, e quanto cumpriu, para ordenar.
     fn do_cliente(&self) -> (String, Tinta, f64) {
         let Some(visto) = &self.observado else { return (String::new(), Tinta::Neutra, -1.0) };
+        let vale = self.pesos.cliente;
+        if let Some(pontos) = self.pontos_do_cliente().filter(|_| vale > 0.0) {
+            let escrito = format!("{} de {}", nota(pontos), nota(vale));
+            return (escrito, Tinta::da_nota(pontos, vale), pontos / vale);
+        }
         let [sim, nao] = [Estado::Cumprido, Estado::NaoCumprido].map(|e| visto.com(e).len());
         match visto {
             ClienteVisto::NaoSeViu { .. } => {
@@ -230,7 +287,10 @@ impl Resultado {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::turma::resultado::exemplos::{avaliada, nao_abriu};
+    use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
+
+    const PAGINA: &str =
+        "<body><header>\n<h1>9,5</h1>\n</header><p>do servidor</p>\n</body>\n</html>\n";
 
     #[test]
     fn o_indice_tem_todos_e_nada_do_que_entregaram_vira_html() {
@@ -243,13 +303,42 @@ mod testes {
 
     #[test]
     fn a_pagina_ganha_o_cliente_uma_vez_so_e_nada_dele_vira_html() {
-        let nao_se_viu = |motivo: &str| ClienteVisto::NaoSeViu { motivo: motivo.into() };
-        let pagina = "<body><p>do servidor</p>\n</body>\n</html>\n";
-        let uma = com_o_cliente(pagina, "ana", &nao_se_viu("<b>primeira"));
-        let duas = com_o_cliente(&uma, "ana", &nao_se_viu("segunda"));
+        let nao_se_viu =
+            |motivo: &str| ClienteVisto::NaoSeViu { motivo: motivo.into(), da_entrega: true };
+        let (ana, pagina) = (avaliada("ana", 9.5), PAGINA);
+        let uma = com_o_cliente(pagina, &ana, &nao_se_viu("<b>primeira"));
+        let duas = com_o_cliente(&uma, &ana, &nao_se_viu("segunda"));
         assert!(uma.contains("do servidor") && uma.contains("&#60;b&#62;primeira"), "{uma}");
         assert!(duas.contains("do servidor") && duas.contains("segunda"), "{duas}");
         assert!(!duas.contains("primeira") && duas.matches("</body>").count() == 1, "{duas}");
+    }
+
+    #[test]
+    fn a_pagina_diz_no_alto_a_nota_inteira_se_o_cliente_vale_pontos() {
+        let vistas = [("§5.1", Estado::Cumprido), ("§5.3", Estado::NaoCumprido)];
+        let com = |pagina: &str, vale| {
+            let ana = com_cliente(avaliada("ana", 9.5), &vistas, vale);
+            com_o_cliente(pagina, &ana, ana.observado.as_ref().unwrap())
+        };
+        let sem_peso = com(PAGINA, 0.0);
+        assert!(sem_peso.contains("Isto não muda a nota") && !sem_peso.contains("nota-inteira"));
+        let valendo = com(&sem_peso, 3.0);
+        assert!(valendo.contains("a nota é <strong>11,0 de 13,0</strong>"), "{valendo}");
+        assert!(!valendo.contains("não muda a nota") && valendo.contains("viu-se &#60;isto&#62;"));
+        let outra = com(&valendo, 2.0);
+        assert!(outra.contains("10,5 de 12,0") && !outra.contains("11,0 de 13,0"), "{outra}");
+        assert_eq!(com(&outra, 0.0), sem_peso);
+    }
+
+    #[test]
+    fn o_indice_tem_os_pontos_do_cliente_e_a_nota_inteira() {
+        let ana = com_cliente(avaliada("ana", 9.5), &[("§5.1", Estado::Cumprido)], 2.0);
+        let pagina = indice(&[ana], 1);
+        assert!(
+            pagina.contains("<strong>11,5</strong>") && pagina.contains("2,0 de 2,0</td>"),
+            "{pagina}"
+        );
+        assert!(pagina.contains("10,8 a 12,0: 1"), "a distribuição vai até a maior nota");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io;
 use super::resultado::{ClienteVisto, Desfecho, Resultado};
 use crate::observacao::regras::Estado;
 
-const COLUNAS: [&str; 20] = [
+const COLUNAS: [&str; 21] = [
     "nome",
     "id",
     "nota",
@@ -22,6 +22,7 @@ const COLUNAS: [&str; 20] = [
     "cliente_cumpridas",
     "cliente_nao_cumpridas",
     "cliente_visto",
+    "cliente_pontos",
     "preparar",
     "iniciar",
     "origem",
@@ -43,32 +44,31 @@ pub fn escrever(resultados: &[Resultado]) -> io::Result<Vec<u8>> {
 }
 
 fn linha(resultado: &Resultado) -> Vec<String> {
-    let desfecho = &resultado.desfecho;
     let numero = |valor: f64| format!("{valor:.2}");
-    let (itens, extras, situacao) = match desfecho {
+    let (itens, extras) = match &resultado.desfecho {
         Desfecho::Avaliada(avaliada) => (
             avaliada.itens.iter().map(|item| numero(item.pontos)).collect(),
             avaliada.extras.iter().map(|extra| extra.estado.clone()).collect(),
-            "avaliada",
         ),
-        Desfecho::NaoAbriu { .. } => (Vec::new(), Vec::new(), "não abre"),
-        Desfecho::SemNota { .. } => (Vec::new(), Vec::new(), "sem nota"),
+        Desfecho::NaoAbriu { .. } | Desfecho::SemNota { .. } => (Vec::new(), Vec::new()),
     };
     let mut campos = vec![
         resultado.nome.clone(),
         resultado.id.clone().unwrap_or_default(),
-        desfecho.nota().map(numero).unwrap_or_default(),
+        resultado.nota().map(numero).unwrap_or_default(),
     ];
     campos.extend(ate(itens, 4));
     campos.extend(ate(extras, 2));
     campos.extend([
-        situacao.to_owned(),
-        desfecho.razao().to_owned(),
+        resultado.situacao().to_owned(),
+        resultado.razao(),
         resultado.servidor.clone(),
         resultado.cliente.clone().unwrap_or_default(),
     ]);
     campos.extend(do_cliente(resultado.observado.as_ref()));
+    let vale = resultado.pesos.cliente > 0.0;
     campos.extend([
+        resultado.pontos_do_cliente().filter(|_| vale).map(numero).unwrap_or_default(),
         resultado.preparar.clone().unwrap_or_default(),
         resultado.iniciar.clone(),
         resultado.origem.clone(),
@@ -106,7 +106,7 @@ pub fn inofensivo(campo: &str) -> String {
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::turma::resultado::exemplos::{avaliada, nao_abriu};
+    use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
 
     #[test]
     fn cada_entrega_tem_uma_linha_com_todas_as_colunas() {
@@ -118,5 +118,17 @@ mod testes {
         assert_eq!((&linhas[0][0], &linhas[0][2], &linhas[0][9]), ("Ana", "9.50", "avaliada"));
         assert_eq!((&linhas[1][0], &linhas[1][2], &linhas[1][9]), ("'=cmd()", "0.00", "não abre"));
         assert!(linhas.iter().all(|linha| linha.len() == COLUNAS.len()));
+    }
+
+    #[test]
+    fn o_cliente_que_vale_pontos_entra_na_nota_e_tem_a_sua_coluna() {
+        let pontos = |vale| {
+            let vistas = [("§5.1", Estado::Cumprido), ("§5.3", Estado::NaoCumprido)];
+            let linha = linha(&com_cliente(avaliada("Ana", 9.5), &vistas, vale));
+            let coluna = |nome| COLUNAS.iter().position(|coluna| *coluna == nome).unwrap();
+            ["nota", "cliente_pontos", "preparar"].map(|nome| linha[coluna(nome)].clone())
+        };
+        assert_eq!(pontos(0.0), ["9.50", "", ""]);
+        assert_eq!(pontos(3.0), ["11.00", "1.50", ""]);
     }
 }

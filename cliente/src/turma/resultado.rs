@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::observacao::regras::Estado;
+use crate::avaliacao::pesos::Pesos;
+use crate::observacao::regras::{ALEM, Estado};
 
 /// O que a avaliação de uma entrega concluiu.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -62,7 +63,7 @@ pub struct ExtraLido {
     pub estado: String,
 }
 
-/// O que se viu do cliente de uma entrega, que não muda a nota.
+/// O que se viu do cliente de uma entrega.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "situacao")]
 pub enum ClienteVisto {
@@ -77,6 +78,9 @@ pub enum ClienteVisto {
     NaoSeViu {
         /// Por quê.
         motivo: String,
+        /// É por causa do que se entregou, e não de alguma coisa desta máquina.
+        #[serde(default)]
+        da_entrega: bool,
     },
 }
 
@@ -106,12 +110,49 @@ impl ClienteVisto {
         }
     }
 
+    /// Das exigências do enunciado: quantas cumpriu, quantas se viram e quantas são.
+    pub fn do_enunciado(&self) -> (usize, usize, usize) {
+        let [sim, nao, sem] =
+            [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu].map(|estado| {
+                self.com(estado).into_iter().filter(|exigencia| exigencia.secao != ALEM).count()
+            });
+        (sim, sim + nao, sim + nao + sem)
+    }
+
+    /// A parte que cumpriu, de 0 a 1, do que o enunciado pede e se viu; `None`, se não se viu, e a culpa não é de quem
+    /// entregou, ou se se viu menos da metade: quem quase nada faz não pode ganhar por isso, nem perder pelo que não se viu.
+    pub fn parte(&self) -> Option<f64> {
+        let (sim, vistas, todas) = self.do_enunciado();
+        match self {
+            ClienteVisto::NaoSeViu { da_entrega, .. } => da_entrega.then_some(0.0),
+            ClienteVisto::Observado { .. } if vistas == 0 || vistas * 2 < todas => None,
+            ClienteVisto::Observado { .. } => Some(sim as f64 / vistas as f64),
+        }
+    }
+
+    /// A primeira exigência do enunciado que não cumpriu, ou por que não há nota.
+    pub fn razao(&self) -> String {
+        let nao_cumpridas = self.com(Estado::NaoCumprido).into_iter();
+        let (_, vistas, todas) = self.do_enunciado();
+        match self {
+            ClienteVisto::NaoSeViu { motivo, .. } => motivo.clone(),
+            ClienteVisto::Observado { .. } if self.parte().is_none() => {
+                format!("viram-se só {vistas} das {todas} exigências, e a nota é com o professor")
+            }
+            ClienteVisto::Observado { .. } => nao_cumpridas
+                .filter(|exigencia| exigencia.secao != ALEM)
+                .map(|exigencia| format!("{}: {}", exigencia.nome, exigencia.viu))
+                .next()
+                .unwrap_or_else(|| self.resumo()),
+        }
+    }
+
     /// Em uma linha: quantas cumpriu das que se viram, ou por que não se viu.
     pub fn resumo(&self) -> String {
         let [sim, nao, sem] = [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu]
             .map(|estado| self.com(estado).len());
         match self {
-            ClienteVisto::NaoSeViu { motivo } => format!("não se viu: {motivo}"),
+            ClienteVisto::NaoSeViu { motivo, .. } => format!("não se viu: {motivo}"),
             ClienteVisto::Observado { .. } if sem == 0 => format!("cumpre {sim} de {}", sim + nao),
             ClienteVisto::Observado { .. } => {
                 format!("cumpre {sim} de {}; {sem} não se viram", sim + nao)
@@ -146,6 +187,9 @@ pub struct Resultado {
     /// O que se viu do cliente, se se pediu.
     #[serde(default)]
     pub observado: Option<ClienteVisto>,
+    /// Quanto vale cada item, nesta execução.
+    #[serde(skip)]
+    pub pesos: Pesos,
     /// O que o professor deve saber.
     pub notas: Vec<String>,
     /// Nada mais se avaliava ao mesmo tempo.
@@ -183,6 +227,50 @@ impl Desfecho {
 }
 
 impl Resultado {
+    /// A nota inteira: a do servidor e, se ele vale pontos, a do cliente; `None` se de algum dos dois não se pôde saber.
+    pub fn nota(&self) -> Option<f64> {
+        Some(self.desfecho.nota()? + self.pontos_do_cliente()?)
+    }
+
+    /// Quantos pontos o cliente fez; zero, se não vale nenhum.
+    pub fn pontos_do_cliente(&self) -> Option<f64> {
+        if self.pesos.cliente == 0.0 {
+            return Some(0.0);
+        }
+        Some(self.observado.as_ref()?.parte()? * self.pesos.cliente)
+    }
+
+    /// A maior nota possível.
+    pub fn maxima(&self) -> f64 {
+        self.pesos.soma()
+    }
+
+    /// O que há com ela, em poucas palavras.
+    pub fn situacao(&self) -> &'static str {
+        match &self.desfecho {
+            Desfecho::NaoAbriu { .. } => "não abre",
+            Desfecho::Avaliada(_) if self.nota().is_some() => "avaliada",
+            Desfecho::Avaliada(_) | Desfecho::SemNota { .. } => "sem nota",
+        }
+    }
+
+    /// A razão mais importante: do servidor, se ele perdeu pontos, ou então do cliente, se vale pontos.
+    pub fn razao(&self) -> String {
+        let do_servidor = self.desfecho.razao();
+        match (&self.observado, self.pontos_do_cliente()) {
+            (Some(visto), Some(pontos))
+                if do_servidor.is_empty() && pontos < self.pesos.cliente =>
+            {
+                format!("cliente: {}", visto.razao())
+            }
+            (Some(visto), None) if self.desfecho.nota().is_some() => {
+                format!("do cliente não se sabe: {}", visto.razao())
+            }
+            (None, None) if self.desfecho.nota().is_some() => "falta observar o cliente".into(),
+            _ => do_servidor.to_owned(),
+        }
+    }
+
     /// Vale como está, ou ainda se avalia sozinha?
     pub fn definitivo(&self) -> bool {
         self.sozinha || !self.desfecho.tempo_decidiu()
@@ -222,15 +310,96 @@ pub mod exemplos {
             servidor: "servidor.py".into(),
             cliente: None,
             observado: None,
+            pesos: Pesos::default(),
             notas: Vec::new(),
             sozinha: true,
             segundos: 1.0,
         }
     }
 
+    /// A mesma, com um cliente de que se viram tantas exigências assim, e que vale estes pontos.
+    pub fn com_cliente(resultado: Resultado, vistas: &[(&str, Estado)], vale: f64) -> Resultado {
+        let exigencia = |(secao, estado): &(&str, Estado)| ExigenciaLida {
+            chave: "escuta".into(),
+            nome: "escuta".into(),
+            secao: (*secao).into(),
+            estado: *estado,
+            viu: "viu-se <isto>".into(),
+        };
+        let exigencias = vistas.iter().map(exigencia).collect();
+        let iniciar = "python3 cliente.py".into();
+        let observado = Some(ClienteVisto::Observado { iniciar, exigencias });
+        let mut pesos = Pesos::default();
+        pesos.cliente = vale;
+        Resultado { observado, pesos, ..resultado }
+    }
+
     /// Uma que não abre.
     pub fn nao_abriu(nome: &str) -> Resultado {
         let desfecho = Desfecho::NaoAbriu { motivo: "não compila".into(), tempo_decidiu: false };
         Resultado { desfecho, ..avaliada(nome, 10.0) }
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::exemplos::{avaliada, com_cliente, nao_abriu};
+    use super::*;
+
+    const VISTAS: [(&str, Estado); 5] = [
+        ("§5.1", Estado::Cumprido),
+        ("§5.3", Estado::NaoCumprido),
+        ("§7.3", Estado::NaoSeViu),
+        (ALEM, Estado::NaoCumprido),
+        ("§6", Estado::Cumprido),
+    ];
+
+    #[test]
+    fn sem_peso_o_cliente_nao_muda_a_nota_e_com_peso_so_conta_o_que_o_enunciado_pede_e_se_viu() {
+        let sem = com_cliente(avaliada("Ana", 9.5), &VISTAS, 0.0);
+        assert_eq!((sem.nota(), sem.maxima()), (Some(9.5), 10.0));
+        let com = com_cliente(avaliada("Ana", 9.5), &VISTAS, 3.0);
+        assert_eq!((com.nota(), com.maxima()), (Some(11.5), 13.0));
+        let nao_abre = com_cliente(nao_abriu("Beto"), &VISTAS, 3.0);
+        assert_eq!((nao_abre.nota(), nao_abre.situacao()), (Some(2.0), "não abre"));
+    }
+
+    #[test]
+    fn quem_nao_entregou_cliente_perde_os_pontos_dele_e_o_que_falta_na_maquina_deixa_sem_nota() {
+        let com = |visto| {
+            let com = com_cliente(avaliada("Ana", 9.5), &[], 2.0);
+            Resultado { observado: visto, ..com }
+        };
+        let nao_se_viu = |da_entrega| {
+            com(Some(ClienteVisto::NaoSeViu { motivo: "falta node".into(), da_entrega }))
+        };
+        assert_eq!(nao_se_viu(true).nota(), Some(9.5));
+        let sem = [nao_se_viu(false), com(None), com_cliente(avaliada("Ana", 9.5), &[], 2.0)];
+        for sem in sem {
+            assert_eq!((sem.nota(), sem.situacao()), (None, "sem nota"), "{sem:?}");
+        }
+        assert_eq!(nao_se_viu(false).razao(), "do cliente não se sabe: falta node");
+    }
+
+    #[test]
+    fn de_quem_se_viu_menos_da_metade_a_nota_e_com_o_professor() {
+        let vistas = [("§5.1", Estado::Cumprido), ("§5.2", Estado::NaoSeViu)];
+        assert_eq!(com_cliente(avaliada("Ana", 9.5), &vistas, 2.0).nota(), Some(11.5));
+        let quase_nada = [&vistas[..], &[("§5.3", Estado::NaoSeViu)]].concat();
+        let sem = com_cliente(avaliada("Ana", 9.5), &quase_nada, 2.0);
+        assert_eq!(sem.nota(), None);
+        assert!(sem.razao().contains("só 1 das 3 exigências"), "{}", sem.razao());
+    }
+
+    #[test]
+    fn a_razao_e_a_do_cliente_so_se_o_servidor_nao_perdeu_nada() {
+        let mut tudo = avaliada("Ana", 10.0);
+        if let Desfecho::Avaliada(avaliada) = &mut tudo.desfecho {
+            avaliada.razao.clear();
+        }
+        assert_eq!(com_cliente(tudo.clone(), &VISTAS, 0.0).razao(), "");
+        assert_eq!(com_cliente(tudo, &VISTAS, 2.0).razao(), "cliente: escuta: viu-se <isto>");
+        let perdeu = com_cliente(avaliada("Ana", 9.5), &VISTAS, 2.0);
+        assert_eq!(perdeu.razao(), "Protocolo: '<b>' veio");
     }
 }

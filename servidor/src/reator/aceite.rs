@@ -45,8 +45,12 @@ impl Aceite {
             let Err(erro) = um() else { continue };
             match erro.kind() {
                 ErrorKind::WouldBlock => return Aceite::Espera,
-                // Desistiu antes de entrar: o próximo.
-                ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                // Desistiu antes de entrar: o próximo. O Linux diz que abortou; o Windows, que quebrou, e o Wine, que já
+                // não está.
+                ErrorKind::Interrupted
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::ConnectionReset
+                | ErrorKind::NotConnected => {}
                 _ => return Aceite::Pausado(agora + PAUSA_DO_ACEITE),
             }
         }
@@ -72,9 +76,14 @@ mod testes {
     #[test]
     fn quem_desiste_a_porta_nao_faz_esperar_quem_vem_atras() {
         let agora = Instant::now();
-        let mut fila =
-            [ErrorKind::ConnectionAborted, ErrorKind::Interrupted, ErrorKind::WouldBlock]
-                .into_iter();
+        let mut fila = [
+            ErrorKind::ConnectionAborted,
+            ErrorKind::ConnectionReset,
+            ErrorKind::NotConnected,
+            ErrorKind::Interrupted,
+            ErrorKind::WouldBlock,
+        ]
+        .into_iter();
         let aceite = Aceite::aceitar(64, agora, || Err(fila.next().unwrap().into()));
         assert_eq!((aceite, fila.next()), (Aceite::Espera, None));
     }

@@ -107,6 +107,9 @@ pub fn avisar_que_abriu() {
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
+/// O que fazer quando o sistema não dá a porta a quem a pede.
+pub const SEM_PERMISSAO_NA_PORTA: &str = "; use uma porta acima de 1023, com --porta";
+
 /// A porta é só nossa, e reabre logo depois de fechar, sem esperar as conexões antigas saírem de TIME_WAIT.
 ///
 /// # Errors

@@ -125,15 +125,18 @@ pub fn descritores() -> usize {
 /// Não há a quem dizer.
 pub fn avisar_que_abriu() {}
 
-/// O SO_REUSEADDR daqui nos deixaria tomar a porta de outro programa, e sem ele já se reabre logo depois de fechar. Quem
-/// o pedir ainda pode tomar a nossa: contra isso há o SO_EXCLUSIVEADDRUSE, que nem a std nem o socket2 oferecem, e que sem
-/// `unsafe` não se pede.
+/// O que fazer quando o sistema não dá a porta a quem a pede: aqui qualquer um pode ter uma abaixo de 1024.
+pub const SEM_PERMISSAO_NA_PORTA: &str =
+    "; outro programa a tem só para si, ou o Windows a reservou: escolha outra com --porta";
+
+/// O `SO_REUSEADDR` daqui deixa escutar onde outro já escuta: nem o pedimos, o que nos daria a porta de outro programa, nem
+/// deixamos que com ele tomem a nossa.
 ///
 /// # Errors
 ///
 /// O sistema não deixou.
-pub fn porta_so_nossa(_socket: &Socket) -> io::Result<()> {
-    Ok(())
+pub fn porta_so_nossa(socket: &Socket) -> io::Result<()> {
+    protocolo::terminal::porta_so_deste(socket)
 }
 
 /// Não há aqui um socket que só o dono alcance.

@@ -28,8 +28,8 @@ pub const DEFEITOS: &[Defeito] = &[
         unidade("quem_desiste_a_porta"),
         ACEITE,
         "quem desiste à porta faz esperar os outros",
-        "ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}",
-        "ErrorKind::Interrupted => {}",
+        "| ErrorKind::ConnectionAborted",
+        "",
     ),
     por(
         unidade("sem_com_que_aceitar"),

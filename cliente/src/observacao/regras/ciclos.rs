@@ -1,19 +1,28 @@
 //! Quantos usuários, quantos ciclos, e em que ordem pedem.
 
+use std::time::Duration;
+
 use protocolo::terminal::contar;
 
-use super::{Conclusao, Estado};
+use super::{Conclusao, Escala, Estado, ocupada, presa};
 use crate::observacao::visto::{Conexao, Pedido, Resposta, Visto};
 
 /// Com quantos usuários o mesmo número de ciclos já não pode ser sorte: de 10 a 20, uma vez em 14 mil.
 const USUARIOS_PARA_COMPARAR: usize = 5;
 
+/// Quanto um programa tem para terminar, em segundos, depois que a última conexão dele se fechou.
+const PARA_SAIR: u64 = 5;
+
 pub(super) fn simultaneos(visto: &Visto) -> Conclusao {
     let quantos = visto.simultaneas();
     let conexoes = visto.conexoes.len();
     match quantos {
-        0 => (Estado::NaoSeViu, "nenhuma conexão chegou".into()),
-        1 if conexoes == 1 => (Estado::NaoCumprido, "uma conexão só, em toda a execução".into()),
+        _ if conexoes == 0 => (Estado::NaoSeViu, "nenhuma conexão chegou".into()),
+        _ if conexoes == 1 => (Estado::NaoCumprido, "uma conexão só, em toda a execução".into()),
+        0 => (
+            Estado::NaoSeViu,
+            format!("{conexoes} conexões, breves demais para se ver se houve duas ao mesmo tempo"),
+        ),
         1 => (Estado::NaoCumprido, format!("{conexoes} conexões, nunca duas ao mesmo tempo")),
         _ => (Estado::Cumprido, format!("{quantos} conexões abertas ao mesmo tempo")),
     }
@@ -60,7 +69,13 @@ fn ciclos(visto: &Visto) -> (Vec<usize>, usize) {
             ultima.aviso.is_some() || ultima.pedidos.last().is_some_and(sabe_que_acabou);
         // De quem foi encerrado, ou pode ter caído, não se sabe quantos ainda faria; mas vinte já são todos.
         let cortado = compras <= 20 && (ultima.saiu.is_none() || visto.excecao.is_some());
-        if cortado || compras < 10 && ouviu_o_fim {
+        // Quem parou quando a máquina fez esperar pode ter desistido de uma resposta por isso.
+        let desistiu = ultima
+            .pedidos
+            .last()
+            .zip(ultima.saiu)
+            .is_some_and(|(pedido, saiu)| presa(visto, pedido.quando, saiu));
+        if cortado || compras < 10 && (ouviu_o_fim || desistiu) {
             parados += 1;
         } else {
             inteiros.push(compras);
@@ -76,7 +91,7 @@ pub(super) fn quantos(visto: &Visto) -> Conclusao {
     };
     let usuarios = contar(inteiros.len(), "usuário", "usuários");
     let mut viu = match menor == maior {
-        true => format!("{usuarios}, {menor} ciclos"),
+        true => format!("{usuarios}, {}", contar(*menor, "ciclo", "ciclos")),
         false => format!("{usuarios}, de {menor} a {maior} ciclos"),
     };
     if parados > 0 {
@@ -108,11 +123,14 @@ pub(super) fn variam(visto: &Visto) -> Conclusao {
     (Estado::NaoCumprido, format!("os {} usuários fizeram {} ciclos", inteiros.len(), inteiros[0]))
 }
 
-pub(super) fn termina(visto: &Visto) -> Conclusao {
+pub(super) fn termina(visto: &Visto, escala: Escala) -> Conclusao {
     if let Some(quando) = visto.terminou {
         return (Estado::Cumprido, format!("terminou em {:.0} s", quando.as_secs_f64()));
     }
     let pedindo = visto.conexoes.iter().filter(|conexao| conexao.saiu.is_none()).count();
+    let ultima = visto.conexoes.iter().filter_map(|conexao| conexao.saiu).max();
+    let ultima = ultima.unwrap_or(visto.duracao);
+    let sobrou = visto.duracao.saturating_sub(ultima + visto.perdido(ultima, visto.duracao));
     let sem_fim = visto.conexoes.iter().map(Conexao::compras).max().unwrap_or(0) > 20;
     let viu = format!(
         "não terminou em {:.0} s; {pedindo} das {} conexões continuavam abertas",
@@ -123,9 +141,12 @@ pub(super) fn termina(visto: &Visto) -> Conclusao {
         () if sem_fim => {
             (Estado::NaoCumprido, format!("{viu}, e houve quem passasse de 20 ciclos"))
         }
-        () if pedindo == 0 && !visto.conexoes.is_empty() => {
+        () if pedindo == 0 && sobrou > escala.segundos(PARA_SAIR) => {
             (Estado::NaoCumprido, format!("{viu}: os usuários acabaram e o programa ficou"))
         }
-        () => (Estado::NaoSeViu, format!("{viu}; dê mais --tempo-maximo")),
+        () => {
+            let ocupada = ocupada(visto, Duration::ZERO, visto.duracao);
+            (Estado::NaoSeViu, format!("{viu}; dê mais --tempo-maximo{ocupada}"))
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Conclusao, Escala, Estado, com_o_seguinte};
+use super::{Conclusao, Escala, Estado, com_o_seguinte, ocupada};
 use crate::observacao::visto::{Resposta, Visto};
 use crate::tempo::formatar;
 
@@ -20,8 +20,9 @@ fn com_folga(espera: Duration) -> Duration {
     espera.mul_f64(0.95).saturating_sub(Duration::from_millis(10))
 }
 
-pub(super) fn decisao(visto: &Visto) -> Conclusao {
-    let mut esperas: Vec<Duration> = Vec::new();
+/// As esperas entre CONSULTAR e COMPRAR, e se cada uma foi só do aluno: outras foram também pela máquina.
+fn esperas(visto: &Visto) -> Vec<(Duration, bool)> {
+    let mut esperas = Vec::new();
     for conexao in &visto.conexoes {
         for (pedido, seguinte) in com_o_seguinte(conexao) {
             let Some((respondido, compra)) = pedido.respondido.zip(seguinte.filter(|p| p.compra))
@@ -29,10 +30,16 @@ pub(super) fn decisao(visto: &Visto) -> Conclusao {
                 continue;
             };
             if !pedido.compra && !pedido.atrasado {
-                esperas.push(compra.quando.saturating_sub(respondido));
+                let so_dele = visto.atraso(respondido, compra.quando).is_zero();
+                esperas.push((compra.quando.saturating_sub(respondido), so_dele));
             }
         }
     }
+    esperas
+}
+
+pub(super) fn decisao(visto: &Visto) -> Conclusao {
+    let mut esperas = esperas(visto);
     if esperas.len() < ESPERAS_PARA_COMPARAR {
         return (
             Estado::NaoSeViu,
@@ -42,8 +49,16 @@ pub(super) fn decisao(visto: &Visto) -> Conclusao {
             ),
         );
     }
+    // Poucas, as que a máquina deixou em paz seriam só as mais curtas.
+    let so_dele = esperas.iter().filter(|(_, so_dele)| *so_dele).count();
+    let bastam = so_dele >= ESPERAS_PARA_COMPARAR && so_dele * 2 >= esperas.len();
+    esperas.retain(|(_, so_dele)| *so_dele || !bastam);
+    let atraso = match bastam {
+        true => Duration::ZERO,
+        false => visto.atraso(Duration::ZERO, visto.duracao),
+    };
     esperas.sort_unstable();
-    let em = |fracao: usize| esperas[(esperas.len() - 1) * fracao / 10];
+    let em = |fracao: usize| esperas[(esperas.len() - 1) * fracao / 10].0;
     // As pontas ficam de fora: um atraso do sistema não é uma decisão.
     let (menor, meio, maior) = (em(1), em(5), em(9));
     let viu = format!(
@@ -55,11 +70,16 @@ pub(super) fn decisao(visto: &Visto) -> Conclusao {
         return (Estado::NaoCumprido, format!("{viu}: COMPRAR vem sem esperar"));
     }
     match maior.saturating_sub(menor) {
-        variou if variou > IRREGULAR.max(meio.mul_f64(0.1)) => (Estado::Cumprido, viu),
-        variou if meio > IRREGULAR * 5 && variou < meio.mul_f64(0.05).max(IRREGULAR / 2) => {
+        variou if variou > IRREGULAR.max(meio.mul_f64(0.1)) + atraso => (Estado::Cumprido, viu),
+        variou
+            if bastam && meio > IRREGULAR * 5 && variou < meio.mul_f64(0.05).max(IRREGULAR / 2) =>
+        {
             (Estado::NaoCumprido, format!("{viu}: a espera é sempre a mesma"))
         }
-        _ => (Estado::NaoSeViu, format!("{viu}: é pouco para dizer se varia")),
+        _ => {
+            let ocupada = ocupada(visto, Duration::ZERO, visto.duracao);
+            (Estado::NaoSeViu, format!("{viu}: é pouco para dizer se varia{ocupada}"))
+        }
     }
 }
 
@@ -77,7 +97,8 @@ fn escutas(visto: &Visto) -> Vec<Duration> {
             if conexao.aviso.is_some_and(|aviso| pedido.quando <= aviso && aviso <= fim) {
                 continue;
             }
-            escutas.push(fim.saturating_sub(pedido.quando));
+            // O COMPRAR pode ter chegado antes de se anotar.
+            escutas.push(fim.saturating_sub(pedido.quando) + visto.atraso_em(pedido.quando));
         }
     }
     escutas.sort_unstable();
@@ -137,7 +158,10 @@ pub(super) fn aberta(visto: &Visto, escala: Escala) -> Conclusao {
         let Some(ultima) = conexao.pedidos.last().filter(|ultimo| ultimo.compra) else { continue };
         let ficou = match conexao.saiu {
             None => true,
-            Some(fim) => fim.saturating_sub(ultima.quando) >= escala.segundos(1),
+            Some(fim) => {
+                fim.saturating_sub(ultima.quando) + visto.atraso_em(ultima.quando)
+                    >= escala.segundos(1)
+            }
         };
         // Quem ouviu o AVISO já tem o que esperava: pode sair. E quem fez vários pedidos a manteve entre eles.
         if ficou || conexao.aviso.is_some() || conexao.compras() >= 2 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::observacao::visto::{Contagem, Modo, Resposta};
+use crate::observacao::visto::{Atraso, Contagem, Modo, Resposta};
 
 const fn ms(n: u64) -> Duration {
     Duration::from_millis(n)
@@ -119,6 +119,7 @@ fn com_aviso(no_console: &[(u64, usize)]) -> Visto {
     visto.esgotou = Some(esgotou);
     visto.conexoes.iter_mut().for_each(|conexao| conexao.aviso = Some(esgotou));
     let contagem = |(depois, exatos): &(u64, usize)| Contagem {
+        desde: esgotou + ms(depois.saturating_sub(20)),
         quando: esgotou + ms(*depois),
         exatos: *exatos,
         parecidos: *exatos,
@@ -211,4 +212,141 @@ fn quem_pede_por_uma_conexao_e_escuta_por_outra_nao_se_acusa() {
     assert_eq!(acusadas(&visto), ["aberta", "escuta", "ciclos"]);
     visto.conexoes.push(Conexao { saiu: Some(ms(60_000)), ..Conexao::default() });
     assert_eq!(acusadas(&visto), ["ciclos"]);
+}
+
+const fn atraso(de: u64, ate: u64) -> Atraso {
+    Atraso { de: ms(de), ate: ms(ate) }
+}
+
+#[test]
+fn o_aviso_que_a_maquina_atrasou_nao_se_acusa_e_o_que_o_cliente_atrasou_sim() {
+    let com = |demora: u64, parou: u64| {
+        let mut visto = com_aviso(&[(demora, 6)]);
+        let esgotou = visto.esgotou.unwrap_or_default();
+        visto.atrasos = vec![Atraso { de: esgotou, ate: esgotou + ms(parou) }];
+        visto
+    };
+    assert_eq!(estado(&com(3000, 1500), "aviso"), Estado::NaoSeViu);
+    assert_eq!(
+        estado(&com(8000, 1500), "aviso"),
+        Estado::NaoCumprido,
+        "a máquina não explica tanto"
+    );
+    assert_eq!(estado(&com(3000, 100), "aviso"), Estado::NaoCumprido);
+    let exigencias = conferir(&com(3000, 1500), None, Escala(1.0));
+    let aviso = exigencias.iter().find(|exigencia| exigencia.chave == "aviso");
+    let viu = aviso.map(|aviso| aviso.viu.as_str()).unwrap_or_default();
+    assert!(viu.contains("a máquina estava ocupada") && viu.contains("1,50 s"), "{viu}");
+}
+
+#[test]
+fn o_aviso_que_apareceu_enquanto_se_olhava_nao_e_de_antes_nem_tarde() {
+    let mut visto = com_aviso(&[(30, 6)]);
+    let esgotou = visto.esgotou.unwrap_or_default();
+    // Começou-se a olhar antes de o estoque acabar, e só se acabou depois.
+    visto.avisos_no_console[0].desde = esgotou - ms(20);
+    assert_eq!(estado(&visto, "aviso"), Estado::Cumprido);
+    visto.avisos_no_console[0].quando = esgotou + ms(4000);
+    assert_eq!(estado(&visto, "aviso"), Estado::Cumprido, "pode ter aparecido logo");
+}
+
+#[test]
+fn o_aviso_que_nao_houve_tempo_de_mostrar_nao_se_acusa() {
+    let mut visto = com_aviso(&[]);
+    let esgotou = visto.esgotou.unwrap_or_default();
+    (visto.terminou, visto.duracao) = (None, esgotou + ms(1500));
+    assert_eq!(estado(&visto, "aviso"), Estado::NaoSeViu);
+    visto.duracao = esgotou + ms(4000);
+    assert_eq!(estado(&visto, "aviso"), Estado::NaoCumprido);
+    visto.atrasos = vec![Atraso { de: esgotou + ms(20), ate: esgotou + ms(3000) }];
+    assert_eq!(estado(&visto, "aviso"), Estado::NaoSeViu);
+}
+
+#[test]
+fn a_escuta_que_se_anotou_tarde_nao_e_curta() {
+    let com_escuta_de =
+        |escuta| visto((0..6).map(|n| usuario(n, 10 + n, variada, escuta)).collect());
+    for (escuta, julgada) in [(4600, Estado::Cumprido), (2000, Estado::NaoCumprido)] {
+        let mut visto = com_escuta_de(escuta);
+        assert_eq!(estado(&visto, "escuta"), Estado::NaoCumprido);
+        let pedidos = visto.conexoes.iter().flat_map(|conexao| &conexao.pedidos);
+        let compras = pedidos.filter(|pedido| pedido.compra).map(|pedido| pedido.quando);
+        let atrasos: Vec<Atraso> = compras.map(|ate| Atraso { de: ate - ms(400), ate }).collect();
+        visto.atrasos = atrasos;
+        visto.atrasos.sort_by_key(|atraso| atraso.ate);
+        assert_eq!(estado(&visto, "escuta"), julgada, "{escuta}");
+    }
+}
+
+#[test]
+fn a_decisao_so_se_diz_fixa_pelas_esperas_que_a_maquina_deixou_em_paz() {
+    let mut fixa = visto((0..6).map(|n| usuario(n * 10, 10 + n, |_| 1000, 6000)).collect());
+    fixa.atrasos = vec![atraso(0, 300)];
+    assert_eq!(estado(&fixa, "decisao"), Estado::NaoCumprido, "uma só não muda nada");
+    fixa.atrasos = (0..200).map(|n| atraso(n * 500, n * 500 + 30)).collect();
+    assert_eq!(estado(&fixa, "decisao"), Estado::NaoSeViu);
+    let mut varia = certo();
+    varia.atrasos.clone_from(&fixa.atrasos);
+    assert_eq!(estado(&varia, "decisao"), Estado::Cumprido, "varia mais do que a máquina atrasa");
+}
+
+#[test]
+fn a_conexao_que_se_viu_fechar_tarde_ainda_e_a_anterior_do_mesmo_usuario() {
+    let de_um = |n: u64| {
+        (0..12).map(move |vez| {
+            let conexao = usuario(n * 10 + vez * 8000, 1, move |_| variada(vez), 7000);
+            Conexao { saiu: Some(ms(n * 10 + (vez + 1) * 8000 + 400)), ..conexao }
+        })
+    };
+    let mut conexoes: Vec<Conexao> = (0..3).flat_map(de_um).collect();
+    conexoes.sort_by_key(|conexao| conexao.chegou);
+    let mut visto = visto(conexoes);
+    assert_eq!(estado(&visto, "ciclos"), Estado::NaoCumprido, "parecem outros usuários");
+    visto.atrasos = (1..13).map(|vez| atraso(vez * 8000 - 10, vez * 8000 + 420)).collect();
+    assert_eq!(visto.usuarios().conexoes.len(), 3);
+    assert_eq!(acusadas(&visto), [""; 0]);
+}
+
+#[test]
+fn quem_parou_quando_a_maquina_fez_esperar_pode_ter_desistido_por_isso() {
+    let mut visto = visto((0..6).map(|n| usuario(n * 10, 4 + n % 2, variada, 6000)).collect());
+    assert_eq!(acusadas(&visto), ["ciclos"]);
+    let ultimo = |conexao: &Conexao| conexao.pedidos.last().map(|pedido| pedido.quando);
+    let mut ultimos: Vec<Duration> = visto.conexoes.iter().filter_map(ultimo).collect();
+    ultimos.sort_unstable();
+    visto.atrasos = ultimos.iter().map(|de| Atraso { de: *de, ate: *de + ms(300) }).collect();
+    assert_eq!(estado(&visto, "ciclos"), Estado::NaoSeViu);
+}
+
+#[test]
+fn a_excecao_de_quem_a_maquina_fez_esperar_nao_e_do_tropeco() {
+    let mut visto = certo();
+    visto.excecao = Some("TimeoutError".into());
+    let conexao = &mut visto.conexoes[1];
+    conexao.modo = Modo::SemFimDeLinha;
+    conexao.pedidos.truncate(1);
+    let pediu = conexao.pedidos[0].quando;
+    conexao.saiu = Some(pediu + ms(1200));
+    assert_eq!(estado(&visto, "sem-fim-de-linha"), Estado::NaoCumprido);
+    visto.atrasos = vec![Atraso { de: pediu, ate: pediu + ms(1100) }];
+    assert_eq!(estado(&visto, "sem-fim-de-linha"), Estado::NaoSeViu);
+}
+
+#[test]
+fn quem_acaba_de_fechar_as_conexoes_ainda_pode_terminar() {
+    let mut visto = certo();
+    let ultima = visto.duracao;
+    (visto.terminou, visto.duracao) = (None, ultima + ms(3000));
+    assert_eq!(estado(&visto, "termina"), Estado::NaoSeViu);
+    visto.duracao = ultima + ms(8000);
+    assert_eq!(estado(&visto, "termina"), Estado::NaoCumprido);
+    visto.atrasos = vec![Atraso { de: ultima, ate: ultima + ms(6000) }];
+    assert_eq!(estado(&visto, "termina"), Estado::NaoSeViu);
+}
+
+#[test]
+fn uma_conexao_so_por_breve_que_seja_nao_e_simultaneidade_e_de_varias_breves_nao_se_sabe() {
+    let breve = |inicio| usuario(inicio, 1, |_| 3, 3);
+    assert_eq!(estado(&visto(vec![breve(0)]), "simultaneos"), Estado::NaoCumprido);
+    assert_eq!(estado(&visto(vec![breve(0), breve(2)]), "simultaneos"), Estado::NaoSeViu);
 }

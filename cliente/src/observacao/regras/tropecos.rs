@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocolo::terminal::contar;
 
-use super::{Conclusao, Escala, Estado};
+use super::{Conclusao, Escala, Estado, GRAVE, ocupada, presa};
 use crate::observacao::visto::{Conexao, Modo, Pedido, Resposta, Visto};
 use crate::tempo::formatar;
 
@@ -30,7 +30,7 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
     let depois = visto.avisos_no_console.iter().filter(|c| c.quando >= esgotou && c.exatos > antes);
     let quantos = depois.clone().map(|c| c.exatos - antes).max().unwrap_or(0);
     let a_tempo =
-        depois.clone().filter(|c| c.quando <= esgotou + LOGO).map(|c| c.exatos - antes).max();
+        depois.clone().filter(|c| c.desde <= esgotou + LOGO).map(|c| c.exatos - antes).max();
     let Some(primeiro) = depois.clone().next() else {
         let falou = visto.avisos_no_console.last().is_some_and(|c| c.parecidos > parecidos);
         return match falou {
@@ -38,18 +38,20 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
                 Estado::NaoSeViu,
                 "o console falou em aviso, mas não com o texto que o servidor mandou".into(),
             ),
-            false => (
-                Estado::NaoCumprido,
-                format!("foi mandado a {ouvintes} que escutavam, e não apareceu no console"),
-            ),
+            false => nao_apareceu(visto, esgotou, ouvintes),
         };
     };
-    let demora = formatar(primeiro.quando.saturating_sub(esgotou));
+    // O menos que pode ter demorado: desde a última vez que se olhou e ainda não estava.
+    let demora = formatar(primeiro.desde.saturating_sub(esgotou));
     match a_tempo {
-        None => (
+        None if houve_tempo(visto, esgotou, primeiro.desde) => (
             Estado::NaoCumprido,
             format!("só apareceu {demora} depois, e havia {ouvintes} escutando"),
         ),
+        None => {
+            let ocupada = ocupada(visto, esgotou, primeiro.desde);
+            (Estado::NaoSeViu, format!("só apareceu {demora} depois{ocupada}"))
+        }
         Some(logo) if logo >= ouvintes => (
             Estado::Cumprido,
             format!(
@@ -65,6 +67,21 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
             ),
         ),
     }
+}
+
+fn nao_apareceu(visto: &Visto, esgotou: Duration, ouvintes: usize) -> Conclusao {
+    let viu = format!("foi mandado a {ouvintes} que escutavam, e não apareceu no console");
+    // O console de quem terminou já disse tudo.
+    if visto.terminou.is_some() || houve_tempo(visto, esgotou, visto.duracao) {
+        return (Estado::NaoCumprido, viu);
+    }
+    let ocupada = ocupada(visto, esgotou, visto.duracao);
+    (Estado::NaoSeViu, format!("{viu}, mas não houve tempo para isso{ocupada}"))
+}
+
+/// Descontado o que esta máquina fez esperar, de um instante ao outro houve tempo de sobra para mostrar o AVISO?
+fn houve_tempo(visto: &Visto, esgotou: Duration, ate: Duration) -> bool {
+    ate.saturating_sub(esgotou) > LOGO + visto.perdido(esgotou, ate)
 }
 
 /// Estava na escuta depois de uma compra quando o estoque acabou, e ficou nela tempo bastante para mostrá-lo?
@@ -84,7 +101,7 @@ enum Depois {
     Saiu,
     /// Ficou calado por mais tempo que qualquer escuta, sem sair.
     Calou,
-    /// Não pediu mais, mas escutou, ou não houve tempo de saber.
+    /// Não pediu mais, mas escutou, ou não houve tempo de saber, ou a máquina pode tê-lo feito esperar demais.
     NaoSeSabe,
 }
 
@@ -98,8 +115,10 @@ fn depois(visto: &Visto, escala: Escala, serve: impl Fn(&Conexao, &Pedido) -> bo
             return Some(Depois::Pediu);
         }
         let desde = pedido.respondido.unwrap_or(pedido.quando);
-        let passou = conexao.saiu.unwrap_or(visto.duracao).saturating_sub(desde);
+        let fim = conexao.saiu.unwrap_or(visto.duracao);
+        let passou = fim.saturating_sub(desde + visto.perdido(desde, fim));
         Some(match conexao.saiu {
+            Some(saiu) if presa(visto, pedido.quando, saiu) => Depois::NaoSeSabe,
             Some(_) if passou < escala.segundos(2) => Depois::Saiu,
             None if visto.terminou.is_none() && passou > escala.segundos(20) => Depois::Calou,
             _ => Depois::NaoSeSabe,
@@ -132,7 +151,10 @@ fn continuaram(visto: &Visto, o_que: &str, casos: &[Depois]) -> Conclusao {
         ),
         _ => (
             Estado::NaoSeViu,
-            format!("depois de {o_que}, para {usuarios}, nada mais se pediu, e não se viu por quê"),
+            format!(
+                "depois de {o_que}, para {usuarios}, nada mais se pediu, e não se viu por quê{}",
+                ocupada(visto, Duration::ZERO, visto.duracao)
+            ),
         ),
     }
 }
@@ -164,7 +186,12 @@ pub(super) fn fecha(visto: Option<&Visto>) -> Conclusao {
         return (Estado::NaoSeViu, "ninguém comprou nada: não houve quando fechar".into());
     };
     let voltou = visto.conexoes.iter().any(|c| c.chegou > quando && !c.pedidos.is_empty());
+    let ocupada = ocupada(visto, Duration::ZERO, quando);
     match (&visto.excecao, visto.terminou) {
+        // Pode ser a de quem não esperou pela resposta que a máquina atrasou.
+        (Some(excecao), _) if visto.atraso(Duration::ZERO, quando) >= GRAVE => {
+            (Estado::NaoSeViu, format!("o console mostra {excecao}{ocupada}"))
+        }
         (Some(excecao), _) => (Estado::NaoCumprido, format!("o console mostra {excecao}")),
         _ if visto.console_depois_de_fechar > CONSOLE_SEM_PARAR => (
             Estado::NaoCumprido,
