@@ -7,9 +7,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+use std::path::Path;
 use std::process::Command;
 
-use testes::otimizado;
+use testes::exemplo_otimizado;
 
 /// O compilador com que se contou.
 const RUSTC: &str = "rustc 1.95.0";
@@ -29,10 +30,12 @@ fn uma_venda_nao_custa_mais_instrucoes_do_que_custava() {
     }
     let rustc = Command::new("rustc").arg("--version").output().unwrap();
     let mesmo_compilador = String::from_utf8_lossy(&rustc.stdout).starts_with(RUSTC);
+    let exemplo = exemplo_otimizado("instrucoes");
     for (conexoes, em_voo, contadas) in CONTADAS {
         let comandos = f64::from(conexoes * em_voo * TURNOS);
         // O que só abrir e fechar custa sai da conta.
-        let todas = instrucoes(conexoes, em_voo, TURNOS) - instrucoes(conexoes, em_voo, 0);
+        let contar = |turnos| instrucoes(&exemplo, conexoes, em_voo, turnos);
+        let todas = contar(TURNOS) - contar(0);
         let agora = todas / comandos;
         println!("{conexoes}x{em_voo}: {agora:.1} instruções por comando; eram {contadas:.1}");
         assert!(
@@ -43,11 +46,11 @@ fn uma_venda_nao_custa_mais_instrucoes_do_que_custava() {
 }
 
 /// As instruções do roteiro inteiro.
-fn instrucoes(conexoes: u32, em_voo: u32, turnos: u32) -> f64 {
+fn instrucoes(exemplo: &Path, conexoes: u32, em_voo: u32, turnos: u32) -> f64 {
     let opcoes = format!("--conexoes {conexoes} --em-voo {em_voo} --turnos {turnos}");
     let saida = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(otimizado("examples/instrucoes"))
+        .arg(exemplo)
         .args(opcoes.split(' '))
         .output()
         .unwrap();

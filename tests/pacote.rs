@@ -40,9 +40,7 @@ fn rodar(comando: &mut Command) -> String {
 }
 
 fn manual(pasta: &Path) {
-    let mut exemplo = Command::new(env!("CARGO"));
-    exemplo.args(["run", "-q", "-p", "testes", "--example", "manual", "--"]).arg(pasta);
-    rodar(exemplo.current_dir(raiz()));
+    rodar(comando("examples/manual", [pasta]).current_dir(raiz()));
 }
 
 #[test]

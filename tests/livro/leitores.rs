@@ -89,11 +89,12 @@ fn avisou(servidor: &Servidor) -> bool {
     servidor.erro().ate_agora().contains("outro programa lê o livro há muito tempo")
 }
 
-#[test]
-fn um_leitor_parado_e_dito_e_quando_sai_o_wal_encolhe() {
+/// Um leitor para, diz-se, e sai; volta quanto esperou quem só consulta, no pior caso, enquanto o WAL encolhia.
+/// `None` sem Python.
+fn um_leitor_para_e_sai() -> Option<Duration> {
     let livro = Arquivo::novo();
     let mut servidor = livro.abrir(Some(1_000_000_000));
-    let Some(leitor) = Vizinho::novo(&livro, "BEGIN") else { return };
+    let leitor = Vizinho::novo(&livro, "BEGIN")?;
     let honesto = || Honesto::iniciar(servidor.endereco(), Duration::from_millis(1));
     let durante = honesto();
     comprar_ate(&servidor, 5, || avisou(&servidor));
@@ -105,13 +106,20 @@ fn um_leitor_parado_e_dito_e_quando_sai_o_wal_encolhe() {
     comprar_ate(&servidor, 5, || bytes_do_wal(&livro) < WAL_A_ANDAR);
     let depois = depois.parar();
     println!("sem ele, até o WAL encolher: {depois}");
-    // Passar tudo a limpo no laço pararia todos por mais do que isto.
-    assert!(depois.max < Duration::from_millis(500), "{depois}");
     let termino = servidor.encerrar();
     assert_eq!(termino.codigo, Some(0));
     let servidor = livro.abrir(None);
     let vendidas = format!("livro: {} de 1000000000 vendidas\n", termino.conta("vendas"));
     servidor.erro().ate(&vendidas, |texto| texto.ends_with(&vendidas));
+    Some(depois.max)
+}
+
+#[test]
+fn um_leitor_parado_e_dito_e_quando_sai_o_wal_encolhe() {
+    // Passar tudo a limpo no laço pararia todos por mais do que isto, e a cada vez; uma máquina ocupada, só às vezes.
+    let para_todos = Duration::from_millis(500);
+    let parou = |_: &u32| um_leitor_para_e_sai().is_some_and(|maior| maior >= para_todos);
+    assert!(!(0..3).all(|vez| parou(&vez)), "em três vezes, quem consulta esperou {para_todos:?}");
 }
 
 #[test]

@@ -82,21 +82,29 @@ fn respondida_de_outro_modo_nao_e_sem_resposta_nem_entra_nos_percentis() {
     assert!(fim.saida.contains("Observação: 40 compras respondidas de outro modo: "), "{fim:?}");
 }
 
+/// O fim de linha que a multidão achou neste jeito, e disse, é este. Todos chegam antes da primeira compra, e por isso
+/// todos ouvem o AVISO.
+fn acha(jeito: &str, achado: Option<&str>) {
+    let Some(fim) = contra(jeito, "--ciclos 2 --decisao 100s") else { return };
+    assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    let contas = ["consultas", "vendas", "falhas", "AVISOs"].map(|nome| conta(&fim, nome));
+    assert_eq!(contas, [40, 10, 0, 20], "{jeito}: {fim:?}");
+    let dito = fim.erro.lines().find_map(|linha| Some(linha.split_once("--fim-de-linha ")?.1));
+    assert_eq!(dito, achado, "{jeito}: {}", fim.erro);
+}
+
 #[test]
 fn a_multidao_acha_o_fim_de_linha_e_so_o_diz_se_nao_e_lf() {
-    for (jeito, achado) in [
-        ("certo", None),
-        ("exato", Some("nenhum")),
-        ("exato_e_mudo", Some("nenhum")),
-        ("crlf", Some("crlf")),
-    ] {
-        let Some(fim) = contra(jeito, "--ciclos 2") else { return };
-        assert_eq!((fim.codigo, veredito(&fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
-        let contas = ["consultas", "vendas", "falhas", "AVISOs"].map(|nome| conta(&fim, nome));
-        assert_eq!(contas, [40, 10, 0, 20], "{jeito}: {fim:?}");
-        let dito = fim.erro.lines().find_map(|linha| Some(linha.split_once("--fim-de-linha ")?.1));
-        assert_eq!(dito, achado, "{jeito}: {}", fim.erro);
-    }
+    thread::scope(|juntos| {
+        for (jeito, achado) in [
+            ("certo", None),
+            ("exato", Some("nenhum")),
+            ("exato_e_mudo", Some("nenhum")),
+            ("crlf", Some("crlf")),
+        ] {
+            juntos.spawn(move || acha(jeito, achado));
+        }
+    });
 }
 
 #[test]

@@ -363,9 +363,11 @@ fn ctrl_c_da_o_resumo_parcial_e_sai_com_130() {
     for sinal in [Signal::INT, Signal::TERM] {
         let servidor = Servidor::abrir(&[]);
         // Sem acelerar: quem decide ou escuta por segundos acorda na hora.
-        let opcoes = ["--servidor", &servidor.endereco().to_string(), "--usuarios", "20"];
+        let endereco = servidor.endereco().to_string();
+        let opcoes = ["--servidor", &endereco, "--usuarios", "20", "--detalhado"];
         let mut cliente = Processo::iniciar(comando("cliente", opcoes));
-        servidor.registro().ate("uma compra", |texto| texto.contains("COMPRAR"));
+        // Quem diz que se vendeu é o cliente: sem nenhuma venda ouvida não haveria veredito.
+        cliente.saida.ate("uma venda", |texto| texto.contains("Compra realizada"));
         cliente.sinal(sinal);
         let fim = cliente.termino();
         assert_eq!((fim.codigo, veredito(&fim)), (Some(130), "Veredito: CONSISTENTE"), "{fim:?}");

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use testes::{Signal, ate};
 
 use crate::elos::Elos;
+use crate::vaga::Vaga;
 
 #[derive(Debug)]
 struct Membro {
@@ -27,6 +28,8 @@ pub struct Cluster {
     membros: Vec<Membro>,
     elos: Elos,
     pasta: tempfile::TempDir,
+    /// A última a acabar, com os membros já mortos.
+    _vaga: Vaga,
 }
 
 fn porta() -> u16 {
@@ -41,6 +44,7 @@ impl Cluster {
             println!("pulado: não há etcd (apt-get install etcd-server)");
             return None;
         }
+        let vaga = Vaga::esperar();
         let pasta = tempfile::tempdir().unwrap();
         let elos = Elos::default();
         let url = |porta: u16| format!("http://127.0.0.1:{porta}");
@@ -72,7 +76,7 @@ impl Cluster {
             Membro { porta: *cliente, opcoes: linha, dados, processo: None }
         };
         let membros = portas.iter().enumerate().map(membro).collect();
-        let mut cluster = Cluster { membros, elos, pasta };
+        let mut cluster = Cluster { membros, elos, pasta, _vaga: vaga };
         (0..quantos).for_each(|membro| cluster.levantar(membro));
         cluster.esperar_um_lider();
         Some(cluster)

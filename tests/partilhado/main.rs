@@ -13,6 +13,7 @@ mod cluster;
 mod elos;
 mod falhas;
 mod pedidos;
+mod vaga;
 
 use std::collections::BTreeSet;
 use std::time::Duration;

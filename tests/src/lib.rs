@@ -55,7 +55,7 @@ pub use passagem::{Passagem, UMA_SE_PERDE_EM};
 pub use processo::{
     Processo, Termino, em_um_terminal, executar, nao_abre, palavras_em_ingles, recusa,
 };
-pub use programas::{binario, comando, otimizado, por_meio_de, sem_privilegios};
+pub use programas::{binario, comando, exemplo_otimizado, por_meio_de, sem_privilegios};
 pub use rustix::process::Signal;
 pub use servidor::Servidor;
 

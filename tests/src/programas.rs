@@ -14,7 +14,9 @@ use std::sync::OnceLock;
 
 use rustix::process::geteuid;
 
-/// O caminho do programa `nome` desta workspace (de um exemplo, `examples/nome`), construído com o mesmo perfil deste teste.
+/// O caminho do programa `nome` desta workspace (de um exemplo, `examples/nome`), construído com o mesmo perfil deste
+/// teste. Pede-se a workspace inteira: com outros pacotes o cargo escolheria outros recursos para as dependências,
+/// e as compilaria todas outra vez.
 ///
 /// # Panics
 ///
@@ -22,20 +24,19 @@ use rustix::process::geteuid;
 pub fn binario(nome: &str) -> PathBuf {
     static PASTA: OnceLock<PathBuf> = OnceLock::new();
     achar(
-        PASTA.get_or_init(|| construir(deste_teste(), &["-p", "servidor", "-p", "cliente"])),
+        PASTA.get_or_init(|| construir(deste_teste(), &["--workspace", "--bins", "--examples"])),
         nome,
     )
 }
 
-/// Como [`binario`], mas sempre otimizado, com qualquer perfil que o teste tenha; só os programas do servidor, que
-/// otimizar demora.
+/// Um exemplo do servidor, sempre otimizado, com qualquer perfil que o teste tenha. Só ele: otimizar demora.
 ///
 /// # Panics
 ///
-/// O programa não compila ou não existe.
-pub fn otimizado(nome: &str) -> PathBuf {
-    static PASTA: OnceLock<PathBuf> = OnceLock::new();
-    achar(PASTA.get_or_init(|| construir("release", &["-p", "servidor"])), nome)
+/// O exemplo não compila ou não existe.
+pub fn exemplo_otimizado(nome: &str) -> PathBuf {
+    let pasta = construir("release", &["-p", "servidor", "--example", nome]);
+    achar(&pasta, &format!("examples/{nome}"))
 }
 
 fn achar(pasta: &Path, nome: &str) -> PathBuf {
@@ -121,15 +122,15 @@ fn deste_teste() -> &'static str {
     })
 }
 
-/// Constrói os programas destes pacotes e diz a pasta em que ficaram.
-fn construir(perfil: &str, pacotes: &[&str]) -> PathBuf {
+/// Constrói estes programas e diz a pasta em que ficaram.
+fn construir(perfil: &str, quais: &[&str]) -> PathBuf {
     let deste = pasta_deste_teste();
     let alvo = deste.parent().unwrap();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let saida = Command::new(cargo)
         .arg("build")
-        .args(pacotes)
-        .args(["--bins", "--examples", "--profile", perfil])
+        .args(quais)
+        .args(["--profile", perfil])
         .arg("--target-dir")
         .arg(alvo)
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())

@@ -27,6 +27,8 @@ mod pares;
 mod partilhado;
 mod postgres;
 mod relatorio;
+#[path = "../../partilhado/vaga.rs"]
+mod vaga;
 mod vazao;
 
 use std::fs;
