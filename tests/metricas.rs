@@ -4,15 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use testes::{
-    Cliente, LER_METRICAS, Servidor, ate, conta, corpo, ler_metricas, multidao, nao_abre, numero,
-    onde_mostra, veredito,
+    Cliente, LER_METRICAS, PAINEL_E_TEXTO, Servidor, ate, conta, corpo, ler, ler_metricas,
+    metricas_citadas, metricas_da_tabela, multidao, nao_abre, numero, onde_mostra, veredito,
 };
 
 /// A soma de todos os rótulos de `nome`.
@@ -132,34 +130,22 @@ fn o_promtool_diz_que_o_formato_esta_certo() {
     assert!(dito.status.success() && queixas.is_empty(), "{queixas}\n{texto}");
 }
 
-/// As métricas de que um texto fala, sem o que um histograma lhes acrescenta.
-fn citadas(texto: &str) -> BTreeSet<String> {
-    let palavras = texto.split(|letra: char| !(letra.is_ascii_lowercase() || letra == '_'));
-    let nossas = palavras.filter_map(|palavra| palavra.strip_prefix("vendas_"));
-    let sem_sufixo = |nome: &str| {
-        let histograma =
-            ["_bucket", "_count", "_sum"].iter().find_map(|fim| nome.strip_suffix(fim));
-        histograma.unwrap_or(nome).to_owned()
-    };
-    nossas.map(sem_sufixo).collect()
-}
-
 #[test]
-fn o_painel_e_o_texto_do_operador_so_falam_de_metricas_que_ha() {
+fn o_painel_e_o_texto_do_operador_falam_das_metricas_que_ha() {
     let pasta = tempfile::tempdir().unwrap();
     let livro = pasta.path().join("vendas.db");
     let servidor = Servidor::abrir(&["--metricas", "0", "--livro", livro.to_str().unwrap()]);
-    let ha = citadas(&ler_metricas(onde_mostra(&servidor)));
-    let raiz = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    for nome in ["servidor/pacote/grafana.json", "servidor/docs/operacao.md"] {
-        let texto = fs::read_to_string(raiz.join(nome)).unwrap();
-        let mut fala = citadas(&texto);
-        // As de um estoque partilhado só há com um; e o do texto que mostra o começo de todas.
-        fala.retain(|metrica| !metrica.is_empty() && !metrica.starts_with("partilhado_"));
+    // As de um estoque partilhado só há com um, e lá se conferem.
+    let do_livro = |nome: &String| !nome.starts_with("partilhado_");
+    let ha = metricas_citadas(&ler_metricas(onde_mostra(&servidor)));
+    let [painel, texto] = PAINEL_E_TEXTO.map(ler);
+    for (nome, texto) in PAINEL_E_TEXTO.into_iter().zip([&painel, &texto]) {
+        let fala: BTreeSet<String> = metricas_citadas(texto).into_iter().filter(do_livro).collect();
         assert!(fala.len() >= 5, "{nome}: {fala:?}");
         assert_eq!(fala.difference(&ha).collect::<Vec<_>>(), [""; 0], "{nome}");
     }
-    let painel = fs::read_to_string(raiz.join("servidor/pacote/grafana.json")).unwrap();
+    let da_tabela: BTreeSet<String> = metricas_da_tabela(&texto).filter(do_livro).collect();
+    assert_eq!(da_tabela, ha);
     let painel: serde_json::Value = serde_json::from_str(&painel).unwrap();
     assert!(painel["panels"].as_array().is_some_and(|paineis| !paineis.is_empty()));
 }

@@ -80,6 +80,11 @@ fn o_pacote_instala_os_dois_programas_o_manual_e_o_servico() {
     ] {
         assert!(instalado.join(arquivo).is_file(), "falta {arquivo}");
     }
+    let painel = |onde: PathBuf| fs::read(onde).unwrap();
+    assert_eq!(
+        painel(instalado.join("usr/share/servidor-de-vendas/grafana.json")),
+        painel(raiz().join("servidor/pacote/grafana.json"))
+    );
 }
 
 #[test]

@@ -4,19 +4,22 @@
 //! ```text
 //!   leitura        um arquivo, conferido
 //!   comparacao     as linhas da tabela, e o que piorou: puro
+//!   laco           o que muda se as chegadas têm hora marcada: as linhas delas, e de onde conta a latência
 //!   pagina         a mesma tabela, em HTML, com uma barra por número
 //! ```
 //!
-//! Só se cobra o que tem lado bom: os vereditos, a vazão, as falhas, os pedidos sem resposta, p50, p90 e p99 e o
-//! espalhamento do AVISO. Vendas e consultas dependem do que se pediu; p99,9 e o máximo, de um pedido ou outro: mostram-se
-//! sem cobrar.
+//! Só se cobra o que tem lado bom: os vereditos, a vazão, as falhas, os pedidos sem resposta, as compras numeradas de que
+//! ficou dúvida, p50, p90 e p99 e o espalhamento do AVISO. Vendas e consultas dependem do que se pediu; p99,9 e o máximo,
+//! de um pedido ou outro: mostram-se sem cobrar.
 
+mod laco;
 pub mod leitura;
 mod pagina;
 
 use std::fmt;
 
-use leitura::{Documento, Latencias};
+use laco::Lacos;
+use leitura::{Documento, Latencias, Pedidos};
 
 use crate::cores::{self, Tinta};
 use crate::tempo::formatar;
@@ -135,14 +138,20 @@ impl Comparacao {
             veredito("veredito do estoque", pares.each_ref().map(Documento::estoque)),
             veredito("veredito do AVISO", pares.each_ref().map(Documento::aviso)),
         ];
-        for (nome, unidade, melhor, valor) in NUMEROS {
+        let lacos = Lacos::de(pares);
+        linhas.extend(lacos.taxa_oferecida(pares));
+        let com_pedidos = pares.iter().any(|par| par.resumo.pedidos.is_some());
+        let dos_pedidos = if com_pedidos { &DOS_PEDIDOS[..] } else { &[] };
+        let numeros = [&NUMEROS[..], dos_pedidos, &lacos.numeros()].concat();
+        for (nome, unidade, melhor, valor) in numeros {
             let valores = pares.each_ref().map(valor);
             linhas.push(numero(nome.into(), valores, unidade, melhor, tolerancia));
         }
-        for (comando, de) in COMANDOS {
+        for (comando, cobra, de) in lacos.latencias() {
             for (quantil, melhor, valor) in QUANTIS {
                 let valores = pares.each_ref().map(|par| de(par).map(valor));
                 let nome = format!("{quantil} de {comando}");
+                let melhor = if cobra { melhor } else { Melhor::Nenhum };
                 linhas.push(numero(nome, valores, Unidade::Segundos, melhor, tolerancia));
             }
         }
@@ -166,7 +175,7 @@ impl Comparacao {
 
 type Numero = (&'static str, Unidade, Melhor, fn(&Documento) -> Option<f64>);
 
-const NUMEROS: [Numero; 9] = [
+const NUMEROS: [Numero; 8] = [
     ("consultas", Unidade::Contagem, Melhor::Nenhum, |d| Some(d.resumo.consultas as f64)),
     ("vendas", Unidade::Contagem, Melhor::Nenhum, |d| Some(d.resumo.vendas as f64)),
     ("recusas", Unidade::Contagem, Melhor::Nenhum, |d| Some(d.resumo.recusas as f64)),
@@ -176,16 +185,23 @@ const NUMEROS: [Numero; 9] = [
     ("respondidos de outro modo", Unidade::Contagem, Melhor::Menos, |d| {
         Some(d.resumo.de_outro_modo.soma())
     }),
-    ("respostas por segundo", Unidade::PorSegundo, Melhor::Mais, |d| Some(d.resumo.vazao)),
     ("espalhamento do AVISO", Unidade::Segundos, Melhor::Menos, |d| d.resumo.espalhamento_s),
 ];
 
-type DoComando = (&'static str, fn(&Documento) -> Option<&Latencias>);
-
-const COMANDOS: [DoComando; 2] = [
-    ("CONSULTAR", |d| d.resumo.latencias.consultar.as_ref()),
-    ("COMPRAR", |d| d.resumo.latencias.comprar.as_ref()),
+/// Se alguma das duas numerou as compras. Quantas se perguntaram de novo depende de quantas vezes alguém derrubou o
+/// servidor; o que não pode haver é dúvida.
+const DOS_PEDIDOS: [Numero; 4] = [
+    ("pedidos numerados", Unidade::Contagem, Melhor::Nenhum, |d| do_pedido(d, |p| p.ids)),
+    ("perguntados de novo", Unidade::Contagem, Melhor::Nenhum, |d| do_pedido(d, |p| p.insistidos)),
+    ("repetidos de propósito", Unidade::Contagem, Melhor::Nenhum, |d| {
+        do_pedido(d, |p| p.repetidos)
+    }),
+    ("compras desconhecidas", Unidade::Contagem, Melhor::Menos, |d| Some(d.desconhecidas() as f64)),
 ];
+
+fn do_pedido(documento: &Documento, conta: fn(&Pedidos) -> u64) -> Option<f64> {
+    documento.resumo.pedidos.as_ref().map(|pedidos| conta(pedidos) as f64)
+}
 
 type Quantil = (&'static str, Melhor, fn(&Latencias) -> f64);
 
@@ -246,14 +262,23 @@ fn mudanca([antes, depois]: [f64; 2], melhor: Melhor, Tolerancia(t): Tolerancia)
 
 /// O que se pediu de diferente: sem isso, uma multidão maior pareceria um servidor pior. O servidor e a semente podem
 /// ser outros.
-fn diferencas([uma, outra]: &[Documento; 2]) -> Vec<String> {
-    let pedidos = uma.parametros.iter();
-    let mudou = pedidos.filter(|(nome, _)| !["servidor", "semente"].contains(&nome.as_str()));
-    let mudou = mudou.filter_map(|(nome, antes)| {
-        let depois = outra.parametros.get(nome)?;
-        (antes != depois).then(|| format!("{nome}: {antes} e {depois}"))
-    });
-    mudou.collect()
+fn diferencas(pares: &[Documento; 2]) -> Vec<String> {
+    let [uma, outra] = pares.each_ref().map(|par| &par.parametros);
+    let chegam = pares.each_ref().map(laco::como_chegam);
+    let mut diferencas = Vec::new();
+    if chegam[0] != chegam[1] {
+        diferencas.push(format!("chegadas: {} e {}", chegam[0], chegam[1]));
+    }
+    let ditos = ["servidor", "semente", "etapas"];
+    for (nome, antes) in uma.iter().filter(|(nome, _)| !ditos.contains(&nome.as_str())) {
+        let Some(depois) = outra.get(nome).filter(|depois| *depois != antes) else { continue };
+        // O que um dos laços não tem já se disse.
+        let do_fechado = ["ciclos", "decisao_s", "escuta_s", "rampa_s"].contains(&nome.as_str());
+        if !(do_fechado && (antes.is_null() || depois.is_null())) {
+            diferencas.push(format!("{nome}: {antes} e {depois}"));
+        }
+    }
+    diferencas
 }
 
 impl fmt::Display for Comparacao {
@@ -263,9 +288,11 @@ impl fmt::Display for Comparacao {
         for diferenca in &self.diferencas {
             writeln!(f, "Não se pediu o mesmo às duas: {diferenca}")?;
         }
-        writeln!(f, "\n  {:28}{:>16}{:>16}{:>10}", "", "A", "B", "de A a B")?;
+        let largura = self.linhas.iter().map(|linha| linha.nome.chars().count()).max().unwrap_or(0);
+        let largura = largura.max(28);
+        writeln!(f, "\n  {:largura$}{:>16}{:>16}{:>10}", "", "A", "B", "de A a B")?;
         for Linha { nome, valores: [a, b], variacao, mudanca, .. } in &self.linhas {
-            write!(f, "  {nome:28}{a:>16}{b:>16}{variacao:>10}")?;
+            write!(f, "  {nome:largura$}{a:>16}{b:>16}{variacao:>10}")?;
             if *mudanca != Mudanca::SemJuizo {
                 f.write_str("  ")?;
                 cores::pintar(f, mudanca.tinta(), mudanca.palavra())?;

@@ -67,7 +67,7 @@ enum Abertura {
     Sub,
     SubIac,
     /// Vieram tantos bytes da marca de UTF-8.
-    Bom(usize),
+    Bom(u8),
     /// Daqui em diante, só texto.
     Texto,
 }
@@ -79,7 +79,7 @@ pub struct Linhas {
     resto: Vec<u8>,
     abertura: Abertura,
     /// Quantos bytes a abertura já levou; passando de [`LINHA_MAXIMA`], o que vier é texto.
-    pulados: usize,
+    pulados: u16,
     /// O que há em `resto` já saiu daqui inteiro.
     entregue: bool,
     perdido: bool,
@@ -184,7 +184,7 @@ impl Linhas {
         use Abertura::{Bom, Comeco, Iac, Opcao, Sub, SubIac, Texto};
         for (i, &byte) in bytes.iter().enumerate() {
             let (seguinte, nao_era): (Abertura, &[u8]) = match (self.abertura, byte) {
-                _ if self.pulados >= LINHA_MAXIMA => (Texto, &[]),
+                _ if usize::from(self.pulados) >= LINHA_MAXIMA => (Texto, &[]),
                 (Comeco, IAC) => (Iac, &[]),
                 (Comeco, byte) if byte == BOM[0] => (Bom(1), &[]),
                 (Iac, SB) => (Sub, &[]),
@@ -194,8 +194,8 @@ impl Linhas {
                 (Sub, IAC) => (SubIac, &[]),
                 (Sub | SubIac, _) => (Sub, &[]),
                 (Bom(2), byte) if byte == BOM[2] => (Comeco, &[]),
-                (Bom(vieram), byte) if byte == BOM[vieram] => (Bom(vieram + 1), &[]),
-                (Bom(vieram), _) => (Texto, &BOM[..vieram]),
+                (Bom(vieram), byte) if byte == BOM[usize::from(vieram)] => (Bom(vieram + 1), &[]),
+                (Bom(vieram), _) => (Texto, &BOM[..vieram.into()]),
                 (Comeco | Texto, _) => (Texto, &[]),
             };
             self.abertura = seguinte;

@@ -113,7 +113,9 @@ impl Livro {
     /// Os de [`Livro::abrir`]; o livro não existe; ou a soma não cabe em um inteiro do SQLite.
     pub fn repor(caminho: &Path, unidades: u64) -> Result<Contas, Erro> {
         let com_o_caminho = |problema| Erro::novo(caminho, problema);
-        if !arquivo::tem_bytes(caminho) {
+        // De quem não pode olhar não se diz que não existe.
+        let arquivo = caminho.metadata().map_err(|erro| com_o_caminho(erro.into()))?;
+        if arquivo.len() == 0 {
             return Err(com_o_caminho(Problema::NaoExiste));
         }
         let mut livro = Livro::abrir(caminho, None)?;

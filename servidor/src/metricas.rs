@@ -103,6 +103,8 @@ pub struct Medidas {
     desfechos: [u64; Desfecho::TODOS.len()],
     /// Desde quando se espera a resposta a uma proposta.
     proposta_em: Option<Instant>,
+    /// O estoque partilhado responde, e aceita vendas.
+    ao_alcance: bool,
 }
 
 impl Default for Medidas {
@@ -114,6 +116,7 @@ impl Default for Medidas {
             propostas: Histograma::novo(MENOR_DURACAO),
             desfechos: [0; Desfecho::TODOS.len()],
             proposta_em: None,
+            ao_alcance: true,
         }
     }
 }

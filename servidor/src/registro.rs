@@ -145,24 +145,21 @@ impl Registro {
         }
         let inicio = self.turno.len();
         self.linha(|linha| {
-            escrever_endereco(endereco, linha);
-            linha.push(b' ');
-            match pedido {
-                Comando::Http(trecho)
-                | Comando::PedidoInvalido(trecho)
-                | Comando::Desconhecido(trecho) => linha.extend(trecho.escape_ascii()),
-                Comando::Pedido(id) => {
-                    linha.extend_from_slice(pedido.nome());
-                    linha.push(b' ');
-                    linha.extend_from_slice(id.texto().as_bytes());
-                }
-                nosso => linha.extend_from_slice(nosso.nome()),
-            }
-            linha.extend_from_slice(b" -> ");
+            escrever_pedido(endereco, pedido, linha);
             respostas.primeira().escrever(linha);
         });
         respostas.continuar(inicio, &mut self.turno);
         self.linhas += respostas.vezes() as u64 - 1;
+    }
+
+    /// Uma compra, pedida tantas vezes, de que não se sabe se valeu: não teve resposta.
+    pub fn sem_desfecho(&mut self, endereco: SocketAddr, pedido: &Comando, vezes: usize) {
+        for _ in 0..vezes {
+            self.linha(|linha| {
+                escrever_pedido(endereco, pedido, linha);
+                linha.extend_from_slice(b"(sem resposta: pode ter valido)\n");
+            });
+        }
     }
 
     /// O AVISO foi posto na saída de `clientes` conexões.
@@ -294,6 +291,25 @@ fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
             return;
         }
     }
+}
+
+/// Quem pediu, e o quê; a resposta vem a seguir.
+#[inline]
+fn escrever_pedido(endereco: SocketAddr, pedido: &Comando, linha: &mut Vec<u8>) {
+    escrever_endereco(endereco, linha);
+    linha.push(b' ');
+    match pedido {
+        Comando::Http(trecho) | Comando::PedidoInvalido(trecho) | Comando::Desconhecido(trecho) => {
+            linha.extend(trecho.escape_ascii())
+        }
+        Comando::Pedido(id) => {
+            linha.extend_from_slice(pedido.nome());
+            linha.push(b' ');
+            linha.extend_from_slice(id.texto().as_bytes());
+        }
+        nosso => linha.extend_from_slice(nosso.nome()),
+    }
+    linha.extend_from_slice(b" -> ");
 }
 
 /// O que `Display` diz de um endereço; os IPv4, que são quase todos, sem o formatador.

@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use testes::{executar, nao_abre, recusa, sem_privilegios};
+use testes::{comando, executar, nao_abre, recusa, sem_privilegios};
 
 use crate::sob_teste::Arquivo;
 
@@ -123,5 +123,26 @@ fn um_livro_so_de_leitura_e_recusado() {
         assert!(fs::read(livro.caminho()).unwrap() == antes, "mexeu no arquivo: {erro}");
     }
     fs::set_permissions(livro.caminho(), Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(livro.extrato().vendidas(), 3);
+}
+
+#[test]
+fn de_quem_nao_pode_entrar_na_pasta_do_livro_nao_se_diz_que_ele_nao_existe() {
+    let livro = com_tres_vendas();
+    let programa = tempfile::tempdir().unwrap();
+    let opcoes = [
+        &["--livro", livro.caminho(), "--porta", "0"][..],
+        &["--livro", livro.caminho(), "--repor", "5"],
+        &["extrato", livro.caminho()],
+    ];
+    for opcoes in opcoes {
+        let Some(comando) = sem_privilegios(programa.path(), &comando("servidor", opcoes)) else {
+            return;
+        };
+        fs::set_permissions(livro.pasta(), Permissions::from_mode(0o000)).unwrap();
+        let erro = recusa(comando);
+        fs::set_permissions(livro.pasta(), Permissions::from_mode(0o755)).unwrap();
+        assert!(erro.contains("não se deixa usar: sem permissão"), "{opcoes:?}: {erro}");
+    }
     assert_eq!(livro.extrato().vendidas(), 3);
 }

@@ -94,9 +94,24 @@ fn cada_chegada_e_um_pedido_que_partiu_depois_da_hora_dele() {
 
     let html = fs::read_to_string(html).unwrap();
     let ditas = "100/s por 1s, depois 200/s por 2s, depois 50/s por 1s";
-    for texto in ["<h2>As chegadas</h2>", "à espera de usuário", "do envio", ditas] {
+    let da_vazao = format!("marcaram-se {ditas}.");
+    for texto in [
+        "<h2>As chegadas</h2>",
+        "à espera de usuário",
+        "do envio",
+        "a contar da hora marcada do pedido, e não do envio",
+        &da_vazao,
+    ] {
         assert!(html.contains(texto), "{texto}");
     }
+    // A linha das três etapas, nas duas larguras do desenho: o começo, dois pontos por degrau, e o fim. A volta a zero só
+    // se vê se uma resposta chegou depois dela.
+    let degraus = |svg: &&str| {
+        let linha = svg.split_once("#BC4C00\" stroke-width=\"2\" points=\"");
+        linha.map(|(_, pontos)| pontos.split('"').next().unwrap().split_whitespace().count())
+    };
+    let desenhadas: Vec<usize> = html.split("<polyline").filter_map(|svg| degraus(&svg)).collect();
+    assert!([[8, 8], [10, 10]].contains(&desenhadas[..].try_into().unwrap()), "{desenhadas:?}");
     assert!(!html.contains("decidindo"), "no laço aberto ninguém decide");
 }
 

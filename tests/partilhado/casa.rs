@@ -2,6 +2,7 @@
 //! o que o etcd guarda, refeita a partir do CSV e do `servidor extrato --json`.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -22,7 +23,13 @@ pub fn com(urls: &str, nome: &str, opcoes: &[&str]) -> std::process::Command {
 
 /// A multidão diante de todos, com um CSV nesta pasta.
 pub fn multidao(servidores: &[&Servidor], pasta: &tempfile::TempDir, opcoes: &str) -> Processo {
-    let enderecos: Vec<String> = servidores.iter().map(|s| s.endereco().to_string()).collect();
+    let enderecos: Vec<SocketAddr> = servidores.iter().map(|s| s.endereco()).collect();
+    multidao_em(&enderecos, pasta, opcoes)
+}
+
+/// O mesmo, para quem não está diante deles mesmos.
+pub fn multidao_em(enderecos: &[SocketAddr], pasta: &tempfile::TempDir, opcoes: &str) -> Processo {
+    let enderecos: Vec<String> = enderecos.iter().map(SocketAddr::to_string).collect();
     let csv = pasta.path().join("multidao.csv");
     let mut comando = comando("cliente", ["--servidor", &enderecos.join(","), "--csv"]);
     comando.arg(csv).args(opcoes.split(' '));

@@ -12,11 +12,16 @@ mod casa;
 mod cluster;
 mod elos;
 mod falhas;
+mod pedidos;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 use casa::{conferir, extrato, multidao, servidor};
 use cluster::Cluster;
 use testes::{
-    Servidor, ate, conta, executar, ler_metricas, numero, onde_mostra, veredito_do_aviso,
+    PAINEL_E_TEXTO, Servidor, Signal, ate, ate_em, conta, executar, ler, ler_metricas,
+    metricas_citadas, metricas_da_tabela, numero, onde_mostra, veredito_do_aviso,
 };
 
 #[test]
@@ -93,6 +98,45 @@ fn as_metricas_contam_cada_proposta_e_como_acabou() {
     assert_eq!(numero("partilhado_propostas_total{desfecho=\"firme\"}"), 2);
     assert_eq!(numero("partilhado_propostas_total{desfecho=\"nao valeu\"}"), 0);
     assert_eq!((numero("unidades_vendidas_total"), numero("avisos_total")), (2, 1));
+    // O painel e o texto do operador só falam das que há; e o texto, de todas.
+    let partilhada = |nome: &String| nome.starts_with("partilhado_");
+    let ha: BTreeSet<String> = metricas_citadas(&texto).into_iter().filter(partilhada).collect();
+    for nome in PAINEL_E_TEXTO {
+        let fala: BTreeSet<_> =
+            metricas_citadas(&ler(nome)).into_iter().filter(partilhada).collect();
+        assert!(!fala.is_empty() && fala.is_subset(&ha), "{nome}: {fala:?}");
+    }
+    let da_tabela: BTreeSet<_> =
+        metricas_da_tabela(&ler(PAINEL_E_TEXTO[1])).filter(partilhada).collect();
+    assert_eq!(da_tabela, ha);
+}
+
+/// O etcd congelado não diz se a compra valeu: quem comprou não ouve nada, e ninguém escreve que nada foi vendido.
+#[test]
+fn de_uma_compra_sem_desfecho_o_registro_diz_que_nao_se_sabe_e_as_metricas_que_nada_se_vende() {
+    let Some(cluster) = Cluster::abrir(1, &[]) else { return };
+    let urls = cluster.urls();
+    let servidor = servidor(&urls, "um", &["--estoque", "5", "--metricas", "0"]);
+    let onde = onde_mostra(&servidor);
+    let ao_alcance = || numero(&ler_metricas(onde), "vendas_partilhado_ao_alcance");
+    let mut cliente = servidor.cliente();
+    assert_eq!(cliente.pede("COMPRAR"), "Compra realizada. Estoque restante: 4");
+    assert_eq!(ao_alcance(), 1);
+    cluster.sinal(0, Signal::STOP);
+    cliente.manda("COMPRAR\n");
+    ate("dizer que está fora de alcance", || (ao_alcance() == 0).then_some(()));
+    // A paciência de quem compra é de 30 s.
+    let registro = || servidor.registro().ate_agora();
+    let fechou = || registro().contains("desconectou (sem desfecho)").then_some(());
+    ate_em(Duration::from_secs(60), "a conexão fechar", fechou);
+    assert_eq!(cliente.linha_ou_fim(), None);
+    cluster.sinal(0, Signal::CONT);
+    ate("voltar ao alcance", || (ao_alcance() == 1).then_some(()));
+    let registro = registro();
+    assert!(registro.contains(" COMPRAR -> (sem resposta: pode ter valido)\n"), "{registro}");
+    assert!(!registro.contains("Nada foi vendido"), "{registro}");
+    let sem_desfecho = "vendas_conexoes_encerradas_total{fim=\"sem desfecho\"}";
+    assert_eq!(numero(&ler_metricas(onde), sem_desfecho), 1);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 //! - [`abre`] diz o comando que abre o servidor de um aluno de `alunos/`, e [`abrir_aluno`] o abre;
 //! - [`abrir_pagina`] mostra uma página a um navegador;
 //! - [`ler_metricas`] lê as métricas dele, como um Prometheus;
+//! - [`Passagem`] fica entre os dois, e perde respostas;
 //! - [`multidao`] põe o `cliente` diante dele, ou de um servidor de mentira, que faz o que não devia.
 //!
 //! Toda espera tem um fim ([`PRAZO`]) e espera por um acontecimento: nada aqui dorme um tempo e
@@ -27,6 +28,7 @@ mod honesto;
 mod metricas;
 mod multidao;
 mod navegador;
+mod passagem;
 mod processo;
 mod programas;
 mod servidor;
@@ -40,12 +42,16 @@ pub use cliente::Cliente;
 pub use exame::{Exame, descritores_para};
 pub use gemeos::{Gemeos, Jeito};
 pub use honesto::{Honesto, Medida, duracao};
-pub use metricas::{LER_METRICAS, corpo, ler_metricas, numero, onde_mostra};
+pub use metricas::{
+    LER_METRICAS, PAINEL_E_TEXTO, corpo, ler, ler_metricas, metricas_citadas, metricas_da_tabela,
+    numero, onde_mostra,
+};
 pub use multidao::{
-    argumentos, atender_sempre, conta, multidao, porta_fechada, porta_livre,
+    argumentos, atender_sempre, conferir_pedidos, conta, multidao, porta_fechada, porta_livre,
     quem_vende_sempre_a_mesma, servidor_que, veredito, veredito_do_aviso,
 };
 pub use navegador::{abrir_pagina, navegador};
+pub use passagem::{Passagem, UMA_SE_PERDE_EM};
 pub use processo::{
     Processo, Termino, em_um_terminal, executar, nao_abre, palavras_em_ingles, recusa,
 };

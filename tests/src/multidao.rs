@@ -1,12 +1,15 @@
 //! A multidão contra um servidor, de verdade ou de mentira.
 
+use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use serde_json::Value;
 use socket2::{Domain, Socket, Type};
 
 use crate::{Processo, Termino, comando};
@@ -36,6 +39,26 @@ pub fn conta(termino: &Termino, nome: &str) -> u64 {
 /// A última linha que o cliente disse.
 pub fn veredito(termino: &Termino) -> &str {
     termino.saida.lines().last().unwrap_or_default()
+}
+
+/// A multidão numerou as compras, e sabe-se de todas: o extrato tem as vendas que ela ouviu, nem uma a mais, e cada id uma
+/// vez.
+///
+/// # Panics
+///
+/// Não é assim.
+pub fn conferir_pedidos(extrato: &Value, csv: &Path, fim: &Termino) {
+    assert_eq!((fim.codigo, veredito(fim)), (Some(0), "Veredito: CONSISTENTE"), "{fim:?}");
+    assert_eq!(conta(fim, "desconhecidas"), 0, "{fim:?}");
+    let mut leitor = csv::Reader::from_path(csv).unwrap();
+    let coluna = leitor.headers().unwrap().iter().position(|nome| nome == "id").unwrap();
+    let ouvidas: Vec<csv::StringRecord> =
+        leitor.records().map(Result::unwrap).filter(|linha| &linha[5] == "comprou").collect();
+    let vendas = extrato["vendas"].as_array().unwrap();
+    let do_extrato: BTreeSet<&str> = vendas.iter().filter_map(|v| v["pedido"].as_str()).collect();
+    assert_eq!(do_extrato, ouvidas.iter().map(|linha| &linha[coluna]).collect());
+    let contas = [vendas.len(), ouvidas.len(), conta(fim, "vendas") as usize];
+    assert_eq!(contas, [do_extrato.len(); 3], "{fim:?}");
 }
 
 /// O que o cliente disse do AVISO: a penúltima linha, sem o começo.

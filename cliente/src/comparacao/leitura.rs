@@ -78,12 +78,50 @@ pub(super) struct Resumo {
     pub(super) vazao: f64,
     falhas: BTreeMap<String, u64>,
     pub(super) latencias: DosComandos,
+    pub(super) latencias_do_envio: Option<DosComandos>,
+    pub(super) chegadas: Option<Chegadas>,
+    pub(super) pedidos: Option<Pedidos>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub(super) struct PorComando {
     consultar: u64,
     comprar: u64,
+}
+
+/// As chegadas de um laço aberto.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Chegadas {
+    pub(super) marcadas: u64,
+    pub(super) enviadas: u64,
+    pub(super) esperaram_usuario: u64,
+    pub(super) maior_espera_s: f64,
+    pub(super) atraso_do_cliente_p99_s: Option<f64>,
+    fila_cheia_s: Option<f64>,
+}
+
+/// As compras numeradas.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Pedidos {
+    pub(super) ids: u64,
+    pub(super) insistidos: u64,
+    pub(super) repetidos: u64,
+}
+
+impl Chegadas {
+    /// As que não acharam um usuário a tempo.
+    pub(super) fn desistiram(&self) -> u64 {
+        self.marcadas.saturating_sub(self.enviadas)
+    }
+
+    /// Se a taxa oferecida foi alcançada, e quão ruim é.
+    pub(super) fn taxa(&self) -> (&'static str, u8) {
+        if self.desistiram() == 0 && self.fila_cheia_s.is_none() {
+            ("alcançada", 0)
+        } else {
+            ("não alcançada", 1)
+        }
+    }
 }
 
 impl PorComando {
@@ -154,6 +192,12 @@ impl Documento {
             outro => outro.palavras(),
         };
         (palavra, peso)
+    }
+
+    /// As compras de que não se sabe se valeram.
+    pub(super) fn desconhecidas(&self) -> u64 {
+        let Resumo { sem_resposta, de_outro_modo, .. } = &self.resumo;
+        sem_resposta.comprar.saturating_add(de_outro_modo.comprar)
     }
 
     pub(super) fn falhas(&self) -> f64 {

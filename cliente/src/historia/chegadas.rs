@@ -9,6 +9,9 @@ use crate::tempo::em_segundos;
 /// As chegadas de uma simulação, e o que houve com elas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Chegadas {
+    /// Quando começaram, a contar do começo da simulação: é de quando as etapas contam.
+    #[serde(rename = "comecaram_s", serialize_with = "em_segundos")]
+    pub comecaram: Duration,
     /// Quantas tiveram a sua hora.
     pub marcadas: u64,
     /// As que um usuário levou ao servidor. As outras não têm latência, e os percentis nada dizem delas.

@@ -193,6 +193,7 @@ impl Fila {
         let decorrida = fim.saturating_sub(comecou).min(duracao);
         let cheia = estado.cheia_desde.map(|desde| (comecou + decorrida).saturating_sub(desde));
         Chegadas {
+            comecaram: comecou,
             marcadas: estado.marcar_ate(decorrida),
             enviadas: estado.enviadas,
             esperaram_usuario: estado.esperaram,
@@ -328,5 +329,6 @@ mod testes {
         let ate = horas[99];
         let chegadas = fila.concluir(ate);
         assert_eq!((chegadas.marcadas, chegadas.enviadas), (100, 0));
+        assert_eq!(chegadas.comecaram, ms(0));
     }
 }

@@ -308,24 +308,33 @@ impl Dados<'_> {
         })
     }
 
-    /// As respostas por segundo ao longo da simulação.
-    pub fn vazao(&self, tela: Tela) -> String {
+    /// As respostas por segundo ao longo da simulação; e, por cima, quantas chegadas se marcaram por segundo, a partir
+    /// de cada um destes instantes.
+    pub fn vazao(&self, tela: Tela, marcadas: &[(Duration, f64)]) -> String {
         let medidas = self.medidas;
         let largura = segundos(medidas.vazao.largura);
         let taxas: Vec<f64> = medidas.vazao.fatias.iter().map(|n| *n as f64 / largura).collect();
-        let maior = taxas.iter().copied().fold(0.0, f64::max);
-        if maior == 0.0 {
+        let ate = largura * taxas.len() as f64;
+        if !taxas.iter().any(|taxa| *taxa > 0.0) {
             return String::new();
         }
+        let marcadas: Vec<(f64, f64)> = marcadas.iter().map(|(q, t)| (segundos(*q), *t)).collect();
+        let maior = marcadas.iter().map(|(_, taxa)| *taxa).chain(taxas.iter().copied());
+        let maior = maior.fold(0.0, f64::max);
         desenhar(tela, 240, |quadro| {
-            let tempo = desde_zero(largura * taxas.len() as f64);
             let eixo = Eixo::novo(0.0..maior * 1.05, &rotulo_inteiro);
+            let tempo = desde_zero(ate);
             let mut plano = plano(quadro, tela, tempo, eixo)?;
             let fatia = |(indice, taxa): (usize, &f64)| {
                 let inicio = indice as f64 * largura;
                 Rectangle::new([(inicio, 0.0), (inicio + largura, *taxa)], CONSULTA.filled())
             };
             plano.draw_series(taxas.iter().enumerate().map(fatia))?;
+            if !marcadas.is_empty() {
+                let ditas = marcadas.into_iter().filter(|(quando, _)| *quando < ate);
+                let degraus = em_degraus(0.0, &ditas.collect::<Vec<_>>(), ate);
+                plano.draw_series(LineSeries::new(degraus, RECUSA.stroke_width(2)))?;
+            }
             Ok(())
         })
     }

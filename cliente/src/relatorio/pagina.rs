@@ -223,6 +223,42 @@ impl Relatorio<'_> {
         format!("{curva} {}: {partes}.", contar(surdos, "não ouviu", "não ouviram"))
     }
 
+    /// De que conta a latência que se desenha.
+    fn legenda_das_latencias(&self) -> &'static str {
+        if self.opcoes.carga.etapas().is_some() {
+            "A fração das respostas que não passou de cada tempo, a contar da hora marcada do pedido, e não do envio; o \
+             tempo em escala logarítmica."
+        } else {
+            "A fração das respostas que não passou de cada tempo, a contar do envio; o tempo em escala logarítmica."
+        }
+    }
+
+    fn legenda_da_vazao(&self) -> String {
+        match self.opcoes.carga.etapas() {
+            None => "Do começo à última resposta.".into(),
+            Some(etapas) => {
+                let taxas = por_extenso(etapas);
+                format!("Do começo à última resposta. Em média, marcaram-se {taxas}.")
+            }
+        }
+    }
+
+    /// No laço aberto, a partir de quando se marcaram quantas chegadas por segundo, em média.
+    fn chegadas_por_segundo(&self) -> Vec<(Duration, f64)> {
+        let comecaram = self.resumo.chegadas.filter(|chegadas| chegadas.marcadas > 0);
+        let (Some(chegadas), Some(etapas)) = (comecaram, self.opcoes.carga.etapas()) else {
+            return Vec::new();
+        };
+        let mut quando = chegadas.comecaram;
+        let mut degraus = Vec::new();
+        for etapa in etapas {
+            degraus.push((quando, etapa.taxa_por_s));
+            quando = quando.saturating_add(etapa.duracao);
+        }
+        degraus.push((quando, 0.0));
+        degraus
+    }
+
     fn figuras(&self) -> Vec<Figura> {
         let dados = self.dados;
         let figura = |titulo, legenda: String, chave, desenhar: &dyn Fn(Tela) -> String| {
@@ -230,6 +266,7 @@ impl Relatorio<'_> {
             (!larga.is_empty()).then_some(Figura { titulo, legenda, chave, larga, estreita })
         };
         let negativo = dados.vendas.iter().any(|venda| venda.restante < 0);
+        let marcadas = self.chegadas_por_segundo();
         let abaixo = negativo.then_some(("●", "ruim", "venda abaixo de zero"));
         [
             figura(
@@ -252,15 +289,15 @@ impl Relatorio<'_> {
             ),
             figura(
                 "Quanto demoraram as respostas",
-                "A fração das respostas que não passou de cada tempo; o tempo em escala logarítmica.".into(),
+                self.legenda_das_latencias().into(),
                 vec![("▬", "consulta", "CONSULTAR"), ("▬", "compra", "COMPRAR")],
                 &|tela| dados.latencias(tela),
             ),
             figura(
                 "Respostas por segundo",
-                "Do começo à última resposta.".into(),
-                vec![],
-                &|tela| dados.vazao(tela),
+                self.legenda_da_vazao(),
+                if marcadas.is_empty() { vec![] } else { SINAIS_DA_VAZAO.into() },
+                &|tela| dados.vazao(tela, &marcadas),
             ),
         ]
         .into_iter()
@@ -280,6 +317,10 @@ pub(crate) const SINAIS_DOS_USUARIOS: [(&str, &str, &str); 7] = [
     ("●", "recusa", "ouviu que esgotou"),
     ("▲", "aviso", "AVISO"),
 ];
+
+/// Os do desenho da vazão, no laço aberto.
+const SINAIS_DA_VAZAO: [(&str, &str, &str); 2] =
+    [("▬", "consulta", "respostas"), ("▬", "recusa", "chegadas marcadas")];
 
 /// Quem aparece no desenho, e que trecho da simulação.
 pub(crate) fn legenda_dos_usuarios(dados: &Dados<'_>, todos: usize) -> String {

@@ -81,7 +81,7 @@ impl<F: Read + Write> Balcao<F> {
             let guardada = posto.na_leitura || posto.conexao.aguarda();
             let Some(fim) = posto.conexao.encerrada().filter(|_| !guardada) else { continue };
             let Posto { conexao, guardava, .. } = self.postos.remove(chave);
-            self.filas.guardados -= guardava;
+            self.filas.guardados -= guardava as usize;
             if fim.recusada() {
                 self.lotados -= 1;
             } else {

@@ -130,12 +130,21 @@ impl<F: Read + Write> Balcao<F> {
     fn desistir(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
         self.soltar(voo);
         for pedido in voo.lote.esvaziar() {
-            let resposta = match pedido.comando.usa_o_estoque() {
-                true => Resposta::ForaDeAlcance,
-                false => self.loja.atender(&pedido.comando),
-            };
-            self.repetir(agora, registro, &pedido, resposta);
+            self.responder_sem_o_estoque(agora, registro, &pedido);
         }
+    }
+
+    fn responder_sem_o_estoque(
+        &mut self,
+        agora: Instant,
+        registro: &mut Registro,
+        pedido: &Pedido,
+    ) {
+        let resposta = match pedido.comando.usa_o_estoque() {
+            true => Resposta::ForaDeAlcance,
+            false => self.loja.atender(&pedido.comando),
+        };
+        self.repetir(agora, registro, pedido, resposta);
     }
 
     /// A mesma resposta a cada vez que se pediu.
@@ -154,12 +163,24 @@ impl<F: Read + Write> Balcao<F> {
 
     /// As compras do lote podem ter valido: quem comprava não ouve nada, e a conexão fecha.
     fn sem_desfecho(&mut self, agora: Instant, registro: &mut Registro, voo: &mut EmVoo) {
-        for pedido in voo.lote.iter() {
+        self.soltar(voo);
+        for pedido in voo.lote.esvaziar() {
             if pedido.comando.compra() {
-                self.postos[pedido.chave].conexao.ficar_sem_desfecho();
+                self.calar(registro, &pedido);
+            } else {
+                self.responder_sem_o_estoque(agora, registro, &pedido);
             }
         }
-        self.desistir(agora, registro, voo);
+    }
+
+    /// Nem o cliente nem o registro ouvem que nada foi vendido, que não se sabe.
+    fn calar(&mut self, registro: &mut Registro, pedido: &Pedido) {
+        let Pedido { chave, comando, vezes } = pedido;
+        self.movimento.pediram(comando, *vezes);
+        let posto = &mut self.postos[*chave];
+        registro.sem_desfecho(posto.conexao.endereco(), comando, *vezes);
+        posto.conexao.ficar_sem_desfecho();
+        self.filas.enfileirar(*chave, posto);
     }
 
     fn perder_a_paciencia(&mut self, agora: Instant, registro: &mut Registro) {

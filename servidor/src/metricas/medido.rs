@@ -6,7 +6,7 @@ use std::time::Instant;
 use protocolo::{Id, Resposta};
 
 use super::{Desfecho, Medidas};
-use crate::estoque::{Estoque, Noticia, Proposta, Situacao};
+use crate::estoque::{Alcance, Estoque, Noticia, Proposta, Situacao};
 
 /// O estoque, e onde se anota.
 #[derive(Debug)]
@@ -25,7 +25,11 @@ impl<E: Estoque> Estoque for Medido<'_, E> {
             Some(Noticia::NaoValeu) => Some(Desfecho::NaoValeu),
             Some(Noticia::SemDesfecho) => Some(Desfecho::Perdido),
             Some(Noticia::Repetidos(_)) => Some(Desfecho::Repetidos),
-            Some(Noticia::Esgotou | Noticia::Alcance(_)) | None => None,
+            Some(Noticia::Alcance(alcance)) => {
+                self.medidas.ao_alcance = *alcance == Alcance::Responde;
+                None
+            }
+            Some(Noticia::Esgotou) | None => None,
         };
         if let Some(desfecho) = desfecho {
             self.medidas.acabou_a_proposta(desfecho);

@@ -86,6 +86,8 @@ fn das_medidas(texto: &mut Texto, numeros: &Numeros<'_>) {
             texto.histograma(nome, firmar, NANOSSEGUNDOS, &medidas.firmados);
         }
         Guardado::Partilhado => {
+            let alcance = "Se o estoque partilhado está ao alcance: 1 ou 0.";
+            texto.medida("partilhado_ao_alcance", alcance, u8::from(medidas.ao_alcance));
             let propor = "Quanto o estoque partilhado demorou a responder a cada proposta.";
             let nome = "partilhado_proposta_duracao_seconds";
             texto.histograma(nome, propor, NANOSSEGUNDOS, &medidas.propostas);

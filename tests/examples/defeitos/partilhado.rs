@@ -6,6 +6,7 @@ use crate::oficina::{Defeito, Teste, no, por};
 const SESSAO: &str = "servidor/src/partilhado/sessao.rs";
 const ETCD: &str = "servidor/src/partilhado/etcd.rs";
 const PARTILHADO: &str = "servidor/src/partilhado.rs";
+const MEDIDO: &str = "servidor/src/metricas/medido.rs";
 const VOO: &str = "servidor/src/balcao/voo.rs";
 const CONEXAO: &str = "servidor/src/conexao.rs";
 const BALCAO: &str = "servidor/src/balcao.rs";
@@ -248,8 +249,22 @@ pub const DEFEITOS: &[Defeito] = &[
     no_voo(
         VOO,
         "sem desfecho, diz-se que nada foi vendido",
-        "self.postos[pedido.chave].conexao.ficar_sem_desfecho();",
-        "let _ = pedido;",
+        "                self.calar(registro, &pedido);",
+        "                self.responder_sem_o_estoque(agora, registro, &pedido);",
+    ),
+    de_verdade(
+        "de_uma_compra_sem_desfecho",
+        VOO,
+        "sem desfecho, o registro diz que nada foi vendido",
+        "registro.sem_desfecho(posto.conexao.endereco(), comando, *vezes);",
+        "registro.pedidos(posto.conexao.endereco(), comando, Seguidas::iguais(Resposta::ForaDeAlcance, *vezes));",
+    ),
+    de_verdade(
+        "de_uma_compra_sem_desfecho",
+        MEDIDO,
+        "as métricas não sabem que o etcd deixou de responder",
+        "*alcance == Alcance::Responde",
+        "matches!(alcance, Alcance::Responde | Alcance::Cala)",
     ),
     no_voo(
         VOO,

@@ -73,8 +73,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("falhas", "lixo_binario"),
         REGISTRO,
         "o que o cliente manda vai cru ao registro",
-        "linha.extend(trecho.escape_ascii()),",
-        "linha.extend_from_slice(trecho),",
+        "linha.extend(trecho.escape_ascii())",
+        "linha.extend_from_slice(trecho)",
     ),
     por(
         no("servidor", "o_que_ficou_sem_terminar"),

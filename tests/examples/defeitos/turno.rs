@@ -620,8 +620,22 @@ pub const DEFEITOS: &[Defeito] = &[
         Teste::Unidade("protocolo", "as_de_compras_seguidas"),
         SEGUIDAS,
         "uma resposta a mais do que os pedidos seguidos",
-        "for _ in 1..self.vezes {",
-        "for _ in 0..self.vezes {",
+        "self.vezes.saturating_sub(1)",
+        "self.vezes",
+    ),
+    por(
+        Teste::Unidade("protocolo", "as_de_compras_seguidas"),
+        SEGUIDAS,
+        "as cópias passam da dezena",
+        "faltam.min(unidades.into())",
+        "faltam.min(10)",
+    ),
+    por(
+        Teste::Unidade("protocolo", "as_iguais_nao_mudam"),
+        SEGUIDAS,
+        "as cópias dobram sem olhar quantas faltam",
+        "(saida.len() - inicio).min(fim - saida.len())",
+        "saida.len() - inicio",
     ),
     em(LOJA, "a recusa não é contada", "            self.recusas += pedidas as u64;\n", ""),
     // O orçamento do turno.
@@ -680,7 +694,7 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         PORTARIA,
         "uma encerrada continua na conta da memória",
-        "            self.filas.guardados -= guardava;\n",
+        "            self.filas.guardados -= guardava as usize;\n",
         "",
     ),
     em(
@@ -739,8 +753,8 @@ pub const DEFEITOS: &[Defeito] = &[
     em(
         LINHAS,
         "uma negociação sem fim esconde o texto para sempre",
-        "_ if self.pulados >= LINHA_MAXIMA => (Texto, &[]),",
-        "_ if self.pulados > 9 * LINHA_MAXIMA => (Texto, &[]),",
+        "_ if usize::from(self.pulados) >= LINHA_MAXIMA => (Texto, &[]),",
+        "_ if usize::from(self.pulados) > 9 * LINHA_MAXIMA => (Texto, &[]),",
     ),
     em(
         LINHAS,
