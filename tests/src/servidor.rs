@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::{Captura, Cliente, Exame, Processo, Signal, Termino, comando};
 
@@ -104,5 +105,11 @@ impl Servidor {
     pub fn encerrar(&mut self) -> Termino {
         self.sinal(Signal::TERM);
         self.termino()
+    }
+
+    /// Como [`encerrar`](Self::encerrar), para quem tem muito que pôr no disco antes de sair.
+    pub fn encerrar_em(&mut self, prazo: Duration) -> Termino {
+        self.sinal(Signal::TERM);
+        self.processo.termino_em(prazo)
     }
 }
