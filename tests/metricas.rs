@@ -10,7 +10,8 @@ use std::process::{Command, Stdio};
 
 use testes::{
     Cliente, LER_METRICAS, PAINEL_E_TEXTO, Servidor, ate, conta, corpo, ler, ler_metricas,
-    metricas_citadas, metricas_da_tabela, multidao, nao_abre, numero, onde_mostra, veredito,
+    metricas_citadas, metricas_da_tabela, multidao, nao_abre, numero, onde_mostra, porta_livre,
+    veredito,
 };
 
 /// A soma de todos os rótulos de `nome`.
@@ -175,6 +176,39 @@ fn quem_pede_outra_coisa_ouve_o_que_errou() {
         );
     }
     assert_eq!(numero(&ler_metricas(onde), "vendas_unidades_vendidas_total"), 0);
+}
+
+#[test]
+fn um_head_ouve_so_os_cabecalhos() {
+    let servidor = Servidor::abrir(&["--metricas", "0"]);
+    let onde = onde_mostra(&servidor);
+    for (caminho, situacao) in [("/metrics", "200 OK"), ("/", "404 Not Found")] {
+        let mut leitor = Cliente::conectar(onde);
+        leitor.manda(&format!("HEAD {caminho} HTTP/1.1\r\n\r\n"));
+        let resposta = leitor.fim();
+        assert!(resposta.starts_with(&format!("HTTP/1.1 {situacao}\r\n")), "{resposta}");
+        assert!(resposta.ends_with("\r\n\r\n"), "{resposta}");
+    }
+}
+
+#[test]
+fn a_porta_das_vendas_nao_serve_as_metricas_e_isso_se_sabe_antes_de_criar_o_livro() {
+    let pasta = tempfile::tempdir().unwrap();
+    let livro = pasta.path().join("vendas.db");
+    let porta = porta_livre().to_string();
+    for onde in [porta.clone(), format!("0.0.0.0:{porta}")] {
+        let opcoes = ["--porta", &porta, "--metricas", &onde, "--livro", livro.to_str().unwrap()];
+        let erro = nao_abre(&opcoes);
+        assert!(erro.ends_with("em uso; escolha outra porta com --metricas\n"), "{erro}");
+        assert!(!livro.exists(), "{onde}");
+    }
+}
+
+#[test]
+fn de_um_endereco_que_nao_e_desta_maquina_nao_se_diz_para_mudar_a_porta() {
+    // De documentação (RFC 5737): não é de ninguém.
+    let erro = nao_abre(&["--porta", "0", "--metricas", "203.0.113.5:9464"]);
+    assert!(erro.contains("escolha outro endereço, ou diga só a porta, com --metricas"), "{erro}");
 }
 
 #[test]

@@ -50,8 +50,9 @@ enum Erro {
     #[error("não posso escutar em {endereco}: {}{}", explicar(causa), conselho(causa))]
     Porta { endereco: SocketAddr, causa: io::Error },
     #[error(
-        "não posso mostrar as métricas em {endereco}: {}; escolha outra porta com --metricas",
-        explicar(causa)
+        "não posso mostrar as métricas em {endereco}: {}; {} com --metricas",
+        explicar(causa),
+        outra_com_metricas(causa)
     )]
     Metricas { endereco: SocketAddr, causa: io::Error },
     #[error(transparent)]
@@ -197,7 +198,8 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
     let sem_porta = |causa| Erro::Porta { endereco, causa };
     let reservada = pedido.map_or_else(|| Porta::em_toda_parte(opcoes.porta), Porta::em);
     let reservada = reservada.map_err(sem_porta)?;
-    let das_metricas = opcoes.metricas.map(reservar_as_metricas).transpose()?;
+    let das_metricas =
+        opcoes.metricas.map(|onde| reservar_as_metricas(onde, &reservada)).transpose()?;
     // Só depois da porta: se não se pode vender, não se cria um livro. E ela só se abre depois dele.
     let (guarda, estoque, como_esta) = abrir_estoque(opcoes, &parada)?;
     let mut reator =
@@ -239,8 +241,15 @@ fn servir(opcoes: &Opcoes, voz: &Voz) -> Result<Encerramento, Erro> {
 }
 
 /// Antes do livro, como a outra porta.
-fn reservar_as_metricas(endereco: SocketAddr) -> Result<(SocketAddr, Porta), Erro> {
-    let porta = Porta::em(endereco).map_err(|causa| Erro::Metricas { endereco, causa })?;
+fn reservar_as_metricas(
+    endereco: SocketAddr,
+    das_vendas: &Porta,
+) -> Result<(SocketAddr, Porta), Erro> {
+    let reservar = || match das_vendas.inclui(endereco)? {
+        true => Err(ErrorKind::AddrInUse.into()),
+        false => Porta::em(endereco),
+    };
+    let porta = reservar().map_err(|causa| Erro::Metricas { endereco, causa })?;
     Ok((endereco, porta))
 }
 
@@ -337,6 +346,15 @@ fn conselho(causa: &io::Error) -> &'static str {
         ErrorKind::AddrNotAvailable => "; para escutar em todos, não use --endereco",
         ErrorKind::PermissionDenied => sistema::SEM_PERMISSAO_NA_PORTA,
         _ => "",
+    }
+}
+
+/// O que escolher quando não se podem mostrar as métricas.
+fn outra_com_metricas(causa: &io::Error) -> &'static str {
+    match causa.kind() {
+        ErrorKind::AddrNotAvailable => "escolha outro endereço, ou diga só a porta,",
+        ErrorKind::PermissionDenied => "escolha uma porta acima de 1023",
+        _ => "escolha outra porta",
     }
 }
 

@@ -63,6 +63,21 @@ impl Porta {
         Ok(Porta { socket, familias })
     }
 
+    /// Este endereço já é desta porta? O sistema só o diria ao escutar: até ali, deixa reservar as duas.
+    ///
+    /// # Errors
+    ///
+    /// O sistema não sabe onde ela está.
+    pub fn inclui(&self, outro: SocketAddr) -> io::Result<bool> {
+        let endereco = self.onde()?.endereco;
+        let os_dois = |ip: IpAddr| ip == endereco.ip() || ip == outro.ip();
+        let de_todos = [IpAddr::V4(Ipv4Addr::UNSPECIFIED), IpAddr::V6(Ipv6Addr::UNSPECIFIED)];
+        let mesma_familia =
+            self.familias == Familias::Ambas || endereco.is_ipv4() == outro.is_ipv4();
+        let mesmo_ip = endereco.ip() == outro.ip() || de_todos.into_iter().any(os_dois);
+        Ok(endereco.port() == outro.port() && mesma_familia && mesmo_ip)
+    }
+
     /// Onde se escuta, como se diz ao operador; depois de se escutar, com a porta que o sistema escolheu.
     ///
     /// # Errors

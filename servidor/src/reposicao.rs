@@ -90,9 +90,13 @@ pub(crate) fn resposta(contas: Contas) -> String {
     format!("OK {inicial} {repostas} {vendidas}\n")
 }
 
-/// A linha que diz por que não se repôs.
+/// A linha que diz por que não se repôs. De um motivo que não cabe nela fica o começo: cortada sem o fim de linha, quem
+/// pediu não saberia se se repôs.
 pub(crate) fn recusa(motivo: &str) -> String {
-    format!("ERRO {}\n", motivo.replace('\n', " "))
+    let cabe = LINHA - "ERRO \n".len();
+    let letras = motivo.char_indices().take_while(|(onde, letra)| onde + letra.len_utf8() <= cabe);
+    let dito: String = letras.map(|(_, letra)| if letra == '\n' { ' ' } else { letra }).collect();
+    format!("ERRO {dito}\n")
 }
 
 fn ler_resposta(linha: &str) -> Result<Contas, Falha> {
@@ -120,6 +124,10 @@ mod testes {
         assert_eq!(ler_resposta(&resposta(contas)).unwrap(), contas);
         let recusada = ler_resposta(&recusa("não\ncabe"));
         assert!(matches!(recusada, Err(Falha::Recusada(motivo)) if motivo == "não cabe"));
+        // Um caminho comprido não esconde que não se repôs.
+        let comprida = recusa(&"não ".repeat(LINHA));
+        assert!(comprida.len() <= LINHA, "{}", comprida.len());
+        assert!(matches!(ler_resposta(&comprida), Err(Falha::Recusada(_))));
         for cortada in ["", "OK 10 5 8", "OK 10 5\n", "OK 10 5 x\n", "Estoque atual: 10\n"] {
             assert!(matches!(ler_resposta(cortada), Err(Falha::SemResposta)), "{cortada}");
         }

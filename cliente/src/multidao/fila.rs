@@ -137,7 +137,8 @@ impl Fila {
         let Some(proxima) = estado.proxima.take() else { return Entrega::Acabou };
         estado.proxima = estado.agenda.next();
         estado.entregues += 1;
-        let vez = Vez { quando: comecou + proxima, antecipada: agora < comecou + proxima };
+        let quando = comecou.saturating_add(proxima);
+        let vez = Vez { quando, antecipada: agora < quando };
         estado.cheia_desde =
             if vez.antecipada { None } else { estado.cheia_desde.or(Some(vez.quando)) };
         Entrega::Vez(vez)
@@ -181,7 +182,7 @@ impl Fila {
         Situacao {
             marcadas,
             esperando: marcadas.saturating_sub(estado.entregues),
-            falta: (comecou + self.duracao).saturating_sub(agora),
+            falta: comecou.saturating_add(self.duracao).saturating_sub(agora),
         }
     }
 
@@ -299,6 +300,15 @@ mod testes {
         assert!((100..300).contains(&chegadas.esperaram_usuario), "{chegadas:?}");
         assert!(chegadas.maior_espera > ms(900) && chegadas.alcancou(), "{chegadas:?}");
         assert_eq!(chegadas.atraso_do_cliente, Some(ms(0)));
+    }
+
+    #[test]
+    fn uma_duracao_sem_fim_nao_estoura_a_conta_do_que_falta() {
+        let etapa = Etapa { duracao: Duration::MAX, taxa_por_s: 5.0 };
+        let fila = Fila::nova(Agenda::nova(&[etapa, etapa], 1));
+        fila.esperar(0);
+        assert!(matches!(fila.pegar(ms(100)), Entrega::Vez(_)));
+        assert_eq!(fila.situacao(ms(200)).falta, Duration::MAX - ms(200));
     }
 
     #[test]

@@ -19,7 +19,7 @@ const PRAZO: Duration = Duration::from_secs(2);
 /// O que se pediu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Pedido {
-    /// `GET /metrics`.
+    /// `GET /metrics`, ou `HEAD`, que quer o mesmo sem o corpo.
     Numeros,
     /// Outro método, no caminho certo.
     OutroMetodo,
@@ -49,7 +49,7 @@ impl Pedido {
         }
         let caminho = caminho.split(|byte| *byte == b'?').next();
         Some(match (caminho, metodo) {
-            (Some(b"/metrics"), b"GET") => Pedido::Numeros,
+            (Some(b"/metrics"), b"GET" | b"HEAD") => Pedido::Numeros,
             (Some(b"/metrics"), _) => Pedido::OutroMetodo,
             _ => Pedido::OutroCaminho,
         })
@@ -59,7 +59,7 @@ impl Pedido {
     fn recusa(self) -> (&'static str, &'static str) {
         match self {
             Pedido::Numeros => ("200 OK", ""),
-            Pedido::OutroMetodo => ("405 Method Not Allowed", "só se lê, com GET\n"),
+            Pedido::OutroMetodo => ("405 Method Not Allowed", "só se lê, com GET ou HEAD\n"),
             Pedido::OutroCaminho => ("404 Not Found", "só há /metrics\n"),
             Pedido::Longo => ("431 Request Header Fields Too Large", "pedido longo demais\n"),
             Pedido::Lixo => ("400 Bad Request", "isto não é HTTP/1.1\n"),
@@ -134,11 +134,13 @@ impl<F: Read + Write> Conversa<F> {
     pub(crate) fn responder(&mut self, pedido: Pedido, numeros: &str) {
         let (situacao, motivo) = pedido.recusa();
         let corpo = if pedido == Pedido::Numeros { numeros } else { motivo };
-        let permitido = if pedido == Pedido::OutroMetodo { "Allow: GET\r\n" } else { "" };
+        let permitido = if pedido == Pedido::OutroMetodo { "Allow: GET, HEAD\r\n" } else { "" };
         self.saida = format!(
             "HTTP/1.1 {situacao}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
-             Content-Length: {}\r\n{permitido}Connection: close\r\n\r\n{corpo}",
-            corpo.len()
+             Content-Length: {}\r\n{permitido}Connection: close\r\n\r\n{}",
+            corpo.len(),
+            // A um HEAD nunca se manda o corpo, seja qual for a resposta (RFC 9110, 9.3.2).
+            if self.lido.starts_with(b"HEAD ") { "" } else { corpo }
         )
         .into_bytes();
         self.etapa = Etapa::Diz;

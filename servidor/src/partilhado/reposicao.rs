@@ -2,11 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use protocolo::terminal::hora_do_relogio;
+
 use super::chaves::{BALANCO, Balanco, ENTRADAS, ESTOQUE, Entrada, chave_da_entrada};
 use super::erro::Erro;
 use super::etcd::{Condicao, Feito, Par, Resposta, SemResposta, Transacao};
 use super::gateway::Gateway;
-use super::{Contas, agora, extrato};
+use super::{Contas, extrato};
 
 /// Quanto se insiste.
 const PRAZO: Duration = Duration::from_secs(8);
@@ -22,8 +24,9 @@ const PRAZO: Duration = Duration::from_secs(8);
 pub fn repor(urls: &str, unidades: u64) -> Result<Contas, Erro> {
     let mut gateway = Gateway::novo(urls)?;
     let limite = Instant::now() + PRAZO;
-    // O instante é o de uma reposição só: por ele se reconhece a que valeu sem que se soubesse.
-    let instante = agora();
+    // O instante é o de uma reposição só: por ele se reconhece a que valeu sem que se soubesse. Em milissegundos, duas
+    // pedidas ao mesmo tempo teriam o mesmo, e uma diria que entrou sem ter entrado.
+    let instante = humantime::format_rfc3339_nanos(hora_do_relogio()).to_string();
     loop {
         match tentar(&mut gateway, unidades, &instante) {
             Ok(Some(balanco)) => {

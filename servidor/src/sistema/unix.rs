@@ -150,8 +150,27 @@ pub fn escutar_localmente(caminho: &Path) -> io::Result<EscutaLocal> {
 ///
 /// Ninguém espera, ou não é para nós; ou o caminho não cabe no endereço de um socket ([`ErrorKind::InvalidInput`]).
 pub fn pedir_localmente(caminho: &Path, prazo: Duration) -> io::Result<PedidoLocal> {
-    let fluxo = PedidoLocal::connect(caminho)?;
-    fluxo.set_read_timeout(Some(prazo))?;
-    fluxo.set_write_timeout(Some(prazo))?;
-    Ok(fluxo)
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_read_timeout(Some(prazo))?;
+    // Vale também para conectar: com a fila cheia, espera-se por um lugar nela.
+    socket.set_write_timeout(Some(prazo))?;
+    socket.connect(&SockAddr::unix(caminho)?)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn quem_pede_a_um_servidor_parado_com_a_fila_cheia_nao_espera_para_sempre() {
+        let pasta = tempfile::tempdir().unwrap();
+        let caminho = pasta.path().join("vendas.db-repor");
+        let _parado = escutar_localmente(&caminho).unwrap();
+        let prazo = Duration::from_millis(20);
+        // Ninguém aceita: cada um que cabe na fila fica nela.
+        let esperam: Vec<_> =
+            (0..=2 * FILA_LOCAL).map(|_| pedir_localmente(&caminho, prazo)).collect();
+        assert!(esperam.last().unwrap().is_err());
+    }
 }
