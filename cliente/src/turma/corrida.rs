@@ -37,6 +37,9 @@ const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
 /// Quanto a ordem pode ter: o sistema não passa a um programa um argumento de 128 KiB.
 const ORDEM_MAXIMA: usize = 120 * 1024;
 
+/// Quanto se repete de um comando que não se pode executar.
+const COMANDO_DITO: usize = 200;
+
 /// Quantas vezes mais se espera que o servidor abra na vez em que o resultado vale: a máquina pode estar ocupada com outra
 /// coisa, e não abrir custa tudo.
 const MAIS_ESPERA: u32 = 3;
@@ -266,8 +269,9 @@ impl<'a> Corrida<'a> {
                     ordem.regras.medida.espera *= MAIS_ESPERA;
                 }
                 cela::entregar_a_cela(pasta.path())?;
-                if ordem_em_texto(&ordem).len() > ORDEM_MAXIMA {
-                    nao_abriu(&"o comando que o abre é comprido demais; encurte-o")
+                if let Some(motivo) = nao_se_passa(&ordem) {
+                    resultado.iniciar = resultado.iniciar.chars().take(COMANDO_DITO).collect();
+                    nao_abriu(&motivo)
                 } else if let Some(desfecho) = self.avaliar(&ordem, &aberta, &laudos)? {
                     desfecho
                 } else {
@@ -482,6 +486,19 @@ pub(super) enum Fim {
 
 fn ordem_em_texto(ordem: &Ordem) -> String {
     serde_json::to_string(ordem).unwrap_or_default()
+}
+
+/// Por que o sistema não passaria este comando a um programa, se não passaria.
+fn nao_se_passa(ordem: &Ordem) -> Option<&'static str> {
+    match () {
+        () if ordem_em_texto(ordem).len() > ORDEM_MAXIMA => {
+            Some("o comando que o abre é comprido demais; encurte-o")
+        }
+        () if ordem.iniciar.contains('\0') => {
+            Some("o comando que o abre tem um caractere nulo; escreva-o de novo, em UTF-8")
+        }
+        () => None,
+    }
 }
 
 fn nao_abriu(porque: &dyn std::fmt::Display) -> Desfecho {
