@@ -29,7 +29,7 @@ mod receita;
 mod resultado;
 mod vigia;
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::thread;
@@ -66,6 +66,9 @@ pub enum Erro {
     /// O resultado não se escreve.
     #[error("não posso escrever em '{}': {}; confira --saida", .0.display(), explicar(.1))]
     Saida(PathBuf, io::Error),
+    /// Outra turma escreve na mesma pasta.
+    #[error("outro `cliente turma` está a escrever em '{}': espere que acabe, ou use outra --saida", .0.display())]
+    Ocupada(PathBuf),
     /// Os pesos não servem.
     #[error(transparent)]
     Pesos(#[from] pesos::Erro),
@@ -104,6 +107,7 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     for pasta in ["alunos", "registro"] {
         fs::create_dir_all(saida.join(pasta)).map_err(ao_escrever)?;
     }
+    let _tranca = trancar(&saida)?;
     let parada = Parada::ao_sinal(|| {}).map_err(Erro::SemCtrlC)?;
     let ferramentas = Ferramentas::da_maquina(isolamento.is_some());
     let isolamento = isolamento
@@ -128,6 +132,18 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     }
     publicar(&saida, &resultados, entregas.len(), moodle.as_ref()).map_err(ao_escrever)?;
     Ok(!parada.pedida())
+}
+
+/// Uma turma de cada vez em cada pasta: duas trocariam as páginas e as notas uma da outra. O sistema a solta quando este
+/// programa acaba, seja como for.
+fn trancar(saida: &Path) -> Result<File, Erro> {
+    let ao_escrever = |erro| Erro::Saida(saida.to_owned(), erro);
+    let tranca = File::create(saida.join("registro").join("tranca")).map_err(ao_escrever)?;
+    match tranca.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(Erro::Ocupada(saida.to_owned())),
+        // Se o sistema não tranca, segue-se como se não houvesse outra.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(tranca),
+    }
 }
 
 /// `entregas` tem o resultado em `entregas-notas`, ao lado.

@@ -305,7 +305,13 @@ fn aconselhar(erro: &str, codigo: &str, funcao: &str, lingua: Lingua) -> Option<
     if tem(&["Address already in use", "EADDRINUSE", "BindException"]) {
         return Some("a porta ainda estava presa: ligue SO_REUSEADDR antes do bind");
     }
-    if tem(&["IndexError", "ArrayIndexOutOfBounds"]) {
+    let fora = tem(&["IndexError", "ArrayIndexOutOfBounds"]);
+    if fora && ["argv", "args["].iter().any(|nome| codigo.contains(nome)) {
+        return Some(
+            "esperava algo na linha de comando: sem isso, use a porta e o estoque do enunciado",
+        );
+    }
+    if fora {
         return Some("um comando vazio ou curto: confira o tamanho antes de usar a posição");
     }
     None
@@ -394,6 +400,16 @@ mod testes {
     /// O que se diz do console.
     fn dito(console: &str) -> String {
         autopsiar(console).map(|causa| causa.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn quem_espera_um_argumento_nao_e_acusado_de_ler_mal_um_comando() {
+        let conselho = |codigo| {
+            let erro = "IndexError: list index out of range";
+            aconselhar(erro, codigo, "main", Lingua::Python).unwrap_or_default()
+        };
+        assert!(conselho("porta = int(sys.argv[1])").contains("linha de comando"));
+        assert!(conselho("partes[0]").contains("comando vazio ou curto"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! avalia o que mudou.
 
 use std::collections::VecDeque;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
@@ -33,6 +33,12 @@ use crate::opcoes::{CORRECAO, OpcoesDaTurma};
 use crate::tempo::como_se_pede;
 
 const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
+
+/// Quanto a ordem pode ter: o sistema não passa a um programa um argumento de 128 KiB.
+const ORDEM_MAXIMA: usize = 120 * 1024;
+
+/// Quanto se repete de um comando que não se pode executar.
+const COMANDO_DITO: usize = 200;
 
 /// Quantas vezes mais se espera que o servidor abra na vez em que o resultado vale: a máquina pode estar ocupada com outra
 /// coisa, e não abrir custa tudo.
@@ -263,9 +269,13 @@ impl<'a> Corrida<'a> {
                     ordem.regras.medida.espera *= MAIS_ESPERA;
                 }
                 cela::entregar_a_cela(pasta.path())?;
-                match self.avaliar(&ordem, &aberta, &laudos)? {
-                    Some(desfecho) => desfecho,
-                    None => return Ok(None),
+                if let Some(motivo) = nao_se_passa(&ordem) {
+                    resultado.iniciar = resultado.iniciar.chars().take(COMANDO_DITO).collect();
+                    nao_abriu(&motivo)
+                } else if let Some(desfecho) = self.avaliar(&ordem, &aberta, &laudos)? {
+                    desfecho
+                } else {
+                    return Ok(None);
                 }
             }
         };
@@ -352,7 +362,7 @@ impl<'a> Corrida<'a> {
         aberta: &Path,
         laudos: &Path,
     ) -> io::Result<(Fim, String)> {
-        let argumentos = [CORRECAO.into(), serde_json::to_string(ordem).unwrap_or_default().into()];
+        let argumentos = [CORRECAO.into(), ordem_em_texto(ordem).into()];
         let mut comando = match &self.isolamento {
             Some(isolamento) => Cela {
                 programa: &self.programa,
@@ -474,6 +484,23 @@ pub(super) enum Fim {
     PassouDoTempo,
 }
 
+fn ordem_em_texto(ordem: &Ordem) -> String {
+    serde_json::to_string(ordem).unwrap_or_default()
+}
+
+/// Por que o sistema não passaria este comando a um programa, se não passaria.
+fn nao_se_passa(ordem: &Ordem) -> Option<&'static str> {
+    match () {
+        () if ordem_em_texto(ordem).len() > ORDEM_MAXIMA => {
+            Some("o comando que o abre é comprido demais; encurte-o")
+        }
+        () if ordem.iniciar.contains('\0') => {
+            Some("o comando que o abre tem um caractere nulo; escreva-o de novo, em UTF-8")
+        }
+        () => None,
+    }
+}
+
 fn nao_abriu(porque: &dyn std::fmt::Display) -> Desfecho {
     Desfecho::NaoAbriu { motivo: porque.to_string(), tempo_decidiu: false }
 }
@@ -537,6 +564,43 @@ fn somar(caminho: &Path, soma: &mut DefaultHasher) -> io::Result<()> {
         dentro.sort();
         return dentro.iter().filter(|c| !c.is_symlink()).try_for_each(|c| somar(c, soma));
     }
-    fs::read(caminho)?.hash(soma);
-    Ok(())
+    let dados = fs::metadata(caminho)?;
+    // Um cano ou um dispositivo não acaba de se ler, e não se copia.
+    if !dados.is_file() {
+        return Ok(());
+    }
+    dados.len().hash(soma);
+    // O que passa disto se recusa ao abrir.
+    let mut comeco = File::open(caminho)?.take(pacote::BYTES_MAXIMOS);
+    let mut bloco = [0; 64 * 1024];
+    loop {
+        match comeco.read(&mut bloco)? {
+            0 => return Ok(()),
+            lidos => soma.write(bloco.get(..lidos).unwrap_or_default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use rustix::fs::{FileType, Mode, mknodat};
+
+    fn soma_de(pasta: &Path) -> u64 {
+        let mut soma = DefaultHasher::new();
+        somar(pasta, &mut soma).unwrap();
+        soma.finish()
+    }
+
+    #[test]
+    fn um_cano_na_entrega_nao_prende_quem_ve_se_ela_mudou() {
+        let pasta = tempfile::tempdir().unwrap();
+        fs::write(pasta.path().join("servidor.py"), "listen").unwrap();
+        let cano = pasta.path().join("cano.py");
+        mknodat(rustix::fs::CWD, &cano, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let antes = soma_de(pasta.path());
+        assert_eq!(antes, soma_de(pasta.path()));
+        fs::write(pasta.path().join("servidor.py"), "listen()").unwrap();
+        assert_ne!(antes, soma_de(pasta.path()));
+    }
 }

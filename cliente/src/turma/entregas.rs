@@ -16,6 +16,9 @@ const SOLTAS: [&str; 19] = [
     "gz", "tgz", "bz2", "xz", "tar",
 ];
 
+/// Quanto do nome vai ao apelido: o sistema aceita 255 em um nome de arquivo, e ainda se lhe junta alguma coisa.
+const APELIDO_MAXIMO: usize = 100;
+
 /// O que uma pessoa entregou.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entrega {
@@ -94,16 +97,21 @@ fn de_quem(caminho: &Path) -> (String, Option<String>) {
     (limpo(&nome), None)
 }
 
-/// Em uma linha, sem controles: vai ao terminal e às páginas.
+/// Em uma linha, sem controles nem marcas que trocam a direção da leitura: vai ao terminal, às páginas e à planilha.
 fn limpo(nome: &str) -> String {
-    let nome: String = nome.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let some = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let nome: String = nome.chars().map(|c| if some(c) { ' ' } else { c }).collect();
     nome.trim().to_owned()
 }
 
 fn apelidar(entregas: &mut [Entrega]) {
     let mut usados = BTreeSet::new();
     for entrega in entregas {
-        let palavras = sem_acento(&entrega.nome);
+        let mut palavras = sem_acento(&entrega.nome);
+        palavras.truncate(APELIDO_MAXIMO);
         let com_id = entrega.id.as_ref().map(|id| format!("{palavras}-{id}"));
         let base = com_id.unwrap_or(palavras);
         let base = if base.is_empty() { "sem-nome".to_owned() } else { base };
@@ -199,6 +207,21 @@ mod testes {
             ]
         );
         assert_eq!(entregas[3].caminhos.len(), 2, "os arquivos soltos são de uma pessoa só");
+    }
+
+    #[test]
+    fn um_nome_que_nao_cabe_em_outro_arquivo_se_encurta_e_um_que_engana_se_limpa() {
+        let comprido = "a".repeat(250);
+        let outro = format!("{}b", "a".repeat(249));
+        let entregas = achadas(&[
+            &format!("{comprido}/x.py"),
+            &format!("{outro}/x.py"),
+            "Bia\u{202e}nome\nfalso/x.py",
+        ]);
+        let apelidos: Vec<&str> = entregas.iter().map(|e| &*e.apelido).collect();
+        let esperado = "a".repeat(APELIDO_MAXIMO);
+        assert_eq!(apelidos, [&*esperado, &*format!("{esperado}-2"), "bia-nome-falso"]);
+        assert_eq!(entregas[2].nome, "Bia nome falso");
     }
 
     #[test]

@@ -14,10 +14,10 @@ use zip::ZipArchive;
 use super::entregas::{Entrega, extensao};
 
 /// Quanto uma entrega pode ter, aberta.
-const BYTES_MAXIMOS: u64 = 200 * 1024 * 1024;
+pub const BYTES_MAXIMOS: u64 = 200 * 1024 * 1024;
 
-/// Quantos arquivos.
-const ARQUIVOS_MAXIMOS: usize = 10_000;
+/// Quantos arquivos e pastas.
+const ARQUIVOS_MAXIMOS: usize = 20_000;
 
 /// Quantos pacotes um dentro do outro.
 const PACOTES_ANINHADOS: usize = 3;
@@ -40,7 +40,7 @@ pub enum Recusa {
     #[error("'{0}' não se abre: {1}")]
     Estragado(String, String),
     /// Passa dos limites.
-    #[error("a entrega passa de {} MB ou de {ARQUIVOS_MAXIMOS} arquivos", BYTES_MAXIMOS / 1024 / 1024)]
+    #[error("a entrega passa de {} MB ou de {ARQUIVOS_MAXIMOS} arquivos e pastas", BYTES_MAXIMOS / 1024 / 1024)]
     Grande,
     /// O sistema não deixou.
     #[error("a entrega não se lê: {}", explicar(.0))]
@@ -59,6 +59,13 @@ struct Folga {
     bytes: u64,
     arquivos: usize,
     recusados: Vec<String>,
+}
+
+impl Folga {
+    fn mais_um(&mut self) -> Result<(), Recusa> {
+        self.arquivos = self.arquivos.checked_sub(1).ok_or(Recusa::Grande)?;
+        Ok(())
+    }
 }
 
 /// Abre a entrega em `destino`, que existe e está vazio.
@@ -95,7 +102,7 @@ fn nome_sem_o_moodle(caminho: &Path) -> PathBuf {
 }
 
 fn copiar_pasta(de: &Path, para: &Path, nivel: usize, folga: &mut Folga) -> Result<(), Recusa> {
-    fs::create_dir_all(para)?;
+    criar(para, Path::new(""), folga)?;
     for entrada in fs::read_dir(de)? {
         let entrada = entrada?;
         let tipo = entrada.file_type()?;
@@ -104,10 +111,42 @@ fn copiar_pasta(de: &Path, para: &Path, nivel: usize, folga: &mut Folga) -> Resu
         }
         let destino = para.join(entrada.file_name());
         // Um atalho poderia apontar para um arquivo do professor: fica de fora, como os dispositivos.
-        if tipo.is_dir() {
-            copiar_pasta(&entrada.path(), &destino, nivel, folga)?;
+        let copiado = if tipo.is_dir() {
+            copiar_pasta(&entrada.path(), &destino, nivel, folga)
         } else if tipo.is_file() {
-            por_arquivo(&entrada.path(), &destino, nivel, folga)?;
+            por_arquivo(&entrada.path(), &destino, nivel, folga)
+        } else {
+            Ok(())
+        };
+        com_lugar(copiado)?;
+    }
+    Ok(())
+}
+
+/// O que tem um nome que não cabe na cópia, ou o nome de um arquivo e de uma pasta, fica de fora, e o resto se avalia.
+fn com_lugar(copiado: Result<(), Recusa>) -> Result<(), Recusa> {
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, IsADirectory, NotADirectory};
+    match copiado {
+        Err(Recusa::Sistema(erro))
+            if matches!(
+                erro.kind(),
+                AlreadyExists | InvalidFilename | IsADirectory | NotADirectory
+            ) =>
+        {
+            Ok(())
+        }
+        outro => outro,
+    }
+}
+
+/// Cria a pasta, e cada uma do caminho até ela, que também contam.
+fn criar(raiz: &Path, relativo: &Path, folga: &mut Folga) -> Result<(), Recusa> {
+    let mut aqui = raiz.to_owned();
+    for parte in std::iter::once(Path::new("")).chain(relativo.iter().map(Path::new)) {
+        aqui.push(parte);
+        if !aqui.is_dir() {
+            folga.mais_um()?;
+            fs::create_dir(&aqui)?;
         }
     }
     Ok(())
@@ -143,7 +182,7 @@ fn extrair(
 ) -> Result<(), Recusa> {
     let estragado = |erro: &dyn std::fmt::Display| Recusa::Estragado(nome.into(), por_que(erro));
     let mut zip = ZipArchive::new(File::open(de)?).map_err(|erro| estragado(&erro))?;
-    fs::create_dir_all(pasta)?;
+    criar(pasta, Path::new(""), folga)?;
     for indice in 0..zip.len() {
         let mut dentro = zip.by_index(indice).map_err(|erro| estragado(&erro))?;
         // Um nome que sai da pasta, como `../../x`, não tem lugar aqui.
@@ -152,21 +191,30 @@ fn extrair(
         if de_outros || dentro.is_symlink() {
             continue;
         }
-        let destino = pasta.join(relativo);
         if dentro.is_dir() {
-            fs::create_dir_all(&destino)?;
+            com_lugar(criar(pasta, &relativo, folga))?;
             continue;
         }
-        if let Some(mae) = destino.parent() {
-            fs::create_dir_all(mae)?;
-        }
-        escrever(&mut dentro, &destino, folga).map_err(|recusa| match recusa {
+        let extraido = extrair_um(&mut dentro, pasta, &relativo, nivel, folga);
+        com_lugar(extraido).map_err(|recusa| match recusa {
             Recusa::Sistema(erro) if erro.kind() == io::ErrorKind::InvalidData => estragado(&erro),
             outra => outra,
         })?;
-        abrir_o_de_dentro(&destino, nivel + 1, folga)?;
     }
     Ok(())
+}
+
+fn extrair_um(
+    dentro: impl Read,
+    pasta: &Path,
+    relativo: &Path,
+    nivel: usize,
+    folga: &mut Folga,
+) -> Result<(), Recusa> {
+    criar(pasta, relativo.parent().unwrap_or(Path::new("")), folga)?;
+    let destino = pasta.join(relativo);
+    escrever(dentro, &destino, folga)?;
+    abrir_o_de_dentro(&destino, nivel + 1, folga)
 }
 
 /// Um pacote que estava dentro de outro: abre-se ao lado, e sai.
@@ -179,7 +227,7 @@ fn abrir_o_de_dentro(destino: &Path, nivel: usize, folga: &mut Folga) -> Result<
 }
 
 fn escrever(de: impl Read, para: &Path, folga: &mut Folga) -> Result<(), Recusa> {
-    folga.arquivos = folga.arquivos.checked_sub(1).ok_or(Recusa::Grande)?;
+    folga.mais_um()?;
     // Um arquivo já ali seria de outro pacote com o mesmo nome: vale o primeiro.
     let mut arquivo = match File::create_new(para) {
         Ok(arquivo) => arquivo,
@@ -273,6 +321,34 @@ mod testes {
         fs::write(&quebrado, &zip(&[("x.py", b"abc")])[..20]).unwrap();
         let dito = abrir_este(vec![quebrado]).1.unwrap_err().to_string();
         assert!(dito.contains("estragado ou incompleto"), "{dito}");
+    }
+
+    #[test]
+    fn um_nome_que_nao_tem_lugar_fica_de_fora_e_o_resto_se_abre() {
+        let turma = tempfile::tempdir().unwrap();
+        let caminho = turma.path().join("ana.zip");
+        let comprido = format!("{}.py", "n".repeat(300));
+        let fundo = format!("{}fim.py", "pasta-de-dentro/".repeat(400));
+        let arquivos: [(&str, &[u8]); 5] =
+            [(&comprido, b"x"), (&fundo, b"x"), ("a", b"x"), ("a/b.py", b"x"), ("s.py", b"x")];
+        fs::write(&caminho, zip(&arquivos)).unwrap();
+        let (aberta, resultado) = abrir_este(vec![caminho]);
+        resultado.unwrap();
+        assert!(aberta.path().join("ana/s.py").exists());
+        assert!(aberta.path().join("ana/a").is_file());
+    }
+
+    #[test]
+    fn um_pacote_so_de_pastas_tambem_tem_limite() {
+        let turma = tempfile::tempdir().unwrap();
+        let caminho = turma.path().join("pastas.zip");
+        let fundos: Vec<String> = (0..4).map(|i| format!("{i}/{}x", "p/".repeat(5))).collect();
+        let arquivos: Vec<(&str, &[u8])> = fundos.iter().map(|f| (&**f, &b"x"[..])).collect();
+        fs::write(&caminho, zip(&arquivos)).unwrap();
+        let destino = tempfile::tempdir().unwrap();
+        let mut folga = Folga { bytes: 1024, arquivos: 10, recusados: Vec::new() };
+        let recusa = por_arquivo(&caminho, &destino.path().join("b.zip"), 0, &mut folga);
+        assert!(matches!(recusa, Err(Recusa::Grande)), "{recusa:?}");
     }
 
     #[test]
