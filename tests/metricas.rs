@@ -184,7 +184,7 @@ fn um_head_ouve_so_os_cabecalhos() {
     let onde = onde_mostra(&servidor);
     for (caminho, situacao) in [("/metrics", "200 OK"), ("/", "404 Not Found")] {
         let mut leitor = Cliente::conectar(onde);
-        leitor.manda(&format!("HEAD {caminho} HTTP/1.1\r\n\r\n"));
+        leitor.manda(format!("HEAD {caminho} HTTP/1.1\r\n\r\n"));
         let resposta = leitor.fim();
         assert!(resposta.starts_with(&format!("HTTP/1.1 {situacao}\r\n")), "{resposta}");
         assert!(resposta.ends_with("\r\n\r\n"), "{resposta}");

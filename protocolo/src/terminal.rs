@@ -26,10 +26,12 @@ const VERSAO: &str = env!("VERSAO_COM_COMMIT");
 #[cfg_attr(windows, path = "terminal/sinais_windows.rs")]
 mod sinais;
 
+mod planilha;
 #[cfg(windows)]
 mod porta_windows;
 mod threads;
 
+pub use planilha::inofensivo;
 #[cfg(windows)]
 pub use porta_windows::porta_so_deste;
 pub use sinais::{ao_receberem_sinais, nao_morrer_de_arquivo_grande};

@@ -12,7 +12,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 use std::vec::IntoIter;
 
-use protocolo::terminal::explicar;
+use protocolo::terminal::{explicar, inofensivo};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 
@@ -282,7 +282,9 @@ fn planilha(
         .write_record(["numero", "instante", "endereco", "restante", "pedido"])
         .map_err(gravar)?;
     for venda in vendas {
-        planilha.serialize(venda?).map_err(gravar)?;
+        let mut venda = venda?;
+        venda.pedido = venda.pedido.as_deref().map(inofensivo);
+        planilha.serialize(venda).map_err(gravar)?;
     }
     planilha.flush()?;
     Ok(())

@@ -186,8 +186,9 @@ impl Fila {
         }
     }
 
-    /// O que houve com as chegadas até `fim`, quando todos os usuários terminaram.
-    pub fn concluir(self, fim: Duration) -> Chegadas {
+    /// O que houve com as chegadas até `fim`, quando todos os usuários terminaram. Se foi a pedido, quem ainda esperava
+    /// um usuário não desistiu: não se contam as que não se enviaram.
+    pub fn concluir(self, fim: Duration, interrompida: bool) -> Chegadas {
         let duracao = self.duracao;
         let mut estado = self.estado.into_inner().unwrap_or_else(PoisonError::into_inner);
         let Some(comecou) = estado.comecou else { return Chegadas::default() };
@@ -195,7 +196,7 @@ impl Fila {
         let cheia = estado.cheia_desde.map(|desde| (comecou + decorrida).saturating_sub(desde));
         Chegadas {
             comecaram: comecou,
-            marcadas: estado.marcar_ate(decorrida),
+            marcadas: if interrompida { estado.enviadas } else { estado.marcar_ate(decorrida) },
             enviadas: estado.enviadas,
             esperaram_usuario: estado.esperaram,
             maior_espera: estado.maior_espera,
@@ -291,7 +292,7 @@ mod testes {
         );
         assert!(marcada.quantil(0.99) > Some(ms(500)), "{:?}", marcada.quantil(0.99));
         assert!(enviada.quantil(0.98) < Some(ms(10)), "{:?}", enviada.quantil(0.98));
-        let chegadas = fila.concluir(ms(6000));
+        let chegadas = fila.concluir(ms(6000), false);
         assert_eq!(
             (chegadas.marcadas, chegadas.enviadas),
             (horas.len() as u64, horas.len() as u64)
@@ -319,26 +320,29 @@ mod testes {
         let situacao = fila.situacao(ms(60_000));
         assert_eq!((situacao.marcadas, situacao.falta), (horas.len() as u64, ms(0)));
         assert_eq!(situacao.esperando, horas.len() as u64 - 1);
-        let chegadas = fila.concluir(ms(60_000));
+        let chegadas = fila.concluir(ms(60_000), false);
         assert_eq!((chegadas.enviadas, chegadas.desistiram()), (1, horas.len() as u64 - 1));
         assert!(!chegadas.alcancou());
 
         // Atende todas, mas a fila só se esvazia depois da última.
         let (fila, _) = self::fila();
         viver(&fila, 1, ms(1000)..ms(6000));
-        let chegadas = fila.concluir(ms(7000));
+        let chegadas = fila.concluir(ms(7000), false);
         assert_eq!(chegadas.desistiram(), 0);
         assert!(chegadas.fila_cheia > Some(ms(3900)) && !chegadas.alcancou(), "{chegadas:?}");
     }
 
     #[test]
-    fn interrompida_so_conta_as_que_tiveram_hora() {
-        let (fila, horas) = fila();
-        fila.esperar(0);
-        assert!(matches!(fila.pegar(ms(0)), Entrega::Vez(_)));
-        let ate = horas[99];
-        let chegadas = fila.concluir(ate);
+    fn antes_do_fim_so_contam_as_que_tiveram_hora_e_interrompida_as_que_se_enviaram() {
+        let viver = |interrompida| {
+            let (fila, horas) = fila();
+            fila.esperar(0);
+            assert!(matches!(fila.pegar(ms(0)), Entrega::Vez(_)));
+            fila.concluir(horas[99], interrompida)
+        };
+        let chegadas = viver(false);
         assert_eq!((chegadas.marcadas, chegadas.enviadas), (100, 0));
         assert_eq!(chegadas.comecaram, ms(0));
+        assert_eq!(viver(true).desistiram(), 0, "quem foi interrompido não desistiu");
     }
 }

@@ -148,7 +148,7 @@ fn concluir(contexto: Contexto, mut historias: Vec<Historia>, previsto: Previsto
     let Previsto { semente, opcoes, ciclos_previstos } = previsto;
     let Contexto { inicio, enderecos, parada, fim_de_linha, guarda, fila, .. } = contexto;
     let vivida = inicio.elapsed();
-    let chegadas = fila.map(|fila| fila.concluir(vivida));
+    let chegadas = fila.map(|fila| fila.concluir(vivida, parada.pedida()));
     let vividos = || historias.iter().map(|historia| u64::from(historia.ciclos)).sum();
     // No laço aberto não há roteiro: os ciclos previstos são os que couberam.
     let ciclos_previstos = if chegadas.is_some() { vividos() } else { ciclos_previstos };

@@ -5,13 +5,12 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use protocolo::terminal::explicar;
+use protocolo::terminal::{explicar, inofensivo};
 use thiserror::Error;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use super::entregas::sem_acento;
-use super::planilha::inofensivo;
 use super::resultado::Resultado;
 
 /// O começo que alguns programas põem no UTF-8.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::vec::IntoIter;
 
-use protocolo::terminal::explicar;
+use protocolo::terminal::{explicar, inofensivo};
 use serde::Serialize;
 
 use super::chaves::{
@@ -376,7 +376,10 @@ fn planilha(saida: &mut impl Write, retrato: &mut Retrato) -> Result<(), Falha> 
     planilha.write_record(titulos).map_err(gravar)?;
     let mut numero = 0;
     for lote in retrato.vendas() {
-        uma_a_uma(&mut numero, &lote?, |venda| planilha.serialize(venda).map_err(gravar))?;
+        uma_a_uma(&mut numero, &lote?, |venda| {
+            let pedido = venda.pedido.map(inofensivo);
+            planilha.serialize(UmaVenda { pedido: pedido.as_deref(), ..venda }).map_err(gravar)
+        })?;
     }
     planilha.flush()?;
     Ok(())

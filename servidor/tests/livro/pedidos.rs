@@ -45,6 +45,16 @@ fn o_livro_se_lembra_de_cada_pedido_vendido_ou_recusado() {
 }
 
 #[test]
+fn um_id_nao_e_uma_formula_na_planilha_e_e_ele_mesmo_no_json() {
+    let (_pasta, caminho) = pasta();
+    let mut livro = Livro::abrir(&caminho, Some(1)).unwrap();
+    pedir(&mut livro, &["=1+1"]);
+    drop(livro);
+    assert!(extrato(&caminho, Forma::Csv).0.ends_with(",'=1+1\n"));
+    assert!(extrato(&caminho, Forma::Json).0.contains("\"pedido\":\"=1+1\""));
+}
+
+#[test]
 fn um_livro_do_formato_1_abre_se_le_e_passa_a_guardar_pedidos() {
     let (_pasta, caminho) = pasta();
     livro_com_historia(&caminho);
