@@ -11,7 +11,6 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sistema;
 
@@ -27,11 +26,9 @@ pub struct Trocas {
 }
 
 impl Trocas {
-    /// Um caminho que ninguém mais usa.
+    /// Um caminho que ninguém mais usa, nem adivinha: um servidor que o criasse antes não seria apressado.
     pub fn caminho_novo() -> PathBuf {
-        static QUANTAS: AtomicU64 = AtomicU64::new(0);
-        let vez = QUANTAS.fetch_add(1, Ordering::Relaxed);
-        std::env::temp_dir().join(format!("avaliacao-{}-{vez}", std::process::id()))
+        std::env::temp_dir().join(format!("avaliacao-{:016x}", rand::random::<u64>()))
     }
 
     /// Cria a pasta.
