@@ -490,15 +490,11 @@ fn ordem_em_texto(ordem: &Ordem) -> String {
 
 /// Por que o sistema não passaria este comando a um programa, se não passaria.
 fn nao_se_passa(ordem: &Ordem) -> Option<&'static str> {
-    match () {
-        () if ordem_em_texto(ordem).len() > ORDEM_MAXIMA => {
-            Some("o comando que o abre é comprido demais; encurte-o")
-        }
-        () if ordem.iniciar.contains('\0') => {
-            Some("o comando que o abre tem um caractere nulo; escreva-o de novo, em UTF-8")
-        }
-        () => None,
+    if ordem_em_texto(ordem).len() > ORDEM_MAXIMA {
+        return Some("o comando que o abre é comprido demais; encurte-o");
     }
+    let tem_nulo = ordem.iniciar.contains('\0');
+    tem_nulo.then_some("o comando que o abre tem um caractere nulo; escreva-o de novo, em UTF-8")
 }
 
 fn nao_abriu(porque: &dyn std::fmt::Display) -> Desfecho {

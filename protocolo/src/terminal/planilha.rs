@@ -1,7 +1,7 @@
 //! O que se põe em uma planilha sem que ela o execute. Não escreve planilhas.
 
-/// Uma planilha executa o que começa assim; o que vem de um cliente ou de uma entrega não pode ser uma fórmula. A célula também começa
-/// depois de um `;`, em um Excel em português, e depois de uma tabulação ou de outra linha.
+/// O campo, sem nada que uma planilha execute: o que vem de um cliente ou de uma entrega não pode ser uma fórmula. Uma
+/// célula também começa depois de um `;`, em um Excel em português, e depois de uma tabulação ou de outra linha.
 pub fn inofensivo(campo: &str) -> String {
     let mut saida = String::with_capacity(campo.len() + 1);
     let mut resto = campo;
