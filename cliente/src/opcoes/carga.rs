@@ -22,6 +22,9 @@ const TAXA_MAXIMA: f64 = 100_000.0;
 const COMO_E_UMA_TAXA: &str =
     "esperava uma taxa maior que zero, até 100000/s, como 500/s, 30/min ou 10/h";
 
+/// O que fazer de um decimal em uma etapa.
+const SEM_VIRGULA_DECIMAL: &str = "a vírgula separa as etapas; dentro de uma, os números usam o ponto, como em 1.5s:0.5/s,1m:500/s";
+
 /// O que não tem sentido quando a hora de cada pedido está marcada: o nome no clap e como se escreve.
 const SO_DO_LACO_FECHADO: [(&str, &str); 7] = [
     ("ciclos", "--ciclos"),
@@ -118,13 +121,26 @@ impl Rampa {
                 .map(Rampa::Espalhada)
                 .map_err(|erro| format!("{erro}; {em_etapas}"));
         }
-        // A vírgula separa etapas, e não casas decimais: dentro de uma, os números usam o ponto.
+        if tem_virgula_decimal(texto) {
+            return Err(SEM_VIRGULA_DECIMAL.into());
+        }
         let etapa = |(indice, texto): (usize, &str)| {
             ler_etapa(texto.trim())
                 .map_err(|erro| format!("na etapa {} ('{}'), {erro}", indice + 1, texto.trim()))
         };
         texto.split(',').enumerate().map(etapa).collect::<Result<_, _>>().map(Rampa::Etapas)
     }
+}
+
+/// A vírgula separa etapas, e não casas decimais. Entre dois algarismos, quem a pôs queria outra coisa, se dos dois lados
+/// dela não há etapas inteiras.
+fn tem_virgula_decimal(texto: &str) -> bool {
+    let pedacos: Vec<&str> = texto.split(',').collect();
+    pedacos.windows(2).any(|par| {
+        let algarismos = par[0].ends_with(|letra: char| letra.is_ascii_digit())
+            && par[1].starts_with(|letra: char| letra.is_ascii_digit());
+        algarismos && !par.iter().all(|pedaco| pedaco.contains(':'))
+    })
 }
 
 fn ler_etapa(texto: &str) -> Result<Etapa, String> {
@@ -230,6 +246,12 @@ mod testes {
         assert!(erro("depressa").contains("em etapas, é como"), "{}", erro("depressa"));
         assert!(erro("30s:100/s,1m500/s").starts_with("na etapa 2 ('1m500/s'), esperava DURAÇÃO:"));
         assert!(erro("0s:100/s").starts_with("na etapa 1 ('0s:100/s'), "), "{}", erro("0s:100/s"));
+        // Com a vírgula de um decimal, não se fala de etapas que ninguém escreveu.
+        for decimal in ["1s:0,5/s", "0,5s:10/s", "1s:5/s,1s:0,5/s", "1s:0,5/s,1m:5/s"] {
+            assert_eq!(erro(decimal), SEM_VIRGULA_DECIMAL, "{decimal}");
+        }
+        assert!(Rampa::ler("1.5s:0.5/s,1m:500/s").is_ok());
+        assert!(erro("1s:5,2s:6/s").ends_with("falta a unidade: 5/s, 5/min ou 5/h"));
         assert!(erro("1s:5").ends_with("falta a unidade: 5/s, 5/min ou 5/h"), "{}", erro("1s:5"));
     }
 
