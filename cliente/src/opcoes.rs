@@ -17,11 +17,12 @@ use crate::comparacao::Tolerancia;
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::exigencia::Exigencia;
 use crate::opcoes::carga::Carga;
+use crate::shell::Shell;
 use crate::sistema::SHELL;
 
 /// Multidão de usuários simulados contra um servidor de vendas
 #[derive(Debug, Clone, Parser)]
-#[command(name = "cliente", before_help = EXEMPLOS, after_help = CODIGOS)]
+#[command(name = "cliente", before_help = exemplos(SHELL), after_help = CODIGOS)]
 #[command(args_conflicts_with_subcommands = true)]
 pub struct Programa {
     /// O que fazer em vez de simular.
@@ -154,7 +155,7 @@ pub struct Opcoes {
 
 /// As opções da avaliação.
 #[derive(Debug, Clone, Default, Parser)]
-#[command(before_help = EXEMPLOS_DA_AVALIACAO)]
+#[command(before_help = exemplos_da_avaliacao(SHELL))]
 pub struct OpcoesDaAvaliacao {
     /// Avalia um servidor que já está no ar: uma rodada só, que gasta o estoque dele
     #[arg(long, value_name = "HOST:PORTA", value_parser = servidor, conflicts_with_all = ["iniciar", "porta", "rodadas"])]
@@ -244,7 +245,7 @@ pub struct Medida {
 
 /// As opções da observação de um cliente.
 #[derive(Debug, Clone, Parser)]
-#[command(before_help = EXEMPLO_DO_CLIENTE)]
+#[command(before_help = exemplo_do_cliente(SHELL))]
 pub struct OpcoesDoCliente {
     /// Comando que abre o cliente
     #[arg(long, value_name = "COMANDO", value_parser = comando)]
@@ -279,8 +280,12 @@ pub struct OpcoesDoCliente {
     pub json: Option<PathBuf>,
 }
 
-const EXEMPLO_DO_CLIENTE: &str =
-    "  cliente avaliar-cliente --iniciar \"python3 cliente.py\"  em tempo real (alguns minutos)";
+fn exemplo_do_cliente(shell: Shell) -> String {
+    let python = shell.python();
+    format!(
+        "  cliente avaliar-cliente --iniciar \"{python} cliente.py\"  em tempo real (alguns minutos)"
+    )
+}
 
 /// As opções da turma.
 #[cfg(unix)]
@@ -372,14 +377,21 @@ impl Opcoes {
     }
 }
 
-const EXEMPLOS: &str = "  cliente --usuarios 200                 em tempo real (alguns minutos)
+const SIMULACOES: &str = "  cliente --usuarios 200                 em tempo real (alguns minutos)
   cliente --usuarios 200 --acelerar 100  a mesma multidão, em segundos
   cliente --semente 42 --detalhado       decisões que se repetem, tudo à vista
   cliente --fim-de-linha nenhum          sem descobrir o que o servidor entende
   cliente --taxa 500/s --durante 10s     pedidos com hora marcada, demore o servidor o que demorar
   cliente --relatorio multidao.html      o que aconteceu, em uma página com gráficos
-  cliente --servidor a,b,c               três servidores que vendem um só estoque
-  cliente avaliar --iniciar \"python3 servidor.py\"   dá nota a um servidor";
+  cliente --servidor a,b,c               três servidores que vendem um só estoque";
+
+/// O Python não se chama do mesmo jeito em todo sistema.
+fn exemplos(shell: Shell) -> String {
+    let python = shell.python();
+    format!(
+        "{SIMULACOES}\n  cliente avaliar --iniciar \"{python} servidor.py\"   dá nota a um servidor"
+    )
+}
 
 /// Se mais de um vale, quem decide é o `main`: 2, 3, 130, 1, 5 e 4, nesta ordem.
 const CODIGOS: &str = "  0    tudo certo
@@ -399,9 +411,14 @@ const CODIGOS_DA_COMPARACAO: &str = "  0    nada piorou além da tolerância
   2    opções erradas
   4    alguma linha piorou além da tolerância";
 
-const EXEMPLOS_DA_AVALIACAO: &str =
-    "  cliente avaliar --iniciar \"python3 servidor.py\"  abre o servidor para cada prova
-  cliente avaliar --servidor localhost:12346       um que já está no ar";
+fn exemplos_da_avaliacao(shell: Shell) -> String {
+    let iniciar = format!("--iniciar \"{} servidor.py\"", shell.python());
+    format!(
+        "  cliente avaliar {iniciar:<31}  abre o servidor para cada prova
+  cliente avaliar {:<31}  um que já está no ar",
+        "--servidor localhost:12346"
+    )
+}
 
 #[cfg(unix)]
 const EXEMPLOS_DA_TURMA: &str =
@@ -529,6 +546,16 @@ mod testes {
         assert_eq!(servidores(&["cliente", "--servidor", "a,b:80,[::1]"]), Ok(tres));
         for errado in ["a,", ",a", "a,,b", "a,b:porta"] {
             assert_eq!(servidores(&["cliente", "--servidor", errado]), Err(()), "{errado}");
+        }
+    }
+
+    #[test]
+    fn os_exemplos_chamam_o_python_como_o_sistema() {
+        for exemplo in [exemplos, exemplos_da_avaliacao, exemplo_do_cliente] {
+            assert!(exemplo(Shell::Sh).contains("--iniciar \"python3 "), "{}", exemplo(Shell::Sh));
+            let no_windows = exemplo(Shell::Cmd);
+            assert!(no_windows.contains("--iniciar \"py "), "{no_windows}");
+            assert!(!no_windows.contains("python"), "{no_windows}");
         }
     }
 
