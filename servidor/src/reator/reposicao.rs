@@ -3,14 +3,15 @@
 //! Um de cada vez, por um prazo curto, e uma linha só: quem ali se cala, manda lixo ou não lê não segura o laço nem
 //! ocupa memória, e só faz esperar o pedido seguinte. O livro não se vê daqui.
 
+use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mio::{Interest, Registry, Token};
 
 use crate::reposicao::{LINHA, ao_lado, ler_pedido, recusa};
-use crate::sistema::{EscutaLocal, FluxoLocal, escutar_localmente};
+use crate::sistema::{EscutaLocal, FluxoLocal, escutar_localmente, identidade};
 
 /// Quanto se espera que quem conectou diga o que quer.
 const PRAZO: Duration = Duration::from_secs(1);
@@ -22,6 +23,8 @@ const PAUSA: Duration = Duration::from_millis(100);
 pub(super) struct Reposicao {
     escuta: EscutaLocal,
     caminho: PathBuf,
+    /// Que socket é: o nome pode vir a ser de outro.
+    nosso: Option<(u64, u64)>,
     /// Desde quando pode haver alguém à espera; `None` se não há.
     tentar: Option<Instant>,
     conversa: Option<Conversa>,
@@ -45,15 +48,12 @@ enum Leitura {
 
 impl Reposicao {
     /// Passa a esperar pedidos ao lado deste livro, cuja tranca já é nossa.
-    pub(super) fn abrir(
-        livro: &std::path::Path,
-        epoll: &Registry,
-        token: Token,
-    ) -> io::Result<Self> {
+    pub(super) fn abrir(livro: &Path, epoll: &Registry, token: Token) -> io::Result<Self> {
         let caminho = ao_lado(livro)?;
         let mut escuta = escutar_localmente(&caminho)?;
         epoll.register(&mut escuta, token, Interest::READABLE)?;
-        Ok(Reposicao { escuta, caminho, tentar: None, conversa: None })
+        let nosso = quem_esta(&caminho);
+        Ok(Reposicao { escuta, caminho, nosso, tentar: None, conversa: None })
     }
 
     /// Um evento disse que há alguém à porta.
@@ -122,9 +122,17 @@ impl Reposicao {
 
 impl Drop for Reposicao {
     fn drop(&mut self) {
-        // A tranca do livro ainda é nossa: não é o socket de outro. Se não sai, o próximo servidor o tira.
-        let _ = std::fs::remove_file(&self.caminho);
+        // A tranca é do livro, e não do nome: se mudaram o livro de lugar, outro servidor pode ter aberto um novo neste, e
+        // o socket é dele. Se o nosso não sai, o próximo servidor o tira.
+        if self.nosso.is_some() && quem_esta(&self.caminho) == self.nosso {
+            let _ = fs::remove_file(&self.caminho);
+        }
     }
+}
+
+/// Que arquivo está neste nome.
+fn quem_esta(caminho: &Path) -> Option<(u64, u64)> {
+    fs::symlink_metadata(caminho).ok().map(|dele| identidade(&dele))
 }
 
 impl Conversa {
@@ -146,5 +154,31 @@ impl Conversa {
                 return Leitura::Acabou;
             }
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod testes {
+    use super::*;
+    use mio::Poll;
+
+    #[test]
+    fn o_socket_que_some_e_so_o_nosso() {
+        let pasta = tempfile::tempdir().unwrap();
+        let [livro, levado] = ["vendas.db", "levado.db"].map(|nome| pasta.path().join(nome));
+        let poll = Poll::new().unwrap();
+        let abrir = || {
+            fs::write(&livro, "").unwrap();
+            Reposicao::abrir(&livro, poll.registry(), Token(0)).unwrap()
+        };
+        let ha_socket = || pasta.path().join("vendas.db-repor").exists();
+        let primeiro = abrir();
+        // Levam o livro do primeiro, aberto, e outro servidor abre um novo no mesmo lugar.
+        fs::rename(&livro, &levado).unwrap();
+        let segundo = abrir();
+        drop(primeiro);
+        assert!(ha_socket(), "o socket do segundo");
+        drop(segundo);
+        assert!(!ha_socket());
     }
 }
