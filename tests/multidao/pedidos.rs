@@ -135,6 +135,25 @@ fn de_um_servidor_que_nao_conhece_pedido_se_diz_logo_e_nada_se_julga() {
 }
 
 #[test]
+fn de_um_servidor_que_cala_ao_pedido_se_diz_que_nao_o_conhece_sem_insistir() {
+    let ja_calou = Arc::new(Mutex::new(0));
+    let conta = Arc::clone(&ja_calou);
+    let endereco = servidor_que(move |linha| match linha {
+        "CONSULTAR" => "Estoque atual: 10\n".into(),
+        _ => {
+            *conta.lock().unwrap() += 1;
+            String::new()
+        }
+    });
+    let fim = multidao(endereco, "--pedidos --usuarios 5 --decisao 0s");
+    assert_eq!(fim.codigo, Some(1), "{fim:?}");
+    let esperado = "cliente: o servidor não aceita --pedidos: respondeu a CONSULTAR, e em 10 s a nenhum PEDIDO; tire a opção";
+    assert!(fim.erro.contains(esperado), "{fim:?}");
+    // Insistir por 60 s seria perguntar a cada um umas seis vezes.
+    assert!(*ja_calou.lock().unwrap() <= 10, "{ja_calou:?}");
+}
+
+#[test]
 fn com_o_servidor_morto_e_reaberto_e_respostas_perdidas_de_toda_compra_se_sabe() {
     let pasta = tempfile::tempdir().unwrap();
     let caminho = |nome: &str| pasta.path().join(nome).to_str().unwrap().to_owned();

@@ -22,6 +22,7 @@ use crate::historia::vivido::{Falha, Historia};
 use crate::multidao::evento::{Canal, Evento};
 use crate::multidao::fila::{Entrega, Fila};
 use crate::multidao::painel::Placar;
+use crate::multidao::usuario::pedidos::Recusa;
 use crate::multidao::usuario::{Passo, Usuario};
 
 /// Enquanto o servidor não abre, de quanto em quanto tempo se tenta de novo.
@@ -55,8 +56,8 @@ pub struct Contexto {
     pub parada: Arc<Parada>,
     /// Onde as histórias longas entregam o que já viveram.
     pub guarda: Mutex<Guarda>,
-    /// O que o servidor disse ao primeiro PEDIDO, se não o entendeu; e aí não há por que continuar.
-    pub recusou_pedidos: OnceLock<Option<String>>,
+    /// O que se soube do primeiro PEDIDO: se o servidor não o conhece, não há por que continuar.
+    pub recusou_pedidos: OnceLock<Option<Recusa>>,
     /// As chegadas, no laço aberto.
     pub fila: Option<Fila>,
     /// Com que palavras este servidor responde, aprendido por todos.
@@ -144,14 +145,14 @@ impl<'a> Sessao<'a> {
         self.usuario.historia(self.contexto.agora())
     }
 
-    /// A primeira resposta a um PEDIDO, de qualquer usuário, diz se o servidor sabe o que ele é.
+    /// A primeira resposta a um PEDIDO, de qualquer usuário, diz se o servidor sabe o que ele é; e também a falta de
+    /// todas.
     fn ver_se_aceita_pedidos(&self) {
         if self.contexto.recusou_pedidos.get().is_some() {
             return;
         }
         let Some(recepcao) = self.usuario.recepcao_do_pedido() else { return };
-        let recusa = recepcao.err().map(String::from);
-        if self.contexto.recusou_pedidos.get_or_init(|| recusa).is_some() {
+        if self.contexto.recusou_pedidos.get_or_init(|| recepcao.err()).is_some() {
             self.contexto.parada.pedir();
         }
     }

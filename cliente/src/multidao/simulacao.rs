@@ -26,7 +26,8 @@ use crate::multidao::pool;
 use crate::multidao::roteiro::{Regras, Roteiro, acelerada};
 use crate::multidao::sessao::Contexto;
 use crate::multidao::sondagem::viver;
-use crate::multidao::usuario::Usuario;
+use crate::multidao::usuario::pedidos::Recusa;
+use crate::multidao::usuario::{PRAZO_DA_RESPOSTA, Usuario};
 use crate::multidao::visita::visitar;
 use crate::opcoes::Opcoes;
 use crate::saida;
@@ -48,11 +49,8 @@ pub enum Erro {
     #[error("não posso capturar o Ctrl-C: {}", explicar(.0))]
     SemCtrlC(io::Error),
     /// O servidor não sabe o que é um PEDIDO.
-    #[error(
-        "o servidor não aceita --pedidos: ao primeiro PEDIDO respondeu {}; tire a opção, ou use um servidor que o aceite",
-        citar(.0)
-    )]
-    SemPedidos(String),
+    #[error("o servidor não aceita --pedidos: {}; tire a opção, ou use um servidor que o aceite", como_recusou(.0))]
+    SemPedidos(Recusa),
     /// O CSV não se pode escrever.
     #[error(transparent)]
     Csv(#[from] saida::Erro),
@@ -65,6 +63,16 @@ impl Erro {
         match erro.kind() {
             ErrorKind::WouldBlock => Erro::SemThreads(limites::das_threads()),
             _ => Erro::SemCtrlC(erro),
+        }
+    }
+}
+
+fn como_recusou(recusa: &Recusa) -> String {
+    match recusa {
+        Recusa::Disse(resposta) => format!("ao primeiro PEDIDO respondeu {}", citar(resposta)),
+        Recusa::Calou => {
+            let quanto = PRAZO_DA_RESPOSTA.as_secs();
+            format!("respondeu a CONSULTAR, e em {quanto} s a nenhum PEDIDO")
         }
     }
 }
@@ -128,8 +136,8 @@ pub fn simular(
     };
     let historias = pool::executar(cabem, opcoes.usuarios, tarefa, acompanhar)
         .map_err(|_| Erro::SemThreads(limites::das_threads()))?;
-    if let Some(Some(resposta)) = contexto.recusou_pedidos.get() {
-        return Err(Erro::SemPedidos(resposta.clone()));
+    if let Some(Some(recusa)) = contexto.recusou_pedidos.get() {
+        return Err(Erro::SemPedidos(recusa.clone()));
     }
     let ciclos_previstos = ciclos().map(u64::from).sum();
     Ok(concluir(contexto, historias, Previsto { semente, opcoes, ciclos_previstos }))

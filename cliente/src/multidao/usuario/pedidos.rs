@@ -4,6 +4,9 @@
 //! O id é o prefixo da execução, o usuário e o número da compra. O prefixo se sorteia sempre, também com `--semente`:
 //! a semente repete decisões, e duas execuções com os mesmos ids no mesmo livro ouviriam as respostas da primeira.
 //!
+//! Nem todo servidor conhece PEDIDO. Quem responde a CONSULTAR e, do primeiro PEDIDO em diante, a nenhum, não o conhece:
+//! insistir não adianta ([`Usuario::recepcao_do_pedido`]).
+//!
 //! De cada [`UM_A_CADA`] compras respondidas, uma se pergunta de novo, na mesma conexão: a resposta tem de ser a mesma.
 //! Se a conexão cai aí, não se insiste: da compra já se sabe.
 
@@ -12,9 +15,9 @@ use std::time::Duration;
 
 use protocolo::{Comando, Id};
 
-use super::{Fase, Usuario};
+use super::{Fase, PRAZO_DA_RESPOSTA, Usuario};
 use crate::conversa::desfecho::Desfecho;
-use crate::historia::vivido::{Pedido, Repetida};
+use crate::historia::vivido::{Operacao, Pedido, Repetida};
 
 /// Quanto se insiste em uma compra sem resposta, a contar da primeira vez que ela partiu; e em conectar, a contar da
 /// primeira recusa. A última pergunta, feita antes disso, ainda tem o prazo de uma resposta.
@@ -27,6 +30,15 @@ pub const UM_A_CADA: u32 = 20;
 const RECUO_MINIMO: Duration = Duration::from_millis(50);
 const RECUO_MAXIMO: Duration = Duration::from_secs(1);
 
+/// Como se soube que um servidor não conhece PEDIDO.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recusa {
+    /// Respondeu isto, que não é de quem o conhece.
+    Disse(String),
+    /// Nada respondeu, em [`PRAZO_DA_RESPOSTA`]: calou-se, ou fechou a conexão a cada vez que se perguntou.
+    Calou,
+}
+
 /// Os pedidos de um usuário.
 #[derive(Debug)]
 pub(super) struct Numerador {
@@ -35,6 +47,8 @@ pub(super) struct Numerador {
     feitos: u32,
     /// A última compra partiu e ainda se insiste nela.
     em_aberto: bool,
+    /// A algum PEDIDO o servidor já disse que o estoque está fora de alcance: conhece-o, ainda que não conclua.
+    entendido: bool,
     /// A última compra, já respondida, vai perguntar-se de novo, ou já se perguntou.
     repetindo: bool,
     /// Quando se perguntou de novo.
@@ -51,6 +65,7 @@ impl Usuario {
             prefixo,
             feitos: 0,
             em_aberto: false,
+            entendido: false,
             repetindo: false,
             repetida_em: Duration::ZERO,
             quedas: 0,
@@ -136,6 +151,7 @@ impl Usuario {
         if !numerador.em_aberto || *desfecho != Desfecho::ForaDeAlcance {
             return false;
         }
+        numerador.entendido = true;
         self.fase = match numerador.recuo(agora, operacao.enviada, usuario) {
             Some(ate) => Fase::Decidindo { ate },
             None => escuta,
@@ -177,12 +193,27 @@ impl Usuario {
         ate
     }
 
-    /// Como o servidor recebeu o último pedido numerado: entendeu-o, ou disse isto; `None` se nada disse.
-    pub fn recepcao_do_pedido(&self) -> Option<Result<(), &str>> {
+    /// Como o servidor recebeu o último pedido numerado: entendeu-o, ou não o conhece; `None` se ainda não se sabe. Só
+    /// diz alguma coisa enquanto nenhum pedido, de ninguém, teve resposta.
+    pub fn recepcao_do_pedido(&self) -> Option<Result<(), Recusa>> {
+        let numerador = self.numerador.as_ref()?;
         let operacao = self.historia.operacoes.last().filter(|o| o.pedido.is_some())?;
-        Some(match &operacao.resposta.as_ref()?.1 {
-            Desfecho::Estranho(texto) => Err(texto),
-            _ => Ok(()),
+        match &operacao.resposta {
+            Some((_, Desfecho::Estranho(texto))) => Some(Err(Recusa::Disse(texto.clone()))),
+            Some(_) => Some(Ok(())),
+            None if numerador.entendido => Some(Ok(())),
+            None => self.ficou_sem_resposta(operacao).then_some(Err(Recusa::Calou)),
+        }
+    }
+
+    /// O prazo de uma resposta passou desde a primeira vez que se pediu, e a conexão em que se perguntou caiu. Quem não
+    /// se deixa conectar pode só estar fora do ar.
+    fn ficou_sem_resposta(&self, operacao: &Operacao) -> bool {
+        let prazo = operacao.enviada.saturating_add(PRAZO_DA_RESPOSTA);
+        self.historia.conexoes.last().is_some_and(|conexao| {
+            conexao.numero == operacao.conexao
+                && conexao.caiu
+                && conexao.fechou.is_some_and(|quando| quando >= prazo)
         })
     }
 }

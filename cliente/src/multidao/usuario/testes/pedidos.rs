@@ -1,6 +1,6 @@
 //! As cenas de quem numera as compras: a queda, a volta, a pergunta de novo e o que fica na história.
 
-use super::super::pedidos::{INSISTENCIA, UM_A_CADA};
+use super::super::pedidos::{INSISTENCIA, Recusa, UM_A_CADA};
 use super::*;
 
 fn numerado(ciclos: u32) -> Usuario {
@@ -138,4 +138,57 @@ fn fora_de_alcance_nao_conclui_porque_a_primeira_vez_pode_ter_valido() {
     let historia = ana.historia(ms(9000));
     assert_eq!(historia.operacoes[1].resposta, Some((ms(1500), Desfecho::Recusado)));
     assert_eq!(historia.operacoes.len(), 2);
+}
+
+#[test]
+fn quem_responde_a_consultar_e_a_nenhum_pedido_nao_o_conhece() {
+    // Calou-se.
+    let mut ana = numerado(9);
+    comprar(&mut ana, 0);
+    assert_eq!(ana.recepcao_do_pedido(), None);
+    fora_em_silencio(&mut ana, ms(1000) + PRAZO_DA_RESPOSTA);
+    assert_eq!(ana.recepcao_do_pedido(), Some(Err(Recusa::Calou)));
+    // Fechou, de cada vez; e isso só se diz passado o mesmo tempo.
+    let mut bia = numerado(9);
+    comprar(&mut bia, 0);
+    let mut agora = ms(1010);
+    while agora < ms(1000) + PRAZO_DA_RESPOSTA {
+        bia.caiu(agora, Falha::Fechada);
+        assert_eq!(bia.recepcao_do_pedido(), None, "{agora:?}");
+        agora = fora(&mut bia, agora);
+        conectar(&mut bia, agora);
+        bia.vai_enviar(agora);
+    }
+    bia.caiu(agora, Falha::Fechada);
+    assert_eq!(bia.recepcao_do_pedido(), Some(Err(Recusa::Calou)));
+}
+
+#[test]
+fn quem_saiu_do_ar_ou_ja_entendeu_um_pedido_nao_passa_por_quem_o_nao_conhece() {
+    // Caiu logo, e depois nem se deixa conectar.
+    let mut ana = numerado(1);
+    comprar(&mut ana, 0);
+    ana.caiu(ms(1010), Falha::Fechada);
+    let mut agora = fora(&mut ana, ms(1010));
+    while agora < ms(1000) + 2 * PRAZO_DA_RESPOSTA {
+        assert_eq!(ana.avancar(agora), Passo::Conectar);
+        ana.caiu(agora, Falha::SemConexao("recusada".into()));
+        assert_eq!(ana.recepcao_do_pedido(), None, "{agora:?}");
+        agora = fora(&mut ana, agora);
+    }
+    // Disse que está fora de alcance, e depois calou-se.
+    let mut bia = numerado(1);
+    comprar(&mut bia, 0);
+    bia.recebeu(ms(1010), Mensagem::ForaDeAlcance);
+    assert_eq!(bia.recepcao_do_pedido(), Some(Ok(())));
+    let Passo::Ouvir(ate) = bia.avancar(ms(1010)) else { panic!() };
+    pedido(silencio(&mut bia, ate));
+    bia.vai_enviar(ate);
+    fora_em_silencio(&mut bia, ate + PRAZO_DA_RESPOSTA);
+    assert_eq!(bia.recepcao_do_pedido(), Some(Ok(())));
+}
+
+/// Nada chegou até o prazo: caiu.
+fn fora_em_silencio(quem: &mut Usuario, agora: Duration) {
+    assert!(matches!(silencio(quem, agora), Passo::Ausentar(_)));
 }
