@@ -205,7 +205,14 @@ pub const DEFEITOS: &[Defeito] = &[
         no("livro", "o_socket_e_so_do_dono"),
         REPOSICAO,
         "o socket fica depois do servidor",
-        "        let _ = std::fs::remove_file(&self.caminho);\n",
+        "            let _ = fs::remove_file(&self.caminho);\n",
+        "",
+    ),
+    por(
+        unidade("o_socket_que_some_e_so_o_nosso"),
+        REPOSICAO,
+        "quem sai leva o socket de outro servidor",
+        " && quem_esta(&self.caminho) == self.nosso",
         "",
     ),
     por(
