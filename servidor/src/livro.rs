@@ -33,7 +33,7 @@ mod faxina;
 mod formato;
 mod vigia;
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ use erro::Problema;
 pub(crate) use erro::falta_wal;
 use faxina::Faxina;
 pub use formato::Contas;
-use formato::{RECUSAS_GUARDADAS, UNIDADES_MAXIMAS, agora, ao_lado};
+use formato::{QUADROS_AO_FECHAR, RECUSAS_GUARDADAS, UNIDADES_MAXIMAS, agora, ao_lado};
 use vigia::Vigia;
 
 /// Um livro aberto para vender. Enquanto existe, nenhum outro servidor abre o mesmo arquivo.
@@ -186,21 +186,30 @@ impl Livro {
         Ok(recusa.exists([id.texto()])?.then_some(Resposta::Esgotado))
     }
 
-    /// Fecha o livro, com tudo em um arquivo só, e diz como ele ficou.
+    /// Fecha o livro, com tudo em um arquivo só, e diz como ele ficou. Um WAL grande fica ao lado dele
+    /// ([`WalQueFicou`]): no disco já está, e passá-lo demoraria o que promete quem encerra.
     ///
     /// # Errors
     ///
     /// Outro programa mexeu no arquivo desde a última venda.
     pub fn fechar(mut self) -> Result<Contas, Erro> {
         self.vigia.conferir().map_err(|problema| self.parar(problema))?;
+        if self.vigia.visto().faltam() > QUADROS_AO_FECHAR {
+            self.deixar_o_wal();
+        }
         Ok(self.contas)
+    }
+
+    /// Ao fechar, o WAL fica onde está.
+    fn deixar_o_wal(&self) {
+        // Se nem isto se consegue, não há mais o que fazer.
+        let _ = self.banco.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
     }
 
     /// Alguma coisa falhou, e não se mexe mais em nada: ao fechar, o WAL fica onde está, que talvez seja o
     /// único lugar em que as últimas vendas ainda existem.
     fn parar(&mut self, problema: Problema) -> Erro {
-        // Se nem isto se consegue, não há mais o que fazer.
-        let _ = self.banco.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        self.deixar_o_wal();
         Erro::novo(&self.caminho, problema)
     }
 
@@ -277,9 +286,32 @@ impl Estoque for Livro {
     }
 }
 
-/// O nome do WAL de um livro que se fechou, se ele ficou: outro programa ainda o lê, e os dois arquivos não
-/// se separam.
-pub fn wal_que_ficou(caminho: &Path) -> Option<PathBuf> {
-    let de_verdade = caminho.canonicalize().ok()?;
-    Some(ao_lado(&de_verdade, "-wal")).filter(|wal| arquivo::tem_bytes(wal))
+/// O WAL de um livro que se fechou, quando fica ao lado dele: os dois arquivos não se separam.
+#[derive(Debug)]
+pub struct WalQueFicou {
+    wal: PathBuf,
+    bytes: u64,
+}
+
+impl WalQueFicou {
+    /// O WAL deste livro, se ficou.
+    pub fn de(livro: &Path) -> Option<Self> {
+        let wal = ao_lado(&livro.canonicalize().ok()?, "-wal");
+        let bytes = wal.metadata().ok()?.len();
+        (bytes > 0).then_some(WalQueFicou { wal, bytes })
+    }
+}
+
+impl fmt::Display for WalQueFicou {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (wal, mib) = (self.wal.display(), self.bytes >> 20);
+        if self.bytes > u64::from(QUADROS_AO_FECHAR) * 4096 {
+            write!(
+                f,
+                "passar {mib} MiB para ele demoraria, e o {wal} ficou ao lado dele até a próxima abertura"
+            )
+        } else {
+            write!(f, "outro programa ainda o lê, e o {wal} ficou ao lado dele")
+        }
+    }
 }

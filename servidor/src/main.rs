@@ -13,7 +13,7 @@ use protocolo::ESTOQUE_PADRAO;
 use protocolo::terminal::{Voz, dizer, explicar, ler_opcoes, nao_morrer_de_arquivo_grande};
 use servidor::balcao::Limites;
 use servidor::extrato::{Falha, Forma, extrair};
-use servidor::livro::{self, Andamento, Livro, wal_que_ficou};
+use servidor::livro::{self, Andamento, Livro, WalQueFicou};
 use servidor::loja::Loja;
 use servidor::opcoes::{Acao, Opcoes, OpcoesDoExtrato, Programa};
 use servidor::partilhado;
@@ -90,11 +90,8 @@ fn main() -> ExitCode {
         (None, livro, None) => match servir(&opcoes, &voz) {
             Ok(fim) => {
                 voz.dizer(prestar_contas(&fim));
-                if let Some(wal) = livro.as_deref().and_then(wal_que_ficou) {
-                    voz.dizer(format_args!(
-                        "livro: outro programa ainda o lê, e o {} ficou ao lado dele; não os separe",
-                        wal.display()
-                    ));
+                if let Some(ficou) = livro.as_deref().and_then(WalQueFicou::de) {
+                    voz.dizer(format_args!("livro: {ficou}; não os separe"));
                 }
                 voz.calar(fim.resta);
                 return ExitCode::SUCCESS;

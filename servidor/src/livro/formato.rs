@@ -51,6 +51,9 @@ pub(super) const UNIDADES_MAXIMAS: u64 = i64::MAX as u64;
 /// Até onde o WAL cresce à espera de um leitor. Ao abrir depois de uma queda, é o que há para reler.
 pub(super) const TETO_DO_WAL: u64 = 1024 * 1024 * 1024;
 
+/// Quantos quadros (de 4 KiB) se passam para o arquivo ao fechar: 32 MiB, mais do que há quando ninguém segura o WAL.
+pub(super) const QUADROS_AO_FECHAR: u32 = 8192;
+
 /// O que o livro diz do estoque.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contas {

@@ -194,3 +194,32 @@ fn um_livro_vazio_nao_apaga_o_wal_de_ninguem() {
     assert!(nao_abre(&caminho, None).contains("há vendas em um -wal"));
     assert_eq!((fs::read(&wal).unwrap(), fs::read(&caminho).unwrap()), (antes, Vec::new()));
 }
+
+#[test]
+fn ao_fechar_um_wal_grande_fica_e_a_proxima_abertura_o_recolhe() {
+    let (_pasta, caminho) = pasta();
+    let wal = PathBuf::from(format!("{}-wal", caminho.display()));
+    let bytes = || wal.metadata().map_or(0, |dele| dele.len());
+    let mut livro = Livro::abrir(&caminho, Some(10_000_000)).unwrap();
+    // Quem lê segura o WAL, que cresce; e sai antes de se fechar.
+    let leitor = Connection::open(&caminho).unwrap();
+    leitor.execute_batch("BEGIN; SELECT count(*) FROM estoque").unwrap();
+    while bytes() < 34 << 20 {
+        vender(&mut livro, 20_000);
+    }
+    drop(leitor);
+    let grande = bytes();
+    let contas = livro.fechar().unwrap();
+    assert_eq!(bytes(), grande, "passou o WAL a limpo");
+    let dito = WalQueFicou::de(&caminho).unwrap().to_string();
+    assert!(dito.contains("MiB para ele demoraria"), "{dito}");
+    // Lê-se como depois de uma queda; e, aberto, é o mesmo, com o WAL recolhido.
+    let veredito = extrato(&caminho, Forma::Resumo).1;
+    assert_eq!((veredito.contas, veredito.dano), (contas, None));
+    let livro = Livro::abrir(&caminho, None).unwrap();
+    assert_eq!(livro.contas(), contas);
+    assert!(bytes() < 1 << 20, "{}", bytes());
+    livro.fechar().unwrap();
+    assert!(WalQueFicou::de(&caminho).is_none());
+    assert!(esta_so(&caminho));
+}

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use servidor::extrato::{Falha, Forma, Veredito, extrair};
-use servidor::livro::{Contas, Livro};
+use servidor::livro::{Contas, Livro, WalQueFicou};
 use servidor::loja::Venda;
 use tempfile::TempDir;
 

@@ -90,8 +90,15 @@ pub const DEFEITOS: &[Defeito] = &[
         do_livro("fechar_um_livro_que_trocaram"),
         LIVRO,
         "fechar não confere nada",
-        "        self.vigia.conferir().map_err(|problema| self.parar(problema))?;\n        Ok(self.contas)",
-        "        Ok(self.contas)",
+        "        self.vigia.conferir().map_err(|problema| self.parar(problema))?;\n        if self.vigia",
+        "        if self.vigia",
+    ),
+    por(
+        do_livro("ao_fechar_um_wal_grande"),
+        LIVRO,
+        "fechar passa um WAL grande a limpo",
+        "self.vigia.visto().faltam() > QUADROS_AO_FECHAR",
+        "false",
     ),
     por(
         do_livro("um_livro_trocado_enquanto"),
@@ -132,8 +139,8 @@ pub const DEFEITOS: &[Defeito] = &[
         no("livro", "fechar_com_um_leitor"),
         LIVRO,
         "não se diz que o WAL ficou",
-        ".filter(|wal| arquivo::tem_bytes(wal))",
-        ".filter(|_| false)",
+        "(bytes > 0).then_some(",
+        "(bytes > u64::MAX - 1).then_some(",
     ),
     // Como se abre.
     por(
