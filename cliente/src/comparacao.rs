@@ -253,10 +253,12 @@ fn mudanca([antes, depois]: [f64; 2], melhor: Melhor, Tolerancia(t): Tolerancia)
         Melhor::Mais => (antes - depois, antes * t),
         Melhor::Nenhum => return Mudanca::SemJuizo,
     };
-    match () {
-        () if piora > limite => Mudanca::Piorou,
-        () if -piora > limite => Mudanca::Melhorou,
-        () => Mudanca::Igual,
+    if piora > limite {
+        Mudanca::Piorou
+    } else if -piora > limite {
+        Mudanca::Melhorou
+    } else {
+        Mudanca::Igual
     }
 }
 

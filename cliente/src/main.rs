@@ -118,14 +118,19 @@ fn multidao(opcoes: &Opcoes) -> Result<u8, Box<dyn Error>> {
         entregue(json.map(|saida| saida.escrever(&relatorio.json()))),
         entregue(html.map(|saida| saida.escrever(&relatorio.html()))),
     ];
-    Ok(match () {
-        () if veredito.estoque() == Estoque::Inconsistente => INCONSISTENTE,
-        () if simulacao.interrompida => INTERROMPIDO,
-        () if veredito.estoque() == Estoque::SemVeredito => NAO_SIMULOU,
-        () if escritos.contains(&false) => NAO_SIMULOU,
-        () if veredito.aviso().errado() => SO_O_AVISO,
-        () if exigencias.iter().any(|exigencia| !exigencia.cumprida) => DESCUMPRIDA,
-        () => TUDO_CERTO,
+    let estoque = veredito.estoque();
+    Ok(if estoque == Estoque::Inconsistente {
+        INCONSISTENTE
+    } else if simulacao.interrompida {
+        INTERROMPIDO
+    } else if estoque == Estoque::SemVeredito || escritos.contains(&false) {
+        NAO_SIMULOU
+    } else if veredito.aviso().errado() {
+        SO_O_AVISO
+    } else if exigencias.iter().any(|exigencia| !exigencia.cumprida) {
+        DESCUMPRIDA
+    } else {
+        TUDO_CERTO
     })
 }
 
@@ -212,10 +217,12 @@ fn comparar(opcoes: &OpcoesDaComparacao) -> Result<u8, Box<dyn Error>> {
     let comparacao = Comparacao::de(nomes, &pares, opcoes.tolerancia);
     let _ = write!(anstream::stdout(), "{comparacao:#}");
     let escrito = entregue(html.map(|saida| saida.escrever(&comparacao.html(&pares))));
-    Ok(match () {
-        () if !escrito => NAO_SIMULOU,
-        () if !comparacao.pioraram().is_empty() => DESCUMPRIDA,
-        () => TUDO_CERTO,
+    Ok(if !escrito {
+        NAO_SIMULOU
+    } else if !comparacao.pioraram().is_empty() {
+        DESCUMPRIDA
+    } else {
+        TUDO_CERTO
     })
 }
 

@@ -292,9 +292,11 @@ pub(super) fn ouvintes(
         let leu = leituras.iter().any(|l| matches!(l.origem, Origem::Consulta | Origem::Venda));
         return Err(if leu { SemAviso::NaoEsgotou } else { SemAviso::EstoqueNaoVisto });
     };
-    Err(match () {
-        () if conexoes().any(|conexao| esgotamento.duvidoso(conexao)) => SemAviso::OutrasPalavras,
-        () if esgotamento.depois_de.is_none() => SemAviso::JaEsgotado,
-        () => SemAviso::NinguemFicou,
+    Err(if conexoes().any(|conexao| esgotamento.duvidoso(conexao)) {
+        SemAviso::OutrasPalavras
+    } else if esgotamento.depois_de.is_none() {
+        SemAviso::JaEsgotado
+    } else {
+        SemAviso::NinguemFicou
     })
 }

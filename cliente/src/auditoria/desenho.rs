@@ -76,10 +76,12 @@ impl Larguras {
         // Um espaço de cada lado da barra.
         let ao_lado = COLUNAS.saturating_sub(textos + 1 + 1 + self.quando);
         let embaixo = COLUNAS.saturating_sub(4 + 1 + self.quando);
-        match () {
-            () if ao_lado >= MENOR_BARRA => Disposicao::Uma(ao_lado.min(BARRA)),
-            () if textos <= COLUNAS => Disposicao::Duas(embaixo.min(2 * BARRA)),
-            () => Disposicao::Tres(embaixo.min(2 * BARRA)),
+        if ao_lado >= MENOR_BARRA {
+            Disposicao::Uma(ao_lado.min(BARRA))
+        } else if textos <= COLUNAS {
+            Disposicao::Duas(embaixo.min(2 * BARRA))
+        } else {
+            Disposicao::Tres(embaixo.min(2 * BARRA))
         }
     }
 }

@@ -109,10 +109,12 @@ fn tentar(sessao: &mut Sessao<'_>) -> Tentativa {
             limite = limite.min(sessao.contexto.agora() + ESPERA_DA_DE_VERDADE);
         }
     }
-    match () {
-        () if sessao.contexto.parada.pedida() || !sessao.usuario.ja_conectou() => Tentativa::Serve,
-        () if respondeu && sessao.ligacao.is_some() => Tentativa::Outra,
-        () => Tentativa::Nada,
+    if sessao.contexto.parada.pedida() || !sessao.usuario.ja_conectou() {
+        Tentativa::Serve
+    } else if respondeu && sessao.ligacao.is_some() {
+        Tentativa::Outra
+    } else {
+        Tentativa::Nada
     }
 }
 

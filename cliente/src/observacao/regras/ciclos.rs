@@ -137,16 +137,12 @@ pub(super) fn termina(visto: &Visto, escala: Escala) -> Conclusao {
         visto.duracao.as_secs_f64(),
         visto.conexoes.len()
     );
-    match () {
-        () if sem_fim => {
-            (Estado::NaoCumprido, format!("{viu}, e houve quem passasse de 20 ciclos"))
-        }
-        () if pedindo == 0 && sobrou > escala.segundos(PARA_SAIR) => {
-            (Estado::NaoCumprido, format!("{viu}: os usuários acabaram e o programa ficou"))
-        }
-        () => {
-            let ocupada = ocupada(visto, Duration::ZERO, visto.duracao);
-            (Estado::NaoSeViu, format!("{viu}; dê mais --tempo-maximo{ocupada}"))
-        }
+    if sem_fim {
+        return (Estado::NaoCumprido, format!("{viu}, e houve quem passasse de 20 ciclos"));
     }
+    if pedindo == 0 && sobrou > escala.segundos(PARA_SAIR) {
+        return (Estado::NaoCumprido, format!("{viu}: os usuários acabaram e o programa ficou"));
+    }
+    let ocupada = ocupada(visto, Duration::ZERO, visto.duracao);
+    (Estado::NaoSeViu, format!("{viu}; dê mais --tempo-maximo{ocupada}"))
 }

@@ -129,27 +129,22 @@ pub(super) fn escuta(visto: &Visto, escala: Escala) -> Conclusao {
         formatar(menor),
         formatar(maior)
     );
-    match () {
-        () if curtas * 10 > todas && escuta_em_outra(visto, escala) => {
-            (Estado::NaoSeViu, format!("{viu}; {EM_OUTRA}"))
-        }
-        // Uma ou outra pode ser de quem foi interrompido; um décimo delas é o costume.
-        () if curtas * 10 > todas => (
-            Estado::NaoCumprido,
-            format!(
-                "{viu}: menos de {} em {curtas} das {todas} vezes",
-                formatar(escala.segundos(5))
-            ),
-        ),
-        () if longas * 10 > todas => (
-            Estado::NaoSeViu,
-            format!(
-                "{viu}: é mais de {}, e daqui não se vê se ainda escutava",
-                formatar(escala.segundos(10))
-            ),
-        ),
-        () => (Estado::Cumprido, viu),
+    // Uma ou outra pode ser de quem foi interrompido; um décimo delas é o costume.
+    let costume = |vezes: usize| vezes * 10 > todas;
+    if costume(curtas) && escuta_em_outra(visto, escala) {
+        return (Estado::NaoSeViu, format!("{viu}; {EM_OUTRA}"));
     }
+    if costume(curtas) {
+        let minimo = formatar(escala.segundos(5));
+        let porque = format!("{viu}: menos de {minimo} em {curtas} das {todas} vezes");
+        return (Estado::NaoCumprido, porque);
+    }
+    if costume(longas) {
+        let maximo = formatar(escala.segundos(10));
+        let porque = format!("{viu}: é mais de {maximo}, e daqui não se vê se ainda escutava");
+        return (Estado::NaoSeViu, porque);
+    }
+    (Estado::Cumprido, viu)
 }
 
 pub(super) fn aberta(visto: &Visto, escala: Escala) -> Conclusao {
