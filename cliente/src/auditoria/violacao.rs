@@ -24,79 +24,70 @@ pub struct Violacao {
 impl fmt::Display for Violacao {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [primeira, resto @ ..] = self.provas.as_slice() else { return Ok(()) };
-        let outra = resto.first().map(Leitura::to_string).unwrap_or_default();
-        match self.regra {
+        let segunda = resto.first();
+        let outra = segunda.map(Leitura::to_string).unwrap_or_default();
+        f.write_str(&match self.regra {
             Regra::EstoqueNegativo => {
-                write!(f, "estoque negativo: {primeira}")?;
-                match resto.first() {
-                    Some(ultima) => write!(f, "; a última foi do usuário {}", ultima.usuario),
-                    None => Ok(()),
-                }
+                let ultimo = segunda.map(|ultima| ultima.usuario);
+                let ultimo = ultimo.map(|usuario| format!("; a última foi do usuário {usuario}"));
+                format!("estoque negativo: {primeira}{}", ultimo.unwrap_or_default())
             }
             Regra::VendaRepetida => {
-                write!(f, "a mesma unidade vendida duas vezes: {primeira}, e {outra}")
+                format!("a mesma unidade vendida duas vezes: {primeira}, e {outra}")
             }
-            Regra::EstoqueSubiu => {
-                write!(f, "o estoque subiu: {primeira}, mas antes disso {outra}")
-            }
+            Regra::EstoqueSubiu => format!("o estoque subiu: {primeira}, mas antes disso {outra}"),
             Regra::ForaDoLivro => {
-                write!(f, "nem com as reposições do livro: {primeira}")?;
-                match resto.first() {
-                    Some(outra) => write!(f, ", mas antes disso {outra}"),
-                    None => Ok(()),
-                }
+                let antes = segunda.map(|_| format!(", mas antes disso {outra}"));
+                let antes = antes.unwrap_or_default();
+                format!("nem com as reposições do livro: {primeira}{antes}")
             }
             Regra::AcimaDoInicial { inicial } => {
-                write!(f, "havia mais que as {inicial} unidades do começo: {primeira}")
+                format!("havia mais que as {inicial} unidades do começo: {primeira}")
             }
             Regra::VendeuDemais { inicial, vendas } => {
-                write!(f, "{vendas} vendas, e só havia {inicial} unidades: {primeira}, já a mais")
+                format!("{vendas} vendas, e só havia {inicial} unidades: {primeira}, já a mais")
             }
             Regra::UnidadeSumiu { restaria, quantas } => {
-                write!(f, "uma unidade sumiu: {primeira}, e ")?;
-                ninguem_comprou(f, restaria, quantas)
+                let compras = ninguem_comprou(restaria, quantas);
+                format!("uma unidade sumiu: {primeira}, e {compras}")
             }
             Regra::RecusaIndevida { restaria, quantas } => {
-                write!(f, "recusa com o que vender: {primeira}, e ")?;
-                ninguem_comprou(f, restaria, quantas)
+                let compras = ninguem_comprou(restaria, quantas);
+                format!("recusa com o que vender: {primeira}, e {compras}")
             }
             Regra::DuasRespostas { numero } => {
-                let usuario = primeira.usuario;
-                write!(
-                    f,
-                    "o mesmo pedido teve duas respostas (o {numero}º do usuário {usuario}): "
-                )?;
-                write!(f, "{primeira}, e depois {outra}")
-            }
-            Regra::AvisoRepetido => {
-                write!(f, "AVISO repetido: {primeira}, e de novo, na mesma conexão: {outra}")
-            }
-            Regra::AvisoAdiantado => match resto.first() {
-                Some(outra) => write!(f, "AVISO antes da hora: {primeira}, e depois disso {outra}"),
-                None => write!(f, "AVISO antes da hora: {primeira}, e havia o que vender"),
-            },
-            Regra::AvisoAtrasado { depois } => {
-                let depois = formatar(depois);
-                write!(f, "AVISO atrasado, chegou {depois} depois: {primeira}, e {outra}")
-            }
-            Regra::AvisoAQuemChegouDepois => {
-                write!(
-                    f,
-                    "AVISO a quem chegou depois: {primeira}, e só conectou depois que {outra}"
+                let de_quem = format!("o {numero}º do usuário {}", primeira.usuario);
+                format!(
+                    "o mesmo pedido teve duas respostas ({de_quem}): {primeira}, e depois {outra}"
                 )
             }
-            Regra::AvisoPerdido => write!(f, "AVISO perdido: {primeira}, e {outra}"),
-        }
+            Regra::AvisoRepetido => {
+                format!("AVISO repetido: {primeira}, e de novo, na mesma conexão: {outra}")
+            }
+            Regra::AvisoAdiantado => {
+                let havia = segunda.map(|_| format!("depois disso {outra}"));
+                let havia = havia.unwrap_or_else(|| "havia o que vender".into());
+                format!("AVISO antes da hora: {primeira}, e {havia}")
+            }
+            Regra::AvisoAtrasado { depois } => {
+                let depois = formatar(depois);
+                format!("AVISO atrasado, chegou {depois} depois: {primeira}, e {outra}")
+            }
+            Regra::AvisoAQuemChegouDepois => {
+                format!("AVISO a quem chegou depois: {primeira}, e só conectou depois que {outra}")
+            }
+            Regra::AvisoPerdido => format!("AVISO perdido: {primeira}, e {outra}"),
+        })
     }
 }
 
-fn ninguem_comprou(f: &mut fmt::Formatter<'_>, restaria: i128, quantas: i128) -> fmt::Result {
-    write!(f, "ninguém comprou a que deixaria {restaria}")?;
-    match quantas {
-        2 => write!(f, " (nem outra)"),
-        3.. => write!(f, " (nem outras {})", quantas - 1),
-        _ => Ok(()),
-    }
+fn ninguem_comprou(restaria: i128, quantas: i128) -> String {
+    let outras = match quantas {
+        2 => " (nem outra)".into(),
+        3.. => format!(" (nem outras {})", quantas - 1),
+        _ => String::new(),
+    };
+    format!("ninguém comprou a que deixaria {restaria}{outras}")
 }
 
 /// O contador, visto por alguém em algum instante de `[inicio, fim]`.

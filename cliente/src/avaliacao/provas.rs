@@ -219,6 +219,17 @@ impl<'a> Provas<'a> {
             }
             sonda.pede(Comando::Consultar);
         }
+        Ok(self.concluir_a_conversa(&servidor, sonda, inicial, fecha_depois_de))
+    }
+
+    /// O que a conversa mostrou.
+    fn concluir_a_conversa(
+        self,
+        servidor: &ServidorAvaliado,
+        sonda: Sonda<'_>,
+        inicial: Option<i128>,
+        fecha_depois_de: Vec<&'static str>,
+    ) -> Conversa {
         let (consultas, mut compras): (Vec<Troca>, Vec<Troca>) =
             sonda.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
         for demora in [demora_tipica(&consultas), demora_tipica(&compras)].into_iter().flatten() {
@@ -227,14 +238,14 @@ impl<'a> Provas<'a> {
         let recusas = compras.split_off(compras.len().saturating_sub(1));
         let sobras = sonda.sobras > 0;
         let portas = sonda.portas().to_vec();
-        let console = console_com(&servidor, &portas, sonda.trocas.len());
+        let console = console_com(servidor, &portas, sonda.trocas.len());
         let estoque = inicial.and_then(|n| u64::try_from(n).ok());
         let contradicao = contradicoes(vec![sonda.historia(1)], estoque).into_iter().next();
         let numeros = match (&contradicao, inicial) {
             (Some(_), Some(inicial)) => numeros_trocados(inicial, &consultas, &compras, &recusas),
             _ => BTreeMap::new(),
         };
-        Ok(Conversa {
+        Conversa {
             recusa: recusa_propria(&compras, &recusas),
             sobras,
             numeros,
@@ -246,7 +257,7 @@ impl<'a> Provas<'a> {
             fecha_depois_de,
             portas,
             console,
-        })
+        }
     }
 
     /// Um cliente conecta e se cala; outro consulta. Depois consulta também o primeiro, e se vê se a resposta

@@ -310,6 +310,12 @@ impl fmt::Display for Resumo {
             linha("", format!("{vezes} × {falha}"))?;
         }
         self.escrever_servidores(f)?;
+        self.escrever_latencias(f)
+    }
+}
+
+impl Resumo {
+    fn escrever_latencias(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [p50, p90, p99, p999, maximo] = NOMES_DOS_PERCENTIS;
         writeln!(f, "\n  {:<12}{p50:>10}{p90:>10}{p99:>10}{p999:>10}{maximo:>10}", "latência")?;
         for (nome, percentis) in self.tabela_das_latencias() {

@@ -102,13 +102,21 @@ pub const ALEM: &str = "além do enunciado";
 
 /// Confere tudo. `fecha` é a cena do servidor que fecha as conexões, se houve.
 pub fn conferir(visto: &Visto, fecha: Option<&Visto>, escala: Escala) -> Vec<Exigencia> {
-    let exigencia = |chave, nome, secao, (estado, viu): Conclusao| Exigencia {
-        chave,
-        nome,
-        secao,
-        estado,
-        viu,
-    };
+    let mut todas = do_enunciado(visto, escala);
+    todas.extend(alem_do_enunciado(visto, fecha, escala));
+    todas
+}
+
+fn exigencia(
+    chave: &'static str,
+    nome: &'static str,
+    secao: &'static str,
+    (estado, viu): Conclusao,
+) -> Exigencia {
+    Exigencia { chave, nome, secao, estado, viu }
+}
+
+fn do_enunciado(visto: &Visto, escala: Escala) -> Vec<Exigencia> {
     vec![
         exigencia(
             "simultaneos",
@@ -156,6 +164,11 @@ pub fn conferir(visto: &Visto, fecha: Option<&Visto>, escala: Escala) -> Vec<Exi
             "§3.2",
             tropecos::esgotado(visto, escala),
         ),
+    ]
+}
+
+fn alem_do_enunciado(visto: &Visto, fecha: Option<&Visto>, escala: Escala) -> [Exigencia; 3] {
+    [
         exigencia(
             "sem-fim-de-linha",
             "entende respostas com e sem fim de linha",

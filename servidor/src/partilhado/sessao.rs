@@ -164,12 +164,11 @@ impl Sessao {
     /// O que falta perguntar; o mesmo até que chegue uma resposta.
     pub fn pedido(&self) -> Option<Transacao> {
         let ler = |revisao| Feito::Ler(BALANCO.into(), revisao);
-        let escrever = |chave: String, valor| Feito::Escrever(chave, valor);
         let meu = || Condicao::EscritaEm(chave_do_caixa(&self.nome), self.meu.escrito_em);
         let anotacao = self
             .por_anotar
             .as_ref()
-            .map(|vendas| escrever(chave_das_vendas(vendas.posicao), vendas.texto()));
+            .map(|vendas| Feito::Escrever(chave_das_vendas(vendas.posicao), vendas.texto()));
         Some(match &self.fazendo {
             Fazendo::Nada => return None,
             Fazendo::Abrindo => Transacao {
@@ -180,25 +179,13 @@ impl Sessao {
                 ],
                 ..Transacao::default()
             },
-            Fazendo::Criando => {
-                let unidades = self.estoque.unwrap_or(self.padrao);
-                let inicial = Entrada { posicao: 0, unidades, instante: self.instante.clone() };
-                let cluster = self.cluster.unwrap_or_default();
-                Transacao {
-                    se: vec![Condicao::EscritaEm(ESTOQUE.into(), 0)],
-                    entao: vec![
-                        escrever(ESTOQUE.into(), format!("{unidades} {cluster}")),
-                        escrever(chave_da_entrada(0), inicial.texto()),
-                    ],
-                    senao: Vec::new(),
-                }
-            }
+            Fazendo::Criando => self.criacao(),
             Fazendo::Revendo(_, revisao) => {
                 Transacao { entao: vec![ler(Some(*revisao))], ..Transacao::default() }
             }
             Fazendo::Tomando => {
                 let caixa = Caixa { instancia: self.instancia, ..self.seguinte(0) };
-                let tomar = escrever(chave_do_caixa(&self.nome), caixa.texto());
+                let tomar = Feito::Escrever(chave_do_caixa(&self.nome), caixa.texto());
                 Transacao {
                     se: vec![meu()],
                     entao: [tomar].into_iter().chain(anotacao).chain([ler(None)]).collect(),
@@ -223,6 +210,21 @@ impl Sessao {
                 }
             }
         })
+    }
+
+    /// Se ainda não há estoque, passa a haver.
+    fn criacao(&self) -> Transacao {
+        let unidades = self.estoque.unwrap_or(self.padrao);
+        let inicial = Entrada { posicao: 0, unidades, instante: self.instante.clone() };
+        let cluster = self.cluster.unwrap_or_default();
+        Transacao {
+            se: vec![Condicao::EscritaEm(ESTOQUE.into(), 0)],
+            entao: vec![
+                Feito::Escrever(ESTOQUE.into(), format!("{unidades} {cluster}")),
+                Feito::Escrever(chave_da_entrada(0), inicial.texto()),
+            ],
+            senao: Vec::new(),
+        }
     }
 
     /// Se o meu caixa ainda é o que escrevi por último, e nenhum pedido do lote foi atendido, o lote vale.
