@@ -1,9 +1,10 @@
 //! O registro do console (§9): uma linha por acontecimento, e nunca um laço parado por causa dela.
 //!
 //! O laço junta as linhas do turno em um buffer e o entrega, uma vez por turno, a uma thread que só
-//! escreve. A fila entre os dois tem um teto: se o destino não acompanha (um terminal parado, um
-//! disco cheio, um `| head -1`), linhas são perdidas e contadas, e a conta vai para o registro.
-//! Vender nunca espera; o registro, sim.
+//! escreve, e que espera uns milissegundos por outros turnos: acordá-la a cada um custaria mais do que as
+//! linhas. A fila entre os dois tem um teto: se o destino não acompanha (um terminal parado, um disco
+//! cheio, um `| head -1`), linhas são perdidas e contadas, e a conta vai para o registro. Vender nunca
+//! espera; o registro, sim.
 //!
 //! De um cliente só vai a uma linha ASCII visível: o que ele mandou é escapado e cortado, para que ninguém
 //! comande o terminal do operador. Aqui não há níveis nem cores. Um arquivo tem um tamanho máximo, e
@@ -27,6 +28,15 @@ use crate::estoque::Alcance;
 
 /// O máximo de bytes à espera da thread que escreve: uns 100 mil comandos.
 const FILA_MAXIMA: usize = 8 * 1024 * 1024;
+
+/// Depois da primeira linha, quanto se espera por outras antes de escrever: quem olha um console não nota.
+const JUNTA: Duration = Duration::from_millis(20);
+
+/// Com tantos bytes já não se espera: a fila ainda tem lugar para o que chegar enquanto se escreve.
+const PORCAO: usize = FILA_MAXIMA / 4;
+
+/// Enquanto escreve, a thread não quer ser acordada.
+const NUNCA: usize = usize::MAX;
 
 /// O lado do laço: recebe os acontecimentos e nunca bloqueia.
 #[derive(Debug)]
@@ -59,7 +69,8 @@ struct Espera {
     perdidas: u64,
     /// E ao todo.
     perdidas_ao_todo: u64,
-    dormindo: bool,
+    /// Com quantos bytes a thread quer ser acordada.
+    acorda_com: usize,
     /// O operador pediu que o arquivo fosse reaberto.
     reabrir: bool,
     fechada: bool,
@@ -69,6 +80,36 @@ struct Espera {
 impl Fila {
     fn trancar(&self) -> MutexGuard<'_, Espera> {
         self.espera.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Espera que haja o que escrever, e mais um pouco; ou que haja pressa.
+    fn esperar(&self) -> MutexGuard<'_, Espera> {
+        let mut espera = self.trancar();
+        espera.acorda_com = 1;
+        let nada = |espera: &mut Espera| espera.bytes.is_empty() && !espera.tem_pressa();
+        espera = self.mudou.wait_while(espera, nada).unwrap_or_else(PoisonError::into_inner);
+        espera.acorda_com = PORCAO;
+        let pouco = |espera: &mut Espera| espera.bytes.len() < PORCAO && !espera.tem_pressa();
+        let junta = self.mudou.wait_timeout_while(espera, JUNTA, pouco);
+        espera = junta.unwrap_or_else(PoisonError::into_inner).0;
+        espera.acorda_com = NUNCA;
+        espera
+    }
+}
+
+impl Espera {
+    /// O programa vai terminar, ou o operador quer o que vem a seguir em outro arquivo.
+    fn tem_pressa(&self) -> bool {
+        self.fechada || self.reabrir
+    }
+
+    /// Há quantos bytes a thread quer? Só se diz uma vez: ela já vem.
+    fn ja_basta(&mut self) -> bool {
+        let basta = self.bytes.len() >= self.acorda_com;
+        if basta {
+            self.acorda_com = NUNCA;
+        }
+        basta
     }
 }
 
@@ -214,7 +255,7 @@ impl Registro {
                 espera.bytes.append(&mut self.turno);
             }
         }
-        let acordar = espera.dormindo;
+        let acordar = espera.ja_basta();
         drop(espera);
         if acordar {
             fila.mudou.notify_all();
@@ -261,12 +302,7 @@ impl Registro {
 fn escrever_ate_fechar(fila: &Fila, mut destino: Destino) {
     let mut bytes = Vec::new();
     loop {
-        let mut espera = fila.trancar();
-        while espera.bytes.is_empty() && !espera.fechada && !espera.reabrir {
-            espera.dormindo = true;
-            espera = fila.mudou.wait(espera).unwrap_or_else(PoisonError::into_inner);
-        }
-        espera.dormindo = false;
+        let mut espera = fila.esperar();
         std::mem::swap(&mut espera.bytes, &mut bytes);
         let linhas = std::mem::take(&mut espera.linhas);
         let por_informar = std::mem::take(&mut espera.perdidas);
