@@ -12,7 +12,7 @@ use protocolo::mensagem::visivel;
 use super::alvo::Alvo;
 use super::erro::Erro;
 use super::evidencias::{Ouvintes, Rodada};
-use super::sonda::{Sonda, Troca};
+use super::sonda::{Pedido, Sonda, Troca};
 use super::vez::{Guarda, Vez};
 use crate::auditoria::regra::Regra;
 use crate::auditoria::violacao::Violacao;
@@ -118,20 +118,27 @@ pub fn disputar<'a>(
     Ok(Disputa { rodada: Rodada { contradicoes, ..contas }, aviso, compras })
 }
 
-/// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo
-/// atendidos, e nenhum espera na fila do sistema. Se os primeiros não são, os outros não seriam.
+/// Conecta os compradores um a um, e cada um consulta, e começa a ser respondido, antes do próximo: assim todos estão
+/// sendo atendidos, e nenhum espera na fila do sistema. Se os primeiros não são, os outros não seriam.
 fn reunir<'a>(alvo: &'a Alvo, primeiro: Sonda<'a>, compradores: usize) -> Vec<Sonda<'a>> {
-    let mut reunidos = Vec::new();
+    let mut consultam = Vec::new();
     let mut falharam = 0;
     let mut proximo = Some(primeiro);
-    while reunidos.len() + falharam < compradores && falharam < SEM_RESPOSTA_BASTAM {
-        let mut sonda = proximo.take().or_else(|| Sonda::conectar(alvo).ok());
-        match sonda.as_mut().and_then(|sonda| sonda.pede(Comando::Consultar)) {
-            Some(_) => reunidos.extend(sonda),
+    while consultam.len() + falharam < compradores && falharam < SEM_RESPOSTA_BASTAM {
+        let sonda = proximo.take().or_else(|| Sonda::conectar(alvo).ok());
+        let consulta = sonda.and_then(|mut sonda| {
+            let pedido = sonda.comeca_a_pedir(Comando::Consultar)?;
+            Some((sonda, pedido))
+        });
+        match consulta {
+            Some(consulta) => consultam.push(consulta),
             None => falharam += 1,
         }
     }
-    reunidos
+    let consultam = consultam.into_iter();
+    let respondida =
+        |(mut sonda, pedido): (Sonda<'a>, Pedido)| sonda.conclui(pedido).map(|_| sonda);
+    consultam.filter_map(respondida).collect()
 }
 
 /// A largada: ninguém parte antes de todos estarem prontos. Quantos são todos, só se sabe depois de o
