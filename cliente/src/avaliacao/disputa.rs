@@ -348,3 +348,61 @@ fn ouvintes(
         espalhamento: espalhamento.unwrap_or_default(),
     }
 }
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use crate::avaliacao::alvo::Quem;
+    use crate::conversa::fim_de_linha::FimDeLinha;
+
+    const TODOS: usize = 4;
+
+    /// Começa a responder a cada um, e só quando o último pergunta termina as respostas dos outros.
+    fn responder_no_fim(porta: &TcpListener) -> Vec<TcpStream> {
+        let mut atendidos: Vec<TcpStream> = Vec::new();
+        for atendido in 1..=TODOS {
+            let (mut conexao, _) = porta.accept().unwrap();
+            assert!(conexao.read(&mut [0; 64]).unwrap() > 0);
+            if atendido == TODOS {
+                for outro in &mut atendidos {
+                    outro.write_all(b"7\n").unwrap();
+                }
+            }
+            let resposta: &[u8] =
+                if atendido == TODOS { b"Estoque atual: 7\n" } else { b"Estoque atual: " };
+            conexao.write_all(resposta).unwrap();
+            atendidos.push(conexao);
+        }
+        atendidos
+    }
+
+    #[test]
+    fn reunir_nao_espera_a_resposta_inteira_de_um_para_conectar_o_seguinte() {
+        let porta = TcpListener::bind("127.0.0.1:0").unwrap();
+        let alvo = Alvo {
+            quem: Quem::NoAr,
+            endereco: porta.local_addr().unwrap(),
+            espera: Duration::ZERO,
+            fim_de_linha: FimDeLinha::Lf,
+            aberto: Arc::default(),
+            estilo: Arc::default(),
+            costumes: Arc::default(),
+            inicio: Instant::now(),
+            parada: Arc::default(),
+        };
+        std::thread::scope(|escopo| {
+            let atendidos = escopo.spawn(|| responder_no_fim(&porta));
+            let primeiro = Sonda::conectar(&alvo).unwrap();
+            let reunidos = reunir(&alvo, primeiro, TODOS);
+            let respostas: Vec<_> =
+                reunidos.iter().map(|sonda| sonda.trocas[0].resposta.as_deref()).collect();
+            assert_eq!(respostas, [Some("Estoque atual: 7"); TODOS]);
+            drop(atendidos.join());
+        });
+    }
+}

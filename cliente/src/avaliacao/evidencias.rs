@@ -136,12 +136,22 @@ pub struct Rodada {
 }
 
 impl Conversa {
-    /// Algum pedido ficou sem resposta: em uma máquina mais sossegada, podia tê-la. Uma contradição ou um texto errado
-    /// são o que são.
+    /// Alguma resposta não veio, ou não veio ao pé da letra, e isso custa pontos: em uma máquina mais sossegada, podia ter
+    /// vindo a tempo, e inteira.
     pub fn pode_ser_demora(&self) -> bool {
         let Conversa { consultas, compras, recusas, .. } = self;
-        let mut trocas = consultas.iter().chain(compras).chain(recusas);
-        trocas.any(|troca| troca.resposta.is_none())
+        consultas.iter().chain(compras).chain(recusas).any(|troca| !troca.ao_pe_da_letra())
+    }
+}
+
+impl Atras {
+    /// Não se teve resposta, ou a que veio não se entende.
+    pub fn pode_ser_demora(&self) -> bool {
+        match self {
+            Atras::Respondido(troca) => !troca.se_entende(),
+            Atras::Bloqueado => true,
+            Atras::SemNinguemNaFrente => false,
+        }
     }
 }
 
@@ -157,15 +167,25 @@ pub fn linhas_das_portas<'a>(console: &'a str, portas: &[u16]) -> impl Iterator<
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::avaliacao::pontos::exemplos::certas;
+    use crate::avaliacao::pontos::exemplos::{certas, troca};
+    use protocolo::Comando;
 
     #[test]
-    fn o_que_nao_veio_pode_ser_demora_e_um_texto_errado_nao() {
+    fn o_que_nao_veio_ou_nao_veio_inteiro_pode_ser_demora() {
         let Evidencias { mut conversa, .. } = certas();
-        assert!(!conversa.pode_ser_demora());
-        conversa.recusas[0].resposta = Some("acabou".into());
         assert!(!conversa.pode_ser_demora());
         conversa.recusas[0].resposta = None;
         assert!(conversa.pode_ser_demora());
+        conversa.recusas[0].resposta = Some("ERRO: Produto".into());
+        assert!(conversa.pode_ser_demora(), "falta um pedaço");
+    }
+
+    #[test]
+    fn atras_de_outro_so_nao_pode_ser_demora_o_que_se_entende_e_a_conexao_fechada() {
+        let respondido = |texto| Atras::Respondido(troca(Comando::Consultar, texto));
+        assert!(Atras::Bloqueado.pode_ser_demora());
+        assert!(respondido("Esto").pode_ser_demora());
+        assert!(!respondido("Estoque atual: 3").pode_ser_demora());
+        assert!(!Atras::SemNinguemNaFrente.pode_ser_demora());
     }
 }

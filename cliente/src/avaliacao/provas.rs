@@ -12,7 +12,7 @@ use super::costumes::Costumes;
 use super::disputa::{Disputa, Plano, contradicoes, disputar};
 use super::erro::Erro;
 use super::evidencias::{
-    Atras, Conversa, Evidencias, Provocacao, demora_tipica, linhas_das_portas,
+    Atras, Conversa, Evidencias, Provocacao, Rodada, demora_tipica, linhas_das_portas,
 };
 use super::servidor::{Ritmo, ServidorAvaliado};
 use super::sonda::{Sonda, Troca};
@@ -132,18 +132,16 @@ impl<'a> Provas<'a> {
         self.anuncia("uma conversa calma");
         vistas.conversa = self.confirmar(Conversa::pode_ser_demora, Self::conversar)?;
         self.anuncia("um cliente calado");
-        let bloqueado = |atras: &Atras| *atras == Atras::Bloqueado;
         (vistas.atras_do_calado, vistas.extravio) =
-            self.confirmar(|(atras, _)| bloqueado(atras), Self::atras_do_calado)?;
-        vistas.atras_da_metade = self.confirmar(bloqueado, Self::atras_da_metade)?;
+            self.confirmar(|(atras, _)| atras.pode_ser_demora(), Self::atras_do_calado)?;
+        vistas.atras_da_metade = self.confirmar(Atras::pode_ser_demora, Self::atras_da_metade)?;
         self.disputas(&mut vistas)?;
         for provocacao in [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo] {
             self.anuncia("clientes que fazem o que não devem");
-            // Quem já não sobreviveu a uma perdeu o item inteiro: as outras não custam mais nada.
-            let perdeu = vistas.robustez.iter().any(|(_, deixou)| deixou.is_some());
             let gasto = &mut vistas.gasto_em_sossego;
+            let anteriores = &vistas.robustez;
             let deixou = self.confirmar(
-                |queda| !perdeu && matches!(queda, Some(Queda::Calou(_))),
+                |queda: &Option<Queda>| calou_e_custa(queda.as_ref(), anteriores),
                 |provas| provas.provocar(provocacao, gasto),
             )?;
             vistas.robustez.push((provocacao, deixou.map(Queda::porque)));
@@ -174,12 +172,9 @@ impl<'a> Provas<'a> {
             self.anuncia("todos compram ao mesmo tempo");
             // Cada ritmo acha servidores que o outro deixa passar.
             let ritmo = if rodada % 2 == 0 { Ritmo::Normal } else { Ritmo::Apressado };
-            // Vale a rodada em que se atendem menos: uma que não é pior que as outras nada custa a mais.
-            let piores = vistas.rodadas.iter().map(|rodada| rodada.atendidos).min();
+            let menos = vistas.rodadas.iter().map(|rodada| rodada.atendidos).min();
             let disputa = self.confirmar(
-                |vista: &Disputa| {
-                    vista.rodada.atendidos < piores.unwrap_or(vista.rodada.convidados)
-                },
+                |vista: &Disputa| reuniu_menos(&vista.rodada, menos),
                 |provas| provas.disputar(ritmo, rodada == 0, vistas),
             )?;
             self.anotar(disputa, rodada == 0, vistas);
@@ -401,6 +396,18 @@ impl<'a> Provas<'a> {
     }
 }
 
+/// Faltou alguém a esta disputa, e isso custa pontos? Vale aquela em que se atenderam `menos`: outra que não é pior nada
+/// custa a mais. As compras, que se fazem sem vizinhos, já são certas.
+fn reuniu_menos(rodada: &Rodada, menos: Option<usize>) -> bool {
+    rodada.atendidos < menos.unwrap_or(rodada.convidados)
+}
+
+/// O servidor calou-se, e isso custa pontos? Quem já não sobreviveu a outra provocação perdeu o item inteiro.
+fn calou_e_custa(queda: Option<&Queda>, anteriores: &[(Provocacao, Option<String>)]) -> bool {
+    let perdeu = anteriores.iter().any(|(_, deixou)| deixou.is_some());
+    !perdeu && matches!(queda, Some(Queda::Calou(_)))
+}
+
 /// Como um servidor deixou de atender depois de uma provocação, e por quê.
 enum Queda {
     /// O processo acabou: isso não é demora.
@@ -463,6 +470,7 @@ fn console_com(servidor: &ServidorAvaliado, portas: &[u16], linhas: usize) -> Op
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::avaliacao::pontos::exemplos::provocacoes;
 
     fn trocas(comando: &Comando, textos: &[&str]) -> Vec<Troca> {
         let troca = |texto: &&str| Troca {
@@ -493,6 +501,24 @@ mod testes {
         }
         assert_eq!(trocados(&[3, 2, 1], "Compra realizada. Estoque restante: 0", zero), []);
         assert_eq!(trocados(&[3, 2, 1], esgotado, "Estoque atual: 1"), []);
+    }
+
+    #[test]
+    fn so_se_confirma_a_disputa_que_custa_mais_que_as_outras() {
+        let com = |atendidos| Rodada { convidados: 50, atendidos, ..Rodada::default() };
+        assert!(!reuniu_menos(&com(50), None));
+        assert!(reuniu_menos(&com(49), None));
+        assert!(!reuniu_menos(&com(49), Some(49)));
+        assert!(reuniu_menos(&com(48), Some(49)));
+    }
+
+    #[test]
+    fn so_se_confirma_o_silencio_e_so_enquanto_custa() {
+        let [terminou, calou] = [Queda::Terminou, Queda::Calou].map(|queda| queda(String::new()));
+        assert!(calou_e_custa(Some(&calou), &provocacoes([true; 3])));
+        assert!(!calou_e_custa(Some(&calou), &provocacoes([true, false, true])), "já perdeu");
+        assert!(!calou_e_custa(Some(&terminou), &[]), "um processo que acabou não demora");
+        assert!(!calou_e_custa(None, &[]));
     }
 
     #[test]
