@@ -6,8 +6,7 @@
 //! *porta* passa um de cada vez, e quem espera ficar sozinho espera com ela fechada, para que não entrem outros na frente
 //! dele. Quem termina, seja como for, os solta.
 //!
-//! O que custa pontos e pode ter sido só demora [`confirma-se`](confirmar) na vez de quem o perde, e não ao lado dos
-//! outros.
+//! O que custaria pontos e pode ter sido só demora se [confirma](confirmar) sem ninguém ao lado.
 
 use std::fs::File;
 use std::io;

@@ -506,6 +506,34 @@ mod testes {
     }
 
     #[test]
+    fn a_ordem_se_escreve_inteira_ou_diz_por_que_nao_se_passa() {
+        let com = |iniciar: String| {
+            let regras =
+                Regras { medida: OpcoesDaAvaliacao::default().medida, pesos: Pesos::default() };
+            let ordem = Ordem {
+                nome: "Ana".into(),
+                pasta: PathBuf::new(),
+                preparar: None,
+                iniciar,
+                repetir: String::new(),
+                notas: Vec::new(),
+                regras,
+                observar: None,
+                cela: None,
+                trabalho: PathBuf::new(),
+                resultados: PathBuf::new(),
+                vez: PathBuf::new(),
+            };
+            ordem.escrita()
+        };
+        let escrita = com("python3 servidor.py".into()).unwrap();
+        let lida: Ordem = serde_json::from_str(&escrita.texto).unwrap();
+        assert_eq!((escrita.nome.as_str(), lida.iniciar.as_str()), ("Ana", "python3 servidor.py"));
+        assert!(com("python3 a\0b".into()).unwrap_err().contains("caractere nulo"));
+        assert!(com("x".repeat(ORDEM_MAXIMA)).unwrap_err().contains("comprido demais"));
+    }
+
+    #[test]
     fn a_culpa_de_nao_abrir_e_de_quem_entregou_ou_da_maquina() {
         let terminou = |causa: &str| classificar(&SemAvaliacao::Terminou(causa.into()));
         assert_eq!(terminou(": SyntaxError").nota(), Some(0.0));
