@@ -218,11 +218,12 @@ impl<'a> Sonda<'a> {
         Pedido { comando, enviada }
     }
 
-    /// Espera a resposta inteira a este pedido, que é o último.
+    /// Espera a resposta inteira a este pedido, que é o último. O prazo conta de agora: o que já começou a chegar tem tempo de
+    /// acabar, por mais que se tenha feito entretanto.
     pub fn conclui(&mut self, pedido: Pedido) -> Option<Mensagem> {
         let Pedido { comando, enviada } = pedido;
         let compra = comando == Comando::Comprar;
-        let chegada = self.espera_resposta(enviada);
+        let chegada = self.espera_resposta(self.alvo.inicio.elapsed());
         // Um começo que já estava aqui pode terminar agora: passa pela resposta, e o tempo não volta.
         let chegada =
             chegada.map(|(quando, texto, desfecho)| (quando.max(enviada), texto, desfecho));
@@ -267,8 +268,8 @@ impl<'a> Sonda<'a> {
         }
     }
 
-    /// Espera a resposta ao pedido em curso; o que vier antes dela se guarda.
-    fn espera_resposta(&mut self, enviada: Duration) -> Option<(Duration, String, Desfecho)> {
+    /// Espera a resposta ao pedido em curso, com o prazo a contar de `desde`; o que vier antes dela se guarda.
+    fn espera_resposta(&mut self, desde: Duration) -> Option<(Duration, String, Desfecho)> {
         let mut aberta = true;
         // Depois do primeiro pedido já não é uma saudação: um texto que chega junto com a resposta, antes
         // dela, é parte dela. Letra por letra é a resposta inteira.
@@ -286,7 +287,7 @@ impl<'a> Sonda<'a> {
                     return Some((quando, antes + &texto, desfecho));
                 }
             }
-            let limite = self.alvo.costumes.limite(enviada);
+            let limite = self.alvo.costumes.limite(desde);
             // O tempo se olha sempre: um servidor que fala sem parar não prende ninguém.
             if !aberta || self.alvo.inicio.elapsed() >= limite {
                 break;
