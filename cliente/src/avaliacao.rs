@@ -65,7 +65,10 @@ use erro::Erro;
 use evidencias::Evidencias;
 use pesos::Pesos;
 use provas::Provas;
-use vez::Vez;
+use vez::{Vez, confirmar};
+
+/// Quantas vezes mais se espera que abra um servidor que não abriu: a máquina podia estar ocupada com outra coisa.
+const MAIS_ESPERA: u32 = 3;
 
 /// O que se avalia, e como.
 #[derive(Debug)]
@@ -82,7 +85,7 @@ pub struct Pedido<'a> {
     pub pesos: Pesos,
     /// O andamento.
     pub barra: ProgressBar,
-    /// A vez das disputas, se outros servidores se avaliam ao mesmo tempo.
+    /// A vez de ficar sozinho, se outros servidores se avaliam ao mesmo tempo.
     pub vez: Option<&'a Vez>,
 }
 
@@ -122,16 +125,7 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
         inicio: Instant::now(),
         parada,
     };
-    let acompanhado = pedido.vez.map(Vez::acompanhado);
-    let mut aberto = provas::inaugurar(&mut alvo);
-    if let (Err(Erro::NaoAbriu { outra: Some(outra), .. }), true) =
-        (&aberto, pedido.procura_a_porta)
-    {
-        alvo.endereco.set_port(*outra);
-        aberto = provas::inaugurar(&mut alvo);
-    }
-    drop(acompanhado);
-    alvo.fim_de_linha = match aberto {
+    alvo.fim_de_linha = match inaugurar(&pedido, &mut alvo) {
         Err(_) if alvo.parada.pedida() => return Ok(None),
         descoberto => descoberto?,
     };
@@ -142,6 +136,34 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
     };
     pedido.barra.finish_and_clear();
     Ok((!alvo.parada.pedida()).then(|| boletim(pedido, &alvo, evidencias)))
+}
+
+/// Abre o servidor pela primeira vez. Não abrir custa tudo: quem não abriu ao lado dos vizinhos tem outra vez, com eles
+/// parados e com mais tempo.
+fn inaugurar(pedido: &Pedido<'_>, alvo: &mut Alvo) -> Result<FimDeLinha, Erro> {
+    let nao_abriu =
+        |aberto: &Result<FimDeLinha, Erro>| aberto.as_ref().is_err_and(Erro::do_servidor);
+    confirmar(pedido.vez, nao_abriu, |vez| {
+        let _acompanhado = vez.map(Vez::acompanhado);
+        let aberto = inaugurar_onde_escuta(pedido, alvo);
+        if aberto.is_err() {
+            // Para a outra vez, se há.
+            alvo.espera *= MAIS_ESPERA;
+        }
+        aberto
+    })
+}
+
+/// Se o servidor escuta em outra porta, e é o caso de procurá-la, avalia-se nela.
+fn inaugurar_onde_escuta(pedido: &Pedido<'_>, alvo: &mut Alvo) -> Result<FimDeLinha, Erro> {
+    let aberto = provas::inaugurar(alvo);
+    match &aberto {
+        Err(Erro::NaoAbriu { outra: Some(outra), .. }) if pedido.procura_a_porta => {
+            alvo.endereco.set_port(*outra);
+            provas::inaugurar(alvo)
+        }
+        _ => aberto,
+    }
 }
 
 fn endereco(opcoes: &OpcoesDaAvaliacao) -> Result<SocketAddr, Erro> {
@@ -205,7 +227,6 @@ fn boletim(pedido: Pedido<'_>, alvo: &Alvo, evidencias: Evidencias) -> Boletim {
         servidor: opcoes.iniciar.clone().or(opcoes.servidor.clone()).unwrap_or_default(),
         comando,
         porta: endereco.port(),
-        tempo_decidiu: evidencias.tempo_decidiu(),
         itens,
         estoque: pontos::estoque(&evidencias),
         aviso: (broadcast.estado, broadcast.viu.clone()),

@@ -4,7 +4,7 @@
 //!   corrigir_a_turma ─► entregas ─► pacote          quem entregou, e o que há em cada pacote
 //!                    ├─► receita ─► fontes           como se abre cada servidor
 //!                    │         └─► ferramentas       o que esta máquina tem para abri-lo
-//!                    ├─► corrida                     várias ao mesmo tempo, o que o tempo decide sozinho
+//!                    ├─► corrida ─► impressao        várias ao mesmo tempo; e o que, de uma, não mudou
 //!                    │     └─► cela ─► correcao      uma, isolada: prepara, avalia, escreve
 //!                    │                     └─► vigia     e não deixa gastar memória demais
 //!                    ├─► clientes               depois das notas, com --clientes: o que se viu do simulador de cada um
@@ -21,6 +21,7 @@ mod corrida;
 mod entregas;
 mod ferramentas;
 mod fontes;
+mod impressao;
 mod moodle;
 mod pacote;
 mod paginas;

@@ -9,6 +9,7 @@ mod ataques;
 mod clientes;
 mod notas;
 mod retomada;
+mod vizinhas;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -36,8 +36,6 @@ pub struct Boletim {
     pub observacoes: Vec<String>,
     /// A porta em que o servidor escuta.
     pub porta: u16,
-    /// Alguma coisa que custou pontos pode ter sido só demora.
-    pub tempo_decidiu: bool,
     /// Quanto a avaliação levou.
     pub duracao: Duration,
 }
@@ -235,7 +233,6 @@ pub(super) mod exemplos {
             rodadas: Vec::new(),
             observacoes: Vec::new(),
             porta: 12346,
-            tempo_decidiu: false,
             duracao: Duration::from_micros(12_345_678),
         }
     }

@@ -12,7 +12,7 @@ use protocolo::mensagem::visivel;
 use super::alvo::Alvo;
 use super::erro::Erro;
 use super::evidencias::{Ouvintes, Rodada};
-use super::sonda::{Sonda, Troca};
+use super::sonda::{Pedido, Sonda, Troca};
 use super::vez::{Guarda, Vez};
 use crate::auditoria::regra::Regra;
 use crate::auditoria::violacao::Violacao;
@@ -118,20 +118,27 @@ pub fn disputar<'a>(
     Ok(Disputa { rodada: Rodada { contradicoes, ..contas }, aviso, compras })
 }
 
-/// Conecta os compradores um a um, e cada um consulta antes do próximo: assim todos estão sendo
-/// atendidos, e nenhum espera na fila do sistema. Se os primeiros não são, os outros não seriam.
+/// Conecta os compradores um a um, e cada um consulta, e começa a ser respondido, antes do próximo: assim todos estão
+/// sendo atendidos, e nenhum espera na fila do sistema. Se os primeiros não são, os outros não seriam.
 fn reunir<'a>(alvo: &'a Alvo, primeiro: Sonda<'a>, compradores: usize) -> Vec<Sonda<'a>> {
-    let mut reunidos = Vec::new();
+    let mut consultam = Vec::new();
     let mut falharam = 0;
     let mut proximo = Some(primeiro);
-    while reunidos.len() + falharam < compradores && falharam < SEM_RESPOSTA_BASTAM {
-        let mut sonda = proximo.take().or_else(|| Sonda::conectar(alvo).ok());
-        match sonda.as_mut().and_then(|sonda| sonda.pede(Comando::Consultar)) {
-            Some(_) => reunidos.extend(sonda),
+    while consultam.len() + falharam < compradores && falharam < SEM_RESPOSTA_BASTAM {
+        let sonda = proximo.take().or_else(|| Sonda::conectar(alvo).ok());
+        let consulta = sonda.and_then(|mut sonda| {
+            let pedido = sonda.comeca_a_pedir(Comando::Consultar)?;
+            Some((sonda, pedido))
+        });
+        match consulta {
+            Some(consulta) => consultam.push(consulta),
             None => falharam += 1,
         }
     }
-    reunidos
+    let consultam = consultam.into_iter();
+    let respondida =
+        |(mut sonda, pedido): (Sonda<'a>, Pedido)| sonda.conclui(pedido).map(|_| sonda);
+    consultam.filter_map(respondida).collect()
 }
 
 /// A largada: ninguém parte antes de todos estarem prontos. Quantos são todos, só se sabe depois de o
@@ -339,5 +346,63 @@ fn ouvintes(
             .flat_map(|historia| &historia.conexoes)
             .find_map(|conexao| conexao.nao_entendido.clone()),
         espalhamento: espalhamento.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::Arc;
+    use std::time::Instant;
+
+    use crate::avaliacao::alvo::Quem;
+    use crate::conversa::fim_de_linha::FimDeLinha;
+
+    const TODOS: usize = 4;
+
+    /// Começa a responder a cada um, e só quando o último pergunta termina as respostas dos outros.
+    fn responder_no_fim(porta: &TcpListener) -> Vec<TcpStream> {
+        let mut atendidos: Vec<TcpStream> = Vec::new();
+        for atendido in 1..=TODOS {
+            let (mut conexao, _) = porta.accept().unwrap();
+            assert!(conexao.read(&mut [0; 64]).unwrap() > 0);
+            if atendido == TODOS {
+                for outro in &mut atendidos {
+                    outro.write_all(b"7\n").unwrap();
+                }
+            }
+            let resposta: &[u8] =
+                if atendido == TODOS { b"Estoque atual: 7\n" } else { b"Estoque atual: " };
+            conexao.write_all(resposta).unwrap();
+            atendidos.push(conexao);
+        }
+        atendidos
+    }
+
+    #[test]
+    fn reunir_nao_espera_a_resposta_inteira_de_um_para_conectar_o_seguinte() {
+        let porta = TcpListener::bind("127.0.0.1:0").unwrap();
+        let alvo = Alvo {
+            quem: Quem::NoAr,
+            endereco: porta.local_addr().unwrap(),
+            espera: Duration::ZERO,
+            fim_de_linha: FimDeLinha::Lf,
+            aberto: Arc::default(),
+            estilo: Arc::default(),
+            costumes: Arc::default(),
+            inicio: Instant::now(),
+            parada: Arc::default(),
+        };
+        std::thread::scope(|escopo| {
+            let atendidos = escopo.spawn(|| responder_no_fim(&porta));
+            let primeiro = Sonda::conectar(&alvo).unwrap();
+            let reunidos = reunir(&alvo, primeiro, TODOS);
+            let respostas: Vec<_> =
+                reunidos.iter().map(|sonda| sonda.trocas[0].resposta.as_deref()).collect();
+            assert_eq!(respostas, [Some("Estoque atual: 7"); TODOS]);
+            drop(atendidos.join());
+        });
     }
 }

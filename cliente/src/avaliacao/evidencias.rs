@@ -135,26 +135,23 @@ pub struct Rodada {
     pub contradicoes: Vec<Violacao>,
 }
 
-impl Evidencias {
-    /// Alguma coisa que não se viu, ou que custou pontos, pode ter sido só demora: em uma máquina mais sossegada, o que
-    /// se conclui poderia ser outro. Uma contradição ou um texto errado são o que são.
-    pub fn tempo_decidiu(&self) -> bool {
-        let Conversa { consultas, compras, recusas, .. } = &self.conversa;
-        let mut trocas = consultas.iter().chain(compras).chain(recusas);
-        let disputada = |rodada: &Rodada| {
-            rodada.sem_resposta == 0
-                && rodada.compradores > 1
-                && rodada.atendidos == rodada.convidados
-        };
-        let aviso = &self.aviso;
-        // Se ninguém ouviu, ou se só o comprador o distingue, não é que um tenha demorado.
-        let aviso_a_alguns = aviso.ouviram > 0 && aviso.ouviram < aviso.conectados;
-        trocas.any(|troca| troca.resposta.is_none())
-            || [&self.atras_do_calado, &self.atras_da_metade].contains(&&Atras::Bloqueado)
-            || !self.rodadas.iter().all(disputada)
-            || (aviso_a_alguns && !aviso.menos_o_comprador && !aviso.so_o_comprador)
-            || aviso.desordem.is_some()
-            || self.robustez.iter().any(|(_, deixou)| deixou.is_some())
+impl Conversa {
+    /// Alguma resposta não veio, ou não veio ao pé da letra, e isso custa pontos: em uma máquina mais sossegada, podia ter
+    /// vindo a tempo, e inteira.
+    pub fn pode_ser_demora(&self) -> bool {
+        let Conversa { consultas, compras, recusas, .. } = self;
+        consultas.iter().chain(compras).chain(recusas).any(|troca| !troca.ao_pe_da_letra())
+    }
+}
+
+impl Atras {
+    /// Não se teve resposta, ou a que veio não se entende.
+    pub fn pode_ser_demora(&self) -> bool {
+        match self {
+            Atras::Respondido(troca) => !troca.se_entende(),
+            Atras::Bloqueado => true,
+            Atras::SemNinguemNaFrente => false,
+        }
     }
 }
 
@@ -170,28 +167,25 @@ pub fn linhas_das_portas<'a>(console: &'a str, portas: &[u16]) -> impl Iterator<
 #[cfg(test)]
 mod testes {
     use super::*;
-    use crate::auditoria::regra::Regra;
-    use crate::avaliacao::pontos::exemplos::{certas, provocacoes, rodada};
+    use crate::avaliacao::pontos::exemplos::{certas, troca};
+    use protocolo::Comando;
 
     #[test]
-    fn o_tempo_so_decide_o_que_nao_se_viu() {
-        let vista = |mudar: fn(&mut Evidencias)| {
-            let mut vistas = certas();
-            mudar(&mut vistas);
-            vistas.tempo_decidiu()
-        };
-        assert!(!vista(|_| ()));
-        assert!(
-            !vista(|v| v.rodadas = vec![rodada(&[Regra::VendaRepetida])]),
-            "uma prova é uma prova"
-        );
-        assert!(!vista(|v| v.conversa.recusas[0].resposta = Some("acabou".into())));
-        assert!(!vista(|v| v.aviso.ouviram = 0), "não há AVISO");
-        assert!(vista(|v| v.aviso.ouviram = 49));
-        assert!(vista(|v| v.conversa.recusas[0].resposta = None));
-        assert!(vista(|v| v.atras_da_metade = Atras::Bloqueado));
-        assert!(vista(|v| v.rodadas[1].sem_resposta = 1));
-        assert!(vista(|v| v.rodadas[1].convidados += 1), "faltou um");
-        assert!(vista(|v| v.robustez = provocacoes([true, true, false])));
+    fn o_que_nao_veio_ou_nao_veio_inteiro_pode_ser_demora() {
+        let Evidencias { mut conversa, .. } = certas();
+        assert!(!conversa.pode_ser_demora());
+        conversa.recusas[0].resposta = None;
+        assert!(conversa.pode_ser_demora());
+        conversa.recusas[0].resposta = Some("ERRO: Produto".into());
+        assert!(conversa.pode_ser_demora(), "falta um pedaço");
+    }
+
+    #[test]
+    fn atras_de_outro_so_nao_pode_ser_demora_o_que_se_entende_e_a_conexao_fechada() {
+        let respondido = |texto| Atras::Respondido(troca(Comando::Consultar, texto));
+        assert!(Atras::Bloqueado.pode_ser_demora());
+        assert!(respondido("Esto").pode_ser_demora());
+        assert!(!respondido("Estoque atual: 3").pode_ser_demora());
+        assert!(!Atras::SemNinguemNaFrente.pode_ser_demora());
     }
 }

@@ -12,11 +12,11 @@ use super::costumes::Costumes;
 use super::disputa::{Disputa, Plano, contradicoes, disputar};
 use super::erro::Erro;
 use super::evidencias::{
-    Atras, Conversa, Evidencias, Provocacao, demora_tipica, linhas_das_portas,
+    Atras, Conversa, Evidencias, Provocacao, Rodada, demora_tipica, linhas_das_portas,
 };
 use super::servidor::{Ritmo, ServidorAvaliado};
 use super::sonda::{Sonda, Troca};
-use super::vez::Vez;
+use super::vez::{Vez, confirmar};
 use crate::conversa::fim_de_linha::FimDeLinha;
 use crate::opcoes::OpcoesDaAvaliacao;
 
@@ -117,7 +117,7 @@ pub struct Provas<'a> {
     pub opcoes: &'a OpcoesDaAvaliacao,
     /// O andamento.
     pub barra: &'a ProgressBar,
-    /// A vez das disputas, se há vizinhos.
+    /// A vez de ficar sozinho, se há vizinhos.
     pub vez: Option<&'a Vez>,
 }
 
@@ -129,22 +129,37 @@ impl<'a> Provas<'a> {
     /// O servidor deixou de abrir, ou a avaliação foi interrompida.
     pub fn reunir(self) -> Result<Evidencias, Erro> {
         let mut vistas = Evidencias::default();
-        let acompanhado = self.vez.map(Vez::acompanhado);
         self.anuncia("uma conversa calma");
-        vistas.conversa = self.conversar()?;
+        vistas.conversa = self.confirmar(Conversa::pode_ser_demora, Self::conversar)?;
         self.anuncia("um cliente calado");
-        (vistas.atras_do_calado, vistas.extravio) = self.atras_do_calado()?;
-        vistas.atras_da_metade = self.atras_da_metade()?;
-        drop(acompanhado);
+        (vistas.atras_do_calado, vistas.extravio) =
+            self.confirmar(|(atras, _)| atras.pode_ser_demora(), Self::atras_do_calado)?;
+        vistas.atras_da_metade = self.confirmar(Atras::pode_ser_demora, Self::atras_da_metade)?;
         self.disputas(&mut vistas)?;
         for provocacao in [Provocacao::Resets, Provocacao::Metades, Provocacao::Lixo] {
-            let _acompanhado = self.vez.map(Vez::acompanhado);
             self.anuncia("clientes que fazem o que não devem");
-            let resultado = self.provocar(provocacao, &mut vistas.gasto_em_sossego)?;
-            vistas.robustez.push((provocacao, resultado));
-            self.alvo.costumes.abandonaram(0);
+            let gasto = &mut vistas.gasto_em_sossego;
+            let anteriores = &vistas.robustez;
+            let deixou = self.confirmar(
+                |queda: &Option<Queda>| calou_e_custa(queda.as_ref(), anteriores),
+                |provas| provas.provocar(provocacao, gasto),
+            )?;
+            vistas.robustez.push((provocacao, deixou.map(Queda::porque)));
         }
         Ok(vistas)
+    }
+
+    /// Faz uma prova, e a [confirma](confirmar) se alguma coisa que custa pontos pode ter sido só demora.
+    fn confirmar<T>(
+        self,
+        pode_ser_demora: impl Fn(&T) -> bool,
+        mut prova: impl FnMut(Self) -> Result<T, Erro>,
+    ) -> Result<T, Erro> {
+        let duvidosa = |vista: &Result<T, Erro>| match vista {
+            Ok(vista) => pode_ser_demora(vista),
+            Err(erro) => erro.do_servidor(),
+        };
+        confirmar(self.vez, duvidosa, |vez| prova(Provas { vez, ..self }))
     }
 
     /// As disputas, todas. O tempo que se espera pela vez não é do servidor.
@@ -157,7 +172,12 @@ impl<'a> Provas<'a> {
             self.anuncia("todos compram ao mesmo tempo");
             // Cada ritmo acha servidores que o outro deixa passar.
             let ritmo = if rodada % 2 == 0 { Ritmo::Normal } else { Ritmo::Apressado };
-            self.disputar(ritmo, rodada == 0, vistas)?;
+            let menos = vistas.rodadas.iter().map(|rodada| rodada.atendidos).min();
+            let disputa = self.confirmar(
+                |vista: &Disputa| reuniu_menos(&vista.rodada, menos),
+                |provas| provas.disputar(ritmo, rodada == 0, vistas),
+            )?;
+            self.anotar(disputa, rodada == 0, vistas);
             // Quem atende um por vez nunca terá uma disputa, e quem é muito lento não a teria a tempo.
             let basta = vistas.rodadas.iter().any(|rodada| rodada.compradores < 2);
             if basta || self.alvo.inicio.elapsed() > limite + (esperou() - antes) {
@@ -186,6 +206,7 @@ impl<'a> Provas<'a> {
 
     /// Um só cliente, um comando por vez. De um servidor que já estava no ar não se gasta o estoque.
     fn conversar(self) -> Result<Conversa, Erro> {
+        let _acompanhado = self.vez.map(Vez::acompanhado);
         let (servidor, mut sonda) = self.abrir(Ritmo::Normal)?;
         sonda.volta = true;
         let mut fecha_depois_de = Vec::new();
@@ -263,6 +284,7 @@ impl<'a> Provas<'a> {
     /// Um cliente conecta e se cala; outro consulta. Depois consulta também o primeiro, e se vê se a resposta
     /// dele não vai para o segundo.
     fn atras_do_calado(self) -> Result<(Atras, bool), Erro> {
+        let _acompanhado = self.vez.map(Vez::acompanhado);
         let (_servidor, mut calado) = self.abrir(Ritmo::Normal)?;
         let Ok(mut outro) = Sonda::conectar(self.alvo) else {
             return Ok((Atras::Bloqueado, false));
@@ -280,6 +302,7 @@ impl<'a> Provas<'a> {
     /// Um cliente manda meio comando e para; outro consulta. O primeiro pode já ter tido resposta, e a
     /// conexão fechada.
     fn atras_da_metade(self) -> Result<Atras, Erro> {
+        let _acompanhado = self.vez.map(Vez::acompanhado);
         let (_servidor, metade) = self.abrir(Ritmo::Normal)?;
         metade.manda(b"CONSU");
         let Ok(mut outro) = Sonda::conectar(self.alvo) else { return Ok(Atras::Bloqueado) };
@@ -287,7 +310,12 @@ impl<'a> Provas<'a> {
     }
 
     /// Uma disputa, com um servidor recém-aberto. Só a primeira fica para ouvir o AVISO.
-    fn disputar(self, ritmo: Ritmo, primeira: bool, vistas: &mut Evidencias) -> Result<(), Erro> {
+    fn disputar(
+        self,
+        ritmo: Ritmo,
+        primeira: bool,
+        vistas: &mut Evidencias,
+    ) -> Result<Disputa, Erro> {
         let acompanhado = self.vez.map(Vez::acompanhado);
         let (mut servidor, primeiro) = self.abrir(ritmo)?;
         vistas.apressado |= servidor.apressado();
@@ -305,8 +333,14 @@ impl<'a> Provas<'a> {
             sobras: vistas.conversa.sobras,
             vez: self.vez,
         };
-        let Disputa { rodada, aviso, compras } = disputar(self.alvo, primeiro, plano, acompanhado)?;
+        let disputa = disputar(self.alvo, primeiro, plano, acompanhado)?;
         vistas.em_segundo_plano |= servidor.em_segundo_plano();
+        Ok(disputa)
+    }
+
+    /// O que uma disputa deixa para os pontos.
+    fn anotar(self, disputa: Disputa, primeira: bool, vistas: &mut Evidencias) {
+        let Disputa { rodada, aviso, compras } = disputa;
         vistas.rodadas.push(rodada);
         if primeira {
             vistas.aviso = aviso;
@@ -315,7 +349,6 @@ impl<'a> Provas<'a> {
             (vistas.conversa.compras, vistas.conversa.recusas) =
                 compras.into_iter().partition(Troca::vendeu);
         }
-        Ok(())
     }
 
     /// Quantos compradores uma disputa reúne: de um servidor lento, os que cabem no tempo dela.
@@ -332,11 +365,13 @@ impl<'a> Provas<'a> {
         self,
         provocacao: Provocacao,
         gasto: &mut Option<f64>,
-    ) -> Result<Option<String>, Erro> {
+    ) -> Result<Option<Queda>, Erro> {
+        let _acompanhado = self.vez.map(Vez::acompanhado);
+        self.alvo.costumes.abandonaram(0);
         let (mut servidor, mut testemunha) = match self.abrir(Ritmo::Normal) {
             Ok(aberta) => aberta,
             // No ar, ninguém o reabre: se caiu, foi na provocação anterior.
-            Err(porque) if self.no_ar() => return Ok(Some(porque.to_string())),
+            Err(porque) if self.no_ar() => return Ok(Some(Queda::Terminou(porque.to_string()))),
             Err(porque) => return Err(porque),
         };
         let antes = testemunha.pede(Comando::Consultar).is_some();
@@ -349,27 +384,58 @@ impl<'a> Provas<'a> {
         self.alvo.costumes.abandonaram(2 * PROVOCADORES);
         self.alvo.parada.dormir(TEMPO_DE_CAIR);
         if !servidor.vivo() {
-            return Ok(Some(format!("o servidor terminou{}", servidor.causa())));
+            return Ok(Some(Queda::de(&mut servidor, "o servidor terminou")));
         }
         // Também o AVISO: quem avisa os que já se foram não pode deixar os outros sem atendimento.
         if !self.no_ar() {
             testemunha.compra_tudo(self.opcoes.medida.estoque + 1);
         }
         if antes && testemunha.pede(Comando::Consultar).is_none() {
-            let causa = servidor.causa();
-            return Ok(Some(format!("quem já estava conectado deixou de ser atendido{causa}")));
+            let deixou = "quem já estava conectado deixou de ser atendido";
+            return Ok(Some(Queda::de(&mut servidor, deixou)));
         }
         drop(testemunha);
         let cala = self.alvo.costumes.cala_na_recusa();
         let pedido = if cala { Comando::Consultar } else { Comando::Comprar };
         let atendido = Sonda::conectar(self.alvo).is_ok_and(|mut novo| novo.pede(pedido).is_some());
         if !atendido || !servidor.vivo() {
-            let causa = servidor.causa();
-            return Ok(Some(format!("quem chegou depois não foi atendido{causa}")));
+            return Ok(Some(Queda::de(&mut servidor, "quem chegou depois não foi atendido")));
         }
         let antes = gasto.take().into_iter();
         *gasto = antes.chain(servidor.gasto_em_sossego(self.alvo)).reduce(f64::max);
         Ok(None)
+    }
+}
+
+/// Faltou alguém a esta disputa, e isso custa pontos? Vale aquela em que se atenderam `menos`: outra que não é pior nada
+/// custa a mais. As compras, que se fazem sem vizinhos, já são certas.
+fn reuniu_menos(rodada: &Rodada, menos: Option<usize>) -> bool {
+    rodada.atendidos < menos.unwrap_or(rodada.convidados)
+}
+
+/// O servidor calou-se, e isso custa pontos? Quem já não sobreviveu a outra provocação perdeu o item inteiro.
+fn calou_e_custa(queda: Option<&Queda>, anteriores: &[(Provocacao, Option<String>)]) -> bool {
+    let perdeu = anteriores.iter().any(|(_, deixou)| deixou.is_some());
+    !perdeu && matches!(queda, Some(Queda::Calou(_)))
+}
+
+/// Como um servidor deixou de atender depois de uma provocação, e por quê.
+enum Queda {
+    /// O processo acabou: isso não é demora.
+    Terminou(String),
+    /// Está vivo, e não respondeu a tempo.
+    Calou(String),
+}
+
+impl Queda {
+    fn de(servidor: &mut ServidorAvaliado, deixou: &str) -> Self {
+        let porque = format!("{deixou}{}", servidor.causa());
+        if servidor.vivo() { Queda::Calou(porque) } else { Queda::Terminou(porque) }
+    }
+
+    fn porque(self) -> String {
+        let (Queda::Terminou(porque) | Queda::Calou(porque)) = self;
+        porque
     }
 }
 
@@ -415,6 +481,7 @@ fn console_com(servidor: &ServidorAvaliado, portas: &[u16], linhas: usize) -> Op
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::avaliacao::pontos::exemplos::provocacoes;
 
     fn trocas(comando: &Comando, textos: &[&str]) -> Vec<Troca> {
         let troca = |texto: &&str| Troca {
@@ -445,6 +512,24 @@ mod testes {
         }
         assert_eq!(trocados(&[3, 2, 1], "Compra realizada. Estoque restante: 0", zero), []);
         assert_eq!(trocados(&[3, 2, 1], esgotado, "Estoque atual: 1"), []);
+    }
+
+    #[test]
+    fn so_se_confirma_a_disputa_que_custa_mais_que_as_outras() {
+        let com = |atendidos| Rodada { convidados: 50, atendidos, ..Rodada::default() };
+        assert!(!reuniu_menos(&com(50), None));
+        assert!(reuniu_menos(&com(49), None));
+        assert!(!reuniu_menos(&com(49), Some(49)));
+        assert!(reuniu_menos(&com(48), Some(49)));
+    }
+
+    #[test]
+    fn so_se_confirma_o_silencio_e_so_enquanto_custa() {
+        let [terminou, calou] = [Queda::Terminou, Queda::Calou].map(|queda| queda(String::new()));
+        assert!(calou_e_custa(Some(&calou), &provocacoes([true; 3])));
+        assert!(!calou_e_custa(Some(&calou), &provocacoes([true, false, true])), "já perdeu");
+        assert!(!calou_e_custa(Some(&terminou), &[]), "um processo que acabou não demora");
+        assert!(!calou_e_custa(None, &[]));
     }
 
     #[test]

@@ -70,6 +70,13 @@ impl Troca {
     }
 }
 
+/// Um pedido que já partiu.
+#[derive(Debug)]
+pub struct Pedido {
+    comando: Comando,
+    enviada: Duration,
+}
+
 /// Conecta, pela vez de número `numero` desta sonda.
 fn entrar(alvo: &Alvo, numero: u32) -> io::Result<(Ligacao, Conexao)> {
     let pediu = alvo.inicio.elapsed();
@@ -182,12 +189,41 @@ impl<'a> Sonda<'a> {
 
     /// Pede e espera a resposta; o que for AVISO fica guardado.
     pub fn pede(&mut self, comando: Comando) -> Option<Mensagem> {
+        let pedido = self.manda_o_pedido(comando);
+        self.conclui(pedido)
+    }
+
+    /// Pede, e espera só que alguma coisa comece a chegar; `None` se nada chega no prazo. Assim quem pede por muitos não
+    /// espera, a cada um, o silêncio que termina uma resposta sem fim de linha.
+    pub fn comeca_a_pedir(&mut self, comando: Comando) -> Option<Pedido> {
+        let pedido = self.manda_o_pedido(comando);
+        let comecou = |este: &Self| !este.chegadas.is_empty() || este.ligacao.no_meio();
+        let mut aberta = true;
+        while !comecou(self) {
+            let limite = self.alvo.costumes.limite(pedido.enviada);
+            if !aberta || self.alvo.inicio.elapsed() >= limite {
+                return None;
+            }
+            aberta = self.escuta(limite);
+        }
+        self.alvo.costumes.respondeu(self.alvo.inicio.elapsed());
+        Some(pedido)
+    }
+
+    fn manda_o_pedido(&mut self, comando: Comando) -> Pedido {
         self.volta_se_preciso();
         let enviada = self.alvo.inicio.elapsed();
-        let compra = comando == Comando::Comprar;
         // Se o servidor não o recebe, é ele quem perde.
         let _ = self.ligacao.pedir(&comando, self.alvo.fim_de_linha);
-        let chegada = self.espera_resposta(enviada);
+        Pedido { comando, enviada }
+    }
+
+    /// Espera a resposta inteira a este pedido, que é o último. O prazo conta de agora: o que já começou a chegar tem tempo de
+    /// acabar, por mais que se tenha feito entretanto.
+    pub fn conclui(&mut self, pedido: Pedido) -> Option<Mensagem> {
+        let Pedido { comando, enviada } = pedido;
+        let compra = comando == Comando::Comprar;
+        let chegada = self.espera_resposta(self.alvo.inicio.elapsed());
         // Um começo que já estava aqui pode terminar agora: passa pela resposta, e o tempo não volta.
         let chegada =
             chegada.map(|(quando, texto, desfecho)| (quando.max(enviada), texto, desfecho));
@@ -232,8 +268,8 @@ impl<'a> Sonda<'a> {
         }
     }
 
-    /// Espera a resposta ao pedido em curso; o que vier antes dela se guarda.
-    fn espera_resposta(&mut self, enviada: Duration) -> Option<(Duration, String, Desfecho)> {
+    /// Espera a resposta ao pedido em curso, com o prazo a contar de `desde`; o que vier antes dela se guarda.
+    fn espera_resposta(&mut self, desde: Duration) -> Option<(Duration, String, Desfecho)> {
         let mut aberta = true;
         // Depois do primeiro pedido já não é uma saudação: um texto que chega junto com a resposta, antes
         // dela, é parte dela. Letra por letra é a resposta inteira.
@@ -251,7 +287,7 @@ impl<'a> Sonda<'a> {
                     return Some((quando, antes + &texto, desfecho));
                 }
             }
-            let limite = self.alvo.costumes.limite(enviada);
+            let limite = self.alvo.costumes.limite(desde);
             // O tempo se olha sempre: um servidor que fala sem parar não prende ninguém.
             if !aberta || self.alvo.inicio.elapsed() >= limite {
                 break;

@@ -134,7 +134,16 @@ impl Corrida<'_> {
         aberta: &Path,
         laudos: &Path,
     ) -> io::Result<Option<ClienteVisto>> {
-        let (fim, dito) = self.executar(ordem, aberta, laudos)?;
+        let escrita = match ordem.escrita() {
+            Ok(escrita) => escrita,
+            Err(motivo) => {
+                return Ok(Some(ClienteVisto::NaoSeViu {
+                    motivo: motivo.into(),
+                    da_entrega: true,
+                }));
+            }
+        };
+        let (fim, dito) = self.executar(&escrita, aberta, laudos)?;
         let motivo = match fim {
             Fim::Interrompida => return Ok(None),
             Fim::PassouDoTempo => format!(

@@ -45,6 +45,9 @@ pub const CLIENTE: &str = "cliente.json";
 /// Quanto a compilação pode levar.
 const TEMPO_DE_PREPARAR: Duration = Duration::from_secs(180);
 
+/// Quanto a ordem pode ter: o sistema não passa a um programa um argumento de 128 KiB.
+const ORDEM_MAXIMA: usize = 120 * 1024;
+
 const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
 
 /// Quanto se guarda do que o compilador disse.
@@ -75,6 +78,8 @@ pub struct Ordem {
     pub trabalho: PathBuf,
     /// Onde se escreve o que se concluiu.
     pub resultados: PathBuf,
+    /// A pasta que diz de quem é a vez de ficar sozinho.
+    pub vez: PathBuf,
 }
 
 /// O que é igual para toda a turma.
@@ -84,6 +89,33 @@ pub struct Regras {
     pub medida: Medida,
     /// Quanto vale cada item.
     pub pesos: Pesos,
+}
+
+impl Ordem {
+    /// A ordem, como se passa a quem corrige.
+    ///
+    /// # Errors
+    ///
+    /// O sistema não passaria a um programa o comando que ela traz, e por quê.
+    pub fn escrita(&self) -> Result<OrdemEscrita, &'static str> {
+        if self.iniciar.contains('\0') {
+            return Err("o comando que o abre tem um caractere nulo; escreva-o de novo, em UTF-8");
+        }
+        let texto = serde_json::to_string(self).unwrap_or_default();
+        if texto.len() > ORDEM_MAXIMA {
+            return Err("o comando que o abre é comprido demais; encurte-o");
+        }
+        Ok(OrdemEscrita { nome: self.nome.clone(), texto })
+    }
+}
+
+/// Uma ordem pronta para se passar.
+#[derive(Debug)]
+pub struct OrdemEscrita {
+    /// De quem é a entrega.
+    pub nome: String,
+    /// A ordem inteira.
+    pub texto: String,
 }
 
 /// Os limites de dentro da cela.
@@ -130,8 +162,8 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
         copiar(Path::new(cela::ENTREGA), Path::new(cela::TRABALHO))?;
         passou = Some(vigiar(isolamento.memoria));
     }
-    let vez = ordem.cela.as_ref().map(|_| Vez::abrir(Path::new(cela::VEZ))).transpose()?;
-    let acompanhado = vez.as_ref().map(Vez::acompanhado);
+    let vez = Vez::abrir(&ordem.vez)?;
+    let acompanhado = vez.acompanhado();
     let preparado = preparar(&mut ordem)?;
     drop(acompanhado);
     if let Some(tempo_maximo) = ordem.observar {
@@ -143,8 +175,8 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
         return Ok(());
     }
     let desfecho = match preparado {
-        Err(motivo) => nao_abriu(motivo, false),
-        Ok(()) => concluir(&ordem, vez.as_ref())?,
+        Err(motivo) => Desfecho::NaoAbriu { motivo },
+        Ok(()) => concluir(&ordem, &vez)?,
     };
     let passou = passou.is_some_and(|passou| passou.load(Ordering::Acquire));
     let desfecho = if passou { explicar_a_memoria(desfecho, &ordem) } else { desfecho };
@@ -153,7 +185,7 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
 }
 
 /// Avalia o servidor e escreve os laudos.
-fn concluir(ordem: &Ordem, vez: Option<&Vez>) -> Result<Desfecho, Erro> {
+fn concluir(ordem: &Ordem, vez: &Vez) -> Result<Desfecho, Erro> {
     let Regras { medida, pesos } = ordem.regras.clone();
     let opcoes = OpcoesDaAvaliacao {
         nome: Some(ordem.nome.clone()),
@@ -169,7 +201,7 @@ fn concluir(ordem: &Ordem, vez: Option<&Vez>) -> Result<Desfecho, Erro> {
         procura_a_porta: ordem.cela.is_some(),
         pesos,
         barra: barra.clone(),
-        vez,
+        vez: Some(vez),
     };
     let acabou = AtomicBool::new(false);
     let avaliado = thread::scope(|escopo| {
@@ -279,20 +311,15 @@ fn resumir(boletim: &Boletim) -> Avaliada {
         itens: boletim.itens.iter().map(item).collect(),
         extras: boletim.extras.iter().map(extra).collect(),
         razao: boletim.razao(),
-        tempo_decidiu: boletim.tempo_decidiu,
         porta: boletim.porta,
     }
-}
-
-fn nao_abriu(motivo: String, tempo_decidiu: bool) -> Desfecho {
-    Desfecho::NaoAbriu { motivo, tempo_decidiu }
 }
 
 /// De quem é a culpa de não ter havido avaliação.
 fn classificar(erro: &SemAvaliacao) -> Desfecho {
     let motivo = erro.to_string();
     match erro {
-        _ if erro.do_servidor() => nao_abriu(motivo, true),
+        _ if erro.do_servidor() => Desfecho::NaoAbriu { motivo },
         SemAvaliacao::Terminou(_) => {
             Desfecho::SemNota { motivo: format!("falta nesta máquina o que ele usa: {motivo}") }
         }
@@ -317,9 +344,7 @@ fn explicar_a_memoria(desfecho: Desfecho, ordem: &Ordem) -> Desfecho {
             razao: format!("{nota}; {}", avaliada.razao),
             ..avaliada
         }),
-        Desfecho::NaoAbriu { motivo, tempo_decidiu } => {
-            nao_abriu(format!("{nota}; {motivo}"), tempo_decidiu)
-        }
+        Desfecho::NaoAbriu { motivo } => Desfecho::NaoAbriu { motivo: format!("{nota}; {motivo}") },
         Desfecho::SemNota { motivo } => Desfecho::SemNota { motivo },
     }
 }
@@ -478,6 +503,34 @@ mod testes {
             None,
             "o que já estava ali não se compilou"
         );
+    }
+
+    #[test]
+    fn a_ordem_se_escreve_inteira_ou_diz_por_que_nao_se_passa() {
+        let com = |iniciar: String| {
+            let regras =
+                Regras { medida: OpcoesDaAvaliacao::default().medida, pesos: Pesos::default() };
+            let ordem = Ordem {
+                nome: "Ana".into(),
+                pasta: PathBuf::new(),
+                preparar: None,
+                iniciar,
+                repetir: String::new(),
+                notas: Vec::new(),
+                regras,
+                observar: None,
+                cela: None,
+                trabalho: PathBuf::new(),
+                resultados: PathBuf::new(),
+                vez: PathBuf::new(),
+            };
+            ordem.escrita()
+        };
+        let escrita = com("python3 servidor.py".into()).unwrap();
+        let lida: Ordem = serde_json::from_str(&escrita.texto).unwrap();
+        assert_eq!((escrita.nome.as_str(), lida.iniciar.as_str()), ("Ana", "python3 servidor.py"));
+        assert!(com("python3 a\0b".into()).unwrap_err().contains("caractere nulo"));
+        assert!(com("x".repeat(ORDEM_MAXIMA)).unwrap_err().contains("comprido demais"));
     }
 
     #[test]

@@ -1,10 +1,9 @@
-//! A corrida: avalia as entregas, várias ao mesmo tempo, e depois, uma a uma e sem vizinhas, aquelas em que o tempo pode
-//! ter decidido alguma coisa. Cada resultado se guarda assim que se tem: quem interrompe não o perde, e quem repete só
-//! avalia o que mudou.
+//! A corrida: avalia as entregas, várias ao mesmo tempo. Cada resultado se guarda assim que se tem: quem interrompe não o
+//! perde, e quem repete só avalia o que mudou. Que a nota não dependa das que andam ao lado é com a
+//! [`vez`](crate::avaliacao::vez).
 
 use std::collections::VecDeque;
-use std::fs::{self, File};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -19,9 +18,10 @@ use protocolo::terminal::dizer;
 use tempfile::TempDir;
 
 use super::cela::{self, Cela};
-use super::correcao::{DESFECHO, Isolamento, LAUDO_HTML, LAUDO_JSON, Ordem, Regras};
+use super::correcao::{DESFECHO, Isolamento, LAUDO_HTML, LAUDO_JSON, Ordem, OrdemEscrita, Regras};
 use super::entregas::Entrega;
 use super::ferramentas::Ferramentas;
+use super::impressao::impressao;
 use super::receita::{self, Mandado, Origem, Receita};
 use super::resultado::{Desfecho, Resultado};
 use super::{pacote, paginas};
@@ -34,15 +34,8 @@ use crate::tempo::como_se_pede;
 
 const ENTRE_OLHADAS: Duration = Duration::from_millis(50);
 
-/// Quanto a ordem pode ter: o sistema não passa a um programa um argumento de 128 KiB.
-const ORDEM_MAXIMA: usize = 120 * 1024;
-
 /// Quanto se repete de um comando que não se pode executar.
 const COMANDO_DITO: usize = 200;
-
-/// Quantas vezes mais se espera que o servidor abra na vez em que o resultado vale: a máquina pode estar ocupada com outra
-/// coisa, e não abrir custa tudo.
-const MAIS_ESPERA: u32 = 3;
 
 /// O que a corrida inteira tem em comum.
 pub struct Corrida<'a> {
@@ -54,7 +47,7 @@ pub struct Corrida<'a> {
     pub(super) parada: &'a Parada,
     /// Este programa, onde a cela o possa ler; a pasta some com a corrida.
     programa: PathBuf,
-    /// A pasta que diz de quem é a vez de disputar, que todas as celas leem.
+    /// A pasta que diz de quem é a vez de ficar sozinho, que todas as celas leem.
     vez: PathBuf,
     _pasta: TempDir,
     pub(super) andamento: MultiProgress,
@@ -108,7 +101,7 @@ impl<'a> Corrida<'a> {
         let todas = self.barra_de_todas(entregas.len());
         let mut resultados: Vec<Option<Resultado>> =
             entregas.iter().map(|e| self.guardado(e)).collect();
-        let feitas = resultados.iter().flatten().filter(|resultado| resultado.definitivo()).count();
+        let feitas = resultados.iter().flatten().count();
         todas.set_position(feitas as u64);
         if feitas > 0 {
             self.andamento
@@ -117,23 +110,6 @@ impl<'a> Corrida<'a> {
         let novas: VecDeque<usize> =
             (0..entregas.len()).filter(|i| resultados[*i].is_none()).collect();
         self.em_paralelo(entregas, novas, vagas, &todas, &mut resultados)?;
-        let repetir: Vec<usize> = (0..entregas.len())
-            .filter(|i| resultados[*i].as_ref().is_some_and(|resultado| !resultado.definitivo()))
-            .collect();
-        if !repetir.is_empty() && !self.parada.pedida() {
-            let quantas = repetir.len();
-            self.andamento.suspend(|| {
-                dizer(format_args!(
-                    "em {quantas}, o tempo pode ter decidido alguma coisa: avaliam-se de novo, uma a uma"
-                ));
-            });
-        }
-        for indice in repetir {
-            if let Some(resultado) = self.corrigir(&entregas[indice], Passada::Ultima)? {
-                self.contar(&resultado, &todas);
-                resultados[indice] = Some(resultado);
-            }
-        }
         todas.finish_and_clear();
         Ok(resultados.into_iter().flatten().collect())
     }
@@ -148,12 +124,11 @@ impl<'a> Corrida<'a> {
     ) -> io::Result<()> {
         let fila = Mutex::new(novas);
         let prontos = Mutex::new(Vec::new());
-        let passada = if vagas == 1 { Passada::Sozinha } else { Passada::Acompanhada };
         let trabalhar = || -> io::Result<()> {
             loop {
                 let proxima = fila.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some(indice) = proxima.filter(|_| !self.parada.pedida()) else { return Ok(()) };
-                let Some(resultado) = self.corrigir(&entregas[indice], passada)? else {
+                let Some(resultado) = self.corrigir(&entregas[indice])? else {
                     return Ok(());
                 };
                 self.contar(&resultado, todas);
@@ -187,14 +162,11 @@ impl<'a> Corrida<'a> {
 
     /// Diz o que se concluiu de uma entrega.
     fn contar(&self, resultado: &Resultado, todas: &ProgressBar) {
-        if resultado.definitivo() {
-            todas.inc(1);
-        }
-        let concluiu = match (&resultado.desfecho, resultado.definitivo()) {
-            (_, false) => "por repetir sozinha".into(),
-            (Desfecho::Avaliada(avaliada), _) => nota(avaliada.nota),
-            (Desfecho::NaoAbriu { motivo, .. }, _) => format!("não abre: {motivo}"),
-            (Desfecho::SemNota { motivo }, _) => format!("sem nota: {motivo}"),
+        todas.inc(1);
+        let concluiu = match &resultado.desfecho {
+            Desfecho::Avaliada(avaliada) => nota(avaliada.nota),
+            Desfecho::NaoAbriu { motivo } => format!("não abre: {motivo}"),
+            Desfecho::SemNota { motivo } => format!("sem nota: {motivo}"),
         };
         let abriu = match resultado.iniciar.as_str() {
             "" => String::new(),
@@ -223,19 +195,13 @@ impl<'a> Corrida<'a> {
 
     /// O que muda se a entrega, o modo de avaliar ou este programa mudam; `None`, se a entrega não se lê.
     fn impressao(&self, entrega: &Entrega) -> Option<String> {
-        let mut soma = DefaultHasher::new();
-        let regras = serde_json::to_string(&self.regras).ok()?;
         let memoria = self.isolamento.as_ref().map(|isolamento| isolamento.memoria);
-        (env!("CARGO_PKG_VERSION"), &self.opcoes.iniciar, regras, memoria).hash(&mut soma);
-        (&entrega.nome, &entrega.id).hash(&mut soma);
-        for caminho in &entrega.caminhos {
-            somar(caminho, &mut soma).ok()?;
-        }
-        Some(format!("{:016x}", soma.finish()))
+        let regras = serde_json::to_string(&self.regras).ok()?;
+        impressao(entrega, &(env!("CARGO_PKG_VERSION"), &self.opcoes.iniciar, regras, memoria)).ok()
     }
 
     /// Corrige uma entrega e guarda o resultado; `None` se foi interrompida.
-    fn corrigir(&self, entrega: &Entrega, passada: Passada) -> io::Result<Option<Resultado>> {
+    fn corrigir(&self, entrega: &Entrega) -> io::Result<Option<Resultado>> {
         if self.parada.pedida() {
             return Ok(None);
         }
@@ -258,30 +224,25 @@ impl<'a> Corrida<'a> {
             observado: None,
             pesos: self.regras.pesos,
             notas: Vec::new(),
-            sozinha: passada != Passada::Acompanhada,
             segundos: 0.0,
         };
         resultado.desfecho = match self.abrir(entrega, &aberta, &mut resultado) {
             Err(desfecho) => desfecho,
             Ok(receita) => {
-                let mut ordem = self.ordem(entrega, &receita, &aberta, &laudos);
-                if passada == Passada::Ultima {
-                    ordem.regras.medida.espera *= MAIS_ESPERA;
-                }
+                let ordem = self.ordem(entrega, &receita, &aberta, &laudos);
                 cela::entregar_a_cela(pasta.path())?;
-                if let Some(motivo) = nao_se_passa(&ordem) {
-                    resultado.iniciar = resultado.iniciar.chars().take(COMANDO_DITO).collect();
-                    nao_abriu(&motivo)
-                } else if let Some(desfecho) = self.avaliar(&ordem, &aberta, &laudos)? {
-                    desfecho
-                } else {
-                    return Ok(None);
+                match ordem.escrita() {
+                    Err(motivo) => {
+                        resultado.iniciar = resultado.iniciar.chars().take(COMANDO_DITO).collect();
+                        nao_abriu(&motivo)
+                    }
+                    Ok(ordem) => match self.avaliar(&ordem, &aberta, &laudos)? {
+                        Some(desfecho) => desfecho,
+                        None => return Ok(None),
+                    },
                 }
             }
         };
-        // Quem não abriu tem outra vez, mesmo sem vizinhos: a máquina pode ter mais o que fazer.
-        let nao_abriu = matches!(resultado.desfecho, Desfecho::NaoAbriu { .. });
-        resultado.sozinha &= passada == Passada::Ultima || !nao_abriu;
         resultado.segundos = inicio.elapsed().as_secs_f64();
         self.guardar(entrega, &resultado, &laudos)?;
         Ok(Some(resultado))
@@ -337,11 +298,17 @@ impl<'a> Corrida<'a> {
             cela: self.isolamento.clone(),
             trabalho: if isolada { cela::TRABALHO.into() } else { aberta.to_owned() },
             resultados: if isolada { cela::RESULTADOS.into() } else { laudos.to_owned() },
+            vez: if isolada { cela::VEZ.into() } else { self.vez.clone() },
         }
     }
 
     /// Avalia o servidor; `None` se foi interrompida.
-    fn avaliar(&self, ordem: &Ordem, aberta: &Path, laudos: &Path) -> io::Result<Option<Desfecho>> {
+    fn avaliar(
+        &self,
+        ordem: &OrdemEscrita,
+        aberta: &Path,
+        laudos: &Path,
+    ) -> io::Result<Option<Desfecho>> {
         let (fim, dito) = self.executar(ordem, aberta, laudos)?;
         Ok(match fim {
             Fim::Interrompida => None,
@@ -358,11 +325,11 @@ impl<'a> Corrida<'a> {
     /// Executa a correção, isolada ou não, até o fim ou até o tempo máximo; devolve também o que ela disse por último.
     pub(super) fn executar(
         &self,
-        ordem: &Ordem,
+        ordem: &OrdemEscrita,
         aberta: &Path,
         laudos: &Path,
     ) -> io::Result<(Fim, String)> {
-        let argumentos = [CORRECAO.into(), ordem_em_texto(ordem).into()];
+        let argumentos = [CORRECAO.into(), ordem.texto.as_str().into()];
         let mut comando = match &self.isolamento {
             Some(isolamento) => Cela {
                 programa: &self.programa,
@@ -463,17 +430,6 @@ impl<'a> Corrida<'a> {
     }
 }
 
-/// Em que condições se avalia uma entrega.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Passada {
-    /// Com outras ao mesmo tempo.
-    Acompanhada,
-    /// Sem outras.
-    Sozinha,
-    /// Sem outras, e vale o que der.
-    Ultima,
-}
-
 /// Como a correção acabou.
 pub(super) enum Fim {
     /// Até o fim.
@@ -484,21 +440,8 @@ pub(super) enum Fim {
     PassouDoTempo,
 }
 
-fn ordem_em_texto(ordem: &Ordem) -> String {
-    serde_json::to_string(ordem).unwrap_or_default()
-}
-
-/// Por que o sistema não passaria este comando a um programa, se não passaria.
-fn nao_se_passa(ordem: &Ordem) -> Option<&'static str> {
-    if ordem_em_texto(ordem).len() > ORDEM_MAXIMA {
-        return Some("o comando que o abre é comprido demais; encurte-o");
-    }
-    let tem_nulo = ordem.iniciar.contains('\0');
-    tem_nulo.then_some("o comando que o abre tem um caractere nulo; escreva-o de novo, em UTF-8")
-}
-
 fn nao_abriu(porque: &dyn std::fmt::Display) -> Desfecho {
-    Desfecho::NaoAbriu { motivo: porque.to_string(), tempo_decidiu: false }
+    Desfecho::NaoAbriu { motivo: porque.to_string() }
 }
 
 fn de_quem(origem: Origem) -> &'static str {
@@ -550,53 +493,4 @@ fn ler_desfecho(laudos: &Path, dito: &str) -> Desfecho {
         let porque = if dito.is_empty() { "não disse por quê" } else { dito };
         Desfecho::SemNota { motivo: format!("a avaliação parou no meio: {porque}") }
     })
-}
-
-fn somar(caminho: &Path, soma: &mut DefaultHasher) -> io::Result<()> {
-    caminho.file_name().hash(soma);
-    if caminho.is_dir() {
-        let mut dentro: Vec<PathBuf> =
-            fs::read_dir(caminho)?.map(|entrada| Ok(entrada?.path())).collect::<io::Result<_>>()?;
-        dentro.sort();
-        return dentro.iter().filter(|c| !c.is_symlink()).try_for_each(|c| somar(c, soma));
-    }
-    let dados = fs::metadata(caminho)?;
-    // Um cano ou um dispositivo não acaba de se ler, e não se copia.
-    if !dados.is_file() {
-        return Ok(());
-    }
-    dados.len().hash(soma);
-    // O que passa disto se recusa ao abrir.
-    let mut comeco = File::open(caminho)?.take(pacote::BYTES_MAXIMOS);
-    let mut bloco = [0; 64 * 1024];
-    loop {
-        match comeco.read(&mut bloco)? {
-            0 => return Ok(()),
-            lidos => soma.write(bloco.get(..lidos).unwrap_or_default()),
-        }
-    }
-}
-
-#[cfg(test)]
-mod testes {
-    use super::*;
-    use rustix::fs::{FileType, Mode, mknodat};
-
-    fn soma_de(pasta: &Path) -> u64 {
-        let mut soma = DefaultHasher::new();
-        somar(pasta, &mut soma).unwrap();
-        soma.finish()
-    }
-
-    #[test]
-    fn um_cano_na_entrega_nao_prende_quem_ve_se_ela_mudou() {
-        let pasta = tempfile::tempdir().unwrap();
-        fs::write(pasta.path().join("servidor.py"), "listen").unwrap();
-        let cano = pasta.path().join("cano.py");
-        mknodat(rustix::fs::CWD, &cano, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
-        let antes = soma_de(pasta.path());
-        assert_eq!(antes, soma_de(pasta.path()));
-        fs::write(pasta.path().join("servidor.py"), "listen()").unwrap();
-        assert_ne!(antes, soma_de(pasta.path()));
-    }
 }

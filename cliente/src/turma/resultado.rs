@@ -16,8 +16,6 @@ pub enum Desfecho {
     NaoAbriu {
         /// Por quê.
         motivo: String,
-        /// O tempo pode ter decidido.
-        tempo_decidiu: bool,
     },
     /// Não se pôde avaliar, e a culpa não é de quem entregou: fica sem nota.
     SemNota {
@@ -37,8 +35,6 @@ pub struct Avaliada {
     pub extras: Vec<ExtraLido>,
     /// O que mais custou pontos.
     pub razao: String,
-    /// Alguma coisa que custou pontos pode ter sido só demora.
-    pub tempo_decidiu: bool,
     /// A porta em que o servidor escuta.
     pub porta: u16,
 }
@@ -192,8 +188,6 @@ pub struct Resultado {
     pub pesos: Pesos,
     /// O que o professor deve saber.
     pub notas: Vec<String>,
-    /// Nada mais se avaliava ao mesmo tempo.
-    pub sozinha: bool,
     /// Quanto levou, em segundos.
     pub segundos: f64,
 }
@@ -212,16 +206,7 @@ impl Desfecho {
     pub fn razao(&self) -> &str {
         match self {
             Desfecho::Avaliada(avaliada) => &avaliada.razao,
-            Desfecho::NaoAbriu { motivo, .. } | Desfecho::SemNota { motivo } => motivo,
-        }
-    }
-
-    /// Com a máquina sossegada, a nota poderia ser outra?
-    pub fn tempo_decidiu(&self) -> bool {
-        match self {
-            Desfecho::Avaliada(avaliada) => avaliada.tempo_decidiu,
-            Desfecho::NaoAbriu { tempo_decidiu, .. } => *tempo_decidiu,
-            Desfecho::SemNota { .. } => false,
+            Desfecho::NaoAbriu { motivo } | Desfecho::SemNota { motivo } => motivo,
         }
     }
 }
@@ -270,11 +255,6 @@ impl Resultado {
             _ => do_servidor.to_owned(),
         }
     }
-
-    /// Vale como está, ou ainda se avalia sozinha?
-    pub fn definitivo(&self) -> bool {
-        self.sozinha || !self.desfecho.tempo_decidiu()
-    }
 }
 
 #[cfg(test)]
@@ -295,7 +275,6 @@ pub mod exemplos {
             ],
             extras: vec![extra("Log Detalhado"), extra("Broadcast")],
             razao: "Protocolo: '<b>' veio".into(),
-            tempo_decidiu: false,
             porta: 12346,
         });
         Resultado {
@@ -312,7 +291,6 @@ pub mod exemplos {
             observado: None,
             pesos: Pesos::default(),
             notas: Vec::new(),
-            sozinha: true,
             segundos: 1.0,
         }
     }
@@ -336,7 +314,7 @@ pub mod exemplos {
 
     /// Uma que não abre.
     pub fn nao_abriu(nome: &str) -> Resultado {
-        let desfecho = Desfecho::NaoAbriu { motivo: "não compila".into(), tempo_decidiu: false };
+        let desfecho = Desfecho::NaoAbriu { motivo: "não compila".into() };
         Resultado { desfecho, ..avaliada(nome, 10.0) }
     }
 }
