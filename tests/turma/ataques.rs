@@ -176,9 +176,41 @@ for pid in os.listdir("/proc"):
     }
 }
 
-/// Algum processo da máquina tem isto na linha de comando?
-fn algum_processo_diz(marca: &str) -> bool {
-    let processos = fs::read_dir("/proc").unwrap().flatten();
-    let comandos = processos.filter_map(|pid| fs::read(pid.path().join("cmdline")).ok());
-    comandos.map(|c| String::from_utf8_lossy(&c).into_owned()).any(|c| c.contains(marca))
+#[test]
+fn o_que_o_terminal_deixou_aberto_o_aluno_nao_herda() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar(
+        "herdeiro",
+        "servidor.py",
+        "import os, sys\nif False: s.listen()\nabertos = [os.readlink('/proc/self/fd/' + n) for n in os.listdir('/proc/self/fd') if int(n) > 2 and os.path.exists('/proc/self/fd/' + n)]\nsys.exit('herdei ' + str(abertos))\n",
+    );
+    // Um shell com a pasta do professor aberta, em dois descritores, antes de passar a ser o cliente.
+    let cliente = comando("cliente", ["turma"]);
+    let mut de_um_shell = std::process::Command::new("bash");
+    let abrir = format!("exec 7<{0} 123<{0}; exec \"$@\"", turma.pasta.path().display());
+    de_um_shell.args(["-c", &abrir, "bash"]).arg(cliente.get_program()).args(cliente.get_args());
+    de_um_shell.arg(turma.entregas()).arg("--saida").arg(turma.saida());
+    let fim = Processo::iniciar(de_um_shell).termino_em(PRAZO_DA_TURMA);
+    assert_eq!(fim.codigo, Some(0), "{fim:?}");
+    let razao = turma.coluna("herdeiro", "razao");
+    assert!(razao.contains("herdei []"), "{razao}");
+}
+
+#[test]
+fn um_programa_nao_se_faz_root_em_um_espaco_so_dele() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar(
+        "root",
+        "servidor.py",
+        "import ctypes, sys\nif False: s.listen()\nlibc = ctypes.CDLL(None)\nsys.exit(f'root {libc.unshare(0x10000000)} disco {libc.mount(b\"x\", b\"/tmp\", b\"tmpfs\", 0, b\"size=10g\")}')\n",
+    );
+    turma.corrigir(&[]);
+    let razao = turma.coluna("root", "razao");
+    assert!(razao.contains("root -1 disco -1"), "{razao}");
 }

@@ -313,10 +313,11 @@ fn explicar_a_memoria(desfecho: Desfecho, ordem: &Ordem) -> Desfecho {
     let memoria = ordem.cela.as_ref().map_or(0, |cela| cela.memoria) / 1024 / 1024;
     let nota = format!("o programa passou de {memoria} MB de memória, e foi derrubado");
     match desfecho {
-        Desfecho::Avaliada(avaliada) => Desfecho::Avaliada(Avaliada {
-            razao: format!("{nota}; {}", avaliada.razao),
-            ..avaliada
-        }),
+        Desfecho::Avaliada(avaliada) => {
+            let razoes = [nota, avaliada.razao.clone()];
+            let razao = razoes.into_iter().filter(|razao| !razao.is_empty()).collect::<Vec<_>>();
+            Desfecho::Avaliada(Avaliada { razao: razao.join("; "), ..avaliada })
+        }
         Desfecho::NaoAbriu { motivo, tempo_decidiu } => {
             nao_abriu(format!("{nota}; {motivo}"), tempo_decidiu)
         }

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use protocolo::mensagem::visivel;
 use protocolo::terminal::explicar;
 use thiserror::Error;
 use zip::ZipArchive;
@@ -161,7 +162,7 @@ fn por_arquivo(de: &Path, para: &Path, nivel: usize, folga: &mut Folga) -> Resul
             return extrair(de, &pasta, &nome, nivel, folga);
         }
         outra if OUTROS_PACOTES.contains(&outra) => {
-            folga.recusados.push(nome);
+            folga.recusados.push(visivel(&nome));
             return Ok(());
         }
         _ => {}
@@ -180,7 +181,7 @@ fn extrair(
     nivel: usize,
     folga: &mut Folga,
 ) -> Result<(), Recusa> {
-    let estragado = |erro: &dyn std::fmt::Display| Recusa::Estragado(nome.into(), por_que(erro));
+    let estragado = |erro: &dyn std::fmt::Display| Recusa::Estragado(visivel(nome), por_que(erro));
     let mut zip = ZipArchive::new(File::open(de)?).map_err(|erro| estragado(&erro))?;
     criar(pasta, Path::new(""), folga)?;
     for indice in 0..zip.len() {
