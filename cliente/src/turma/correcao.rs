@@ -349,7 +349,11 @@ fn preparar(ordem: &mut Ordem) -> Result<Result<(), String>, Erro> {
     let _ = writeln!(io::stdout(), "0 compilando");
     let mut completo = moldura(ordem);
     completo.extend(["sh", "-c", &preparar].map(OsString::from));
-    let dito = tempfile::tempfile()?;
+    // Na cela, a pasta de costume é pequena, e o aluno também escreve nela.
+    let dito = match ordem.cela {
+        Some(_) => tempfile::tempfile_in("/tmp")?,
+        None => tempfile::tempfile()?,
+    };
     let situacao = executar(&completo, &pasta, &dito)?;
     let falhou = match situacao {
         Some(true) => None,
