@@ -6,7 +6,8 @@
 //!                    │         └─► ferramentas       o que esta máquina tem para abri-lo
 //!                    ├─► corrida                     várias ao mesmo tempo, o que o tempo decide sozinho
 //!                    │     └─► cela ─► correcao      uma, isolada: prepara, avalia, escreve
-//!                    │                     └─► vigia     e não deixa gastar memória demais
+//!                    │         │           └─► vigia     e não deixa gastar memória demais
+//!                    │         └─► filtro        nem a que ninguém vê
 //!                    ├─► clientes               depois das notas, com --clientes: o que se viu do simulador de cada um
 //!                    └─► planilha, moodle, paginas ─► resultado     o que se entrega ao professor
 //! ```
@@ -20,6 +21,7 @@ pub mod correcao;
 mod corrida;
 mod entregas;
 mod ferramentas;
+mod filtro;
 mod fontes;
 mod moodle;
 mod pacote;

@@ -214,3 +214,36 @@ fn um_programa_nao_se_faz_root_em_um_espaco_so_dele() {
     let razao = turma.coluna("root", "razao");
     assert!(razao.contains("root -1 disco -1"), "{razao}");
 }
+
+/// Pede memória e redes de todos os jeitos, e diz o número do erro de cada um, ou 0.
+const PEDINTE: &str = r#"
+import ctypes, os, socket, sys
+if False:
+    s.listen()
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmget.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_int]
+def tentar(pedir):
+    try:
+        pedir()
+        return 0
+    except OSError as erro:
+        return erro.errno
+def bloco(bytes):
+    if libc.shmget(0, bytes, 0o1600) < 0:
+        raise OSError(ctypes.get_errno(), "")
+pedidos = [lambda: os.memfd_create("x"), lambda: bloco(1 << 20), lambda: bloco(1 << 33), lambda: bloco(4096)]
+pedidos += [lambda f=f: socket.socket(f, socket.SOCK_STREAM).close() for f in (socket.AF_VSOCK, 1, 2, 10)]
+sys.exit("pediu " + str([tentar(pedir) for pedir in pedidos]))
+"#;
+
+#[test]
+fn a_memoria_que_nao_e_de_ninguem_e_as_redes_que_nao_se_isolam_se_recusam() {
+    if !isola() || !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("pedinte", "servidor.py", PEDINTE);
+    turma.corrigir(&[]);
+    let razao = turma.coluna("pedinte", "razao");
+    assert!(razao.contains("pediu [38, 22, 22, 0, 97, 0, 0, 0]"), "{razao}");
+}

@@ -22,6 +22,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::getuid;
 
+use super::filtro::abrir_com_filtro;
+
 /// O avaliador, dentro da cela.
 pub const PROGRAMA: &str = "/cela/cliente";
 /// O que se entregou, que não muda.
@@ -146,7 +148,8 @@ impl Cela<'_> {
 pub fn moldura(limites: &Limites, tambem: &[PathBuf], pasta: &Path) -> Vec<OsString> {
     let mut moldura: Vec<OsString> = Vec::new();
     let mut por = |partes: &[&str]| moldura.extend(partes.iter().map(OsString::from));
-    por(&["bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]);
+    por(&["bash", "-c", &abrir_com_filtro(), "bwrap"]);
+    por(&["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]);
     por(&["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]);
     // Com outro espaço de usuários, o aluno seria root nele, e montaria discos que ninguém mede.
     por(&["--disable-userns"]);
