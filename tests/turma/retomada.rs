@@ -38,6 +38,7 @@ fn o_ctrl_c_guarda_o_que_se_fez_e_nao_deixa_ninguem() {
     corrida.sinal(Signal::INT);
     let fim = corrida.termino();
     assert_eq!(fim.codigo, Some(130), "{fim:?}");
+    assert_eq!(fs::read_dir(turma.provisorios()).unwrap().count(), 0);
     assert_eq!(turma.linhas().keys().collect::<Vec<_>>(), ["a"]);
     let indice = fs::read_to_string(turma.saida().join("index.html")).unwrap();
     assert!(indice.contains("2 por avaliar"), "{indice}");
@@ -54,6 +55,22 @@ fn o_ctrl_c_guarda_o_que_se_fez_e_nao_deixa_ninguem() {
     assert!(fim.erro.contains("1 não mudaram"), "{fim:?}");
     assert_eq!(fs::metadata(&registro).unwrap().modified().unwrap(), antes);
     assert_eq!(turma.linhas().keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+}
+
+#[test]
+fn fechar_o_terminal_tambem_para_a_turma_sem_deixar_nada() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("a", "servidor.py", "if False: s.listen()\nimport time\ntime.sleep(1000)\n");
+    let mut corrida = turma.iniciar(&["--espera", "100s"]);
+    ate("a cela abrir", || cela_aberta(&turma).then_some(()));
+    corrida.sinal(Signal::HUP);
+    let fim = corrida.termino();
+    assert_eq!(fim.codigo, Some(130), "{fim:?}");
+    assert_eq!(fs::read_dir(turma.provisorios()).unwrap().count(), 0);
+    ate("a cela acabar", || (!cela_aberta(&turma)).then_some(()));
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub const RESULTADOS: &str = "/cela/resultados";
 /// A pasta que diz de quem é a vez; também só na de fora.
 pub const VEZ: &str = "/cela/vez";
 /// Onde o avaliador põe o que apressa o Python; o aluno também a vê.
-const TROCAS: &str = "/cela/trocas";
+pub const TROCAS: &str = "/cela/trocas";
 
 /// Quem não é ninguém: o professor que é root não avalia como root.
 const NINGUEM: u32 = 65534;
