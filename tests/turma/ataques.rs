@@ -152,6 +152,36 @@ fn quem_imprime_sem_parar_tem_a_nota_do_que_faz() {
     assert_eq!(turma.nota("tagarela"), "10.00", "{:?}", turma.linhas());
 }
 
+/// Responde sem que lhe peçam, nunca termina a linha, e nunca se cala.
+const GOTEIRA: &str = r#"
+import socket, sys, threading, time
+def pingar(conn):
+    try:
+        while True:
+            conn.sendall(b"Estoque atual: 10 ")
+            time.sleep(0.05)
+    except OSError:
+        conn.close()
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", int(sys.argv[1])))
+s.listen()
+while True:
+    threading.Thread(target=pingar, args=(s.accept()[0],)).start()
+"#;
+
+#[test]
+fn quem_fala_sem_parar_na_conexao_nao_prende_a_avaliacao() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("goteira", "servidor.py", GOTEIRA);
+    turma.corrigir(&[&EM_PYTHON[..], &["--tempo-maximo", "120s"]].concat());
+    assert_eq!(turma.coluna("goteira", "situacao"), "avaliada", "{:?}", turma.linhas());
+    assert_ne!(turma.nota("goteira"), "10.00");
+}
+
 #[test]
 fn quem_ignora_o_sigterm_ou_para_quem_cuida_dele_tem_a_nota_do_que_faz() {
     if !isola() {
