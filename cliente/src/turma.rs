@@ -6,7 +6,8 @@
 //!                    │         └─► ferramentas       o que esta máquina tem para abri-lo
 //!                    ├─► corrida ─► impressao        várias ao mesmo tempo; e o que, de uma, não mudou
 //!                    │     └─► cela ─► correcao      uma, isolada: prepara, avalia, escreve
-//!                    │                     └─► vigia     e não deixa gastar memória demais
+//!                    │         │           └─► vigia     e não deixa gastar memória demais
+//!                    │         └─► filtro        nem a que ninguém vê
 //!                    ├─► clientes               depois das notas, com --clientes: o que se viu do simulador de cada um
 //!                    └─► planilha, moodle, paginas ─► resultado     o que se entrega ao professor
 //! ```
@@ -20,6 +21,7 @@ pub mod correcao;
 mod corrida;
 mod entregas;
 mod ferramentas;
+mod filtro;
 mod fontes;
 mod impressao;
 mod moodle;
@@ -33,9 +35,10 @@ mod vigia;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 
-use protocolo::terminal::{contar, dizer, explicar};
+use protocolo::terminal::{AoDesligar, ao_receberem_sinais, contar, dizer, explicar};
 use thiserror::Error;
 
 use crate::avaliacao::pesos::{self, Pesos};
@@ -109,7 +112,7 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
         fs::create_dir_all(saida.join(pasta)).map_err(ao_escrever)?;
     }
     let _tranca = trancar(&saida)?;
-    let parada = Parada::ao_sinal(|| {}).map_err(Erro::SemCtrlC)?;
+    let parada = parar_ao_sinal().map_err(Erro::SemCtrlC)?;
     let ferramentas = Ferramentas::da_maquina(isolamento.is_some());
     let isolamento = isolamento
         .map(|isolamento| Isolamento { tambem: ferramentas.tambem.clone(), ..isolamento });
@@ -133,6 +136,14 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     }
     publicar(&saida, &resultados, entregas.len(), moodle.as_ref()).map_err(ao_escrever)?;
     Ok(!parada.pedida())
+}
+
+/// Também o terminal que fecha: quem morre na hora deixa para trás as cópias do que se entregou.
+fn parar_ao_sinal() -> io::Result<Arc<Parada>> {
+    let parada = Arc::new(Parada::default());
+    let avisada = Arc::clone(&parada);
+    ao_receberem_sinais("cliente", AoDesligar::Parar, move || avisada.pedir())?;
+    Ok(parada)
 }
 
 /// Uma turma de cada vez em cada pasta: duas trocariam as páginas e as notas uma da outra. O sistema a solta quando este

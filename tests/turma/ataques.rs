@@ -152,6 +152,36 @@ fn quem_imprime_sem_parar_tem_a_nota_do_que_faz() {
     assert_eq!(turma.nota("tagarela"), "10.00", "{:?}", turma.linhas());
 }
 
+/// Responde sem que lhe peçam, nunca termina a linha, e nunca se cala.
+const GOTEIRA: &str = r#"
+import socket, sys, threading, time
+def pingar(conn):
+    try:
+        while True:
+            conn.sendall(b"Estoque atual: 10 ")
+            time.sleep(0.05)
+    except OSError:
+        conn.close()
+s = socket.socket()
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("", int(sys.argv[1])))
+s.listen()
+while True:
+    threading.Thread(target=pingar, args=(s.accept()[0],)).start()
+"#;
+
+#[test]
+fn quem_fala_sem_parar_na_conexao_nao_prende_a_avaliacao() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("goteira", "servidor.py", GOTEIRA);
+    turma.corrigir(&[&EM_PYTHON[..], &["--tempo-maximo", "120s"]].concat());
+    assert_eq!(turma.coluna("goteira", "situacao"), "avaliada", "{:?}", turma.linhas());
+    assert_ne!(turma.nota("goteira"), "10.00");
+}
+
 #[test]
 fn quem_ignora_o_sigterm_ou_para_quem_cuida_dele_tem_a_nota_do_que_faz() {
     if !isola() {
@@ -176,9 +206,74 @@ for pid in os.listdir("/proc"):
     }
 }
 
-/// Algum processo da máquina tem isto na linha de comando?
-fn algum_processo_diz(marca: &str) -> bool {
-    let processos = fs::read_dir("/proc").unwrap().flatten();
-    let comandos = processos.filter_map(|pid| fs::read(pid.path().join("cmdline")).ok());
-    comandos.map(|c| String::from_utf8_lossy(&c).into_owned()).any(|c| c.contains(marca))
+#[test]
+fn o_que_o_terminal_deixou_aberto_o_aluno_nao_herda() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar(
+        "herdeiro",
+        "servidor.py",
+        "import os, sys\nif False: s.listen()\nabertos = [os.readlink('/proc/self/fd/' + n) for n in os.listdir('/proc/self/fd') if int(n) > 2 and os.path.exists('/proc/self/fd/' + n)]\nsys.exit('herdei ' + str(abertos))\n",
+    );
+    // Um shell com a pasta do professor aberta, em dois descritores, antes de passar a ser o cliente.
+    let cliente = comando("cliente", ["turma"]);
+    let mut de_um_shell = std::process::Command::new("bash");
+    let abrir = format!("exec 7<{0} 123<{0}; exec \"$@\"", turma.pasta.path().display());
+    de_um_shell.args(["-c", &abrir, "bash"]).arg(cliente.get_program()).args(cliente.get_args());
+    de_um_shell.arg(turma.entregas()).arg("--saida").arg(turma.saida());
+    let fim = Processo::iniciar(de_um_shell).termino_em(PRAZO_DA_TURMA);
+    assert_eq!(fim.codigo, Some(0), "{fim:?}");
+    let razao = turma.coluna("herdeiro", "razao");
+    assert!(razao.contains("herdei []"), "{razao}");
+}
+
+#[test]
+fn um_programa_nao_se_faz_root_em_um_espaco_so_dele() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar(
+        "root",
+        "servidor.py",
+        "import ctypes, sys\nif False: s.listen()\nlibc = ctypes.CDLL(None)\nsys.exit(f'root {libc.unshare(0x10000000)} disco {libc.mount(b\"x\", b\"/tmp\", b\"tmpfs\", 0, b\"size=10g\")}')\n",
+    );
+    turma.corrigir(&[]);
+    let razao = turma.coluna("root", "razao");
+    assert!(razao.contains("root -1 disco -1"), "{razao}");
+}
+
+/// Pede memória e redes de todos os jeitos, e diz o número do erro de cada um, ou 0.
+const PEDINTE: &str = r#"
+import ctypes, os, socket, sys
+if False:
+    s.listen()
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmget.argtypes = [ctypes.c_int, ctypes.c_size_t, ctypes.c_int]
+def tentar(pedir):
+    try:
+        pedir()
+        return 0
+    except OSError as erro:
+        return erro.errno
+def bloco(bytes):
+    if libc.shmget(0, bytes, 0o1600) < 0:
+        raise OSError(ctypes.get_errno(), "")
+pedidos = [lambda: os.memfd_create("x"), lambda: bloco(1 << 20), lambda: bloco(1 << 33), lambda: bloco(4096)]
+pedidos += [lambda f=f: socket.socket(f, socket.SOCK_STREAM).close() for f in (socket.AF_VSOCK, 1, 2, 10)]
+sys.exit("pediu " + str([tentar(pedir) for pedir in pedidos]))
+"#;
+
+#[test]
+fn a_memoria_que_nao_e_de_ninguem_e_as_redes_que_nao_se_isolam_se_recusam() {
+    if !isola() || !cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("pedinte", "servidor.py", PEDINTE);
+    turma.corrigir(&[]);
+    let razao = turma.coluna("pedinte", "razao");
+    assert!(razao.contains("pediu [38, 22, 22, 0, 97, 0, 0, 0]"), "{razao}");
 }

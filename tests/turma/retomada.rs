@@ -38,16 +38,88 @@ fn o_ctrl_c_guarda_o_que_se_fez_e_nao_deixa_ninguem() {
     corrida.sinal(Signal::INT);
     let fim = corrida.termino();
     assert_eq!(fim.codigo, Some(130), "{fim:?}");
+    assert_eq!(fs::read_dir(turma.provisorios()).unwrap().count(), 0);
     assert_eq!(turma.linhas().keys().collect::<Vec<_>>(), ["a"]);
     let indice = fs::read_to_string(turma.saida().join("index.html")).unwrap();
     assert!(indice.contains("2 por avaliar"), "{indice}");
-    ate("a cela acabar", || (!cela_aberta(&turma.pasta)).then_some(()));
+    ate("a cela acabar", || (!cela_aberta(&turma)).then_some(()));
+
+    // O mesmo comando continua: só avalia o que falta.
+    let registro = turma.saida().join("registro/a.json");
+    let antes = fs::metadata(&registro).unwrap().modified().unwrap();
+    for entrega in ["b", "c"] {
+        fs::remove_dir_all(turma.entregas().join(entrega)).unwrap();
+        turma.entregar(entrega, "relatorio.pdf", "%PDF");
+    }
+    let fim = turma.corrigir(&demorada);
+    assert!(fim.erro.contains("1 não mudaram"), "{fim:?}");
+    assert_eq!(fs::metadata(&registro).unwrap().modified().unwrap(), antes);
+    assert_eq!(turma.linhas().keys().collect::<Vec<_>>(), ["a", "b", "c"]);
 }
 
-/// Algum processo ainda usa esta turma?
-fn cela_aberta(pasta: &TempDir) -> bool {
-    let marca = pasta.path().file_name().unwrap().to_string_lossy().into_owned();
-    let processos = fs::read_dir("/proc").unwrap().flatten();
-    let comandos = processos.filter_map(|pid| fs::read(pid.path().join("cmdline")).ok());
-    comandos.map(|c| String::from_utf8_lossy(&c).into_owned()).any(|c| c.contains(&marca))
+#[test]
+fn fechar_o_terminal_tambem_para_a_turma_sem_deixar_nada() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("a", "servidor.py", "if False: s.listen()\nimport time\ntime.sleep(1000)\n");
+    let mut corrida = turma.iniciar(&["--espera", "100s"]);
+    ate("a cela abrir", || cela_aberta(&turma).then_some(()));
+    corrida.sinal(Signal::HUP);
+    let fim = corrida.termino();
+    assert_eq!(fim.codigo, Some(130), "{fim:?}");
+    assert_eq!(fs::read_dir(turma.provisorios()).unwrap().count(), 0);
+    ate("a cela acabar", || (!cela_aberta(&turma)).then_some(()));
+}
+
+#[test]
+fn com_outros_pesos_se_avalia_de_novo_e_com_os_mesmos_nao() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("a", "relatorio.pdf", "%PDF");
+    let pesos = turma.entregas().with_file_name("pesos.toml");
+    fs::write(&pesos, "robustez = 2.0\n").unwrap();
+    let com_pesos = ["--pesos", pesos.to_str().unwrap()];
+    turma.corrigir(&[]);
+    for (opcoes, mudou) in [(&com_pesos[..], true), (&com_pesos, false), (&[], true)] {
+        let fim = turma.corrigir(opcoes);
+        assert_eq!(!fim.erro.contains("1 não mudaram"), mudou, "{opcoes:?}: {fim:?}");
+    }
+}
+
+#[test]
+fn duas_turmas_na_mesma_pasta_nao_e_a_que_morreu_nao_prende_a_seguinte() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("a", "relatorio.pdf", "%PDF");
+    turma.entregar("b", "servidor.py", "if False: s.listen()\nimport time\ntime.sleep(1000)\n");
+    let espera = ["--espera", "100s", "--ao-mesmo-tempo", "1"];
+    let mut primeira = turma.iniciar(&espera);
+    ate("a primeira acabar", || turma.saida().join("registro/a.json").exists().then_some(()));
+    ate("a cela abrir", || cela_aberta(&turma).then_some(()));
+    let segunda = turma.iniciar(&espera).termino();
+    assert_eq!(segunda.codigo, Some(1), "{segunda:?}");
+    assert!(segunda.erro.contains("outro `cliente turma` está a escrever"), "{segunda:?}");
+    assert_eq!(segunda.erro.lines().count(), 1, "{segunda:?}");
+    primeira.sinal(Signal::KILL);
+    assert_eq!(primeira.termino().codigo, None);
+    ate("a cela acabar", || (!cela_aberta(&turma)).then_some(()));
+
+    // O que o SIGKILL não deixou apagar não é da turma seguinte.
+    fs::remove_dir_all(turma.provisorios()).unwrap();
+    fs::create_dir(turma.provisorios()).unwrap();
+    turma.entregar("b", "servidor.py", "raise SystemExit\ns.listen()\n");
+    let fim = turma.corrigir(&espera);
+    assert!(fim.erro.contains("1 não mudaram"), "{fim:?}");
+    assert_eq!(turma.nota("b"), "0.00");
+}
+
+/// Há uma cela desta turma?
+fn cela_aberta(turma: &Turma) -> bool {
+    algum_processo_diz(&turma.provisorios().to_string_lossy())
 }

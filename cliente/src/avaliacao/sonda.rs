@@ -154,9 +154,10 @@ impl<'a> Sonda<'a> {
     /// Espera até `quanto` que o servidor feche a conexão, e diz se a fechou. O que chegar fica guardado.
     pub fn espera_fechar(&mut self, quanto: Duration) -> bool {
         let limite = self.alvo.inicio.elapsed() + quanto;
-        // O que está pela metade tem o tempo de terminar.
-        let no_meio = |este: &Self| este.ligacao.no_meio();
-        while self.escuta(limite) && (self.alvo.inicio.elapsed() < limite || no_meio(self)) {}
+        // O que está pela metade tem o tempo de terminar, mas um servidor que fala sem parar não prende ninguém.
+        let tarde = limite + SILENCIO_DE_QUEM_SEPARA;
+        let ate = |este: &Self| if este.ligacao.no_meio() { tarde } else { limite };
+        while self.escuta(limite) && self.alvo.inicio.elapsed() < ate(self) {}
         self.anota_o_que_chegou();
         self.fechada()
     }

@@ -22,6 +22,8 @@ use std::process::{Command, Stdio};
 
 use rustix::process::getuid;
 
+use super::filtro::abrir_com_filtro;
+
 /// O avaliador, dentro da cela.
 pub const PROGRAMA: &str = "/cela/cliente";
 /// O que se entregou, que não muda.
@@ -33,7 +35,7 @@ pub const RESULTADOS: &str = "/cela/resultados";
 /// A pasta que diz de quem é a vez; também só na de fora.
 pub const VEZ: &str = "/cela/vez";
 /// Onde o avaliador põe o que apressa o Python; o aluno também a vê.
-const TROCAS: &str = "/cela/trocas";
+pub const TROCAS: &str = "/cela/trocas";
 
 /// Quem não é ninguém: o professor que é root não avalia como root.
 const NINGUEM: u32 = 65534;
@@ -59,6 +61,11 @@ const DE_ETC: [&str; 12] = [
     "/etc/protocols",
     "/etc/services",
 ];
+
+/// Fecha o que este programa herdou aberto de quem o chamou, e passa a ser outro: um terminal ou um editor pode deixar
+/// aberta uma pasta do professor, e por ela se sairia da cela.
+const SO_O_COMBINADO: &str =
+    r#"for fd in /proc/self/fd/*; do fd=${fd##*/}; (( fd > 2 )) && exec {fd}>&-; done; exec "$@""#;
 
 /// As pastas do sistema, que ninguém na cela pode mudar.
 const DO_SISTEMA: [&str; 7] = ["/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/opt"];
@@ -141,8 +148,11 @@ impl Cela<'_> {
 pub fn moldura(limites: &Limites, tambem: &[PathBuf], pasta: &Path) -> Vec<OsString> {
     let mut moldura: Vec<OsString> = Vec::new();
     let mut por = |partes: &[&str]| moldura.extend(partes.iter().map(OsString::from));
-    por(&["bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]);
+    por(&["bash", "-c", &abrir_com_filtro(), "bwrap"]);
+    por(&["--unshare-user", "--uid", "1000", "--gid", "1000", "--cap-drop", "ALL"]);
     por(&["--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"]);
+    // Com outro espaço de usuários, o aluno seria root nele, e montaria discos que ninguém mede.
+    por(&["--disable-userns"]);
     por(&["--hostname", "localhost", "--die-with-parent", "--clearenv"]);
     moldura.extend(do_sistema(tambem));
     let mut por = |partes: &[&str]| moldura.extend(partes.iter().map(OsString::from));
@@ -207,14 +217,15 @@ pub fn pastas_de_programas(tambem: &[PathBuf]) -> Vec<PathBuf> {
     tambem.iter().map(|pasta| pasta.join("bin")).chain(do_sistema.map(PathBuf::from)).collect()
 }
 
-/// Um comando que não se executa como root, ainda que o professor seja.
+/// Um comando que não se executa como root, ainda que o professor seja, e que só herda as três saídas de sempre.
 fn em_nome_de_ninguem(programa: &str) -> Command {
-    if !getuid().is_root() {
-        return Command::new(programa);
+    let mut comando = Command::new("bash");
+    comando.args(["-c", SO_O_COMBINADO, "bash"]);
+    if getuid().is_root() {
+        let ids = [format!("--reuid={NINGUEM}"), format!("--regid={NINGUEM}")];
+        comando.arg("setpriv").args(ids).args(["--clear-groups", "--"]);
     }
-    let mut comando = Command::new("setpriv");
-    let ids = [format!("--reuid={NINGUEM}"), format!("--regid={NINGUEM}")];
-    comando.args(ids).args(["--clear-groups", "--", programa]);
+    comando.arg(programa);
     comando
 }
 
@@ -245,9 +256,9 @@ pub fn entregar_a_cela(pasta: &Path) -> io::Result<()> {
 ///
 /// O que falta, em uma frase.
 pub fn testar() -> Result<(), String> {
-    for programa in ["bwrap", "prlimit"] {
+    for (programa, pacote) in [("bwrap", "bubblewrap"), ("prlimit", "util-linux"), ("bash", "bash")]
+    {
         if crate::turma::ferramentas::achar(programa, &pastas_de_programas(&[])).is_none() {
-            let pacote = if programa == "bwrap" { "bubblewrap" } else { "util-linux" };
             return Err(format!("falta o programa {programa} (no Debian: apt install {pacote})"));
         }
     }
@@ -270,6 +281,9 @@ pub fn testar() -> Result<(), String> {
         return Ok(());
     }
     let dito = String::from_utf8_lossy(&saida.stderr);
+    if dito.contains("--disable-userns") {
+        return Err("o bubblewrap desta máquina é antigo: precisa ser o 0.8, ou mais novo".into());
+    }
     let ultima = dito.lines().last().unwrap_or("o bubblewrap não disse por quê").trim().to_owned();
     Err(format!("o sistema não deixa isolar um programa ({ultima})"))
 }

@@ -340,10 +340,11 @@ fn explicar_a_memoria(desfecho: Desfecho, ordem: &Ordem) -> Desfecho {
     let memoria = ordem.cela.as_ref().map_or(0, |cela| cela.memoria) / 1024 / 1024;
     let nota = format!("o programa passou de {memoria} MB de memória, e foi derrubado");
     match desfecho {
-        Desfecho::Avaliada(avaliada) => Desfecho::Avaliada(Avaliada {
-            razao: format!("{nota}; {}", avaliada.razao),
-            ..avaliada
-        }),
+        Desfecho::Avaliada(avaliada) => {
+            let razoes = [nota, avaliada.razao.clone()];
+            let razao = razoes.into_iter().filter(|razao| !razao.is_empty()).collect::<Vec<_>>();
+            Desfecho::Avaliada(Avaliada { razao: razao.join("; "), ..avaliada })
+        }
         Desfecho::NaoAbriu { motivo } => Desfecho::NaoAbriu { motivo: format!("{nota}; {motivo}") },
         Desfecho::SemNota { motivo } => Desfecho::SemNota { motivo },
     }
@@ -373,7 +374,11 @@ fn preparar(ordem: &mut Ordem) -> Result<Result<(), String>, Erro> {
     let _ = writeln!(io::stdout(), "0 compilando");
     let mut completo = moldura(ordem);
     completo.extend(["sh", "-c", &preparar].map(OsString::from));
-    let dito = tempfile::tempfile()?;
+    // Na cela, a pasta de costume é pequena, e o aluno também escreve nela.
+    let dito = match ordem.cela {
+        Some(_) => tempfile::tempfile_in("/tmp")?,
+        None => tempfile::tempfile()?,
+    };
     let situacao = executar(&completo, &pasta, &dito)?;
     let falhou = match situacao {
         Some(true) => None,

@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
+use protocolo::mensagem::visivel;
 use protocolo::terminal::explicar;
 use thiserror::Error;
 use zip::ZipArchive;
@@ -24,6 +25,11 @@ const PACOTES_ANINHADOS: usize = 3;
 
 /// Os pacotes que não se abrem.
 const OUTROS_PACOTES: [&str; 7] = ["rar", "7z", "gz", "tgz", "bz2", "xz", "tar"];
+
+/// As letras da página 850, a do MS-DOS em português, do byte 128 em diante: é como o Windows escreve os nomes em um
+/// `.zip`.
+const PAGINA_850: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐\
+    └┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
 
 /// O que não é do programa, e não se copia.
 const DE_OUTROS: [&str; 4] = ["__MACOSX", ".git", ".DS_Store", "__pycache__"];
@@ -161,7 +167,7 @@ fn por_arquivo(de: &Path, para: &Path, nivel: usize, folga: &mut Folga) -> Resul
             return extrair(de, &pasta, &nome, nivel, folga);
         }
         outra if OUTROS_PACOTES.contains(&outra) => {
-            folga.recusados.push(nome);
+            folga.recusados.push(visivel(&nome));
             return Ok(());
         }
         _ => {}
@@ -180,13 +186,12 @@ fn extrair(
     nivel: usize,
     folga: &mut Folga,
 ) -> Result<(), Recusa> {
-    let estragado = |erro: &dyn std::fmt::Display| Recusa::Estragado(nome.into(), por_que(erro));
+    let estragado = |erro: &dyn std::fmt::Display| Recusa::Estragado(visivel(nome), por_que(erro));
     let mut zip = ZipArchive::new(File::open(de)?).map_err(|erro| estragado(&erro))?;
     criar(pasta, Path::new(""), folga)?;
     for indice in 0..zip.len() {
         let mut dentro = zip.by_index(indice).map_err(|erro| estragado(&erro))?;
-        // Um nome que sai da pasta, como `../../x`, não tem lugar aqui.
-        let Some(relativo) = dentro.enclosed_name() else { continue };
+        let Some(relativo) = sem_sair(&nome_no_pacote(dentro.name_raw())) else { continue };
         let de_outros = relativo.iter().any(|parte| DE_OUTROS.iter().any(|outro| parte == *outro));
         if de_outros || dentro.is_symlink() {
             continue;
@@ -202,6 +207,29 @@ fn extrair(
         })?;
     }
     Ok(())
+}
+
+/// O nome como quem o deu o vê: em UTF-8, também quando o pacote não o diz, como os do macOS; se não, na página 850.
+fn nome_no_pacote(cru: &[u8]) -> String {
+    let da_pagina = |byte: &u8| match byte {
+        0..128 => char::from(*byte),
+        _ => PAGINA_850.chars().nth(usize::from(*byte) - 128).unwrap_or('_'),
+    };
+    str::from_utf8(cru).map_or_else(|_| cru.iter().map(da_pagina).collect(), str::to_owned)
+}
+
+/// O caminho, a partir da pasta em que se extrai; um que sai dela, como `../../x`, não tem lugar aqui.
+fn sem_sair(nome: &str) -> Option<PathBuf> {
+    let mut caminho = PathBuf::new();
+    for parte in nome.split(['/', '\\']) {
+        match parte {
+            "" | "." => {}
+            ".." if caminho.pop() => {}
+            ".." => return None,
+            parte => caminho.push(parte),
+        }
+    }
+    (!nome.contains('\0')).then_some(caminho)
 }
 
 fn extrair_um(
@@ -241,11 +269,15 @@ fn escrever(de: impl Read, para: &Path, folga: &mut Folga) -> Result<(), Recusa>
 }
 
 fn por_que(erro: &dyn std::fmt::Display) -> String {
-    let dito = erro.to_string();
-    if dito.to_lowercase().contains("password") || dito.to_lowercase().contains("encrypt") {
-        "tem senha".into()
-    } else {
-        "o pacote está estragado ou incompleto".into()
+    let dito = erro.to_string().to_lowercase();
+    let diz = |palavra| dito.contains(palavra);
+    match () {
+        () if diz("password") || diz("encrypt") => "tem senha".into(),
+        () if diz("compression method") => {
+            "usa uma compressão que não é a comum; extraia-o em uma pasta com o nome da pessoa"
+                .into()
+        }
+        () => "o pacote está estragado ou incompleto".into(),
     }
 }
 
@@ -298,6 +330,28 @@ mod testes {
     }
 
     #[test]
+    fn um_nome_com_acento_e_o_mesmo_venha_do_windows_do_macos_ou_do_linux() {
+        assert_eq!(PAGINA_850.chars().count(), 128);
+        for cru in ["Jo\u{e3}o/\u{e7}.py".as_bytes(), b"Jo\xc6o\\\x87.py"] {
+            assert_eq!(sem_sair(&nome_no_pacote(cru)), Some("João/ç.py".into()));
+        }
+    }
+
+    #[test]
+    fn nenhum_nome_leva_a_outra_pasta() {
+        for (nome, esperado) in [
+            ("/etc/x.py", Some("etc/x.py")),
+            ("C:\\x.py", Some("C:/x.py")),
+            ("a/./../b.py", Some("b.py")),
+            ("a/../../b.py", None),
+            ("..\\b.py", None),
+            ("a\0b", None),
+        ] {
+            assert_eq!(sem_sair(nome), esperado.map(PathBuf::from), "{nome:?}");
+        }
+    }
+
+    #[test]
     fn um_atalho_para_um_arquivo_do_professor_nao_se_copia() {
         let turma = tempfile::tempdir().unwrap();
         fs::create_dir(turma.path().join("Ana")).unwrap();
@@ -321,6 +375,14 @@ mod testes {
         fs::write(&quebrado, &zip(&[("x.py", b"abc")])[..20]).unwrap();
         let dito = abrir_este(vec![quebrado]).1.unwrap_err().to_string();
         assert!(dito.contains("estragado ou incompleto"), "{dito}");
+        let outro = turma.path().join("caio.zip");
+        let mut bytes = zip(&[("x.py", b"abc")]);
+        let indice = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        // O modo de comprimir, no começo do arquivo e no índice: LZMA.
+        (bytes[8], bytes[indice + 10]) = (14, 14);
+        fs::write(&outro, bytes).unwrap();
+        let dito = abrir_este(vec![outro]).1.unwrap_err().to_string();
+        assert!(dito.contains("compressão que não é a comum"), "{dito}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use protocolo::mensagem::visivel;
 use protocolo::terminal::inofensivo;
 
 use super::resultado::{ClienteVisto, Desfecho, Resultado};
@@ -45,6 +46,7 @@ pub fn escrever(resultados: &[Resultado]) -> io::Result<Vec<u8>> {
     csv.into_inner().map_err(|erro| io::Error::other(erro.to_string()))
 }
 
+/// Os nomes dos arquivos e os comandos são de quem entregou, e podem ter sequências de controle.
 fn linha(resultado: &Resultado) -> Vec<String> {
     let numero = |valor: f64| format!("{valor:.2}");
     let (itens, extras) = match &resultado.desfecho {
@@ -64,15 +66,15 @@ fn linha(resultado: &Resultado) -> Vec<String> {
     campos.extend([
         resultado.situacao().to_owned(),
         resultado.razao(),
-        resultado.servidor.clone(),
-        resultado.cliente.clone().unwrap_or_default(),
+        visivel(&resultado.servidor),
+        visivel(resultado.cliente.as_deref().unwrap_or_default()),
     ]);
     campos.extend(do_cliente(resultado.observado.as_ref()));
     let vale = resultado.pesos.cliente > 0.0;
     campos.extend([
         resultado.pontos_do_cliente().filter(|_| vale).map(numero).unwrap_or_default(),
-        resultado.preparar.clone().unwrap_or_default(),
-        resultado.iniciar.clone(),
+        visivel(resultado.preparar.as_deref().unwrap_or_default()),
+        visivel(&resultado.iniciar),
         resultado.origem.clone(),
         resultado.notas.join("; "),
     ]);

@@ -1,15 +1,20 @@
 //! Como abrir o servidor de uma entrega: em que pasta, o que se prepara antes e o comando. Adivinha pelo que a pasta
 //! tem, e diz o que adivinhou; não executa nada.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use protocolo::mensagem::visivel;
 use thiserror::Error;
 
 use super::fontes::{self, Fonte, Lingua};
 
 /// O arquivo, na pasta da entrega, com o comando que a abre.
 pub const ARQUIVO_DA_ENTREGA: &str = "iniciar.txt";
+
+/// Quanto se lê desse arquivo.
+const TEXTO_MAXIMO: u64 = 1024 * 1024;
 
 /// O que `--iniciar` troca pelo arquivo do servidor, e pela porta.
 const ARQUIVO: &str = "{arquivo}";
@@ -122,8 +127,8 @@ pub(super) fn comando_da_entrega(raiz: &Path, arquivo: &str) -> Option<(PathBuf,
     let mut pasta = PathBuf::new();
     loop {
         let aqui = raiz.join(&pasta);
-        let lido = fs::read_to_string(aqui.join(arquivo)).unwrap_or_default();
-        let mut linhas = lido.lines().map(str::trim);
+        let lido = ler_texto(&aqui.join(arquivo));
+        let mut linhas = lido.split(['\n', '\r']).map(str::trim);
         if let Some(linha) = linhas.find(|linha| !linha.is_empty() && !linha.starts_with('#')) {
             return Some((pasta, linha.to_owned()));
         }
@@ -132,6 +137,29 @@ pub(super) fn comando_da_entrega(raiz: &Path, arquivo: &str) -> Option<(PathBuf,
             [unica] if unica.path().is_dir() => pasta.push(unica.file_name()),
             _ => return None,
         }
+    }
+}
+
+/// O que um arquivo de texto diz, como quer que o tenham escrito: o Bloco de Notas e o PowerShell marcam o começo, e podem
+/// usar dois bytes por letra; quem não usa UTF-8 usa quase sempre o Latin-1.
+fn ler_texto(caminho: &Path) -> String {
+    let mut bytes = Vec::new();
+    let lido = File::open(caminho).and_then(|a| a.take(TEXTO_MAXIMO).read_to_end(&mut bytes));
+    if lido.is_err() {
+        return String::new();
+    }
+    let de_dois_em_dois = |resto: &[u8], ler: fn([u8; 2]) -> u16| {
+        let (pares, _) = resto.as_chunks();
+        String::from_utf16_lossy(&pares.iter().copied().map(ler).collect::<Vec<_>>())
+    };
+    match &bytes[..] {
+        [0xFF, 0xFE, resto @ ..] => de_dois_em_dois(resto, u16::from_le_bytes),
+        [0xFE, 0xFF, resto @ ..] => de_dois_em_dois(resto, u16::from_be_bytes),
+        [0xEF, 0xBB, 0xBF, resto @ ..] => String::from_utf8_lossy(resto).into_owned(),
+        todos => match str::from_utf8(todos) {
+            Ok(texto) => texto.to_owned(),
+            Err(_) => todos.iter().map(|byte| char::from(*byte)).collect(),
+        },
     }
 }
 
@@ -333,24 +361,25 @@ fn em_c(raiz: &Path, servidor: &Fonte, fontes: &[Fonte]) -> Receita {
 fn sem_servidor(raiz: &Path, fontes: &[Fonte]) -> SemReceita {
     if fontes.is_empty() {
         let algum = fs::read_dir(raiz).into_iter().flatten().flatten().next();
-        return SemReceita::SemPrograma(
-            algum.map(|a| a.file_name().to_string_lossy().into_owned()),
-        );
+        return SemReceita::SemPrograma(algum.map(|a| visivel(&a.file_name().to_string_lossy())));
     }
-    let nomes = fontes.iter().take(5).map(|fonte| fonte.caminho.to_string_lossy().into_owned());
+    let nomes = fontes.iter().take(5).map(|fonte| visivel(&fonte.caminho.to_string_lossy()));
     SemReceita::SemServidor(nomes.collect())
 }
 
 fn outros_servidores(escolhido: &Fonte, fontes: &[Fonte]) -> Option<String> {
     let outro =
         |fonte: &&Fonte| fonte.escuta && fonte.e_principal() && fonte.caminho != escolhido.caminho;
-    let nomes: Vec<String> =
-        fontes.iter().filter(outro).map(|fonte| fonte.caminho.display().to_string()).collect();
+    let nomes: Vec<String> = fontes
+        .iter()
+        .filter(outro)
+        .map(|fonte| visivel(&fonte.caminho.to_string_lossy()))
+        .collect();
     (!nomes.is_empty()).then(|| {
         format!(
             "a entrega tem outro servidor ({}): avaliou-se {}",
             nomes.join(", "),
-            escolhido.caminho.display()
+            visivel(&escolhido.caminho.to_string_lossy())
         )
     })
 }
