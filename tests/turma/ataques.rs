@@ -275,5 +275,5 @@ fn a_memoria_que_nao_e_de_ninguem_e_as_redes_que_nao_se_isolam_se_recusam() {
     turma.entregar("pedinte", "servidor.py", PEDINTE);
     turma.corrigir(&[]);
     let razao = turma.coluna("pedinte", "razao");
-    assert!(razao.contains("pediu [38, 22, 22, 0, 97, 0, 0, 0]"), "{razao}");
+    assert!(razao.contains("pediu [38, 38, 38, 0, 38, 0, 0, 0]"), "{razao}");
 }
