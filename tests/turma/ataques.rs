@@ -158,8 +158,8 @@ import socket, sys, threading, time
 def pingar(conn):
     try:
         while True:
-            conn.sendall(b"Estoque atual: 10 ")
-            time.sleep(0.05)
+            conn.sendall(b"Estoque atual: 10 e mais ")
+            time.sleep(0.005)
     except OSError:
         conn.close()
 s = socket.socket()
@@ -177,7 +177,7 @@ fn quem_fala_sem_parar_na_conexao_nao_prende_a_avaliacao() {
     }
     let turma = Turma::nova();
     turma.entregar("goteira", "servidor.py", GOTEIRA);
-    turma.corrigir(&[&EM_PYTHON[..], &["--tempo-maximo", "120s"]].concat());
+    turma.corrigir(&[&EM_PYTHON[..], &["--tempo-maximo", "40s"]].concat());
     assert_eq!(turma.coluna("goteira", "situacao"), "avaliada", "{:?}", turma.linhas());
     assert_ne!(turma.nota("goteira"), "10.00");
 }
