@@ -106,13 +106,13 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     if entregas.is_empty() {
         return Err(Erro::Vazia(opcoes.pasta.clone()));
     }
+    let parada = parar_ao_sinal().map_err(Erro::SemCtrlC)?;
     let isolamento = isolar(opcoes)?;
     let ao_escrever = |erro| Erro::Saida(saida.clone(), erro);
     for pasta in ["alunos", "registro"] {
         fs::create_dir_all(saida.join(pasta)).map_err(ao_escrever)?;
     }
     let _tranca = trancar(&saida)?;
-    let parada = parar_ao_sinal().map_err(Erro::SemCtrlC)?;
     let ferramentas = Ferramentas::da_maquina(isolamento.is_some());
     let isolamento = isolamento
         .map(|isolamento| Isolamento { tambem: ferramentas.tambem.clone(), ..isolamento });
