@@ -3,6 +3,7 @@
 //! ```text
 //!   avaliar ─► provas     o que se tenta
 //!          │    ├─► disputa    todos compram juntos
+//!          │    ├─► vez        o que pode ter sido demora se confirma sem vizinhos
 //!          │    ├─► servidor   abre o servidor de novo para cada prova, e guarda o console dele
 //!          │    │     ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
 //!          │    │     ├─► processos  o que o sistema sabe dele

@@ -225,7 +225,8 @@ impl<'a> Provas<'a> {
             Some(Mensagem::Estoque(inicial)) => Some(inicial),
             _ => None,
         };
-        let ha = inicial.and_then(|n| u64::try_from(n).ok()).unwrap_or(self.opcoes.medida.estoque);
+        let estoque = inicial.and_then(|n| u64::try_from(n).ok());
+        let ha = estoque.unwrap_or(self.opcoes.medida.estoque);
         if !self.no_ar() && consultada.is_some() {
             if ha > 0 {
                 primeira_vez(&mut sonda, "COMPRAR", Comando::Comprar);
@@ -253,19 +254,18 @@ impl<'a> Provas<'a> {
     ) -> Conversa {
         let (consultas, mut compras): (Vec<Troca>, Vec<Troca>) =
             sonda.trocas.iter().cloned().partition(|troca| troca.comando == Comando::Consultar);
-        for demora in [demora_tipica(&consultas), demora_tipica(&compras)].into_iter().flatten() {
-            self.alvo.costumes.levou(demora);
-        }
+        let demoras = [&consultas, &compras].map(|trocas| demora_tipica(trocas));
+        demoras.into_iter().flatten().for_each(|demora| self.alvo.costumes.levou(demora));
         let recusas = compras.split_off(compras.len().saturating_sub(1));
         let sobras = sonda.sobras > 0;
         let portas = sonda.portas().to_vec();
         let console = console_com(servidor, &portas, sonda.trocas.len());
         let estoque = inicial.and_then(|n| u64::try_from(n).ok());
         let contradicao = contradicoes(vec![sonda.historia(1)], estoque).into_iter().next();
-        let numeros = match (&contradicao, inicial) {
-            (Some(_), Some(inicial)) => numeros_trocados(inicial, &consultas, &compras, &recusas),
-            _ => BTreeMap::new(),
-        };
+        let contradita = inicial.filter(|_| contradicao.is_some());
+        let numeros = contradita
+            .map(|inicial| numeros_trocados(inicial, &consultas, &compras, &recusas))
+            .unwrap_or_default();
         Conversa {
             recusa: recusa_propria(&compras, &recusas),
             sobras,
