@@ -135,7 +135,7 @@ fn um_processo_em_segundo_plano_nao_sobrevive_a_avaliacao() {
     );
     turma.corrigir_em_python();
     assert_eq!(turma.nota("daemon"), "10.00", "{:?}", turma.linhas());
-    ate("ninguém sobreviver", || (!algum_processo_diz(&marca)).then_some(()));
+    ate("ninguém sobreviver", || (!algum_processo_diz(&[&marca])).then_some(()));
 }
 
 #[test]

@@ -150,9 +150,11 @@ fn isola() -> bool {
     python().is_some() && *ISOLA.get_or_init(tentar)
 }
 
-/// Algum processo da máquina tem isto na linha de comando?
-fn algum_processo_diz(marca: &str) -> bool {
+/// Algum processo da máquina tem tudo isto na linha de comando?
+fn algum_processo_diz(marcas: &[&str]) -> bool {
     let processos = fs::read_dir("/proc").unwrap().flatten();
     let comandos = processos.filter_map(|pid| fs::read(pid.path().join("cmdline")).ok());
-    comandos.map(|c| String::from_utf8_lossy(&c).into_owned()).any(|c| c.contains(marca))
+    comandos
+        .map(|comando| String::from_utf8_lossy(&comando).into_owned())
+        .any(|comando| marcas.iter().all(|marca| comando.contains(marca)))
 }

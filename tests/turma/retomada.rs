@@ -119,7 +119,7 @@ fn duas_turmas_na_mesma_pasta_nao_e_a_que_morreu_nao_prende_a_seguinte() {
     assert_eq!(turma.nota("b"), "0.00");
 }
 
-/// Há uma cela desta turma?
+/// Há uma cela desta turma, com uma entrega dentro?
 fn cela_aberta(turma: &Turma) -> bool {
-    algum_processo_diz(&turma.provisorios().to_string_lossy())
+    algum_processo_diz(&[&turma.provisorios().to_string_lossy(), "corrigir"])
 }
