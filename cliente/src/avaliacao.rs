@@ -262,7 +262,7 @@ fn do_processo(
     if vistas.apressado {
         observacoes.push(
             "em metade das disputas, o Python do servidor teve troca de threads a cada 1 µs, e não a cada \
-             5 ms: o programa é o mesmo, e a falta de um Lock tem mais como aparecer"
+             5 ms: o programa é o mesmo, e a falta de um Lock aparece em outros momentos"
                 .to_owned(),
         );
     }

@@ -302,7 +302,7 @@ impl<F: Read + Write> Balcao<F> {
 
     /// Atende o lote inteiro, com `antes` unidades à venda.
     fn decidir(&mut self, agora: Instant, registro: &mut Registro, lote: &mut Lote, antes: u64) {
-        self.loja.ver(antes);
+        self.ver(antes, registro);
         let mut pedidos = lote.esvaziar().peekable();
         while let Some(Pedido { chave, comando, mut vezes }) = pedidos.next() {
             self.movimento.pediram(&comando, vezes);
@@ -403,8 +403,17 @@ impl<F: Read + Write> Balcao<F> {
     }
 
     /// Entraram unidades no estoque, já firmes, entre dois turnos. Quando elas acabarem, o AVISO sai outra vez.
-    pub fn repor(&mut self, unidades: u64) {
-        self.loja.ver(self.loja.estoque().saturating_add(unidades));
+    pub fn repor(&mut self, unidades: u64, registro: &mut Registro) {
+        self.ver(self.loja.estoque().saturating_add(unidades), registro);
+    }
+
+    /// Quem guarda o estoque diz que há isto à venda: mais do que se sabia, se alguém repôs.
+    fn ver(&mut self, a_venda: u64, registro: &mut Registro) {
+        let havia = self.loja.estoque();
+        if a_venda > havia {
+            registro.reposto(havia, a_venda);
+        }
+        self.loja.ver(a_venda);
     }
 
     /// Ficou algo para o próximo turno? Então não se espera evento nenhum.

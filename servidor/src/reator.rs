@@ -319,11 +319,7 @@ impl Reator {
             return Ok(());
         }
         let contas = livro.acrescentar(unidades)?;
-        self.balcao.repor(unidades);
-        self.registro.anotar(format_args!(
-            "livro: {unidades} repostas, {} à venda",
-            self.balcao.loja().estoque()
-        ));
+        self.balcao.repor(unidades, &mut self.registro);
         reposicao.responder(&resposta(contas), agora);
         Ok(())
     }

@@ -211,6 +211,14 @@ impl Registro {
         });
     }
 
+    /// Entraram unidades: havia tantas à venda, e há mais. De um estoque repartido não se vê quantas entraram, porque
+    /// os outros servidores vendem enquanto isso.
+    pub fn reposto(&mut self, havia: u64, ha: u64) {
+        self.linha(|linha| {
+            let _ = writeln!(linha, "estoque: reposto (de {havia} para {ha})");
+        });
+    }
+
     /// Quem guarda o estoque deixou de responder, ou voltou.
     pub fn alcance(&mut self, alcance: Alcance) {
         let texto = match alcance {

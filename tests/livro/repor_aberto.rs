@@ -46,6 +46,17 @@ fn o_servidor_aberto_repoe_e_o_aviso_sai_outra_vez() {
     assert_eq!((extrato.entradas, extrato.vendidas()), (3, 2));
 }
 
+/// Quem lê o console vê por que o estoque subiu, ainda que ninguém peça nada depois.
+#[test]
+fn o_registro_diz_que_se_repos_e_de_quanto_para_quanto() {
+    let livro = Arquivo::novo();
+    let mut servidor = Servidor::abrir(&["--livro", livro.caminho(), "--estoque", "8"]);
+    repos(&livro.repor(5), "livro: 0 de 13 vendidas, 13 à venda: 5 repostas agora");
+    let reposto = "Z estoque: reposto (de 8 para 13)\n";
+    servidor.registro().ate("a reposição", |log| log.ends_with(reposto));
+    assert_eq!(servidor.encerrar().codigo, Some(0));
+}
+
 #[test]
 fn o_que_se_disse_reposto_sobrevive_a_uma_queda_e_depois_dela_ainda_se_repoe() {
     let livro = Arquivo::novo();

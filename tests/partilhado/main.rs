@@ -68,6 +68,10 @@ fn o_ultimo_comprador_e_os_dos_outros_servidores_ouvem_o_aviso_uma_vez_e_repor_o
     assert_eq!(ana.pede("CONSULTAR"), "Estoque atual: 1");
     assert_eq!(rui.pede("COMPRAR"), "Compra realizada. Estoque restante: 0");
     assert_eq!((rui.linha(), ana.linha()), (aviso.into(), aviso.into()));
+    for servidor in [&um, &outro] {
+        let reposto = |log: &str| log.matches(" estoque: reposto (de 0 para 1)\n").count() == 1;
+        servidor.registro().ate("a reposição", reposto);
+    }
     // E nenhum dos dois outra vez.
     assert!(ana.pede("AJUDA").starts_with("Comandos:"));
     assert_eq!(rui.pede("COMPRAR"), "ERRO: Produto esgotado");

@@ -140,12 +140,11 @@ fn colunas(resultados: &[Resultado]) -> Vec<String> {
 }
 
 fn resumo(resultados: &[Resultado], entregas: usize) -> String {
-    let mut notas: Vec<f64> = resultados.iter().filter_map(Resultado::nota).collect();
-    notas.sort_by(f64::total_cmp);
+    let notas: Vec<f64> = resultados.iter().filter_map(Resultado::nota).collect();
     let mut partes = vec![contar(entregas, "entrega", "entregas")];
-    if let Some(meio) = notas.get(notas.len() / 2) {
+    if !notas.is_empty() {
         let media = notas.iter().sum::<f64>() / notas.len() as f64;
-        partes.push(format!("média {}, mediana {}", nota(media), nota(*meio)));
+        partes.push(format!("média {}, mediana {}", nota(media), nota(mediana(notas))));
     }
     let contadas = [
         ("não abre", "não abrem", resultados.iter().filter(|r| r.situacao() == "não abre").count()),
@@ -156,6 +155,16 @@ fn resumo(resultados: &[Resultado], entregas: usize) -> String {
         partes.push(contar(quantas, uma, muitas));
     }
     partes.join("; ")
+}
+
+/// A nota do meio; com um número par delas, a média das duas do meio. Há pelo menos uma.
+fn mediana(mut notas: Vec<f64>) -> f64 {
+    notas.sort_by(f64::total_cmp);
+    let meio = notas.len() / 2;
+    match notas.len() % 2 {
+        0 => (notas[meio - 1] + notas[meio]) / 2.0,
+        _ => notas[meio],
+    }
 }
 
 /// Quantas notas há em cada décimo da escala.
@@ -339,6 +348,17 @@ mod testes {
             "{pagina}"
         );
         assert!(pagina.contains("10,8 a 12,0: 1"), "a distribuição vai até a maior nota");
+    }
+
+    #[test]
+    fn a_mediana_de_um_numero_par_e_a_media_das_duas_do_meio() {
+        let resumo_de = |notas: &[f64]| {
+            let resultados: Vec<_> = notas.iter().map(|nota| avaliada("x", *nota)).collect();
+            resumo(&resultados, resultados.len())
+        };
+        assert!(resumo_de(&[10.0, 0.0, 10.0, 0.0]).contains("média 5,0, mediana 5,0"));
+        assert!(resumo_de(&[9.0, 0.0, 6.0]).contains("média 5,0, mediana 6,0"));
+        assert!(!resumo_de(&[]).contains("mediana"));
     }
 
     #[test]

@@ -87,6 +87,7 @@ impl<F: Read + Write> Balcao<F> {
     fn pousar(&mut self, agora: Instant, registro: &mut Registro, antes: u64) {
         let Some(mut voo) = self.em_voo.take() else { return };
         if voo.lote.vazio() {
+            self.ver(antes, registro);
             self.loja.ver(antes.saturating_sub(voo.compras));
             if antes > 0 && voo.compras >= antes {
                 self.avisar(agora, registro);
