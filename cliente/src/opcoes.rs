@@ -5,7 +5,7 @@ pub mod carga;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 #[cfg(unix)]
 use protocolo::terminal::tamanho;
 use protocolo::terminal::{OpcaoErrada, duracao, duracao_positiva, inteiro};
@@ -155,10 +155,10 @@ pub struct Opcoes {
 
 /// As opções da avaliação.
 #[derive(Debug, Clone, Default, Parser)]
-#[command(before_help = exemplos_da_avaliacao(SHELL))]
+#[command(before_help = exemplos_da_avaliacao(SHELL), group = ArgGroup::new("alvo").required(true))]
 pub struct OpcoesDaAvaliacao {
     /// Avalia um servidor que já está no ar: uma rodada só, que gasta o estoque dele
-    #[arg(long, value_name = "HOST:PORTA", value_parser = servidor, conflicts_with_all = ["iniciar", "porta", "rodadas"])]
+    #[arg(long, value_name = "HOST:PORTA", value_parser = servidor, conflicts_with_all = ["iniciar", "porta", "rodadas"], group = "alvo")]
     pub servidor: Option<String>,
 
     /// O arquivo do servidor não se dá assim: o erro diz como.
@@ -170,7 +170,7 @@ pub struct OpcoesDaAvaliacao {
     pub nome: Option<String>,
 
     /// Comando que abre o servidor; cada prova tem um recém-aberto
-    #[arg(long, value_name = "COMANDO", required_unless_present = "servidor", value_parser = comando)]
+    #[arg(long, value_name = "COMANDO", group = "alvo", value_parser = comando)]
     pub iniciar: Option<String>,
 
     /// O que digitar no console do servidor assim que ele começa; '\n' começa outra linha
@@ -437,6 +437,9 @@ fn entrada(texto: &str) -> Result<String, String> {
 }
 
 fn comando(texto: &str) -> Result<String, String> {
+    if texto.trim().is_empty() {
+        return Err("esperava o comando, como se digita em um terminal".into());
+    }
     SHELL.aspas_erradas(texto).map_or_else(|| Ok(texto.to_owned()), |erradas| Err(erradas.into()))
 }
 

@@ -246,17 +246,30 @@ fn explicar_uso(erro: &Erro<EmPortugues>) -> String {
         }
         ErrorKind::TooManyValues => format!("'{argumento}' não aceita o valor '{valor}'"),
         ErrorKind::ArgumentConflict => match contexto(erro, ContextKind::PriorArg) {
+            // Com opções, o que se segue não é um comando, exista ele ou não.
             Some(outro) if argumento.is_empty() => {
-                format!("'{outro}' não pode vir antes de um comando")
+                let solto = contexto(erro, ContextKind::InvalidSubcommand).unwrap_or_default();
+                format!(
+                    "não se espera '{solto}' depois de '{outro}': um comando vem antes das opções"
+                )
             }
             Some(outro) if outro != argumento => {
                 format!("'{argumento}' não pode ser usada com '{outro}'")
             }
             _ => format!("'{argumento}' só pode ser usada uma vez"),
         },
-        ErrorKind::MissingRequiredArgument => format!("falta o argumento '{argumento}'"),
+        ErrorKind::MissingRequiredArgument => falta(&argumento),
         ErrorKind::InvalidUtf8 => "há um argumento que não é texto UTF-8".into(),
         _ => format!("não se entende '{argumento}'"),
+    }
+}
+
+/// O que faltou; de um grupo, em que um basta, o clap diz `<--um <A>|--outro <B>>`.
+fn falta(argumento: &str) -> String {
+    let grupo = argumento.strip_prefix('<').and_then(|resto| resto.strip_suffix('>'));
+    match grupo.filter(|grupo| grupo.contains('|')) {
+        Some(grupo) => format!("falta '{}'", grupo.replace('|', "' ou '")),
+        None => format!("falta o argumento '{argumento}'"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
 use protocolo::PORTA_PADRAO;
 use protocolo::terminal::{duracao_positiva, inteiro, tamanho};
 
@@ -30,14 +30,14 @@ pub enum Acao {
 
 /// As opções do extrato.
 #[derive(Debug, Parser)]
-#[command(before_help = EXEMPLOS_DO_EXTRATO)]
+#[command(before_help = EXEMPLOS_DO_EXTRATO, group = ArgGroup::new("estoque").required(true))]
 pub struct OpcoesDoExtrato {
     /// O livro; um servidor pode estar vendendo com ele
-    #[arg(value_name = "LIVRO", required_unless_present = "partilhado")]
+    #[arg(value_name = "LIVRO", group = "estoque")]
     pub livro: Option<PathBuf>,
 
     /// Em vez de um livro, o estoque partilhado deste etcd
-    #[arg(long, value_name = "URL", conflicts_with = "livro")]
+    #[arg(long, value_name = "URL", group = "estoque")]
     pub partilhado: Option<String>,
 
     /// Só as contas, quando se vendeu e quem comprou mais, e se tudo fecha

@@ -32,21 +32,25 @@ impl Conselho {
 type Textos = (&'static str, &'static str, &'static str, &'static str);
 
 /// Duas conversas ao mesmo tempo.
-const DOIS_TERMINAIS: &str = "terminal 1:  nc 127.0.0.1 12346      (não digite nada)
-terminal 2:  nc 127.0.0.1 12346
-             CONSULTAR               (a resposta tem de vir)";
+const DOIS_TERMINAIS: &str = "# em um terminal, e não digite nada
+nc 127.0.0.1 12346
+# em outro: a resposta tem de vir
+nc 127.0.0.1 12346
+CONSULTAR";
 
 const UM_TERMINAL: &str = "nc 127.0.0.1 12346
 CONSULTAR
 COMPRAR";
 
 const MUITOS: &str =
-    "for i in $(seq 50); do (echo COMPRAR; sleep 1) | nc 127.0.0.1 12346 & done; wait
-(conte as linhas 'Compra realizada': têm de ser 10, cada uma com um número diferente)";
+    "# as linhas 'Compra realizada' têm de ser 10, cada uma com um número diferente
+for i in $(seq 50); do (echo COMPRAR; sleep 1) | nc 127.0.0.1 12346 & done; wait";
 
-const QUEBRADA: &str = "nc 127.0.0.1 12346      (digite COMPRAR e feche com Ctrl-C, várias vezes)
+const QUEBRADA: &str = "# digite COMPRAR e feche com Ctrl-C, várias vezes
 nc 127.0.0.1 12346
-CONSULTAR               (o servidor ainda tem de responder)";
+# o servidor ainda tem de responder
+nc 127.0.0.1 12346
+CONSULTAR";
 
 const EXEMPLO_DO_LOCK: &str = "with lock:              # o teste e o desconto juntos
     if estoque > 0:
@@ -88,14 +92,14 @@ fn textos_do_comeco(falha: Falha) -> Textos {
             "O §3.1 manda escutar na porta TCP 12346: é nela que todo cliente procura. Troque o número no bind, e \
              não o peça a quem abre o servidor.",
             "server.bind(('0.0.0.0', 12346))\nserver.listen()",
-            "nc 127.0.0.1 12346      (a conexão tem de abrir)",
+            "# a conexão tem de abrir\nnc 127.0.0.1 12346",
         ),
         Falha::EstoqueInicial => (
             "Começar com estoque 10",
             "O §3.1 manda que a variável estoque comece em 10 cada vez que o servidor abre. Confira o valor inicial, \
              e se nada o muda antes do primeiro cliente.",
             "estoque = 10            # fora de qualquer função",
-            "nc 127.0.0.1 12346\nCONSULTAR               (Estoque atual: 10)",
+            "# a resposta: Estoque atual: 10\nnc 127.0.0.1 12346\nCONSULTAR",
         ),
         Falha::NaoVende => (
             "Vender enquanto há estoque",
@@ -122,7 +126,7 @@ fn textos_das_threads(falha: Falha) -> Textos {
             "Um cliente que manda meio comando e para prende os outros. A leitura até o fim do comando tem de \
              acontecer na thread daquele cliente, sem segurar o Lock: só o acesso ao estoque fica dentro dele.",
             "comando = conn.recv(1024).decode().strip()   # fora do Lock\nwith lock:\n    resposta = executar(comando)",
-            "terminal 1:  printf CONSU | nc 127.0.0.1 12346\nterminal 2:  nc 127.0.0.1 12346\n             CONSULTAR",
+            "# em um terminal\nprintf CONSU | nc 127.0.0.1 12346\n# em outro: a resposta tem de vir\nnc 127.0.0.1 12346\nCONSULTAR",
         ),
         Falha::FechaAConexao => (
             "Manter a conexão aberta",
@@ -195,14 +199,14 @@ fn textos_do_protocolo(falha: Falha) -> Textos {
             "O §3.2 escreve a resposta: 'Estoque atual: 10'. Quem lê é um programa: o texto tem de ser esse, letra \
              por letra, com o número no lugar do 10.",
             "conn.sendall(f\"Estoque atual: {estoque}\\n\".encode())",
-            "nc 127.0.0.1 12346\nCONSULTAR               (Estoque atual: 10)",
+            "# a resposta: Estoque atual: 10\nnc 127.0.0.1 12346\nCONSULTAR",
         ),
         Falha::TextoDaRecusa => (
             "O texto da recusa",
             "Sem estoque, a resposta a COMPRAR é 'ERRO: Produto esgotado' (§3.2), letra por letra, e a conexão \
              continua aberta.",
             "conn.sendall(\"ERRO: Produto esgotado\\n\".encode())",
-            "nc 127.0.0.1 12346\nCOMPRAR                 (onze vezes: a última é recusada)",
+            "# onze vezes COMPRAR: a última é recusada\nnc 127.0.0.1 12346\nCOMPRAR",
         ),
         Falha::NumeroErrado => (
             "O número certo a quem compra",
@@ -242,7 +246,7 @@ fn textos_da_robustez(falha: Falha) -> Textos {
             "Um cliente foi embora no meio de um comando e os outros deixaram de ser atendidos. Quando o recv devolve \
              vazio, o cliente se foi: saia do laço, feche a conexão dele e tire-a da lista, sem parar o servidor.",
             "dados = conn.recv(1024)\nif not dados:\n    break               # este cliente se foi; os outros continuam",
-            "printf CONSUL | nc -q0 127.0.0.1 12346      (várias vezes)\nnc 127.0.0.1 12346\nCONSULTAR",
+            "# várias vezes\nprintf CONSUL | nc -q0 127.0.0.1 12346\n# o servidor ainda tem de responder\nnc 127.0.0.1 12346\nCONSULTAR",
         ),
         Falha::CaiComLixo => (
             "Sobreviver ao que não é comando",
@@ -298,8 +302,8 @@ fn dos_extras(boletim: &Boletim) -> Option<Conselho> {
                 com try em volta de cada envio.",
         exemplo: "for c in list(conexoes):\n    try: c.sendall(\"AVISO: O estoque acabou de esgotar!\\n\".encode())\n    \
                   except OSError: pass",
-        a_mao: "terminal 1:  nc 127.0.0.1 12346      (espere)\nterminal 2:  nc 127.0.0.1 12346\n             \
-                COMPRAR                 (dez vezes: o terminal 1 tem de mostrar o AVISO)",
+        a_mao: "# em um terminal, que tem de mostrar o AVISO\nnc 127.0.0.1 12346\n# em outro, dez vezes COMPRAR\n\
+                nc 127.0.0.1 12346\nCOMPRAR",
     })
 }
 
@@ -315,6 +319,34 @@ mod testes {
         };
         let conferencias = perdas.iter().map(conferencia).collect();
         exemplos::boletim(vec![Item { nome: "x", conferencias }], aviso)
+    }
+
+    /// Quem copia o bloco executa cada linha: o que se explica é comentário, e o resto é comando.
+    #[test]
+    fn o_que_se_digita_para_ver_a_falha_e_so_comandos_e_comentarios() {
+        let avisa = conselhos(&boletim(&[], Estado::NaoCumprido));
+        let falhas = [
+            Falha::OutraLingua,
+            Falha::PortaErrada,
+            Falha::EstoqueInicial,
+            Falha::UmPorVez,
+            Falha::MetadePrende,
+            Falha::NemTodosAtendidos,
+            Falha::TextoDeConsultar,
+            Falha::TextoDaRecusa,
+            Falha::CaiComReset,
+            Falha::CaiNaMetade,
+            Falha::CaiComLixo,
+        ];
+        let blocos = falhas.into_iter().map(|falha| textos(falha).3);
+        for bloco in blocos.chain(avisa.iter().map(|conselho| conselho.a_mao)) {
+            for linha in bloco.lines() {
+                let comecos = ["# ", "nc ", "printf ", "for "];
+                let digitavel = ["CONSULTAR", "COMPRAR"].contains(&linha)
+                    || comecos.iter().any(|comeco| linha.starts_with(comeco));
+                assert!(digitavel && !linha.contains("   "), "{linha}");
+            }
+        }
     }
 
     #[test]

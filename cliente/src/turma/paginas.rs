@@ -28,6 +28,8 @@ struct Indice<'a> {
 
 /// As notas de um ponto a outro.
 struct Faixa {
+    comeco: String,
+    /// De quanto a quanto vai.
     rotulo: String,
     quantas: usize,
     /// A altura da barra, em relação à maior.
@@ -180,7 +182,12 @@ fn faixas(resultados: &[Resultado]) -> Vec<Faixa> {
     let faixa = |(indice, quantas): (usize, usize)| {
         let limite = |indice: usize| nota(maxima * indice as f64 / FAIXAS as f64);
         Faixa {
-            rotulo: format!("{} a {}", limite(indice), limite(indice + 1)),
+            comeco: limite(indice),
+            // A última inclui a maior nota; as outras, só o que vem antes da seguinte.
+            rotulo: match indice + 1 == FAIXAS {
+                true => format!("{} a {}", limite(indice), limite(indice + 1)),
+                false => format!("{} até menos de {}", limite(indice), limite(indice + 1)),
+            },
             quantas,
             porcento: quantas * 100 / maior,
             tinta: Tinta::da_nota(indice as f64 + 0.01, FAIXAS as f64),
@@ -306,7 +313,7 @@ mod testes {
         let pagina = indice(&[avaliada("<script>Ana", 9.5), nao_abriu("Beto")], 3);
         assert!(!pagina.contains("<script>Ana") && pagina.contains("&#60;script&#62;Ana"));
         assert!(pagina.contains("alunos/beto.html"));
-        assert!(pagina.contains("3 entregas; média 4,75, mediana 9,5; 1 não abre; 1 por avaliar"));
+        assert!(pagina.contains("3 entregas; média 4,75, mediana 4,75; 1 não abre; 1 por avaliar"));
         assert!(!pagina.contains("http"), "a página não usa a rede");
     }
 
@@ -365,8 +372,12 @@ mod testes {
     fn as_faixas_contam_todas_as_notas_tambem_as_das_pontas() {
         let notas = [0.0, 9.99, 10.0, 7.0];
         let resultados: Vec<Resultado> = notas.iter().map(|nota| avaliada("x", *nota)).collect();
-        let quantas: Vec<usize> = faixas(&resultados).iter().map(|faixa| faixa.quantas).collect();
+        let faixas = faixas(&resultados);
+        let quantas: Vec<usize> = faixas.iter().map(|faixa| faixa.quantas).collect();
         assert_eq!(quantas, [1, 0, 0, 0, 0, 0, 0, 1, 0, 2]);
+        // O 7,0 é da que começa nele, e a última diz que fica com o 10,0.
+        let rotulos = [6, 7, 9].map(|indice: usize| faixas[indice].rotulo.as_str());
+        assert_eq!(rotulos, ["6,0 até menos de 7,0", "7,0 até menos de 8,0", "9,0 a 10,0"]);
     }
 
     #[test]

@@ -55,9 +55,10 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
         Some(logo) if logo >= ouvintes => (
             Estado::Cumprido,
             format!(
-                "apareceu {} em {}; escutavam {ouvintes}",
+                "apareceu {} em {}; bastava uma de cada usuário que escutava ({})",
                 contar(logo, "vez", "vezes"),
-                formatar(LOGO)
+                formatar(LOGO),
+                contar(ouvintes, "usuário", "usuários")
             ),
         ),
         Some(logo) => (
