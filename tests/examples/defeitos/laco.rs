@@ -170,7 +170,7 @@ pub const DEFEITOS: &[Defeito] = &[
         no("livro", "o_servidor_aberto_repoe"),
         REATOR,
         "o que se repôs não se vende",
-        "        self.balcao.repor(unidades);\n",
+        "        self.balcao.repor(unidades, &mut self.registro);\n",
         "",
     ),
     por(
