@@ -215,7 +215,7 @@ fn em_um_navegador_a_pagina_cabe_na_tela_e_as_cores_sao_as_do_tema() {
             assert_eq!(vistos, (&esperados.0.into(), &esperados.1.into()), "{medida}");
             assert!(numero("menor_grafico") > numero("largura") * 0.8, "{medida}");
             assert!(numero("letra_do_grafico") > 9.0, "{tema} {largura}: {medida}");
-            assert_eq!(numero("numeros"), 13.0, "{medida}");
+            assert_eq!(numero("numeros"), 12.0, "{medida}");
             // O mínimo das WCAG para texto comum.
             assert!(numero("contraste") >= 4.5, "{tema} {largura}: {medida}");
             let do_papel = lista(&medida["do_papel"]);

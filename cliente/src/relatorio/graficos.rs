@@ -93,11 +93,21 @@ impl<'a> Eixo<'a> {
     }
 }
 
-/// Os dois eixos, com a grade: o tempo embaixo, na escala que for, e `eixo` ao lado.
-fn plano<'a, 'b, T>(
+/// Os dois eixos, com a grade: o tempo embaixo, desde zero, e `eixo` ao lado.
+fn plano<'a, 'b>(
     quadro: &'a Quadro<'b>,
     tela: Tela,
-    tempo: T,
+    tempo: Range<f64>,
+    eixo: Eixo<'_>,
+) -> Result<Plano<'a, 'b, RangedCoordf64>, Erro> {
+    plano_com(quadro, tela, (tempo, &rotulo_de_tempo), eixo)
+}
+
+/// Como [`plano`], com o tempo na escala que for, e o que se escreve em cada marca dele.
+fn plano_com<'a, 'b, T>(
+    quadro: &'a Quadro<'b>,
+    tela: Tela,
+    (tempo, rotulo): (T, &dyn Fn(&f64) -> String),
     eixo: Eixo<'_>,
 ) -> Result<Plano<'a, 'b, T::CoordDescType>, Erro>
 where
@@ -118,7 +128,7 @@ where
         .label_style(letra(13))
         .x_labels(tela.marcas())
         .y_labels(eixo.marcas)
-        .x_label_formatter(&rotulo_de_tempo)
+        .x_label_formatter(rotulo)
         .y_label_formatter(eixo.rotulo)
         .draw()?;
     Ok(plano)
@@ -136,6 +146,13 @@ fn segundos(instante: Duration) -> f64 {
 /// De zero até `fim`, que não pode ser zero.
 fn desde_zero(fim: f64) -> Range<f64> {
     0.0..fim.max(1e-6)
+}
+
+/// Na escala logarítmica, as marcas se juntam no fim de cada década: só 1, 2 e 5 têm rótulo.
+fn rotulo_de_decada(instante: &f64) -> String {
+    let decada = 10f64.powf((instante.log10() + 1e-9).floor());
+    let algarismo = (instante / decada).round();
+    if [1.0, 2.0, 5.0].contains(&algarismo) { rotulo_de_tempo(instante) } else { String::new() }
 }
 
 /// Só os inteiros têm rótulo: não há meia unidade.
@@ -300,7 +317,8 @@ impl Dados<'_> {
         }
         desenhar(tela, 260, |quadro| {
             let tempo = (menor * 0.8..maior * 1.25).log_scale();
-            let mut plano = plano(quadro, tela, tempo, Eixo::novo(0.0..1.04, &rotulo_de_fracao))?;
+            let eixo = Eixo::novo(0.0..1.04, &rotulo_de_fracao);
+            let mut plano = plano_com(quadro, tela, (tempo, &rotulo_de_decada), eixo)?;
             for (curva, cor) in curvas {
                 plano.draw_series(LineSeries::new(curva, cor.stroke_width(2)))?;
             }
@@ -501,4 +519,16 @@ fn esperas(historia: &Historia) -> (Vec<Trecho>, Vec<Trecho>) {
         esperas.push((fim_da_operacao(operacao), fim));
     }
     (decidindo, escutando)
+}
+
+#[cfg(test)]
+mod testes {
+    use super::*;
+
+    #[test]
+    fn em_cada_decada_so_ha_tres_rotulos() {
+        let decada = (1..=10).map(|vezes| rotulo_de_decada(&(100e-6 * f64::from(vezes))));
+        let escritos: Vec<String> = decada.filter(|rotulo| !rotulo.is_empty()).collect();
+        assert_eq!(escritos, ["100 µs", "200 µs", "500 µs", "1 ms"]);
+    }
 }

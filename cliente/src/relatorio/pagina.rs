@@ -35,6 +35,7 @@ impl Relatorio<'_> {
             servidor: opcoes.servidores.join(", "),
             usuarios: contar(resumo.usuarios, "usuário", "usuários"),
             quando: data_e_hora(),
+            duracao: formatar(self.resumo.duracao),
             comando: self.comando,
             selo: match veredito.estoque() {
                 Estoque::Consistente => ("bom", "CONSISTENTE"),
@@ -169,9 +170,9 @@ impl Relatorio<'_> {
         }
         let Opcoes { ciclos, decisao, escuta, acelerar, .. } = self.opcoes;
         vec![
-            ("ciclos de cada um", format!("de {} a {}", ciclos.de, ciclos.ate)),
-            ("decisão", format!("de {} a {}", como_se_pede(decisao.de), como_se_pede(decisao.ate))),
-            ("escuta", format!("de {} a {}", como_se_pede(escuta.de), como_se_pede(escuta.ate))),
+            ("ciclos de cada um", de_a(ciclos.de.to_string(), ciclos.ate.to_string())),
+            ("decisão", de_a(como_se_pede(decisao.de), como_se_pede(decisao.ate))),
+            ("escuta", de_a(como_se_pede(escuta.de), como_se_pede(escuta.ate))),
             ("esperas divididas por", acelerar.to_string().replace('.', ",")),
             ("chegadas espalhadas por", como_se_pede(self.opcoes.carga.rampa())),
         ]
@@ -339,6 +340,11 @@ pub(crate) fn legenda_dos_usuarios(dados: &Dados<'_>, todos: usize) -> String {
     format!("{quem}, {de} a {} da simulação.{risco}", formatar(janela.end))
 }
 
+/// Uma faixa sorteada, como se lê; com as pontas iguais, um valor só.
+fn de_a(de: String, ate: String) -> String {
+    if de == ate { de } else { format!("de {de} a {ate}") }
+}
+
 /// A data e a hora, em UTC.
 pub fn data_e_hora() -> String {
     hora_sem_fuso().replace('T', " ") + " UTC"
@@ -370,7 +376,6 @@ fn numeros(resumo: &Resumo) -> Vec<(&'static str, String)> {
         ("p99 de CONSULTAR", p99(resumo.latencias.consultar)),
         ("p99 de COMPRAR", p99(resumo.latencias.comprar)),
         ("respostas por segundo", format!("{:.0}", resumo.vazao)),
-        ("duração", formatar(resumo.duracao)),
     ];
     if let Some(pedidos) = resumo.pedidos {
         numeros.push(("pedidos numerados", pedidos.ids.to_string()));
@@ -400,6 +405,7 @@ struct Pagina<'a> {
     servidor: String,
     usuarios: String,
     quando: String,
+    duracao: String,
     comando: &'a str,
     /// A cor e as palavras do veredito sobre o estoque.
     selo: (&'a str, &'a str),
