@@ -287,6 +287,7 @@ impl Resultado {
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::observacao::regras::ALEM;
     use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
 
     const PAGINA: &str =
@@ -339,6 +340,18 @@ mod testes {
             "{pagina}"
         );
         assert!(pagina.contains("10,8 a 12,0: 1"), "a distribuição vai até a maior nota");
+    }
+
+    #[test]
+    fn a_coluna_do_cliente_so_conta_o_que_o_enunciado_pede() {
+        let vistas = [
+            ("§5.1", Estado::Cumprido),
+            ("§5.3", Estado::NaoCumprido),
+            (ALEM, Estado::Cumprido),
+            (ALEM, Estado::NaoCumprido),
+        ];
+        let pagina = indice(&[com_cliente(avaliada("ana", 9.5), &vistas, 0.0)], 1);
+        assert!(pagina.contains(">1 de 2</td>"), "{pagina}");
     }
 
     #[test]
