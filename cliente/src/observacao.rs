@@ -67,10 +67,10 @@ pub enum Erro {
         erro: io::Error,
     },
     /// O programa terminou sem conectar.
-    #[error("o cliente não conectou em 127.0.0.1:{porta}{causa}")]
+    #[error("o cliente não conectou em {onde}{causa}")]
     NaoConectou {
-        /// A porta.
-        porta: u16,
+        /// Os endereços em que se esperou por ele.
+        onde: String,
         /// O que se sabe, e o que conferir.
         causa: String,
     },
@@ -90,19 +90,23 @@ pub fn observar(
     moldura: &[OsString],
     comando: String,
 ) -> Result<Option<Laudo>, Erro> {
-    let porta = opcoes.porta;
-    let ouvinte = sistema::escutar(porta).map_err(|erro| Erro::SemPorta { porta, erro })?;
+    let portas: Vec<u16> = [opcoes.porta].into_iter().chain(opcoes.outra_porta).collect();
+    let escutar = |porta| sistema::escutar(porta).map_err(|erro| Erro::SemPorta { porta, erro });
+    let ouvintes: Vec<TcpListener> =
+        portas.iter().copied().map(escutar).collect::<Result<_, _>>()?;
     let aberto: Arc<Aberto> = Arc::default();
     let do_sinal = Arc::clone(&aberto);
     let nao_executa = |erro| Erro::NaoExecuta { comando: opcoes.iniciar.clone(), erro };
     let parada = Parada::ao_sinal(move || do_sinal.derrubar()).map_err(nao_executa)?;
-    let cena = |cena| viver(opcoes, moldura, &ouvinte, cena, &aberto, &parada).map_err(nao_executa);
+    let cena =
+        |cena| viver(opcoes, moldura, &ouvintes, cena, &aberto, &parada).map_err(nao_executa);
     let (visto, causa) = cena(Cena::Vende)?;
     if parada.pedida() {
         return Ok(None);
     }
     if visto.conexoes.is_empty() {
-        return Err(Erro::NaoConectou { porta, causa });
+        let enderecos: Vec<String> = portas.iter().map(|p| format!("127.0.0.1:{p}")).collect();
+        return Err(Erro::NaoConectou { onde: enderecos.join(" nem em "), causa });
     }
     let (fecha, _) = cena(Cena::Fecha)?;
     let exigencias = conferir(&visto, Some(&fecha), Escala(opcoes.escala));
@@ -115,12 +119,12 @@ pub fn observar(
 fn viver(
     opcoes: &OpcoesDoCliente,
     moldura: &[OsString],
-    porta: &TcpListener,
+    portas: &[TcpListener],
     cena: Cena,
     aberto: &Arc<Aberto>,
     parada: &Parada,
 ) -> io::Result<Vivida> {
-    let mesa = Mesa::abrir(porta, cena, DEMORA.mul_f64(opcoes.escala.min(1.0)))?;
+    let mesa = Mesa::abrir(portas, cena, DEMORA.mul_f64(opcoes.escala.min(1.0)))?;
     let mut programa = ServidorAvaliado::de_um_comando(
         &opcoes.iniciar,
         opcoes.entrada.as_deref(),
@@ -157,7 +161,7 @@ fn viver(
     drop(programa);
     if cena == Cena::Vende && terminou.is_none() && !parada.pedida() {
         dizer(format_args!(
-            "cliente: o programa observado não terminou no --tempo-maximo e foi encerrado"
+            "cliente: o programa observado não terminou no --tempo-maximo e foi encerrado; se ainda pedia, dê-lhe mais"
         ));
     }
     let visto = Visto {

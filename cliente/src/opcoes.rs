@@ -263,6 +263,10 @@ pub struct OpcoesDoCliente {
     #[arg(long, value_name = "PORTA", default_value_t = PORTA_PADRAO, value_parser = inteiro(1..=u16::MAX))]
     pub porta: u16,
 
+    /// Outra porta em que também se espera: a do servidor da mesma entrega
+    #[arg(skip)]
+    pub outra_porta: Option<u16>,
+
     /// Quanto esperar, em cada cena, que o cliente termine
     #[arg(long, value_name = "DURAÇÃO", default_value = "6m", value_parser = duracao_positiva)]
     pub tempo_maximo: Duration,

@@ -57,6 +57,8 @@ def ciclo(s, n):
         receber(s)
     if JEITO != "nao_decide":
         dormir(0.5, 3)
+    if JEITO == "nem_sempre_compra" and random.random() < 0.4:
+        return
     s.sendall(b"COMPRAR")
     texto = receber(s)
     mostrar(n, texto)

@@ -104,6 +104,30 @@ fn com_pesos(turma: &Turma) {
 }
 
 #[test]
+fn o_cliente_na_porta_errada_do_seu_servidor_observa_se_nela() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.aluno("os dois", "correto.py");
+    turma.entregar("os dois", "iniciar.txt", "python3 servidor.py 5000\n");
+    turma.entregar("os dois", "cliente.py", &SEM_ESPERAS.replace("12346", "5000"));
+    turma.aluno("só o servidor", "correto.py");
+    turma.entregar("só o servidor", "iniciar.txt", "python3 servidor.py 5000\n");
+    turma.entregar("só o servidor", "cliente.py", SEM_ESPERAS);
+    turma.corrigir(&["--clientes"]);
+    for (nome, linha) in turma.linhas() {
+        assert_eq!(linha["protocolo"], "1.50", "{nome}: {linha:?}");
+        assert!(linha["cliente_visto"].starts_with("cumpre"), "{nome}: {linha:?}");
+        let na_errada = linha["observacoes"].contains("o cliente conectou na porta 5000");
+        assert_eq!(na_errada, nome == "os dois", "{linha:?}");
+    }
+    assert!(turma.pagina("os-dois").contains("a porta errada só se cobra do servidor"));
+    let repete = turma.laudo("os-dois-cliente")["comando"].to_string();
+    assert!(repete.contains("avaliar-cliente") && repete.contains("--porta 5000"), "{repete}");
+}
+
+#[test]
 fn o_servidor_que_escuta_em_localhost_abre_na_cela() {
     if !isola() {
         return;

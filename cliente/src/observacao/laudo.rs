@@ -12,9 +12,10 @@ use std::io;
 use std::time::Duration;
 
 use askama::Template;
+use protocolo::terminal::contar;
 use serde::Serialize;
 
-use super::regras::{Estado, Exigencia};
+use super::regras::{ALEM, Estado, Exigencia};
 use super::visto::{Conexao, Pedido, Resposta, Visto};
 use crate::conversa::desfecho::Desfecho;
 use crate::conversa::fim_de_linha::FimDeLinha;
@@ -66,9 +67,10 @@ struct Pagina<'a> {
 }
 
 impl Laudo {
-    /// Quantas exigências ficaram assim.
+    /// Quantas exigências do enunciado ficaram assim.
     pub fn quantas(&self, estado: Estado) -> usize {
-        self.exigencias.iter().filter(|exigencia| exigencia.estado == estado).count()
+        let do_enunciado = self.exigencias.iter().filter(|exigencia| exigencia.secao != ALEM);
+        do_enunciado.filter(|exigencia| exigencia.estado == estado).count()
     }
 
     /// O documento JSON.
@@ -114,7 +116,13 @@ impl fmt::Display for Laudo {
         }
         let [sim, nao, sem] =
             [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu].map(|e| self.quantas(e));
-        writeln!(f, "Cumpridas: {sim}. Não cumpridas: {nao}. Não se viram: {sem}.")
+        writeln!(
+            f,
+            "Do que o enunciado pede: {}, {} e {}.",
+            contar(sim, "cumprida", "cumpridas"),
+            contar(nao, "não cumprida", "não cumpridas"),
+            contar(sem, "que não se viu", "que não se viram"),
+        )
     }
 }
 

@@ -62,17 +62,19 @@ struct Anotado {
 }
 
 impl Mesa {
-    /// Abre a porta para uma cena; a resposta lenta demora `demora`.
+    /// Abre as portas para uma cena; a resposta lenta demora `demora`.
     ///
     /// # Errors
     ///
     /// O sistema não deu uma thread.
-    pub fn abrir(porta: &TcpListener, cena: Cena, demora: Duration) -> io::Result<Arc<Self>> {
+    pub fn abrir(portas: &[TcpListener], cena: Cena, demora: Duration) -> io::Result<Arc<Self>> {
         let inicio = Instant::now();
         let mesa = Arc::new(Mesa { cena, inicio, demora, anotado: Mutex::default() });
-        let (da_porta, porta) = (Arc::clone(&mesa), porta.try_clone()?);
-        porta.set_nonblocking(true)?;
-        abrir_thread("porta", move || da_porta.aceitar(&porta))?;
+        for porta in portas {
+            let (da_porta, porta) = (Arc::clone(&mesa), porta.try_clone()?);
+            porta.set_nonblocking(true)?;
+            abrir_thread("porta", move || da_porta.aceitar(&porta))?;
+        }
         Ok(mesa)
     }
 
@@ -180,7 +182,8 @@ impl Anotado {
             3 => Modo::Lento,
             _ => Modo::Comum,
         };
-        self.visto.conexoes.push(Conexao { modo, chegou: agora, ..Conexao::default() });
+        let porta = ligacao.local_addr().map_or(0, |endereco| endereco.port());
+        self.visto.conexoes.push(Conexao { modo, porta, chegou: agora, ..Conexao::default() });
         self.ligacoes.push(Some(ligacao));
         self.juntas = self.juntas.max(self.ligacoes.iter().flatten().count());
         Some(indice)

@@ -97,6 +97,14 @@ fn ocupada(visto: &Visto, de: Duration, ate: Duration) -> String {
     }
 }
 
+/// Quem nada pede por tanto tempo, em segundos, já não está em uma escuta.
+const SILENCIO: u64 = 20;
+
+/// A palavra que concorda com quantos são.
+fn concorda(quantos: usize, um: &'static str, muitos: &'static str) -> &'static str {
+    if quantos == 1 { um } else { muitos }
+}
+
 /// O que o enunciado não pede, e é só um conselho.
 pub const ALEM: &str = "além do enunciado";
 

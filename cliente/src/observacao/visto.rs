@@ -74,6 +74,8 @@ pub enum Modo {
 pub struct Conexao {
     /// Como foi tratada.
     pub modo: Modo,
+    /// A que porta chegou.
+    pub porta: u16,
     /// Quando chegou.
     pub chegou: Duration,
     /// Quando o aluno a deixou; `None` se continuava aberta no fim, ou se fomos nós que a fechamos.
@@ -129,6 +131,12 @@ pub struct Usuarios {
 }
 
 impl Visto {
+    /// A porta em que conectou, se foi uma só.
+    pub fn porta(&self) -> Option<u16> {
+        let primeira = self.conexoes.first()?.porta;
+        self.conexoes.iter().all(|conexao| conexao.porta == primeira).then_some(primeira)
+    }
+
     /// Quantas conexões estiveram abertas ao mesmo tempo.
     pub fn simultaneas(&self) -> usize {
         let abertas = |quando: Duration| {

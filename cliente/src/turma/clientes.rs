@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use protocolo::terminal::{contar, dizer};
 
-use super::correcao::{CLIENTE, LAUDO_HTML, LAUDO_JSON, Ordem};
+use super::correcao::{CLIENTE, LAUDO_HTML, LAUDO_JSON, Observacao, Ordem};
 use super::corrida::{Corrida, Fim};
 use super::entregas::Entrega;
 use super::receita::{self, Origem, Receita};
-use super::resultado::{ClienteVisto, Resultado};
+use super::resultado::{ClienteVisto, Desfecho, Resultado};
 use super::{cela, fontes, pacote};
 use crate::tempo::como_se_pede;
 
@@ -78,7 +78,8 @@ impl Corrida<'_> {
             Err(nao_se_viu) => Some(nao_se_viu),
             Ok(receita) => {
                 resultado.cliente = Some(receita.servidor.display().to_string());
-                let ordem = self.ordem_do_cliente(entrega, &receita, &aberta, &laudos);
+                let ordem = self.ordem(entrega, &receita, &aberta, &laudos);
+                let ordem = self.do_cliente(ordem, &resultado.desfecho);
                 cela::entregar_a_cela(pasta.path())?;
                 self.ver_o_cliente(&ordem, &aberta, &laudos)?
             }
@@ -93,6 +94,7 @@ impl Corrida<'_> {
                 fs::copy(laudos.join(laudo), dele)?;
             }
         }
+        resultado.notas.extend(visto.sobre_a_porta());
         resultado.observado = Some(visto);
         self.registrar(entrega, resultado)
     }
@@ -114,18 +116,20 @@ impl Corrida<'_> {
         }
     }
 
-    fn ordem_do_cliente(
-        &self,
-        entrega: &Entrega,
-        receita: &Receita,
-        aberta: &Path,
-        laudos: &Path,
-    ) -> Ordem {
-        let ordem = self.ordem(entrega, receita, aberta, laudos);
+    /// A ordem do servidor, para o cliente. Se o servidor escuta em outra porta, também se espera o cliente nela: é o
+    /// mesmo defeito, e já se cobrou.
+    fn do_cliente(&self, ordem: Ordem, servidor: &Desfecho) -> Ordem {
         let repetir = ordem.repetir.replace("cliente avaliar --", "cliente avaliar-cliente --");
-        // As duas cenas têm de caber no tempo da entrega inteira.
-        let observar = Some(TEMPO_DA_CENA.min(self.opcoes.tempo_maximo.mul_f64(0.45)));
-        Ordem { repetir, observar, ..ordem }
+        let outra_porta = match servidor {
+            Desfecho::Avaliada(avaliada) => Some(avaliada.porta),
+            Desfecho::NaoAbriu { .. } | Desfecho::SemNota { .. } => None,
+        };
+        let observacao = Observacao {
+            // As duas cenas têm de caber no tempo da entrega inteira.
+            tempo_maximo: TEMPO_DA_CENA.min(self.opcoes.tempo_maximo.mul_f64(0.45)),
+            outra_porta: outra_porta.filter(|porta| *porta != ordem.regras.medida.porta),
+        };
+        Ordem { repetir, observar: Some(observacao), ..ordem }
     }
 
     fn ver_o_cliente(

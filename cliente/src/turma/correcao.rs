@@ -70,8 +70,8 @@ pub struct Ordem {
     pub notas: Vec<String>,
     /// Como se avalia.
     pub regras: Regras,
-    /// Se é o cliente que se abre, para observá-lo: quanto se espera, em cada cena, que ele termine.
-    pub observar: Option<Duration>,
+    /// Se é o cliente que se abre, para observá-lo: como.
+    pub observar: Option<Observacao>,
     /// O que isola o programa; `None`, se nada o isola.
     pub cela: Option<Isolamento>,
     /// Onde o programa trabalha, se nada o isola: já tem a cópia da entrega.
@@ -80,6 +80,15 @@ pub struct Ordem {
     pub resultados: PathBuf,
     /// A pasta que diz de quem é a vez de ficar sozinho.
     pub vez: PathBuf,
+}
+
+/// Como se observa um cliente.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Observacao {
+    /// Quanto se espera, em cada cena, que ele termine.
+    pub tempo_maximo: Duration,
+    /// A porta do servidor da mesma entrega, se não é a que se pede: o cliente também se espera nela.
+    pub outra_porta: Option<u16>,
 }
 
 /// O que é igual para toda a turma.
@@ -166,10 +175,10 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
     let acompanhado = vez.acompanhado();
     let preparado = preparar(&mut ordem)?;
     drop(acompanhado);
-    if let Some(tempo_maximo) = ordem.observar {
+    if let Some(observacao) = ordem.observar {
         let visto = match preparado {
             Err(motivo) => ClienteVisto::NaoSeViu { motivo, da_entrega: true },
-            Ok(()) => observar_o_cliente(&ordem, tempo_maximo)?,
+            Ok(()) => observar_o_cliente(&ordem, observacao)?,
         };
         fs::write(ordem.resultados.join(CLIENTE), serde_json::to_string(&visto)?)?;
         return Ok(());
@@ -225,14 +234,15 @@ fn concluir(ordem: &Ordem, vez: &Vez) -> Result<Desfecho, Erro> {
 }
 
 /// Observa o cliente, em tempo real, e escreve os laudos.
-fn observar_o_cliente(ordem: &Ordem, tempo_maximo: Duration) -> Result<ClienteVisto, Erro> {
+fn observar_o_cliente(ordem: &Ordem, observacao: Observacao) -> Result<ClienteVisto, Erro> {
     let _ = writeln!(io::stdout(), "1 observando o cliente");
     let opcoes = OpcoesDoCliente {
         iniciar: comando(ordem),
         nome: Some(ordem.nome.clone()),
         entrada: None,
         porta: ordem.regras.medida.porta,
-        tempo_maximo,
+        outra_porta: observacao.outra_porta,
+        tempo_maximo: observacao.tempo_maximo,
         escala: 1.0,
         relatorio: None,
         json: None,
@@ -243,6 +253,10 @@ fn observar_o_cliente(ordem: &Ordem, tempo_maximo: Duration) -> Result<ClienteVi
         Ok(None) => nao_se_viu("a observação foi interrompida".into(), false),
         Ok(Some(mut laudo)) => {
             laudo.cliente.clone_from(&ordem.iniciar);
+            let porta = laudo.visto.porta().filter(|porta| *porta != opcoes.porta);
+            if let Some(porta) = porta {
+                laudo.comando += &format!(" --porta {porta}");
+            }
             fs::write(ordem.resultados.join(LAUDO_JSON), laudo.json())?;
             fs::write(ordem.resultados.join(LAUDO_HTML), laudo.html())?;
             let lida = |exigencia: &Exigencia| ExigenciaLida {
@@ -253,7 +267,7 @@ fn observar_o_cliente(ordem: &Ordem, tempo_maximo: Duration) -> Result<ClienteVi
                 viu: exigencia.viu.clone(),
             };
             let exigencias = laudo.exigencias.iter().map(lida).collect();
-            Ok(ClienteVisto::Observado { iniciar: ordem.iniciar.clone(), exigencias })
+            Ok(ClienteVisto::Observado { iniciar: ordem.iniciar.clone(), exigencias, porta })
         }
     }
 }

@@ -303,6 +303,7 @@ impl Resultado {
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::observacao::regras::ALEM;
     use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
 
     const PAGINA: &str =
@@ -366,6 +367,18 @@ mod testes {
         assert!(resumo_de(&[10.0, 0.0, 10.0, 0.0]).contains("média 5,0, mediana 5,0"));
         assert!(resumo_de(&[9.0, 0.0, 6.0]).contains("média 5,0, mediana 6,0"));
         assert!(!resumo_de(&[]).contains("mediana"));
+    }
+
+    #[test]
+    fn a_coluna_do_cliente_so_conta_o_que_o_enunciado_pede() {
+        let vistas = [
+            ("§5.1", Estado::Cumprido),
+            ("§5.3", Estado::NaoCumprido),
+            (ALEM, Estado::Cumprido),
+            (ALEM, Estado::NaoCumprido),
+        ];
+        let pagina = indice(&[com_cliente(avaliada("ana", 9.5), &vistas, 0.0)], 1);
+        assert!(pagina.contains(">1 de 2</td>"), "{pagina}");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! O que se conclui de uma entrega, como se guarda entre uma execução e outra. Só dados: quem o escreve é a
 //! [`correcao`](super::correcao), e quem o lê é a [`corrida`](super::corrida).
 
+use protocolo::terminal::contar;
 use serde::{Deserialize, Serialize};
 
 use crate::avaliacao::pesos::Pesos;
@@ -69,6 +70,9 @@ pub enum ClienteVisto {
         iniciar: String,
         /// As exigências, na ordem do enunciado.
         exigencias: Vec<ExigenciaLida>,
+        /// A porta em que conectou, se não é a que se esperava, e sim a do servidor da mesma entrega.
+        #[serde(default)]
+        porta: Option<u16>,
     },
     /// Não se pôde observar.
     NaoSeViu {
@@ -96,22 +100,32 @@ pub struct ExigenciaLida {
 }
 
 impl ClienteVisto {
-    /// As exigências que ficaram assim.
+    /// As exigências do enunciado que ficaram assim; o que está além dele é conselho, e não se conta.
     pub fn com(&self, estado: Estado) -> Vec<&ExigenciaLida> {
         match self {
             ClienteVisto::Observado { exigencias, .. } => {
-                exigencias.iter().filter(|exigencia| exigencia.estado == estado).collect()
+                let do_enunciado = exigencias.iter().filter(|exigencia| exigencia.secao != ALEM);
+                do_enunciado.filter(|exigencia| exigencia.estado == estado).collect()
             }
             ClienteVisto::NaoSeViu { .. } => Vec::new(),
         }
     }
 
+    /// O que se diz de um cliente que conecta na porta errada do servidor da mesma entrega: é um defeito só.
+    pub fn sobre_a_porta(&self) -> Option<String> {
+        match self {
+            ClienteVisto::Observado { porta: Some(porta), .. } => Some(format!(
+                "o cliente conectou na porta {porta}, em que o servidor da mesma entrega escuta, e foi observado \
+                 nela; a porta errada só se cobra do servidor"
+            )),
+            ClienteVisto::Observado { porta: None, .. } | ClienteVisto::NaoSeViu { .. } => None,
+        }
+    }
+
     /// Das exigências do enunciado: quantas cumpriu, quantas se viram e quantas são.
     pub fn do_enunciado(&self) -> (usize, usize, usize) {
-        let [sim, nao, sem] =
-            [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu].map(|estado| {
-                self.com(estado).into_iter().filter(|exigencia| exigencia.secao != ALEM).count()
-            });
+        let [sim, nao, sem] = [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu]
+            .map(|estado| self.com(estado).len());
         (sim, sim + nao, sim + nao + sem)
     }
 
@@ -128,30 +142,32 @@ impl ClienteVisto {
 
     /// A primeira exigência do enunciado que não cumpriu, ou por que não há nota.
     pub fn razao(&self) -> String {
-        let nao_cumpridas = self.com(Estado::NaoCumprido).into_iter();
+        let nao_cumpridas = self.com(Estado::NaoCumprido);
         let (_, vistas, todas) = self.do_enunciado();
         match self {
             ClienteVisto::NaoSeViu { motivo, .. } => motivo.clone(),
             ClienteVisto::Observado { .. } if self.parte().is_none() => {
-                format!("viram-se só {vistas} das {todas} exigências, e a nota é com o professor")
+                let viram = if vistas == 1 { "viu-se" } else { "viram-se" };
+                format!("{viram} só {vistas} das {todas} exigências, e a nota é com o professor")
             }
             ClienteVisto::Observado { .. } => nao_cumpridas
-                .filter(|exigencia| exigencia.secao != ALEM)
+                .first()
                 .map(|exigencia| format!("{}: {}", exigencia.nome, exigencia.viu))
-                .next()
                 .unwrap_or_else(|| self.resumo()),
         }
     }
 
     /// Em uma linha: quantas cumpriu das que se viram, ou por que não se viu.
     pub fn resumo(&self) -> String {
-        let [sim, nao, sem] = [Estado::Cumprido, Estado::NaoCumprido, Estado::NaoSeViu]
-            .map(|estado| self.com(estado).len());
+        let (sim, vistas, todas) = self.do_enunciado();
         match self {
             ClienteVisto::NaoSeViu { motivo, .. } => format!("não se viu: {motivo}"),
-            ClienteVisto::Observado { .. } if sem == 0 => format!("cumpre {sim} de {}", sim + nao),
+            ClienteVisto::Observado { .. } if vistas == todas => {
+                format!("cumpre {sim} de {vistas}")
+            }
             ClienteVisto::Observado { .. } => {
-                format!("cumpre {sim} de {}; {sem} não se viram", sim + nao)
+                let sem = contar(todas - vistas, "não se viu", "não se viram");
+                format!("cumpre {sim} de {vistas}; {sem}")
             }
         }
     }
@@ -306,7 +322,7 @@ pub mod exemplos {
         };
         let exigencias = vistas.iter().map(exigencia).collect();
         let iniciar = "python3 cliente.py".into();
-        let observado = Some(ClienteVisto::Observado { iniciar, exigencias });
+        let observado = Some(ClienteVisto::Observado { iniciar, exigencias, porta: None });
         let mut pesos = Pesos::default();
         pesos.cliente = vale;
         Resultado { observado, pesos, ..resultado }
@@ -366,7 +382,14 @@ mod testes {
         let quase_nada = [&vistas[..], &[("§5.3", Estado::NaoSeViu)]].concat();
         let sem = com_cliente(avaliada("Ana", 9.5), &quase_nada, 2.0);
         assert_eq!(sem.nota(), None);
-        assert!(sem.razao().contains("só 1 das 3 exigências"), "{}", sem.razao());
+        assert!(sem.razao().contains("viu-se só 1 das 3 exigências"), "{}", sem.razao());
+    }
+
+    #[test]
+    fn o_que_esta_alem_do_enunciado_nao_entra_na_conta_do_cliente() {
+        let visto = com_cliente(avaliada("Ana", 9.5), &VISTAS, 0.0).observado.unwrap();
+        assert_eq!(visto.resumo(), "cumpre 2 de 3; 1 não se viu");
+        assert_eq!(visto.com(Estado::NaoCumprido).len(), 1);
     }
 
     #[test]

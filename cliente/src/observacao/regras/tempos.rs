@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Conclusao, Escala, Estado, com_o_seguinte, ocupada};
+use protocolo::terminal::contar;
+
+use super::{Conclusao, Escala, Estado, com_o_seguinte, concorda, ocupada};
 use crate::observacao::visto::{Resposta, Visto};
 use crate::tempo::formatar;
 
@@ -18,6 +20,14 @@ const IRREGULAR: Duration = Duration::from_millis(20);
 /// Quanto os relógios e o sistema podem tirar de uma espera de verdade.
 fn com_folga(espera: Duration) -> Duration {
     espera.mul_f64(0.95).saturating_sub(Duration::from_millis(10))
+}
+
+/// De quanto a quanto; se os dois se leem iguais, um só.
+fn entre(menor: Duration, maior: Duration) -> String {
+    match (formatar(menor), formatar(maior)) {
+        (menor, maior) if menor == maior => menor,
+        (menor, maior) => format!("de {menor} a {maior}"),
+    }
 }
 
 /// As esperas entre CONSULTAR e COMPRAR, e se cada uma foi só do aluno: outras foram também pela máquina.
@@ -44,8 +54,9 @@ pub(super) fn decisao(visto: &Visto) -> Conclusao {
         return (
             Estado::NaoSeViu,
             format!(
-                "só se viram {} esperas entre CONSULTAR e COMPRAR na mesma conexão",
-                esperas.len()
+                "só {} {} entre CONSULTAR e COMPRAR na mesma conexão",
+                concorda(esperas.len(), "se viu", "se viram"),
+                contar(esperas.len(), "espera", "esperas")
             ),
         );
     }
@@ -61,11 +72,7 @@ pub(super) fn decisao(visto: &Visto) -> Conclusao {
     let em = |fracao: usize| esperas[(esperas.len() - 1) * fracao / 10].0;
     // As pontas ficam de fora: um atraso do sistema não é uma decisão.
     let (menor, meio, maior) = (em(1), em(5), em(9));
-    let viu = format!(
-        "entre CONSULTAR e COMPRAR, quase sempre de {} a {}",
-        formatar(menor),
-        formatar(maior)
-    );
+    let viu = format!("entre CONSULTAR e COMPRAR, quase sempre {}", entre(menor, maior));
     if meio < SEM_ESPERA {
         return (Estado::NaoCumprido, format!("{viu}: COMPRAR vem sem esperar"));
     }
@@ -124,11 +131,7 @@ pub(super) fn escuta(visto: &Visto, escala: Escala) -> Conclusao {
     let curtas = escutas.iter().filter(|escuta| **escuta < de).count();
     let longas = escutas.iter().filter(|escuta| **escuta > ate).count();
     let todas = escutas.len();
-    let viu = format!(
-        "depois de COMPRAR, a conexão ficou de {} a {} sem pedir",
-        formatar(menor),
-        formatar(maior)
-    );
+    let viu = format!("depois de COMPRAR, a conexão ficou {} sem pedir", entre(menor, maior));
     // Uma ou outra pode ser de quem foi interrompido; um décimo delas é o costume.
     let costume = |vezes: usize| vezes * 10 > todas;
     if costume(curtas) && escuta_em_outra(visto, escala) {
@@ -136,7 +139,7 @@ pub(super) fn escuta(visto: &Visto, escala: Escala) -> Conclusao {
     }
     if costume(curtas) {
         let minimo = formatar(escala.segundos(5));
-        let porque = format!("{viu}: menos de {minimo} em {curtas} das {todas} vezes");
+        let porque = format!("{viu}: menos de {minimo} em {curtas} de {todas} vezes");
         return (Estado::NaoCumprido, porque);
     }
     if costume(longas) {
@@ -171,10 +174,15 @@ pub(super) fn aberta(visto: &Visto, escala: Escala) -> Conclusao {
         (_, sairam) if sairam * 10 > ficaram + sairam => (
             Estado::NaoCumprido,
             format!(
-                "{sairam} de {} conexões se fecharam logo depois de uma só compra",
-                ficaram + sairam
+                "{sairam} de {} {} logo depois de uma só compra",
+                contar(ficaram + sairam, "conexão", "conexões"),
+                concorda(sairam, "se fechou", "se fecharam")
             ),
         ),
-        _ => (Estado::Cumprido, format!("{ficaram} conexões continuaram abertas depois da compra")),
+        _ => {
+            let ficaram =
+                contar(ficaram, "conexão continuou aberta", "conexões continuaram abertas");
+            (Estado::Cumprido, format!("{ficaram} depois da compra"))
+        }
     }
 }

@@ -48,6 +48,11 @@ fn estado(visto: &Visto, chave: &str) -> Estado {
     exigencias.into_iter().find(|exigencia| exigencia.chave == chave).unwrap().estado
 }
 
+fn o_que_se_viu(visto: &Visto, chave: &str) -> String {
+    let exigencias = conferir(visto, None, Escala(1.0));
+    exigencias.into_iter().find(|exigencia| exigencia.chave == chave).unwrap().viu
+}
+
 fn acusadas(visto: &Visto) -> Vec<&'static str> {
     let exigencias = conferir(visto, None, Escala(1.0));
     let acusadas = exigencias.iter().filter(|e| e.estado == Estado::NaoCumprido);
@@ -349,4 +354,84 @@ fn uma_conexao_so_por_breve_que_seja_nao_e_simultaneidade_e_de_varias_breves_nao
     let breve = |inicio| usuario(inicio, 1, |_| 3, 3);
     assert_eq!(estado(&visto(vec![breve(0)]), "simultaneos"), Estado::NaoCumprido);
     assert_eq!(estado(&visto(vec![breve(0), breve(2)]), "simultaneos"), Estado::NaoSeViu);
+}
+
+/// Seis usuários: em `ciclos(n)` ciclos, o usuário `n` consulta tantas vezes e compra se `compra(ciclo)`.
+fn que_consultam(ciclos: fn(u64) -> u64, consultas: usize, compra: fn(u64) -> bool) -> Visto {
+    let de_um = |n: u64| {
+        let mut conexao = usuario(n * 10, ciclos(n), variada, 6000);
+        let pedidos = conexao.pedidos.chunks(2).zip(0..).flat_map(|(par, ciclo)| {
+            let compra = par.iter().skip(1).filter(move |_| compra(ciclo));
+            std::iter::repeat_n(&par[0], consultas).chain(compra).copied()
+        });
+        conexao.pedidos = pedidos.collect();
+        conexao
+    };
+    visto((0..6).map(de_um).collect())
+}
+
+#[test]
+fn um_ciclo_sem_compra_tambem_e_um_ciclo() {
+    let as_vezes = que_consultam(|n| 10 + 2 * n, 1, |ciclo| ciclo % 2 == 0);
+    assert_eq!(acusadas(&as_vezes), [""; 0]);
+    assert_eq!(estado(&as_vezes, "ciclos"), Estado::Cumprido);
+    let viu = "6 usuários, de 10 a 20 CONSULTAR e de 5 a 10 COMPRAR cada um";
+    assert_eq!(o_que_se_viu(&as_vezes, "ciclos"), viu);
+    let fixos = que_consultam(|_| 12, 1, |ciclo| ciclo % 2 == 0);
+    assert_eq!(acusadas(&fixos), ["ciclos-variam"]);
+    let poucos = que_consultam(|n| 5 + n % 4, 1, |ciclo| ciclo % 2 == 0);
+    assert_eq!(acusadas(&poucos), ["ciclos"]);
+}
+
+#[test]
+fn quem_consulta_mais_de_uma_vez_por_ciclo_conta_pelas_compras() {
+    let duas = que_consultam(|n| 11 + n, 2, |_| true);
+    assert_eq!(acusadas(&duas), [""; 0]);
+    assert_eq!(estado(&duas, "ciclos"), Estado::Cumprido);
+    assert_eq!(acusadas(&que_consultam(|n| 21 + n, 2, |_| true)), ["ciclos"]);
+    let muitas = que_consultam(|n| 4 + n, 6, |_| true);
+    assert_eq!(estado(&muitas, "ciclos"), Estado::NaoSeViu, "podem ser de 4 a 54");
+    let mut limitadas = que_consultam(|n| 12 + n, 1, |ciclo| ciclo < 12);
+    assert_eq!(estado(&limitadas, "ciclos-variam"), Estado::NaoSeViu, "todos compraram doze vezes");
+    limitadas.conexoes[0].pedidos.pop();
+    assert_eq!(estado(&limitadas, "ciclos-variam"), Estado::Cumprido);
+}
+
+#[test]
+fn de_quem_ficou_calado_diz_se_em_que_parou_e_nao_que_o_tempo_foi_pouco() {
+    let mut visto = certo();
+    let ultima = visto.duracao;
+    visto.terminou = None;
+    let preso = &mut visto.conexoes[1];
+    preso.modo = Modo::SemFimDeLinha;
+    preso.pedidos.truncate(1);
+    preso.saiu = None;
+    visto.duracao = ultima + ms(1000);
+    visto.atrasos = vec![atraso(100, 400)];
+    assert_eq!(estado(&visto, "termina"), Estado::NaoSeViu);
+    let viu = o_que_se_viu(&visto, "termina");
+    assert!(viu.contains("1 de 6 conexões continuava aberta, calada há pelo menos"), "{viu}");
+    assert!(viu.ends_with("mandou sem fim de linha"), "{viu}");
+    visto.conexoes[5].saiu = None;
+    let viu = o_que_se_viu(&visto, "termina");
+    assert!(viu.contains("e o tempo que se lhe deu acabou antes"), "ainda escutava: {viu}");
+    visto.duracao = ultima + ms(40_000);
+    let viu = o_que_se_viu(&visto, "termina");
+    let partes = "1 depois da primeira resposta, que o observador mandou sem fim de linha; 1 depois da resposta a COMPRAR";
+    assert!(viu.ends_with(partes), "{viu}");
+}
+
+#[test]
+fn um_so_se_diz_no_singular() {
+    let mut dois = com_aviso(&[(50, 1)]);
+    dois.conexoes.truncate(2);
+    let viu = o_que_se_viu(&dois, "aviso");
+    assert!(viu.starts_with("de 2 que escutavam, apareceu 1 vez logo"), "{viu}");
+    let iguais = visto((0..6).map(|n| usuario(n, 10 + n, |_| 1000, 6000)).collect());
+    let viu = o_que_se_viu(&iguais, "decisao");
+    assert!(viu.starts_with("entre CONSULTAR e COMPRAR, quase sempre 1,00 s:"), "{viu}");
+    let viu = o_que_se_viu(&iguais, "escuta");
+    assert_eq!(viu, "depois de COMPRAR, a conexão ficou 6,00 s sem pedir");
+    let um = visto(vec![usuario(0, 1, variada, 6000)]);
+    assert_eq!(o_que_se_viu(&um, "aberta"), "1 conexão continuou aberta depois da compra");
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use protocolo::terminal::contar;
 
-use super::{Conclusao, Escala, Estado, GRAVE, ocupada, presa};
+use super::{Conclusao, Escala, Estado, GRAVE, SILENCIO, concorda, ocupada, presa};
 use crate::observacao::visto::{Conexao, Modo, Pedido, Resposta, Visto};
 use crate::tempo::formatar;
 
@@ -41,13 +41,13 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
             false => nao_apareceu(visto, esgotou, ouvintes),
         };
     };
+    let escutavam = concorda(ouvintes, "escutava", "escutavam");
     // O menos que pode ter demorado: desde a última vez que se olhou e ainda não estava.
     let demora = formatar(primeiro.desde.saturating_sub(esgotou));
     match a_tempo {
-        None if houve_tempo(visto, esgotou, primeiro.desde) => (
-            Estado::NaoCumprido,
-            format!("só apareceu {demora} depois, e havia {ouvintes} escutando"),
-        ),
+        None if houve_tempo(visto, esgotou, primeiro.desde) => {
+            (Estado::NaoCumprido, format!("só apareceu {demora} depois, e {escutavam} {ouvintes}"))
+        }
         None => {
             let ocupada = ocupada(visto, esgotou, primeiro.desde);
             (Estado::NaoSeViu, format!("só apareceu {demora} depois{ocupada}"))
@@ -64,14 +64,16 @@ pub(super) fn aviso(visto: &Visto) -> Conclusao {
         Some(logo) => (
             Estado::NaoSeViu,
             format!(
-                "de {ouvintes} que escutavam, apareceu {logo} vezes logo e {quantos} ao todo; um console pode juntar linhas"
+                "de {ouvintes} que {escutavam}, apareceu {} logo e {quantos} ao todo; um console pode juntar linhas",
+                contar(logo, "vez", "vezes")
             ),
         ),
     }
 }
 
 fn nao_apareceu(visto: &Visto, esgotou: Duration, ouvintes: usize) -> Conclusao {
-    let viu = format!("foi mandado a {ouvintes} que escutavam, e não apareceu no console");
+    let escutavam = concorda(ouvintes, "escutava", "escutavam");
+    let viu = format!("foi mandado a {ouvintes} que {escutavam}, e não apareceu no console");
     // O console de quem terminou já disse tudo.
     if visto.terminou.is_some() || houve_tempo(visto, esgotou, visto.duracao) {
         return (Estado::NaoCumprido, viu);
@@ -121,7 +123,7 @@ fn depois(visto: &Visto, escala: Escala, serve: impl Fn(&Conexao, &Pedido) -> bo
         Some(match conexao.saiu {
             Some(saiu) if presa(visto, pedido.quando, saiu) => Depois::NaoSeSabe,
             Some(_) if passou < escala.segundos(2) => Depois::Saiu,
-            None if visto.terminou.is_none() && passou > escala.segundos(20) => Depois::Calou,
+            None if visto.terminou.is_none() && passou > escala.segundos(SILENCIO) => Depois::Calou,
             _ => Depois::NaoSeSabe,
         })
     };
