@@ -130,12 +130,35 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     let mut resultados =
         corrida.correr(&entregas, vagas.min(entregas.len())).map_err(ao_escrever)?;
     // Um cliente que vale pontos não pode ficar por observar.
-    if opcoes.clientes || pesos.cliente > 0.0 {
+    let com_clientes = opcoes.clientes || pesos.cliente > 0.0;
+    if com_clientes {
         let juntos = if vagas == 1 { 1 } else { CLIENTES_POR_NUCLEO * nucleos };
         corrida.observar_clientes(&entregas, &mut resultados, juntos).map_err(ao_escrever)?;
     }
-    publicar(&saida, &resultados, entregas.len(), moodle.as_ref()).map_err(ao_escrever)?;
+    let pronta = |resultado: &&Resultado| !com_clientes || resultado.observado.is_some();
+    let prontas = resultados.iter().filter(pronta).count();
+    let inteira = prontas == entregas.len();
+    let publicou = publicar(&saida, &resultados, entregas.len(), inteira, moodle.as_ref())
+        .map_err(ao_escrever)?;
+    dizer(match inteira {
+        true => format!(
+            "{}; abra {}",
+            paginas::resumo(&resultados, entregas.len()),
+            saida.join("index.html").display()
+        ),
+        false => como_continuar(prontas, entregas.len(), publicou, opcoes.de_novo),
+    });
     Ok(!parada.pedida())
+}
+
+/// O que se diz a quem interrompeu.
+fn como_continuar(prontas: usize, entregas: usize, publicou: bool, de_novo: bool) -> String {
+    let publicadas = if publicou { "" } else { "as notas publicadas são as de antes; " };
+    let repetir = match de_novo {
+        true => "com --de-novo, o mesmo comando recomeça",
+        false => "repita o mesmo comando para continuar",
+    };
+    format!("{prontas} de {entregas} prontas; {publicadas}{repetir}")
 }
 
 /// Também o terminal que fecha: quem morre na hora deixa para trás as cópias do que se entregou.
@@ -180,22 +203,28 @@ fn isolar(opcoes: &OpcoesDaTurma) -> Result<Option<Isolamento>, Erro> {
     }))
 }
 
-/// Escreve o que a turma inteira tem.
+/// Escreve o que a turma tem. Uma turma que se interrompeu não troca o que já estava publicado por menos: se lhe falta
+/// alguma coisa do que havia, tudo fica como estava, e a resposta é `false`.
 fn publicar(
     saida: &Path,
     resultados: &[Resultado],
     entregas: usize,
+    inteira: bool,
     moodle: Option<&moodle::Planilha>,
-) -> io::Result<()> {
+) -> io::Result<bool> {
     for resultado in resultados {
         paginas::juntar_o_cliente(&saida.join("alunos"), resultado)?;
     }
-    fs::write(saida.join("turma.csv"), planilha::escrever(resultados)?)?;
+    let (caminho, nova) = (saida.join("turma.csv"), planilha::escrever(resultados)?);
+    if !inteira && fs::read(&caminho).is_ok_and(|antes| planilha::perde(&antes, &nova)) {
+        return Ok(false);
+    }
+    fs::write(caminho, nova)?;
     fs::write(saida.join("index.html"), paginas::indice(resultados, entregas))?;
     if let Some(planilha) = moodle {
         for aviso in planilha.preencher(resultados, saida)? {
             dizer(aviso);
         }
     }
-    Ok(())
+    Ok(true)
 }

@@ -101,6 +101,18 @@ fn com_pesos(turma: &Turma) {
     }
     let indice = fs::read_to_string(turma.saida().join("index.html")).unwrap();
     assert!(indice.contains("13,5 a 15,0"), "a distribuição vai até 15: {indice}");
+
+    // Com os do servidor mudados ele se avalia de novo; o cliente é o mesmo, e o que se viu dele fica.
+    let visto = |turma: &Turma| {
+        turma.linhas().into_values().map(|l| l["cliente_visto"].clone()).collect::<Vec<_>>()
+    };
+    let antes = visto(turma);
+    fs::write(&pesos, "cliente = 5.0\ntotal = 10.0\n").unwrap();
+    let fim = turma.corrigir(&["--pesos", pesos.to_str().unwrap()]);
+    assert!(!fim.erro.contains("não mudaram") && !fim.erro.contains("observam-se"), "{fim:?}");
+    assert_eq!(visto(turma), antes);
+    assert!(turma.pagina("os-dois").contains("os-dois-cliente.html"));
+    assert_eq!(turma.coluna("os dois", "cliente"), "cliente.py");
 }
 
 #[test]

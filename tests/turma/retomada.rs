@@ -38,6 +38,10 @@ fn o_ctrl_c_guarda_o_que_se_fez_e_nao_deixa_ninguem() {
     corrida.sinal(Signal::INT);
     let fim = corrida.termino();
     assert_eq!(fim.codigo, Some(130), "{fim:?}");
+    assert!(
+        fim.erro.ends_with("1 de 3 prontas; repita o mesmo comando para continuar\n"),
+        "{fim:?}"
+    );
     assert_eq!(fs::read_dir(turma.provisorios()).unwrap().count(), 0);
     assert_eq!(turma.linhas().keys().collect::<Vec<_>>(), ["a"]);
     let indice = fs::read_to_string(turma.saida().join("index.html")).unwrap();
@@ -55,6 +59,49 @@ fn o_ctrl_c_guarda_o_que_se_fez_e_nao_deixa_ninguem() {
     assert!(fim.erro.contains("1 não mudaram"), "{fim:?}");
     assert_eq!(fs::metadata(&registro).unwrap().modified().unwrap(), antes);
     assert_eq!(turma.linhas().keys().collect::<Vec<_>>(), ["a", "b", "c"]);
+    let indice = turma.saida().join("index.html");
+    let resumo = format!("média 0,0, mediana 0,0; 3 não abrem; abra {}\n", indice.display());
+    assert!(fim.erro.ends_with(&resumo), "{fim:?}");
+}
+
+#[test]
+fn o_ctrl_c_com_outros_pesos_nao_troca_o_que_se_publicou_por_menos() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    turma.entregar("a", "relatorio.pdf", "%PDF");
+    turma.entregar("b", "servidor.py", "if False: s.listen()\nimport time\ntime.sleep(1000)\n");
+    let planilha = turma.entregas().with_file_name("notas.csv");
+    fs::write(&planilha, "Full name,Grade,Feedback comments\na,,\nb,,\n").unwrap();
+    let uma_a_uma = ["--ao-mesmo-tempo", "1", "--moodle", planilha.to_str().unwrap()];
+    turma.corrigir(&[&uma_a_uma[..], &["--espera", "1s"]].concat());
+    let publicadas = || {
+        ["turma.csv", "index.html", "moodle.csv", "moodle-comentarios.zip"]
+            .map(|nome| fs::read(turma.saida().join(nome)).unwrap())
+    };
+    let (antes, linhas) = (publicadas(), turma.linhas());
+    assert_eq!(linhas.keys().collect::<Vec<_>>(), ["a", "b"]);
+
+    let pesos = turma.entregas().with_file_name("pesos.toml");
+    fs::write(&pesos, "robustez = 2.0\ncliente = 2.0\n").unwrap();
+    let com_pesos = [&uma_a_uma[..], &["--pesos", pesos.to_str().unwrap()]].concat();
+    let registro = || fs::read(turma.saida().join("registro/a.json")).unwrap();
+    let registrado = registro();
+    let mut corrida = turma.iniciar(&[&com_pesos[..], &["--espera", "100s"]].concat());
+    ate("a primeira acabar", || (registro() != registrado).then_some(()));
+    corrida.sinal(Signal::INT);
+    let fim = corrida.termino();
+    assert_eq!(fim.codigo, Some(130), "{fim:?}");
+    let dito = "0 de 2 prontas; as notas publicadas são as de antes; repita o mesmo comando para continuar\n";
+    assert!(fim.erro.ends_with(dito), "{fim:?}");
+    assert!(publicadas() == antes, "{:?}", turma.linhas());
+
+    // Até o fim, publica-se o novo.
+    let fim = turma.corrigir(&[&com_pesos[..], &["--espera", "1s"]].concat());
+    assert!(fim.erro.contains("; 2 não abrem; abra "), "{fim:?}");
+    assert!(publicadas() != antes);
+    assert!(turma.linhas().values().all(|linha| linha["cliente_pontos"] == "0.00"));
 }
 
 #[test]

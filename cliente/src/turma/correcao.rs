@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use indicatif::ProgressBar;
+use protocolo::mensagem::visivel;
 use protocolo::terminal::explicar;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -60,6 +61,8 @@ pub struct Ordem {
     pub nome: String,
     /// Onde, na entrega.
     pub pasta: PathBuf,
+    /// O arquivo que se abre ou se compila, a partir da raiz da entrega; vazio, se só há o comando.
+    pub fonte: PathBuf,
     /// O que se faz antes.
     pub preparar: Option<String>,
     /// O comando que abre o servidor.
@@ -222,7 +225,7 @@ fn concluir(ordem: &Ordem, vez: &Vez) -> Result<Desfecho, Erro> {
     });
     match avaliado {
         Ok(Some(mut boletim)) => {
-            boletim.servidor.clone_from(&ordem.iniciar);
+            boletim.servidor = como_se_chama(ordem);
             boletim.observacoes.extend(ordem.notas.iter().cloned());
             fs::write(ordem.resultados.join(LAUDO_JSON), boletim.json())?;
             fs::write(ordem.resultados.join(LAUDO_HTML), boletim.html())?;
@@ -252,7 +255,7 @@ fn observar_o_cliente(ordem: &Ordem, observacao: Observacao) -> Result<ClienteVi
         Err(erro) => nao_se_viu(erro.to_string(), e_do_cliente(&erro)),
         Ok(None) => nao_se_viu("a observação foi interrompida".into(), false),
         Ok(Some(mut laudo)) => {
-            laudo.cliente.clone_from(&ordem.iniciar);
+            laudo.cliente = como_se_chama(ordem);
             let porta = laudo.visto.porta().filter(|porta| *porta != opcoes.porta);
             if let Some(porta) = porta {
                 laudo.comando += &format!(" --porta {porta}");
@@ -269,6 +272,14 @@ fn observar_o_cliente(ordem: &Ordem, observacao: Observacao) -> Result<ClienteVi
             let exigencias = laudo.exigencias.iter().map(lida).collect();
             Ok(ClienteVisto::Observado { iniciar: ordem.iniciar.clone(), exigencias, porta })
         }
+    }
+}
+
+/// Como o laudo chama o que se abriu: pelo comando, ou, se se compilou, pela fonte, que é o que o aluno escreveu.
+fn como_se_chama(ordem: &Ordem) -> String {
+    match ordem.preparar {
+        Some(_) if !ordem.fonte.as_os_str().is_empty() => visivel(&ordem.fonte.to_string_lossy()),
+        _ => ordem.iniciar.clone(),
     }
 }
 
@@ -455,7 +466,7 @@ fn o_que_disse(mut dito: File) -> io::Result<String> {
     let erro = texto.lines().find(|linha| linha.contains("error") || linha.contains("erro:"));
     let linha = erro.or(texto.lines().rev().find(diz)).unwrap_or("o compilador não disse por quê");
     let curta: String = linha.trim().chars().take(DITO_MAXIMO).collect();
-    Ok(protocolo::mensagem::visivel(&curta))
+    Ok(visivel(&curta))
 }
 
 /// O programa que a preparação deixou: dos que se executam e mudaram desde então, o que parece um servidor, ou o cliente.
@@ -532,6 +543,7 @@ mod testes {
             let ordem = Ordem {
                 nome: "Ana".into(),
                 pasta: PathBuf::new(),
+                fonte: PathBuf::new(),
                 preparar: None,
                 iniciar,
                 repetir: String::new(),

@@ -23,7 +23,7 @@ use super::entregas::Entrega;
 use super::ferramentas::Ferramentas;
 use super::impressao::impressao;
 use super::receita::{self, Mandado, Origem, Receita};
-use super::resultado::{Desfecho, Resultado};
+use super::resultado::{ClienteVisto, Desfecho, Resultado};
 use super::{pacote, paginas};
 use crate::avaliacao::boletim::nota;
 use crate::avaliacao::provas::OUTRAS_PROVAS;
@@ -182,11 +182,31 @@ impl<'a> Corrida<'a> {
         if self.opcoes.de_novo {
             return None;
         }
-        let texto = fs::read_to_string(self.registro(entrega)).ok()?;
-        let resultado: Resultado = serde_json::from_str(&texto).ok()?;
+        let resultado = self.registrado(entrega)?;
         let pagina = self.saida.join("alunos").join(format!("{}.html", entrega.apelido)).exists();
         let vale = pagina && resultado.impressao == self.impressao(entrega)?;
-        vale.then_some(Resultado { pesos: self.regras.pesos, ..resultado })
+        let impressao_do_cliente = self.impressao_do_cliente(entrega)?;
+        vale.then_some(Resultado { pesos: self.regras.pesos, impressao_do_cliente, ..resultado })
+    }
+
+    /// O que se concluiu em outra execução, com estas regras ou outras.
+    fn registrado(&self, entrega: &Entrega) -> Option<Resultado> {
+        let texto = fs::read_to_string(self.registro(entrega)).ok()?;
+        serde_json::from_str(&texto).ok()
+    }
+
+    /// Um cliente leva minutos a observar, e o que se viu dele não depende de quanto vale nem do servidor: se a entrega é a
+    /// mesma, fica. O que não se viu por falta de alguma coisa nesta máquina se tenta outra vez.
+    fn manter_o_cliente(&self, entrega: &Entrega, resultado: &mut Resultado) {
+        let Some(antes) = self.registrado(entrega).filter(|_| !self.opcoes.de_novo) else { return };
+        let da_maquina =
+            matches!(antes.observado, Some(ClienteVisto::NaoSeViu { da_entrega: false, .. }));
+        let mesma = !antes.impressao_do_cliente.is_empty()
+            && antes.impressao_do_cliente == resultado.impressao_do_cliente;
+        if mesma && !da_maquina && antes.observado.is_some() {
+            resultado.observado = antes.observado;
+            resultado.cliente = antes.cliente;
+        }
     }
 
     fn registro(&self, entrega: &Entrega) -> PathBuf {
@@ -198,6 +218,13 @@ impl<'a> Corrida<'a> {
         let memoria = self.isolamento.as_ref().map(|isolamento| isolamento.memoria);
         let regras = serde_json::to_string(&self.regras).ok()?;
         impressao(entrega, &(env!("CARGO_PKG_VERSION"), &self.opcoes.iniciar, regras, memoria)).ok()
+    }
+
+    /// O mesmo, para o cliente: os pesos, as provas e o comando do servidor não mudam o que se vê dele.
+    fn impressao_do_cliente(&self, entrega: &Entrega) -> Option<String> {
+        let memoria = self.isolamento.as_ref().map(|isolamento| isolamento.memoria);
+        let porta = self.regras.medida.porta;
+        impressao(entrega, &(env!("CARGO_PKG_VERSION"), "cliente", porta, memoria)).ok()
     }
 
     /// Corrige uma entrega e guarda o resultado; `None` se foi interrompida.
@@ -215,6 +242,7 @@ impl<'a> Corrida<'a> {
             id: entrega.id.clone(),
             apelido: entrega.apelido.clone(),
             impressao: self.impressao(entrega).unwrap_or_default(),
+            impressao_do_cliente: self.impressao_do_cliente(entrega).unwrap_or_default(),
             desfecho: Desfecho::SemNota { motivo: "não se chegou a avaliar".into() },
             iniciar: String::new(),
             preparar: None,
@@ -243,6 +271,7 @@ impl<'a> Corrida<'a> {
                 }
             }
         };
+        self.manter_o_cliente(entrega, &mut resultado);
         resultado.segundos = inicio.elapsed().as_secs_f64();
         self.guardar(entrega, &resultado, &laudos)?;
         Ok(Some(resultado))
@@ -289,6 +318,7 @@ impl<'a> Corrida<'a> {
         Ordem {
             nome: entrega.nome.clone(),
             pasta: receita.pasta.clone(),
+            fonte: receita.servidor.clone(),
             preparar: receita.preparar.clone(),
             iniciar: receita.iniciar.clone(),
             repetir: para_repetir(receita),

@@ -146,8 +146,11 @@ impl Planilha {
         let texto = format!("{nota:.2}");
         linha[self.colunas.nota] =
             if escrita.contains(',') { texto.replace('.', ",") } else { texto };
-        if let Some(campo) = self.colunas.comentario.and_then(|coluna| linha.get_mut(coluna)) {
-            *campo = inofensivo(&resultado.razao());
+        // Se não há nada a dizer, fica o que o professor já disse.
+        let razao = Some(resultado.razao()).filter(|razao| !razao.is_empty());
+        let campo = self.colunas.comentario.and_then(|coluna| linha.get_mut(coluna));
+        if let (Some(campo), Some(razao)) = (campo, razao) {
+            *campo = inofensivo(&razao);
         }
     }
 }
@@ -198,6 +201,7 @@ fn comentarios(resultados: &[Resultado], saida: &Path) -> io::Result<()> {
 mod testes {
     use super::*;
     use crate::observacao::regras::Estado;
+    use crate::turma::resultado::Desfecho;
     use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
 
     const EM_PORTUGUES: &str = "\u{feff}Identificador,\"Nome completo\",\"Endereço de email\",Status,Nota,\"Nota máxima\",\"A nota pode ser alterada\",\"Comentários de feedback\"\r\n\
@@ -236,6 +240,20 @@ mod testes {
             "o outro não muda"
         );
         assert_eq!(avisos, [""; 0]);
+    }
+
+    #[test]
+    fn o_comentario_do_professor_so_se_troca_por_uma_razao() {
+        let comentario = |razao: &str| {
+            let mut beto = com_id("7", avaliada("Beto", 10.0));
+            if let Desfecho::Avaliada(avaliada) = &mut beto.desfecho {
+                avaliada.razao = razao.into();
+            }
+            let (texto, _) = preenchida(EM_PORTUGUES, &[beto]);
+            texto.lines().last().unwrap().rsplit_once("Sim,").unwrap().1.to_owned()
+        };
+        assert_eq!(comentario(""), "de antes");
+        assert_eq!(comentario("perdeu um pedido"), "perdeu um pedido");
     }
 
     #[test]

@@ -141,7 +141,8 @@ fn colunas(resultados: &[Resultado]) -> Vec<String> {
     itens.into_iter().flatten().map(|item| item.nome.clone()).collect()
 }
 
-fn resumo(resultados: &[Resultado], entregas: usize) -> String {
+/// A turma em uma linha: quantas entregas, a média, e quantas não têm o que se esperava.
+pub fn resumo(resultados: &[Resultado], entregas: usize) -> String {
     let notas: Vec<f64> = resultados.iter().filter_map(Resultado::nota).collect();
     let mut partes = vec![contar(entregas, "entrega", "entregas")];
     if !notas.is_empty() {

@@ -1,5 +1,6 @@
 //! A planilha da turma, uma linha por entrega. Os números têm ponto, como o resto do que se escreve para programas.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use protocolo::mensagem::visivel;
@@ -44,6 +45,33 @@ pub fn escrever(resultados: &[Resultado]) -> io::Result<Vec<u8>> {
         csv.write_record(linha(resultado).iter().map(|campo| inofensivo(campo)))?;
     }
     csv.into_inner().map_err(|erro| io::Error::other(erro.to_string()))
+}
+
+/// Em `nova` falta alguma linha que `antes` tinha, ou a nota de alguma, ou o que se viu do cliente?
+pub fn perde(antes: &[u8], nova: &[u8]) -> bool {
+    let nova = o_que_tem(nova);
+    o_que_tem(antes).iter().any(|(quem, antes)| {
+        let agora = nova.get(quem).copied().unwrap_or_default();
+        antes.iter().zip(agora).any(|(antes, agora)| *antes > agora)
+    })
+}
+
+/// De cada pessoa, quantas linhas há, quantas têm nota e em quantas se viu o cliente: duas podem ter o mesmo nome.
+fn o_que_tem(planilha: &[u8]) -> BTreeMap<[String; 2], [usize; 3]> {
+    let mut leitor = csv::ReaderBuilder::new().flexible(true).from_reader(planilha);
+    let titulos = leitor.headers().cloned().unwrap_or_default();
+    let onde = |nome| titulos.iter().position(|titulo| titulo == nome);
+    let [nome, id, nota, visto] = ["nome", "id", "nota", "cliente_visto"].map(onde);
+    let mut pessoas = BTreeMap::new();
+    for linha in leitor.records().map_while(Result::ok) {
+        let campo = |coluna: Option<usize>| coluna.and_then(|c| linha.get(c)).unwrap_or_default();
+        let conta: &mut [usize; 3] =
+            pessoas.entry([nome, id].map(|c| campo(c).to_owned())).or_default();
+        conta[0] += 1;
+        conta[1] += usize::from(!campo(nota).is_empty());
+        conta[2] += usize::from(!campo(visto).is_empty());
+    }
+    pessoas
 }
 
 /// Os nomes dos arquivos e os comandos são de quem entregou, e podem ter sequências de controle.
@@ -113,6 +141,24 @@ mod testes {
         assert_eq!((&linhas[0][0], &linhas[0][2], &linhas[0][9]), ("Ana", "9.50", "avaliada"));
         assert_eq!((&linhas[1][0], &linhas[1][2], &linhas[1][9]), ("'=cmd()", "0.00", "não abre"));
         assert!(linhas.iter().all(|linha| linha.len() == COLUNAS.len()));
+    }
+
+    #[test]
+    fn perde_quem_ja_nao_tem_a_linha_a_nota_ou_o_que_se_viu_do_cliente() {
+        let vistas = [("§5.1", Estado::Cumprido)];
+        let ana = || com_cliente(avaliada("Ana", 9.5), &vistas, 2.0);
+        let por_observar = || Resultado { observado: None, ..ana() };
+        let sem_peso = || Resultado { pesos: Default::default(), ..por_observar() };
+        let perde = |antes: &[Resultado], nova: &[Resultado]| {
+            perde(&escrever(antes).unwrap(), &escrever(nova).unwrap())
+        };
+        assert!(perde(&[ana(), nao_abriu("=Beto")], &[ana()]), "a linha");
+        assert!(perde(&[avaliada("Ana", 9.5)], &[por_observar()]), "a nota");
+        assert!(perde(&[ana()], &[sem_peso()]), "o cliente");
+        assert!(perde(&[ana(), ana()], &[ana()]), "outra com o mesmo nome");
+        assert!(!perde(&[ana(), nao_abriu("=Beto")], &[nao_abriu("=Beto"), ana()]));
+        assert!(!perde(&[por_observar()], &[ana()]));
+        assert!(!super::perde(b"", &escrever(&[]).unwrap()), "não havia nada");
     }
 
     #[test]

@@ -184,6 +184,9 @@ pub struct Resultado {
     pub apelido: String,
     /// A entrega e as opções de quando foi avaliada: se não mudaram, o resultado ainda vale.
     pub impressao: String,
+    /// A entrega e o modo de observar o cliente: se não mudaram, o que se viu dele ainda vale.
+    #[serde(default)]
+    pub impressao_do_cliente: String,
     /// O que se concluiu.
     pub desfecho: Desfecho,
     /// Como se abriu o servidor.
@@ -255,7 +258,8 @@ impl Resultado {
         }
     }
 
-    /// A razão mais importante: do servidor, se ele perdeu pontos, ou então do cliente, se vale pontos.
+    /// A razão mais importante: do servidor, se ele perdeu pontos, ou então do cliente, se vale pontos. Quem não abre tem
+    /// sempre a sua, também quando é o cliente que deixa a nota por saber.
     pub fn razao(&self) -> String {
         let do_servidor = self.desfecho.razao();
         match (&self.observado, self.pontos_do_cliente()) {
@@ -264,10 +268,15 @@ impl Resultado {
             {
                 format!("cliente: {}", visto.razao())
             }
-            (Some(visto), None) if self.desfecho.nota().is_some() => {
-                format!("do cliente não se sabe: {}", visto.razao())
+            (visto, None) if self.desfecho.nota().is_some() => {
+                let falta = visto.as_ref().map_or("falta observar o cliente".into(), |visto| {
+                    format!("do cliente não se sabe: {}", visto.razao())
+                });
+                match &self.desfecho {
+                    Desfecho::NaoAbriu { motivo } => format!("{motivo}; {falta}"),
+                    Desfecho::Avaliada(_) | Desfecho::SemNota { .. } => falta,
+                }
             }
-            (None, None) if self.desfecho.nota().is_some() => "falta observar o cliente".into(),
             _ => do_servidor.to_owned(),
         }
     }
@@ -298,6 +307,7 @@ pub mod exemplos {
             id: None,
             apelido: crate::turma::entregas::sem_acento(nome),
             impressao: String::new(),
+            impressao_do_cliente: String::new(),
             desfecho,
             iniciar: "python3 servidor.py".into(),
             preparar: None,
@@ -373,6 +383,16 @@ mod testes {
             assert_eq!((sem.nota(), sem.situacao()), (None, "sem nota"), "{sem:?}");
         }
         assert_eq!(nao_se_viu(false).razao(), "do cliente não se sabe: falta node");
+    }
+
+    #[test]
+    fn quem_nao_abre_diz_por_que_tambem_quando_falta_o_cliente() {
+        let sem = com_cliente(nao_abriu("Beto"), &[], 2.0);
+        let por_observar = Resultado { observado: None, ..sem.clone() };
+        assert_eq!(por_observar.razao(), "não compila; falta observar o cliente");
+        assert!(sem.razao().starts_with("não compila; do cliente não se sabe"), "{}", sem.razao());
+        let ana = com_cliente(avaliada("Ana", 9.5), &[], 2.0);
+        assert_eq!(Resultado { observado: None, ..ana }.razao(), "falta observar o cliente");
     }
 
     #[test]
