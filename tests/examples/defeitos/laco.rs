@@ -2,6 +2,7 @@
 
 use crate::oficina::{Defeito, Teste, no, por};
 
+const BALCAO: &str = "servidor/src/balcao.rs";
 const REATOR: &str = "servidor/src/reator.rs";
 const ACEITE: &str = "servidor/src/reator/aceite.rs";
 const PARADA: &str = "servidor/src/reator/parada.rs";
@@ -171,6 +172,13 @@ pub const DEFEITOS: &[Defeito] = &[
         REATOR,
         "o que se repôs não se vende",
         "        self.balcao.repor(unidades, &mut self.registro);\n",
+        "",
+    ),
+    por(
+        no("livro", "o_registro_diz_que_se_repos"),
+        BALCAO,
+        "o registro não diz que se repôs",
+        "            registro.reposto(havia, a_venda);\n",
         "",
     ),
     por(
