@@ -112,6 +112,13 @@ fn o_servidor_em_c_se_compila_na_cela_e_o_que_nao_compila_diz_a_linha() {
     turma.entregar("errado", "servidor.c", "int main(void) { listen(1, 2) }\n");
     turma.corrigir(&[]);
     assert_eq!((turma.nota("solto"), turma.nota("make")), ("10.00".into(), "10.00".into()));
+    for (nome, fonte) in [("solto", "servidor.c"), ("make", "src/vendas.c")] {
+        let pagina = turma.pagina(nome);
+        assert!(
+            pagina.contains(&format!("<title>{nome}: Avaliação de {fonte}: 10,0</title>")),
+            "{pagina}"
+        );
+    }
     let razao = turma.coluna("errado", "razao");
     assert!(razao.contains("não compila") && razao.contains("servidor.c:1"), "{razao}");
 }
@@ -159,4 +166,23 @@ fn a_tabela_da_turma_se_ordena_no_navegador_e_cabe_no_telefone() {
     let saida = abrir_pagina(&navegador, &ensaio, &["--dump-dom", "--window-size=500,900"]);
     let dom = String::from_utf8_lossy(&saida.stdout).into_owned();
     assert!(dom.contains("<title>Caio,Ana Beatriz de Souza,Beto false</title>"), "{dom}");
+    assert_eq!(razoes_fora_da_tela(&turma, &navegador), "390 false,800 false,1200 false");
+}
+
+/// Em cada largura, alguma razão fica fora da tela, sem rolar para o lado? O navegador não abre uma janela tão estreita, mas
+/// uma moldura dentro da página sim.
+fn razoes_fora_da_tela(turma: &Turma, navegador: &Path) -> String {
+    let molduras = turma.saida().join("molduras.html");
+    let medir = "<script>onload = () => document.title = Array.from(frames).map(f => {
+          const razoes = [...f.document.querySelectorAll('#turma .razao:not(:empty)')].map(r => r.getBoundingClientRect());
+          return [f.innerWidth, razoes.length !== 2 || razoes.some(r => r.right > f.innerWidth || r.width < 200)].join(' ');
+        }).join()</script>";
+    let larguras = [390, 800, 1200];
+    let abertas =
+        larguras.map(|largura| format!("<iframe width={largura} src=index.html></iframe>"));
+    fs::write(&molduras, format!("<body>{}{medir}</body>", abertas.concat())).unwrap();
+    let saida = abrir_pagina(navegador, &molduras, &["--dump-dom", "--window-size=1300,900"]);
+    let dom = String::from_utf8_lossy(&saida.stdout).into_owned();
+    let titulo = dom.split_once("<title>").and_then(|(_, resto)| resto.split_once("</title>"));
+    titulo.map(|(titulo, _)| titulo.to_owned()).unwrap_or(dom)
 }
