@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::resultado::{ClienteVisto, Desfecho, Resultado};
 use crate::avaliacao::boletim::nota;
+use crate::avaliacao::modulo::pode_ser_da_maquina;
 use crate::cores::Tinta;
 use crate::observacao::regras::Estado;
 use crate::relatorio::json::em_texto;
@@ -191,6 +192,11 @@ impl Resultado {
         self.desfecho.nota().map_or("–".into(), nota)
     }
 
+    /// Falta um módulo, e não se sabe se é desta máquina ou da entrega?
+    fn pode_faltar_na_entrega(&self) -> bool {
+        pode_ser_da_maquina(self.desfecho.razao())
+    }
+
     /// De que se faz a nota, quando o cliente também vale pontos.
     fn conta_da_nota(&self) -> String {
         let vale = nota(self.pesos.cliente);
@@ -287,6 +293,7 @@ impl Resultado {
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::avaliacao::modulo::Falta;
     use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
 
     const PAGINA: &str =
@@ -347,6 +354,19 @@ mod testes {
         let resultados: Vec<Resultado> = notas.iter().map(|nota| avaliada("x", *nota)).collect();
         let quantas: Vec<usize> = faixas(&resultados).iter().map(|faixa| faixa.quantas).collect();
         assert_eq!(quantas, [1, 0, 0, 0, 0, 0, 0, 1, 0, 2]);
+    }
+
+    #[test]
+    fn do_que_pode_faltar_na_entrega_a_pagina_nao_diz_que_nao_e_erro_dela() {
+        let com = |motivo: String| {
+            let desfecho = Desfecho::SemNota { motivo };
+            sem_laudo(&Resultado { desfecho, ..nao_abriu("Beto") })
+        };
+        let da_maquina = com("esta máquina não tem o programa 'node'".into());
+        assert!(da_maquina.contains("Não é um erro da entrega"), "{da_maquina}");
+        let nao_se_sabe = com(Falta::Modulo("estoque".into()).to_string());
+        assert!(!nao_se_sabe.contains("Não é um erro da entrega"), "{nao_se_sabe}");
+        assert!(nao_se_sabe.contains("ele não veio na entrega"), "{nao_se_sabe}");
     }
 
     #[test]
