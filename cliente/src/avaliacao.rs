@@ -8,6 +8,7 @@
 //!          │    │     ├─► zelador    o derruba, e a tudo o que ele deixou, aconteça o que acontecer aqui
 //!          │    │     ├─► processos  o que o sistema sabe dele
 //!          │    │     ├─► autopsia   por que caiu, pelo que disse no console
+//!          │    │     │     └─► modulo   o que o programa pediu e não há: da entrega, ou desta máquina
 //!          │    │     ├─► ausente    o programa que o comando pede e não há
 //!          │    │     └─► trocas     um Python que troca de thread mais depressa
 //!          │    └─► sonda      uma conexão que faz o que a prova manda
@@ -36,6 +37,7 @@ pub mod falhas;
 mod fim;
 pub mod formatos;
 mod json;
+pub mod modulo;
 mod pagina;
 pub mod pesos;
 mod pontos;
@@ -116,6 +118,7 @@ pub fn avaliar(pedido: Pedido<'_>) -> Result<Option<Boletim>, Erro> {
             comando,
             entrada: opcoes.entrada.clone(),
             moldura: pedido.moldura.clone(),
+            na_turma: pedido.vez.is_some(),
         }),
         endereco: endereco(opcoes)?,
         espera: opcoes.medida.espera,

@@ -59,13 +59,49 @@ fn quem_nao_abre_tem_linha_pagina_json_e_o_motivo() {
     for (nome, nota, motivo) in [
         ("sintaxe", "0.00", "SyntaxError"),
         ("pdf", "0.00", "relatorio.pdf"),
-        ("biblioteca", "", "falta nesta máquina"),
+        ("biblioteca", "", "não há um módulo nao_existe: se é uma biblioteca, instale-a"),
     ] {
         assert_eq!(turma.nota(nome), nota, "{:?}", turma.linhas());
         assert!(turma.coluna(nome, "razao").contains(motivo), "{:?}", turma.linhas());
         assert!(turma.laudo(nome)["motivo"].as_str().unwrap().contains(motivo));
         assert!(turma.pagina(nome).contains(motivo), "{}", turma.pagina(nome));
     }
+}
+
+#[test]
+fn do_modulo_que_falta_se_diz_se_e_da_entrega_ou_que_nao_se_sabe() {
+    if !isola() || !std::path::Path::new("/usr/bin/node").exists() {
+        return;
+    }
+    let turma = Turma::nova();
+    let servidor = "require('net').createServer(c => c.end(e.x)).listen(12346);\n";
+    for (nome, modulo) in [("arquivo", "./estoque"), ("npm", "nao-existe-tal-modulo")] {
+        turma.entregar(nome, "servidor.js", &format!("const e = require('{modulo}');\n{servidor}"));
+    }
+    turma.corrigir(&[]);
+    assert_eq!((turma.nota("arquivo"), turma.nota("npm")), ("0.00".into(), "".into()));
+    let razao = turma.coluna("arquivo", "razao");
+    assert!(razao.contains("; falta na entrega o arquivo ./estoque"), "{razao}");
+    let razao = turma.coluna("npm", "razao");
+    assert!(razao.contains("não há um módulo nao-existe-tal-modulo: se é uma"), "{razao}");
+    assert!(!turma.pagina("npm").contains("Não é um erro da entrega"), "{}", turma.pagina("npm"));
+}
+
+#[test]
+fn quem_pergunta_antes_de_abrir_se_responde_em_iniciar_txt() {
+    if !isola() {
+        return;
+    }
+    let turma = Turma::nova();
+    let pergunta = "import sys\nsys.argv[1:] = [input('Porta: ')]";
+    turma.ataque("sem resposta", pergunta);
+    turma.ataque("com resposta", pergunta);
+    turma.entregar("com resposta", "iniciar.txt", "echo 12346 | python3 servidor.py\n");
+    turma.corrigir(&["--espera", "1s"]);
+    let razao = turma.coluna("sem resposta", "razao");
+    assert!(razao.contains("o console parou em 'Porta:'"), "{razao}");
+    assert!(razao.contains("iniciar.txt") && !razao.contains("--entrada"), "{razao}");
+    assert_eq!(turma.nota("com resposta"), "10.00", "{:?}", turma.linhas());
 }
 
 #[test]

@@ -50,6 +50,8 @@ pub enum Quem {
         /// O que vem antes do zelador, para isolar o que ele abre, com o programa que ele é no fim; vazio, se nada
         /// o isola.
         moldura: Vec<OsString>,
+        /// É um de uma turma: quem a corrige não tem `--entrada`, e responde em `iniciar.txt`.
+        na_turma: bool,
     },
 }
 

@@ -4,10 +4,12 @@
 //! Só lê texto; de que processo ele veio, e o que provocou a queda, não é daqui. Do que não entende, não
 //! diz nada.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use protocolo::mensagem::visivel;
 
+use super::modulo::{self, Falta};
 use crate::sistema;
 
 /// Quanto se mostra de uma linha que veio do servidor.
@@ -21,7 +23,7 @@ pub struct Causa {
     /// A linha do aluno mais próxima do erro.
     pub onde: Option<Lugar>,
     /// O que aconteceu, e o que mudar.
-    pub conselho: Option<&'static str>,
+    pub conselho: Option<Cow<'static, str>>,
 }
 
 /// Uma linha de um programa.
@@ -44,7 +46,15 @@ impl fmt::Display for Causa {
                 write!(f, ": '{}'", curta(codigo))?;
             }
         }
-        self.conselho.map_or(Ok(()), |conselho| write!(f, "; {conselho}"))
+        self.conselho.as_ref().map_or(Ok(()), |conselho| write!(f, "; {conselho}"))
+    }
+}
+
+impl Causa {
+    /// A mesma causa; se é um módulo que não há, com o que se sabe dele.
+    fn por_falta_de(self, falta: Option<Falta>) -> Self {
+        let falta = falta.map(|falta| Cow::Owned(falta.to_string()));
+        Causa { conselho: falta.or(self.conselho), ..self }
     }
 }
 
@@ -59,11 +69,14 @@ pub fn curta(texto: &str) -> String {
 /// A última exceção que o console mostra e ninguém tratou.
 pub fn autopsiar(console: &str) -> Option<Causa> {
     let console = sem_cores(console);
-    do_python(&console).or_else(|| de_uma_pilha(&console)).or_else(|| do_compilador(&console))
+    do_python(&console)
+        .or_else(|| de_uma_pilha(&console))
+        .or_else(|| do_lancador(&console))
+        .or_else(|| do_compilador(&console))
 }
 
 /// O console sem as sequências de cor, que o Node, o gcc e o Python novo põem no rastro diante de um terminal.
-fn sem_cores(console: &str) -> String {
+pub fn sem_cores(console: &str) -> String {
     let mut pedacos = console.split("\x1b[");
     let mut limpo = pedacos.next().unwrap_or_default().to_owned();
     for pedaco in pedacos {
@@ -117,7 +130,8 @@ fn do_python(console: &str) -> Option<Causa> {
             if linha.starts_with(' ') {
                 quadro.lugar.codigo.get_or_insert_with(|| texto.to_owned());
             } else if e_uma_excecao(texto) {
-                let nova = causa(texto, do_aluno(quadros.iter().rev()), Lingua::Python);
+                let nova = causa(texto, do_aluno(quadros.iter().rev()), Lingua::Python)
+                    .por_falta_de(modulo::do_python(texto));
                 ultima = Some(a_que_conta(ultima, nova));
                 quadros.clear();
             }
@@ -130,7 +144,9 @@ fn do_python(console: &str) -> Option<Causa> {
 /// De duas exceções, a última; menos quando a anterior é do laço do AVISO, que deixa os outros sem ele, e a última é de
 /// quem respondia a um cliente que saiu, que só acaba com a thread dele.
 fn a_que_conta(anterior: Option<Causa>, nova: Causa) -> Causa {
-    let diz = |causa: &Causa, comeco: &str| causa.conselho.is_some_and(|c| c.starts_with(comeco));
+    let diz = |causa: &Causa, comeco: &str| {
+        causa.conselho.as_ref().is_some_and(|c| c.starts_with(comeco))
+    };
     match anterior {
         Some(anterior)
             if diz(&anterior, "o laço do AVISO") && diz(&nova, "escreveu a um cliente") =>
@@ -180,30 +196,85 @@ fn de_uma_pilha(console: &str) -> Option<Causa> {
             && passo(linhas[indice + 1]).is_some()
             && !linhas[*indice].contains(" instance at:")
     };
-    let indice = (0..linhas.len().saturating_sub(1)).rfind(e_o_erro)?;
+    let antes_dos_passos = (0..linhas.len().saturating_sub(1)).rfind(e_o_erro)?;
     let quadros: Vec<Quadro> =
-        linhas[indice + 1..].iter().map_while(|linha| passo(linha)).collect();
+        linhas[antes_dos_passos + 1..].iter().map_while(|linha| passo(linha)).collect();
+    let (indice, pedido_por) = quem_pediu(&linhas, antes_dos_passos);
     let erro = linhas[indice].trim().trim_start_matches("Uncaught ");
     let erro = erro.trim_start_matches("Caused by: ");
     let erro = erro
         .strip_prefix("Exception in thread ")
         .map_or(erro, |resto| resto.rsplit_once("\" ").map_or(resto, |(_, erro)| erro));
     let java = quadros.iter().any(|quadro| quadro.lugar.arquivo.ends_with(".java"));
-    let lingua = if java { Lingua::Java } else { Lingua::Node };
+    let (lingua, falta) = if java {
+        let passos = linhas.iter().rev().filter_map(|linha| passo(linha));
+        let pacote = passos
+            .filter(|quadro| !quadro.da_biblioteca)
+            .find_map(|quadro| pacote_de(&quadro.funcao));
+        (Lingua::Java, modulo::do_java(erro, pacote.as_deref()))
+    } else {
+        (Lingua::Node, modulo::do_node(erro, pedido_por))
+    };
     let mostrado = mostrado_pelo_node(&linhas[..indice]);
-    Some(causa(erro, do_aluno(quadros.iter().chain(&mostrado)), lingua)).map(|mut causa| {
-        if let (Some(onde), Some(mostrado)) = (&mut causa.onde, mostrado)
-            && (&onde.arquivo, onde.linha) == (&mostrado.lugar.arquivo, mostrado.lugar.linha)
-        {
-            onde.codigo = mostrado.lugar.codigo;
+    let mut causa =
+        causa(erro, do_aluno(quadros.iter().chain(&mostrado)), lingua).por_falta_de(falta);
+    if let (Some(onde), Some(mostrado)) = (&mut causa.onde, mostrado)
+        && (&onde.arquivo, onde.linha) == (&mostrado.lugar.arquivo, mostrado.lugar.linha)
+    {
+        onde.codigo = mostrado.lugar.codigo;
+    }
+    Some(causa)
+}
+
+/// Entre o erro e os passos, o Node põe quem pediu o módulo que falta: onde está o erro, e quem o pediu.
+///
+/// ```text
+/// Error: Cannot find module './estoque'
+/// Require stack:
+/// - /x/servidor.js
+///     at Function._resolveFilename (node:internal/modules/cjs/loader:1225:15)
+/// ```
+fn quem_pediu<'a>(linhas: &[&'a str], antes_dos_passos: usize) -> (usize, Option<&'a str>) {
+    let titulo = linhas[..=antes_dos_passos].iter().rposition(|linha| !linha.starts_with("- "));
+    match titulo {
+        Some(titulo @ 1..) if linhas[titulo].trim() == "Require stack:" => {
+            (titulo - 1, linhas.get(titulo + 1).copied())
         }
-        causa
+        _ => (antes_dos_passos, None),
+    }
+}
+
+/// O pacote de `br.vendas.Servidor.main`, se ela tem um.
+fn pacote_de(funcao: &str) -> Option<String> {
+    let funcao = funcao.rsplit('/').next().unwrap_or(funcao);
+    let (classe, _) = funcao.rsplit_once('.')?;
+    classe.rsplit_once('.').map(|(pacote, _)| pacote.to_owned())
+}
+
+/// O que o `java` diz se não chega a começar.
+///
+/// ```text
+/// Error: Could not find or load main class Servidor
+/// Caused by: java.lang.ClassNotFoundException: Servidor
+/// ```
+fn do_lancador(console: &str) -> Option<Causa> {
+    let comecos =
+        ["Error: Could not find or load main class ", "Error: Unable to initialize main class "];
+    let linhas: Vec<&str> = console.lines().map(str::trim).collect();
+    linhas.windows(2).find_map(|par| {
+        let [erro, causa] = par else { return None };
+        let principal = comecos.iter().find_map(|comeco| erro.strip_prefix(comeco))?;
+        let pacote = principal.rsplit_once('.').map(|(pacote, _)| pacote);
+        let falta = modulo::do_java(causa, pacote);
+        let dito = Causa { erro: (*erro).into(), onde: None, conselho: None };
+        Some(dito.por_falta_de(falta))
     })
 }
 
 /// `at Servidor.avisar(Servidor.java:31)`, `at f (/x/servidor.js:12:11)`, `at /x/servidor.js:12:11`.
 fn quadro_de_uma_pilha(texto: &str) -> Option<Quadro> {
-    let passo = texto.strip_prefix("at ")?;
+    // Depois do último, o Node abre o objeto que o erro é.
+    let passo = texto.strip_prefix("at ")?.trim_end_matches(" {");
     let (funcao, lugar) =
         passo.strip_suffix(')').and_then(|aberto| aberto.rsplit_once('(')).unwrap_or(("", passo));
     let da_java =
@@ -247,7 +318,9 @@ fn do_compilador(console: &str) -> Option<Causa> {
     console.lines().find_map(|linha| {
         let (lugar, erro) = erros.iter().find_map(|erro| linha.split_once(erro))?;
         let onde = Some(lugar_com_dois_pontos(lugar.trim())?);
-        Some(Causa { erro: format!("não compila ({})", erro.trim()), onde, conselho: None })
+        let erro = format!("não compila ({})", erro.trim());
+        let falta = modulo::do_compilador(&erro);
+        Some(Causa { erro, onde, conselho: None }.por_falta_de(falta))
     })
 }
 
@@ -267,12 +340,12 @@ fn causa(erro: &str, quadro: Option<&Quadro>, lingua: Lingua) -> Causa {
     let onde = quadro.map(|quadro| quadro.lugar.clone());
     let codigo = onde.as_ref().and_then(|onde| onde.codigo.clone()).unwrap_or_default();
     let funcao = quadro.map(|quadro| quadro.funcao.as_str()).unwrap_or_default();
-    let conselho = aconselhar(erro, &codigo, funcao, lingua);
+    let conselho = aconselhar(erro, &codigo, funcao, lingua).map(Cow::Borrowed);
     Causa { erro: erro.into(), onde, conselho }
 }
 
 /// As exceções de quem conversa com um cliente que já se foi.
-const DE_QUEM_SAIU: [&str; 9] = [
+pub const DE_QUEM_SAIU: [&str; 9] = [
     "BrokenPipe",
     "ConnectionReset",
     "ConnectionAborted",
@@ -524,6 +597,45 @@ EstoqueVazio: fim"#;
         let dito = dito(reset);
         assert!(dito.starts_with("Error: read ECONNRESET; "), "{dito}");
         assert!(dito.contains("socket.on('error', ...)"), "{dito}");
+    }
+
+    #[test]
+    fn do_modulo_que_o_node_nao_acha_fica_o_nome_e_nao_quem_o_pediu() {
+        let console = |modulo: &str| {
+            format!(
+                "node:internal/modules/cjs/loader:1228\n  throw err;\n  ^\n\nError: Cannot find module '{modulo}'\n\
+                 Require stack:\n- /x/estado.js\n- /x/servidor.js\n    at Function._resolveFilename \
+                 (node:internal/modules/cjs/loader:1225:15)\n    at Object.<anonymous> (/x/estado.js:3:9) {{\n  \
+                 code: 'MODULE_NOT_FOUND',\n  requireStack: [ '/x/estado.js', '/x/servidor.js' ]\n}}\n\nNode.js v22\n"
+            )
+        };
+        let visto = dito(&console("./estoque"));
+        assert_eq!(
+            visto,
+            "Error: Cannot find module './estoque', em estado.js, linha 3; falta na entrega o arquivo ./estoque"
+        );
+        let visto = dito(&console("express"));
+        assert!(visto.contains("não há um módulo express: se é uma biblioteca"), "{visto}");
+    }
+
+    #[test]
+    fn da_classe_que_o_java_nao_acha_se_diz_de_quem_e() {
+        let console = |classe: &str| {
+            let com_barras = classe.replace('.', "/");
+            format!(
+                "Exception in thread \"main\" java.lang.NoClassDefFoundError: {com_barras}\n\tat \
+                 br.vendas.Servidor.main(Servidor.java:5)\nCaused by: java.lang.ClassNotFoundException: {classe}\n\tat \
+                 java.base/java.net.URLClassLoader.findClass(URLClassLoader.java:445)\n\t... 1 more\n"
+            )
+        };
+        let da_entrega = dito(&console("br.vendas.Estoque"));
+        assert!(da_entrega.ends_with("; falta na entrega a classe br.vendas.Estoque"));
+        let de_outro = dito(&console("com.google.gson.Gson"));
+        assert!(de_outro.contains("não há um pacote com.google.gson: se é"), "{de_outro}");
+        let sem_principal = "Error: Could not find or load main class br.vendas.Servidor\nCaused by: \
+                             java.lang.ClassNotFoundException: br.vendas.Servidor\n";
+        let dito = dito(sem_principal);
+        assert!(dito.ends_with("; falta na entrega a classe br.vendas.Servidor"), "{dito}");
     }
 
     #[test]

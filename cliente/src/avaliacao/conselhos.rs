@@ -15,7 +15,9 @@ pub struct Conselho {
     pub viu: String,
     /// O que mudar.
     pub mudar: &'static str,
-    /// Em Python, como o enunciado.
+    /// Em que linguagem está o exemplo: em Python, como o enunciado, se a falha não é de outra.
+    pub lingua: &'static str,
+    /// Como fica o código.
     pub exemplo: &'static str,
     /// O que digitar para ver a falha.
     pub a_mao: &'static str,
@@ -46,11 +48,12 @@ const MUITOS: &str =
     "# as linhas 'Compra realizada' têm de ser 10, cada uma com um número diferente
 for i in $(seq 50); do (echo COMPRAR; sleep 1) | nc 127.0.0.1 12346 & done; wait";
 
-const QUEBRADA: &str = "# digite COMPRAR e feche com Ctrl-C, várias vezes
+const QUEBRADA: &str = "# fecha com um reset; repita várias vezes
+python3 -c \"import socket, struct; s = socket.create_connection(('127.0.0.1', 12346)); \
+s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0)); s.sendall(b'COMPRAR\\n'); s.close()\"
+# até esgotar, o servidor ainda tem de responder
 nc 127.0.0.1 12346
-# o servidor ainda tem de responder
-nc 127.0.0.1 12346
-CONSULTAR";
+COMPRAR";
 
 const EXEMPLO_DO_LOCK: &str = "with lock:              # o teste e o desconto juntos
     if estoque > 0:
@@ -63,6 +66,14 @@ except OSError: dados = b\"\"   # a conexão quebrou: termine só a conversa des
 const EXEMPLO_DA_THREAD: &str = "conn, addr = server.accept()
 thread = threading.Thread(target=handle_client, args=(conn, addr))
 thread.start()          # o recv() fica em handle_client, e não aqui";
+
+const PYTHON: &str = "Python";
+
+/// Em que linguagem está o exemplo desta falha.
+fn lingua(falha: Falha) -> &'static str {
+    // O Python ignora este sinal.
+    if falha == Falha::CaiComSigpipe { "C" } else { PYTHON }
+}
 
 fn textos(falha: Falha) -> Textos {
     match falha {
@@ -81,7 +92,9 @@ fn textos(falha: Falha) -> Textos {
         | Falha::NumeroErrado
         | Falha::RespostaAMais
         | Falha::RespostaExtraviada => textos_do_protocolo(falha),
-        Falha::CaiComReset | Falha::CaiNaMetade | Falha::CaiComLixo => textos_da_robustez(falha),
+        Falha::CaiComReset | Falha::CaiNaMetade | Falha::CaiComLixo | Falha::CaiComSigpipe => {
+            textos_da_robustez(falha)
+        }
     }
 }
 
@@ -257,6 +270,15 @@ fn textos_da_robustez(falha: Falha) -> Textos {
              conn.sendall(b\"ERRO: Comando desconhecido\\n\")",
             "printf '\\377\\376\\n' | nc 127.0.0.1 12346\nnc 127.0.0.1 12346\nCONSULTAR",
         ),
+        Falha::CaiComSigpipe => (
+            "Sobreviver a quem sai antes da resposta",
+            "Escrever a um cliente que já saiu manda ao programa o sinal SIGPIPE, que o termina na hora, sem exceção e \
+             sem mensagem. Ignore-o uma vez, no começo do main, ou mande tudo com MSG_NOSIGNAL: o send passa a devolver \
+             -1, e basta fechar a conexão daquele cliente.",
+            "signal(SIGPIPE, SIG_IGN);               /* no começo do main */\nif (send(conn, resposta, tamanho, \
+             MSG_NOSIGNAL) < 0)\n    close(conn);                        /* este cliente se foi; os outros continuam */",
+            QUEBRADA,
+        ),
         _ => (
             "Sobreviver a uma conexão que quebra",
             "Um cliente que desconecta abruptamente (§10) faz recv e sendall lançarem uma exceção. Trate-a em volta da \
@@ -283,7 +305,8 @@ pub fn conselhos(boletim: &Boletim) -> Vec<Conselho> {
         ditas.push(falha);
         let (titulo, mudar, exemplo, a_mao) = textos(falha);
         let viu = conferencia.viu.clone();
-        conselhos.push(Conselho { titulo, custou, viu, mudar, exemplo, a_mao });
+        let lingua = lingua(falha);
+        conselhos.push(Conselho { titulo, custou, viu, mudar, lingua, exemplo, a_mao });
     }
     conselhos.sort_by(|um, outro| outro.custou.total_cmp(&um.custou));
     conselhos.extend(dos_extras(boletim));
@@ -300,6 +323,7 @@ fn dos_extras(boletim: &Boletim) -> Option<Conselho> {
         mudar: "O broadcast é um extra (§9), e o §7 o observa: guarde em uma lista as conexões ativas, com um Lock seu; \
                 no momento em que o estoque chega a zero, mande o AVISO a cada uma, depois da resposta a quem comprou, \
                 com try em volta de cada envio.",
+        lingua: PYTHON,
         exemplo: "for c in list(conexoes):\n    try: c.sendall(\"AVISO: O estoque acabou de esgotar!\\n\".encode())\n    \
                   except OSError: pass",
         a_mao: "# em um terminal, que tem de mostrar o AVISO\nnc 127.0.0.1 12346\n# em outro, dez vezes COMPRAR\n\
@@ -341,7 +365,7 @@ mod testes {
         let blocos = falhas.into_iter().map(|falha| textos(falha).3);
         for bloco in blocos.chain(avisa.iter().map(|conselho| conselho.a_mao)) {
             for linha in bloco.lines() {
-                let comecos = ["# ", "nc ", "printf ", "for "];
+                let comecos = ["# ", "nc ", "printf ", "for ", "python3 "];
                 let digitavel = ["CONSULTAR", "COMPRAR"].contains(&linha)
                     || comecos.iter().any(|comeco| linha.starts_with(comeco));
                 assert!(digitavel && !linha.contains("   "), "{linha}");
@@ -370,5 +394,37 @@ mod testes {
         assert_eq!(ditos[0].pontos(), "0,7 pontos", "a mesma falha se soma");
         assert_eq!(ditos[2].pontos(), "extra");
         assert_eq!(conselhos(&boletim(&[], Estado::Cumprido)), []);
+    }
+
+    #[test]
+    fn cada_exemplo_diz_em_que_linguagem_esta() {
+        let perdas = [(0.5, Falha::CaiComSigpipe), (0.25, Falha::CaiComReset)];
+        let com_perdas = boletim(&perdas, Estado::NaoCumprido);
+        let linguas: Vec<&str> = conselhos(&com_perdas).iter().map(|c| c.lingua).collect();
+        assert_eq!(linguas, ["C", "Python", "Python"]);
+        let pagina = com_perdas.html();
+        assert!(pagina.contains("Em C:") && pagina.contains("Em Python:"), "{pagina}");
+    }
+
+    /// O que se manda digitar é executado como está, e quem espera do outro lado vê um reset, e não um fim.
+    #[cfg(unix)]
+    #[test]
+    fn o_que_se_digita_para_ver_a_conexao_quebrar_quebra_a_conexao() {
+        use std::io::{ErrorKind, Read};
+        use std::net::TcpListener;
+        use std::process::Command;
+        if Command::new("python3").arg("--version").output().is_err() {
+            println!("sem python3: teste pulado");
+            return;
+        }
+        let ouvinte = TcpListener::bind("127.0.0.1:0").unwrap();
+        let porta = ouvinte.local_addr().unwrap().port().to_string();
+        let (quebra, _) = QUEBRADA.split_once("\nnc ").unwrap();
+        let situacao =
+            Command::new("sh").args(["-c", &quebra.replace("12346", &porta)]).status().unwrap();
+        assert!(situacao.success());
+        let (mut conexao, _) = ouvinte.accept().unwrap();
+        let fim = conexao.read_to_end(&mut Vec::new()).map_err(|erro| erro.kind());
+        assert_eq!(fim, Err(ErrorKind::ConnectionReset));
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use protocolo::terminal::explicar;
 use thiserror::Error;
 
+use super::modulo::pode_ser_da_maquina;
 use super::processos::Dono;
 use crate::tempo::como_se_pede;
 
@@ -70,10 +71,10 @@ pub enum Erro {
 }
 
 impl Erro {
-    /// A causa é o servidor, e não alguma coisa desta máquina?
+    /// A causa é o servidor, e não alguma coisa que pode só faltar nesta máquina?
     pub fn do_servidor(&self) -> bool {
         match self {
-            Erro::Terminou(causa) => !falta_biblioteca(causa),
+            Erro::Terminou(causa) => !pode_ser_da_maquina(causa),
             Erro::NaoAbriu { .. } => true,
             Erro::ServidorDesconhecido(_)
             | Erro::SemCtrlC(_)
@@ -85,13 +86,6 @@ impl Erro {
             | Erro::Interrompido => false,
         }
     }
-}
-
-/// Uma biblioteca que esta máquina não tem não é erro de quem a usa.
-pub fn falta_biblioteca(causa: &str) -> bool {
-    ["ModuleNotFoundError", "Cannot find module", "ClassNotFoundException"]
-        .iter()
-        .any(|falta| causa.contains(falta))
 }
 
 fn como_fechar(dono: &Option<Dono>) -> String {

@@ -1,6 +1,7 @@
 //! O tipo de falha de que cada ponto perdido é sinal: é o que decide o conselho. Funções puras, sobre o que as provas
 //! viram; quanto custa, não é daqui.
 
+use super::autopsia::DE_QUEM_SAIU;
 use super::boletim::Item;
 use super::evidencias::{Atras, Evidencias, Provocacao};
 use super::pesos;
@@ -52,6 +53,8 @@ pub enum Falha {
     CaiNaMetade,
     /// Não sobrevive a bytes que não são comando.
     CaiComLixo,
+    /// Um sinal o termina quando escreve a quem já saiu.
+    CaiComSigpipe,
 }
 
 /// Diz de que falha é sinal cada conferência que ainda não o diz.
@@ -128,18 +131,27 @@ fn do_protocolo(vistas: &Evidencias) -> Vec<Falha> {
 
 /// Quem não sobrevive a uma prova perde as outras por causa dela.
 fn da_robustez(vistas: &Evidencias) -> Vec<Falha> {
-    let falha = |provocacao: &Provocacao| match provocacao {
+    let primeira = vistas.robustez.iter().find_map(|(provocacao, deixou)| {
+        deixou.as_ref().map(|porque| da_queda(*provocacao, porque))
+    });
+    let cada = vistas.robustez.iter().map(|(provocacao, deixou)| match (deixou, primeira) {
+        (None, Some(dela)) => dela,
+        (deixou, _) => da_queda(*provocacao, deixou.as_deref().unwrap_or_default()),
+    });
+    cada.collect()
+}
+
+/// A falha é a da causa, se se sabe qual é: quem manda lixo também vai embora, e pode ser isso que derruba o servidor.
+fn da_queda(provocacao: Provocacao, porque: &str) -> Falha {
+    let disse = |textos: &[&str]| textos.iter().any(|texto| porque.contains(texto));
+    match provocacao {
+        _ if disse(&["SIGPIPE"]) => Falha::CaiComSigpipe,
+        _ if disse(&DE_QUEM_SAIU) => Falha::CaiComReset,
+        _ if disse(&["UnicodeDecodeError", "IndexError"]) => Falha::CaiComLixo,
         Provocacao::Resets => Falha::CaiComReset,
         Provocacao::Metades => Falha::CaiNaMetade,
         Provocacao::Lixo => Falha::CaiComLixo,
-    };
-    let primeira = vistas.robustez.iter().find(|(_, deixou)| deixou.is_some());
-    let dela = primeira.map(|(provocacao, _)| falha(provocacao));
-    let cada = vistas.robustez.iter().map(|(provocacao, deixou)| match (deixou, dela) {
-        (None, Some(dela)) => dela,
-        _ => falha(provocacao),
-    });
-    cada.collect()
+    }
 }
 
 #[cfg(test)]
@@ -193,6 +205,24 @@ mod testes {
             (rodada.atendidos, rodada.compradores, rodada.vendas) = (1, 1, 0);
         }
         assert_eq!(falhas(&vistas), [Falha::UmPorVez]);
+    }
+
+    #[test]
+    fn a_falha_de_quem_cai_e_a_da_causa_e_nao_a_da_provocacao() {
+        for (provocacao, porque, falha) in [
+            (Provocacao::Lixo, "o servidor terminou com SIGPIPE (x)", Falha::CaiComSigpipe),
+            (Provocacao::Resets, "o servidor terminou com SIGPIPE (x)", Falha::CaiComSigpipe),
+            (Provocacao::Lixo, "o servidor terminou: BrokenPipeError: x", Falha::CaiComReset),
+            (Provocacao::Resets, "o servidor terminou: IndexError: x", Falha::CaiComLixo),
+            (Provocacao::Lixo, "o servidor terminou com SIGSEGV (x)", Falha::CaiComLixo),
+            (Provocacao::Metades, "o servidor terminou", Falha::CaiNaMetade),
+        ] {
+            let mut vistas = certas();
+            for (dela, deixou) in &mut vistas.robustez {
+                *deixou = (*dela == provocacao).then(|| porque.into());
+            }
+            assert_eq!(falhas(&vistas), [falha], "{provocacao:?}: {porque}");
+        }
     }
 
     #[test]

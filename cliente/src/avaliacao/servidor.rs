@@ -228,11 +228,12 @@ impl ServidorAvaliado {
                 ", e sim a porta {outra}{dito}; confira --porta e --espera (a do enunciado é a 12346)"
             );
         }
-        let digitou = matches!(alvo.quem, Quem::Comando { entrada: Some(_), .. });
-        let dica = if digitou {
-            r"cada '\n' de --entrada começa outra linha"
-        } else {
-            "dê-a com --entrada \"texto\""
+        let dica = match alvo.quem {
+            Quem::Comando { entrada: Some(_), .. } => r"cada '\n' de --entrada começa outra linha",
+            Quem::Comando { na_turma: true, .. } => {
+                "ponha na entrega um iniciar.txt que a responda, como: echo 12346 | python3 servidor.py"
+            }
+            _ => "dê-a com --entrada \"texto\"",
         };
         if let Some(pergunta) = pergunta(&self.console().unwrap_or_default()) {
             return format!(
@@ -371,7 +372,7 @@ fn esperar_a_porta(alvo: &Alvo, tolerancia: Duration) -> Result<(), Erro> {
 
 impl Processo {
     fn iniciar(alvo: &Alvo, ritmo: Ritmo) -> Result<Self, Erro> {
-        let Quem::Comando { comando, entrada, moldura } = &alvo.quem else {
+        let Quem::Comando { comando, entrada, moldura, .. } = &alvo.quem else {
             return Err(Erro::SemComando);
         };
         let trocas = (ritmo == Ritmo::Apressado).then(Trocas::caminho_novo);

@@ -25,7 +25,8 @@ use super::receita::EXECUTAVEL;
 use super::resultado::{Avaliada, ClienteVisto, Desfecho, ExigenciaLida, ExtraLido, ItemLido};
 use super::vigia::vigiar;
 use crate::avaliacao::boletim::Boletim;
-use crate::avaliacao::erro::{Erro as SemAvaliacao, falta_biblioteca};
+use crate::avaliacao::erro::Erro as SemAvaliacao;
+use crate::avaliacao::modulo::{self, pode_ser_da_maquina};
 use crate::avaliacao::pesos::Pesos;
 use crate::avaliacao::vez::Vez;
 use crate::avaliacao::{Pedido, avaliar};
@@ -180,13 +181,17 @@ pub fn corrigir(ordem: &str) -> Result<(), Erro> {
     drop(acompanhado);
     if let Some(observacao) = ordem.observar {
         let visto = match preparado {
-            Err(motivo) => ClienteVisto::NaoSeViu { motivo, da_entrega: true },
+            Err(motivo) => {
+                let da_entrega = !pode_ser_da_maquina(&motivo);
+                ClienteVisto::NaoSeViu { motivo, da_entrega }
+            }
             Ok(()) => observar_o_cliente(&ordem, observacao)?,
         };
         fs::write(ordem.resultados.join(CLIENTE), serde_json::to_string(&visto)?)?;
         return Ok(());
     }
     let desfecho = match preparado {
+        Err(motivo) if pode_ser_da_maquina(&motivo) => Desfecho::SemNota { motivo },
         Err(motivo) => Desfecho::NaoAbriu { motivo },
         Ok(()) => concluir(&ordem, &vez)?,
     };
@@ -343,19 +348,13 @@ fn resumir(boletim: &Boletim) -> Avaliada {
 /// De quem é a culpa de não ter havido avaliação.
 fn classificar(erro: &SemAvaliacao) -> Desfecho {
     let motivo = erro.to_string();
-    match erro {
-        _ if erro.do_servidor() => Desfecho::NaoAbriu { motivo },
-        SemAvaliacao::Terminou(_) => {
-            Desfecho::SemNota { motivo: format!("falta nesta máquina o que ele usa: {motivo}") }
-        }
-        _ => Desfecho::SemNota { motivo },
-    }
+    if erro.do_servidor() { Desfecho::NaoAbriu { motivo } } else { Desfecho::SemNota { motivo } }
 }
 
 /// Não se observou por causa do que o aluno entregou?
 fn e_do_cliente(erro: &SemObservacao) -> bool {
     match erro {
-        SemObservacao::NaoConectou { causa, .. } => !falta_biblioteca(causa),
+        SemObservacao::NaoConectou { causa, .. } => !pode_ser_da_maquina(causa),
         SemObservacao::SemPorta { .. } | SemObservacao::NaoExecuta { .. } => false,
     }
 }
@@ -407,7 +406,7 @@ fn preparar(ordem: &mut Ordem) -> Result<Result<(), String>, Erro> {
     let situacao = executar(&completo, &pasta, &dito)?;
     let falhou = match situacao {
         Some(true) => None,
-        Some(false) => Some(format!("não compila ({})", o_que_disse(dito)?)),
+        Some(false) => Some(nao_compila(&o_que_disse(dito)?)),
         None => Some(format!("a compilação passou de {} s", TEMPO_DE_PREPARAR.as_secs())),
     };
     if let Some(motivo) = falhou {
@@ -452,6 +451,14 @@ fn executar(completo: &[OsString], pasta: &Path, dito: &File) -> io::Result<Opti
             return Ok(None);
         }
         thread::sleep(ENTRE_OLHADAS);
+    }
+}
+
+/// O que o compilador disse; se é de um pacote que não há, também o que se sabe dele.
+fn nao_compila(dito: &str) -> String {
+    match modulo::do_compilador(dito) {
+        Some(falta) => format!("não compila ({dito}); {falta}"),
+        None => format!("não compila ({dito})"),
     }
 }
 
@@ -511,6 +518,7 @@ fn procurar_executaveis(pasta: &Path, desde: SystemTime, nivel: usize, achados: 
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::avaliacao::modulo::Falta;
 
     #[test]
     fn o_que_se_compilou_se_acha_e_o_servidor_vem_antes_do_cliente() {
@@ -568,7 +576,13 @@ mod testes {
     fn a_culpa_de_nao_abrir_e_de_quem_entregou_ou_da_maquina() {
         let terminou = |causa: &str| classificar(&SemAvaliacao::Terminou(causa.into()));
         assert_eq!(terminou(": SyntaxError").nota(), Some(0.0));
-        assert_eq!(terminou(": ModuleNotFoundError: No module named 'flask'").nota(), None);
+        let nao_se_sabe = Falta::Modulo("estoque".into());
+        assert_eq!(terminou(&format!(": ModuleNotFoundError; {nao_se_sabe}")).nota(), None);
+        let da_entrega = Falta::Arquivo("./estoque".into());
+        assert_eq!(terminou(&format!(": Error; {da_entrega}")).nota(), Some(0.0));
+        let sem_pacote = nao_compila("S.java:1: error: package com.google.gson does not exist");
+        assert!(pode_ser_da_maquina(&sem_pacote), "{sem_pacote}");
+        assert!(!pode_ser_da_maquina(&nao_compila("S.java:1: error: ';' expected")));
         assert_eq!(classificar(&SemAvaliacao::SemComando).nota(), None);
     }
 }

@@ -75,8 +75,19 @@ impl Lingua {
             Lingua::Node => &["createServer(", ".listen(", "new net.Server("],
             Lingua::Java => &["ServerSocket", "ServerBootstrap", "HttpServer"],
             Lingua::C | Lingua::Cpp => &["listen(", "accept(", "acceptor"],
-            Lingua::Go => &["net.Listen", ".Accept("],
+            Lingua::Go => &["net.Listen(", "net.ListenTCP(", "net.ListenConfig", ".Accept("],
             Lingua::Rust => &["TcpListener", ".incoming("],
+        }
+    }
+
+    /// O que escreve quem usa UDP, em que ninguém espera conexões.
+    fn de_quem_usa_udp(self) -> &'static [&'static str] {
+        match self {
+            Lingua::Python | Lingua::C | Lingua::Cpp => &["SOCK_DGRAM"],
+            Lingua::Node => &["dgram"],
+            Lingua::Java => &["DatagramSocket", "DatagramChannel"],
+            Lingua::Go => &["net.ListenUDP", "net.ListenPacket", "net.DialUDP"],
+            Lingua::Rust => &["UdpSocket"],
         }
     }
 
@@ -113,6 +124,30 @@ impl Fonte {
         marcas.is_none_or(|marcas| marcas.iter().any(|marca| self.texto.contains(marca)))
     }
 
+    /// Usa UDP?
+    pub fn usa_udp(&self) -> bool {
+        self.lingua.de_quem_usa_udp().iter().any(|marca| self.texto.contains(marca))
+    }
+
+    /// O nome, ou o de uma pasta em que está, diz que é a versão com Lock? Um Lock no texto pode ser de outra coisa, como
+    /// da lista de clientes.
+    fn diz_que_tem_lock(&self) -> bool {
+        let caminho = self.caminho_simples();
+        let palavra = caminho.split('-').any(|p| ["lock", "mutex", "trava"].contains(&p));
+        let com = COM_LOCK.iter().any(|nome| caminho.contains(nome));
+        (com || palavra) && !self.diz_que_nao_tem_lock()
+    }
+
+    fn diz_que_nao_tem_lock(&self) -> bool {
+        let caminho = self.caminho_simples();
+        SEM_LOCK.iter().any(|nome| caminho.contains(nome))
+    }
+
+    /// As pastas e o nome, sem a extensão, em minúsculas e com um traço entre as palavras.
+    fn caminho_simples(&self) -> String {
+        sem_acento(&self.caminho.with_extension("").to_string_lossy())
+    }
+
     /// Quanto parece ser o servidor que se entregou, e não um rascunho dele ou a versão sem Lock que o §8 pede.
     pub fn parece_o_servidor(&self) -> i32 {
         let nome = sem_acento(&self.caminho.file_stem().unwrap_or_default().to_string_lossy());
@@ -130,8 +165,9 @@ impl Fonte {
             "Semaphore",
         ]));
         pontos += i32::from(no_texto(&["AVISO"]));
+        pontos += 3 * i32::from(self.diz_que_tem_lock());
         pontos += 3 * i32::from(no_nome(&["serv"]));
-        pontos -= 6 * i32::from(no_nome(&SEM_LOCK));
+        pontos -= 6 * i32::from(self.diz_que_nao_tem_lock());
         pontos -= 5 * i32::from(no_nome(&[
             "test", "cliente", "client", "copia", "backup", "old", "antig",
         ]));
@@ -140,16 +176,34 @@ impl Fonte {
 }
 
 /// Como se chama a versão que o desafio do §8 pede.
-const SEM_LOCK: [&str; 9] = [
+const SEM_LOCK: [&str; 15] = [
     "sem-lock",
     "semlock",
     "sem-trava",
-    "nolock",
-    "no-lock",
+    "semtrava",
+    "sem-mutex",
     "sem-sinc",
+    "semsinc",
+    "no-lock",
+    "nolock",
+    "without-lock",
+    "withoutlock",
+    "unlocked",
     "unsafe",
     "inseguro",
     "desafio",
+];
+
+/// E a outra, quando há as duas.
+const COM_LOCK: [&str; 8] = [
+    "comlock",
+    "comtrava",
+    "com-sinc",
+    "comsinc",
+    "withlock",
+    "thread-safe",
+    "threadsafe",
+    "seguro",
 ];
 
 /// Lê os arquivos do aluno, em ordem de caminho.

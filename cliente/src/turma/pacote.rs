@@ -271,14 +271,14 @@ fn escrever(de: impl Read, para: &Path, folga: &mut Folga) -> Result<(), Recusa>
 fn por_que(erro: &dyn std::fmt::Display) -> String {
     let dito = erro.to_string().to_lowercase();
     let diz = |palavra| dito.contains(palavra);
-    match () {
-        () if diz("password") || diz("encrypt") => "tem senha".into(),
-        () if diz("compression method") => {
-            "usa uma compressão que não é a comum; extraia-o em uma pasta com o nome da pessoa"
-                .into()
-        }
-        () => "o pacote está estragado ou incompleto".into(),
-    }
+    let porque = if diz("password") || diz("encrypt") {
+        "tem senha"
+    } else if diz("compression method") {
+        "usa uma compressão que não é a comum; extraia-o em uma pasta com o nome da pessoa"
+    } else {
+        "o pacote está estragado ou incompleto"
+    };
+    porque.into()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::resultado::{ClienteVisto, Desfecho, Resultado};
 use crate::avaliacao::boletim::nota;
+use crate::avaliacao::modulo::pode_ser_da_maquina;
 use crate::cores::Tinta;
 use crate::observacao::regras::Estado;
 use crate::relatorio::json::em_texto;
@@ -208,6 +209,11 @@ impl Resultado {
         self.desfecho.nota().map_or("–".into(), nota)
     }
 
+    /// Falta um módulo, e não se sabe se é desta máquina ou da entrega?
+    fn pode_faltar_na_entrega(&self) -> bool {
+        pode_ser_da_maquina(self.desfecho.razao())
+    }
+
     /// De que se faz a nota, quando o cliente também vale pontos.
     fn conta_da_nota(&self) -> String {
         let vale = nota(self.pesos.cliente);
@@ -304,6 +310,7 @@ impl Resultado {
 #[cfg(test)]
 mod testes {
     use super::*;
+    use crate::avaliacao::modulo::Falta;
     use crate::observacao::regras::ALEM;
     use crate::turma::resultado::exemplos::{avaliada, com_cliente, nao_abriu};
 
@@ -392,6 +399,19 @@ mod testes {
         // O 7,0 é da que começa nele, e a última diz que fica com o 10,0.
         let rotulos = [6, 7, 9].map(|indice: usize| faixas[indice].rotulo.as_str());
         assert_eq!(rotulos, ["6,0 até menos de 7,0", "7,0 até menos de 8,0", "9,0 a 10,0"]);
+    }
+
+    #[test]
+    fn do_que_pode_faltar_na_entrega_a_pagina_nao_diz_que_nao_e_erro_dela() {
+        let com = |motivo: String| {
+            let desfecho = Desfecho::SemNota { motivo };
+            sem_laudo(&Resultado { desfecho, ..nao_abriu("Beto") })
+        };
+        let da_maquina = com("esta máquina não tem o programa 'node'".into());
+        assert!(da_maquina.contains("Não é um erro da entrega"), "{da_maquina}");
+        let nao_se_sabe = com(Falta::Modulo("estoque".into()).to_string());
+        assert!(!nao_se_sabe.contains("Não é um erro da entrega"), "{nao_se_sabe}");
+        assert!(nao_se_sabe.contains("ele não veio na entrega"), "{nao_se_sabe}");
     }
 
     #[test]

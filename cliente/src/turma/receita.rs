@@ -68,8 +68,14 @@ pub enum SemReceita {
     )]
     SemPrograma(Option<String>),
     /// Há programas, mas nenhum escuta.
-    #[error("nenhum arquivo da entrega espera conexões: {}", .0.join(", "))]
+    #[error("há {}, mas nenhum arquivo que espere conexões (um socket com listen)", .0.join(", "))]
     SemServidor(Vec<String>),
+    /// Há quem espere mensagens, mas em UDP.
+    #[error(
+        "{} usa UDP (SOCK_DGRAM), e o §3.1 pede TCP: não há nenhum arquivo que espere conexões (um socket com listen)",
+        .0.join(", ")
+    )]
+    EmUdp(Vec<String>),
 }
 
 /// O que o professor manda sobre todas as entregas.
@@ -363,8 +369,14 @@ fn sem_servidor(raiz: &Path, fontes: &[Fonte]) -> SemReceita {
         let algum = fs::read_dir(raiz).into_iter().flatten().flatten().next();
         return SemReceita::SemPrograma(algum.map(|a| visivel(&a.file_name().to_string_lossy())));
     }
-    let nomes = fontes.iter().take(5).map(|fonte| visivel(&fonte.caminho.to_string_lossy()));
-    SemReceita::SemServidor(nomes.collect())
+    let nomes = |fontes: &mut dyn Iterator<Item = &Fonte>| -> Vec<String> {
+        fontes.take(5).map(|fonte| visivel(&fonte.caminho.to_string_lossy())).collect()
+    };
+    let em_udp = nomes(&mut fontes.iter().filter(|fonte| fonte.usa_udp()));
+    if !em_udp.is_empty() {
+        return SemReceita::EmUdp(em_udp);
+    }
+    SemReceita::SemServidor(nomes(&mut fontes.iter()))
 }
 
 fn outros_servidores(escolhido: &Fonte, fontes: &[Fonte]) -> Option<String> {
@@ -497,6 +509,27 @@ mod testes {
     }
 
     #[test]
+    fn entre_dois_com_um_lock_vale_o_que_diz_no_nome_que_o_tem() {
+        let com = "lock = threading.Lock()\ns.listen()\nCOMPRAR\n";
+        // O Lock deste é só da lista de clientes.
+        let da_lista = &format!("{com}AVISO\n");
+        for (certo, outro) in [
+            ("servidor_com_lock.py", "servidor.py"),
+            ("servidor-lock.py", "servidor.py"),
+            ("servidorComLock.py", "servidor.py"),
+            ("server_with_lock.py", "server_without_lock.py"),
+            ("com_lock/servidor.py", "a/servidor.py"),
+            ("com_lock/servidor.py", "Sem Lock/servidor.py"),
+            ("servidor.py", "servidor_nolock.py"),
+            ("servidor.py", "servidor_unlocked.py"),
+        ] {
+            let receita = deduzida(&[(certo, com), (outro, da_lista)], None).unwrap();
+            assert_eq!(receita.servidor.to_str(), Some(certo), "e não {outro}");
+            assert!(receita.notas[0].contains(outro), "{:?}", receita.notas);
+        }
+    }
+
+    #[test]
     fn de_um_modulo_que_so_define_executa_se_quem_o_importa() {
         let modulo =
             "import socket\nclass Servidor:\n    def abrir(self):\n        self.s.listen()\n";
@@ -525,7 +558,18 @@ mod testes {
         let dito = deduzida(&[("relatorio.pdf", "x")], None).unwrap_err().to_string();
         assert!(dito.contains("(há 'relatorio.pdf')"), "{dito}");
         let dito = deduzida(&[("cliente.py", CLIENTE)], None).unwrap_err().to_string();
-        assert!(dito.contains("nenhum arquivo da entrega espera conexões: cliente.py"), "{dito}");
+        let esperado =
+            "há cliente.py, mas nenhum arquivo que espere conexões (um socket com listen)";
+        assert_eq!(dito, esperado);
+        for (nome, texto) in [
+            ("servidor.py", "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(x)"),
+            ("servidor.c", "int main(void) { int s = socket(AF_INET, SOCK_DGRAM, 0); }"),
+            ("servidor.go", "func main() { net.ListenUDP(\"udp\", a) }"),
+        ] {
+            let dito = deduzida(&[(nome, texto), ("outro.py", "x")], None).unwrap_err().to_string();
+            let comeco = format!("{nome} usa UDP (SOCK_DGRAM), e o §3.1 pede TCP");
+            assert!(dito.starts_with(&comeco), "{dito}");
+        }
         let so_arquivo = deduzida(&[("relatorio.pdf", "x")], Some("python3 {arquivo}"));
         assert!(matches!(so_arquivo, Err(SemReceita::SemPrograma(_))));
     }

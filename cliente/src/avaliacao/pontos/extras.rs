@@ -3,6 +3,7 @@
 use protocolo::terminal::contar;
 
 use super::comum::curto;
+use crate::avaliacao::autopsia::sem_cores;
 use crate::avaliacao::boletim::{Estado, Extra};
 use crate::avaliacao::evidencias::{Conversa, Evidencias, Ouvintes, linhas_das_portas};
 use crate::tempo::formatar;
@@ -20,7 +21,8 @@ pub fn log(vistas: &Evidencias) -> Extra {
 }
 
 fn julgar_log(console: &str, portas: &[u16], comandos: usize) -> (Estado, String) {
-    let dele: Vec<&str> = linhas_das_portas(console, portas).collect();
+    let console = sem_cores(console);
+    let dele: Vec<&str> = linhas_das_portas(&console, portas).collect();
     let com_ip = dele.iter().filter(|linha| tem_ip(linha)).count();
     let completas = dele.iter().filter(|linha| tem_ip(linha) && tem_hora(linha)).count();
     let exemplo = dele.last().map(|linha| format!(": '{}'", curto(linha))).unwrap_or_default();
@@ -132,6 +134,13 @@ mod testes {
             vistas.conversa.console = Some(format!("{linha}\n").repeat(12));
             assert_eq!(log(&vistas).estado, NaoCumprido, "{linha}");
         }
+        // O console.log do Node pinta os números diante de um terminal.
+        let colorida = "14:05:09 127.0.0.1:\u{1b}[33m54321\u{1b}[39m COMPRAR\n";
+        let mut vistas = certas();
+        vistas.conversa.console = Some(colorida.repeat(13));
+        let com_cores = log(&vistas);
+        assert_eq!(com_cores.estado, Cumprido, "{}", com_cores.viu);
+        assert!(com_cores.viu.ends_with("'14:05:09 127.0.0.1:54321 COMPRAR'"), "{}", com_cores.viu);
         let mut vistas = certas();
         vistas.conversa.console = None;
         assert_eq!(log(&vistas).estado, Estado::NaoAvaliado);
