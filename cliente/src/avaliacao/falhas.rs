@@ -84,10 +84,12 @@ fn de_multithreading(vistas: &Evidencias) -> [Falha; 3] {
         Atras::SemNinguemNaFrente => Falha::FechaAConexao,
         _ => bloqueado,
     };
-    let juntos = match () {
-        () if um_por_vez => Falha::UmPorVez,
-        () if vistas.conversa.fecha_depois_de.contains(&"CONSULTAR") => Falha::FechaAConexao,
-        () => Falha::NemTodosAtendidos,
+    let juntos = if um_por_vez {
+        Falha::UmPorVez
+    } else if vistas.conversa.fecha_depois_de.contains(&"CONSULTAR") {
+        Falha::FechaAConexao
+    } else {
+        Falha::NemTodosAtendidos
     };
     let metade = if um_por_vez { Falha::UmPorVez } else { Falha::MetadePrende };
     [
@@ -105,14 +107,20 @@ fn da_disputa(vistas: &Evidencias) -> Falha {
     let demais = rodadas
         .iter()
         .any(|r| r.havia.is_some_and(|havia| r.vendas > havia) && !r.contradicoes.is_empty());
-    match () {
-        () if demais || viola(|regra| matches!(regra, Regra::EstoqueNegativo)) => Falha::SemLock,
-        () if viola(|regra| matches!(regra, Regra::VendaRepetida)) => Falha::LeForaDoLock,
-        () if viola(|_| true) => Falha::NumerosContraditorios,
-        () if rodadas.iter().any(|r| r.compradores < 2) || rodadas.is_empty() => Falha::UmPorVez,
-        () if rodadas.iter().all(|r| r.vendas == 0 && r.estranhas == 0) => Falha::NaoVende,
-        () if rodadas.iter().any(|r| r.estranhas > 0) => Falha::TextoDeComprar,
-        () => Falha::LockPreso,
+    if demais || viola(|regra| matches!(regra, Regra::EstoqueNegativo)) {
+        Falha::SemLock
+    } else if viola(|regra| matches!(regra, Regra::VendaRepetida)) {
+        Falha::LeForaDoLock
+    } else if viola(|_| true) {
+        Falha::NumerosContraditorios
+    } else if rodadas.iter().any(|r| r.compradores < 2) || rodadas.is_empty() {
+        Falha::UmPorVez
+    } else if rodadas.iter().all(|r| r.vendas == 0 && r.estranhas == 0) {
+        Falha::NaoVende
+    } else if rodadas.iter().any(|r| r.estranhas > 0) {
+        Falha::TextoDeComprar
+    } else {
+        Falha::LockPreso
     }
 }
 
@@ -121,10 +129,12 @@ fn do_protocolo(vistas: &Evidencias) -> Vec<Falha> {
         return vec![Falha::RespostaExtraviada];
     }
     let conversa = &vistas.conversa;
-    let compra = match () {
-        () if conversa.sobras => Falha::RespostaAMais,
-        () if conversa.contradicao.is_some() => Falha::NumeroErrado,
-        () => Falha::TextoDeComprar,
+    let compra = if conversa.sobras {
+        Falha::RespostaAMais
+    } else if conversa.contradicao.is_some() {
+        Falha::NumeroErrado
+    } else {
+        Falha::TextoDeComprar
     };
     vec![Falha::EstoqueInicial, Falha::TextoDeConsultar, compra, Falha::TextoDaRecusa]
 }

@@ -420,13 +420,13 @@ impl<'a> Corrida<'a> {
             if filho.try_wait()?.is_some() {
                 return Ok(Fim::Terminou);
             }
-            let fim = match () {
-                () if self.parada.pedida() => Fim::Interrompida,
-                () if Instant::now() > limite => Fim::PassouDoTempo,
-                () => {
-                    thread::sleep(ENTRE_OLHADAS);
-                    continue;
-                }
+            let fim = if self.parada.pedida() {
+                Fim::Interrompida
+            } else if Instant::now() > limite {
+                Fim::PassouDoTempo
+            } else {
+                thread::sleep(ENTRE_OLHADAS);
+                continue;
             };
             // Com ele acaba a cela inteira, que o sistema desfaz.
             filho.kill()?;
