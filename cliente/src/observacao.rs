@@ -180,7 +180,7 @@ fn viver(
 fn causa(programa: &mut ServidorAvaliado) -> String {
     let conferir = match programa.programa_que_falta() {
         Some(_) => "",
-        None => "; confira a porta, e --entrada se ele pergunta algo",
+        None => "; confira a porta, e se ele pergunta algo antes de conectar",
     };
     programa.causa() + conferir
 }

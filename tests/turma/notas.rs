@@ -7,18 +7,23 @@ fn em_paralelo_ou_uma_a_uma_as_notas_sao_as_mesmas() {
     if !isola() {
         return;
     }
-    let turma = Turma::nova();
     // O sem trava é o que faz uma pausa: a falta aparece sempre, e não só com sorte.
     let alunos = ["correto", "iterativo", "pausa", "minusculas", "morre_no_reset", "sem_reuse"];
-    for aluno in alunos {
-        turma.aluno(aluno, &format!("{aluno}.py"));
-    }
-    let folgada = ["--rodadas", "2", "--compradores", "30"];
-    turma.corrigir(&[&EM_PYTHON[..], &folgada, &["--ao-mesmo-tempo", "3"]].concat());
-    let notas = |turma: &Turma| alunos.map(|nome| turma.nota(nome));
-    let juntas = notas(&turma);
-    turma.corrigir(&[&EM_PYTHON[..], &folgada, &["--ao-mesmo-tempo", "1", "--de-novo"]].concat());
-    assert_eq!(juntas, notas(&turma), "{:?}", turma.linhas());
+    let notas = |ao_mesmo_tempo: &str| {
+        let turma = Turma::nova();
+        for aluno in alunos {
+            turma.aluno(aluno, &format!("{aluno}.py"));
+        }
+        let folgada = ["--rodadas", "2", "--compradores", "30", "--ao-mesmo-tempo", ao_mesmo_tempo];
+        turma.corrigir(&[&EM_PYTHON[..], &folgada].concat());
+        alunos.map(|nome| turma.nota(nome))
+    };
+    let (juntas, uma_a_uma) = thread::scope(|escopo| {
+        let juntas = escopo.spawn(|| notas("3"));
+        let uma_a_uma = notas("1");
+        (juntas.join().unwrap(), uma_a_uma)
+    });
+    assert_eq!(juntas, uma_a_uma);
     assert_eq!((juntas[0].as_str(), juntas[2].as_str()), ("10.00", "6.00"));
 }
 

@@ -81,12 +81,36 @@ pub(super) fn do_java(erro: &str, pacote_do_aluno: Option<&str>) -> Option<Falta
     })
 }
 
-/// `error: package com.google.gson does not exist`. De um pacote de que veio alguma classe, o compilador diz outra coisa.
+/// Onde, no que os compiladores dizem, está o nome do que não acharam: entre isto e isto.
+const NAO_ACHOU: [(&str, &str); 7] = [
+    // O cargo, o Maven e o Go, que sem rede não o vão buscar.
+    ("no matching package named `", "`"),
+    ("the artifact ", " has not been downloaded"),
+    ("no required module provides package ", ";"),
+    ("module providing package ", " ("),
+    ("module providing package ", ":"),
+    // O gcc e o ligador dele.
+    ("fatal error: ", ": No such file or directory"),
+    ("cannot find -l", ":"),
+];
+
+/// `error: package com.google.gson does not exist`, e o que outros compiladores dizem do que lhes falta. De um pacote de
+/// que veio alguma classe, o do Java diz outra coisa.
 pub fn do_compilador(erro: &str) -> Option<Falta> {
-    let (_, resto) = erro.split_once("error: package ").or_else(|| erro.split_once("(package "))?;
-    let (pacote, _) = resto.split_once(" does not exist")?;
-    let do_sistema = ["java.", "javax."].iter().any(|inicio| pacote.starts_with(inicio));
-    (!do_sistema).then(|| Falta::Pacote(pacote.into()))
+    let entre = |antes: &str, depois: &str| {
+        let (_, resto) = erro.split_once(antes)?;
+        resto.split_once(depois).map(|(nome, _)| nome.to_owned())
+    };
+    let do_java = ["error: package ", "(package "].iter();
+    let pacote = do_java.filter_map(|antes| entre(antes, " does not exist")).next();
+    if let Some(pacote) = pacote {
+        let do_sistema = ["java.", "javax."].iter().any(|inicio| pacote.starts_with(inicio));
+        return (!do_sistema).then_some(Falta::Pacote(pacote));
+    }
+    let do_proxy = erro.split_once(": Get \"https://proxy.golang.org").map(|(antes, _)| antes);
+    let do_proxy = do_proxy.and_then(|antes| antes.rsplit(": ").next()).map(str::to_owned);
+    let outro = NAO_ACHOU.iter().find_map(|(antes, depois)| entre(antes, depois));
+    do_proxy.or(outro).map(Falta::Modulo)
 }
 
 #[cfg(test)]
@@ -150,5 +174,37 @@ mod testes {
         assert_eq!(do_compilador(gson), Some(Falta::Pacote("com.google.gson".into())));
         assert_eq!(do_compilador(&gson.replace("com.google.gson", "java.utils")), None);
         assert_eq!(do_compilador("S.java:1: error: cannot find symbol"), None);
+    }
+
+    #[test]
+    fn do_compilador_o_que_nao_se_achou_sem_rede_nao_se_sabe_de_quem_e() {
+        for (dito, nome) in [
+            ("error: no matching package named `rocket` found", "rocket"),
+            (
+                "[ERROR] Cannot access central (https://x) in offline mode and the artifact com.g:gson:jar:2.8 has not been downloaded from it before.",
+                "com.g:gson:jar:2.8",
+            ),
+            (
+                "m.go:2:8: no required module provides package github.com/g/mux; to add it:",
+                "github.com/g/mux",
+            ),
+            (
+                "m.go:2:8: missing go.sum entry for module providing package github.com/g/mux (imported by v); to add:",
+                "github.com/g/mux",
+            ),
+            (
+                "m.go:2:8: cannot find module providing package github.com/g/mux: module lookup disabled",
+                "github.com/g/mux",
+            ),
+            (
+                "m.go:2:8: github.com/g/mux@v1.8.0: Get \"https://proxy.golang.org/x.zip\": dial tcp: lookup",
+                "github.com/g/mux@v1.8.0",
+            ),
+            ("s.c:1:10: fatal error: microhttpd.h: No such file or directory", "microhttpd.h"),
+            ("/usr/bin/ld: cannot find -luv: No such file or directory", "uv"),
+        ] {
+            assert_eq!(do_compilador(dito), Some(Falta::Modulo(nome.into())), "{dito}");
+        }
+        assert_eq!(do_compilador("m.go:4:1: syntax error: unexpected }"), None);
     }
 }

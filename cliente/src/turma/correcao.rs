@@ -456,9 +456,10 @@ fn executar(completo: &[OsString], pasta: &Path, dito: &File) -> io::Result<Opti
 
 /// O que o compilador disse; se é de um pacote que não há, também o que se sabe dele.
 fn nao_compila(dito: &str) -> String {
+    let curto: String = dito.chars().take(DITO_MAXIMO).collect();
     match modulo::do_compilador(dito) {
-        Some(falta) => format!("não compila ({dito}); {falta}"),
-        None => format!("não compila ({dito})"),
+        Some(falta) => format!("não compila ({curto}); {falta}"),
+        None => format!("não compila ({curto})"),
     }
 }
 
@@ -470,10 +471,12 @@ fn o_que_disse(mut dito: File) -> io::Result<String> {
     dito.take(1024 * 1024).read_to_end(&mut bytes)?;
     let texto = String::from_utf8_lossy(&bytes).into_owned();
     let diz = |linha: &&str| !linha.trim().is_empty();
-    let erro = texto.lines().find(|linha| linha.contains("error") || linha.contains("erro:"));
+    let e_erro = |linha: &&str| {
+        linha.contains("error") || linha.contains("erro:") || modulo::do_compilador(linha).is_some()
+    };
+    let erro = texto.lines().find(e_erro);
     let linha = erro.or(texto.lines().rev().find(diz)).unwrap_or("o compilador não disse por quê");
-    let curta: String = linha.trim().chars().take(DITO_MAXIMO).collect();
-    Ok(visivel(&curta))
+    Ok(visivel(linha.trim()))
 }
 
 /// O programa que a preparação deixou: dos que se executam e mudaram desde então, o que parece um servidor, ou o cliente.
