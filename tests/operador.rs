@@ -11,7 +11,8 @@ use std::process::{Command, Stdio};
 use std::thread;
 
 use testes::{
-    Captura, Cliente, Processo, Servidor, Signal, ate, comando, nao_abre, por_meio_de, porta_livre,
+    Captura, Cliente, Processo, Servidor, Signal, ate, comando, ler_metricas, nao_abre, numero,
+    onde_mostra, por_meio_de, porta_livre,
 };
 
 const PERDIDAS: &str = "linhas de registro perdidas";
@@ -128,7 +129,10 @@ fn o_registro_nao_passa_do_maximo_conta_as_perdas_e_esvaziado_as_informa() {
     let pasta = tempfile::tempdir().unwrap();
     let arquivo = pasta.path().join("vendas.log");
     let caminho = arquivo.to_str().unwrap();
-    let mut servidor = Servidor::abrir(&["--registro", caminho, "--registro-maximo", "64KiB"]);
+    let mut servidor =
+        Servidor::abrir(&["--metricas", "0", "--registro", caminho, "--registro-maximo", "64KiB"]);
+    let onde = onde_mostra(&servidor);
+    let perdidas = || numero(&ler_metricas(onde), "vendas_registro_linhas_perdidas_total");
     let mut cliente = servidor.cliente();
     for _ in 0..2_000 {
         cliente.pede("CONSULTAR");
@@ -137,7 +141,12 @@ fn o_registro_nao_passa_do_maximo_conta_as_perdas_e_esvaziado_as_informa() {
     assert!(log.ends_with('\n') && log.len() <= 64 * 1024, "{}", log.len());
     // Cada linha tem a sua hora, e uma só: nenhuma ficou pela metade.
     assert!(log.lines().all(|linha| linha.matches("Z ").count() == 1), "{log}");
-    cliente.pede("CONSULTAR");
+    // Duas vezes em que a thread não escreve, e a conta passa de uma para a outra.
+    for _ in 0..2 {
+        let antes = perdidas();
+        cliente.pede("CONSULTAR");
+        ate("mais linhas perdidas", || (perdidas() > antes).then_some(()));
+    }
     assert!(fs::metadata(&arquivo).unwrap().len() <= 64 * 1024);
     // Como o `copytruncate` de um logrotate.
     File::options().write(true).open(&arquivo).unwrap().set_len(0).unwrap();

@@ -316,7 +316,7 @@ pub struct OpcoesDaTurma {
     #[arg(long, value_name = "ARQUIVO")]
     pub pesos: Option<PathBuf>,
 
-    /// Quantas entregas avaliar ao mesmo tempo [padrão: duas por núcleo]
+    /// Quantas entregas avaliar ao mesmo tempo [padrão: duas por núcleo, até 16]
     #[arg(long, value_name = "N", value_parser = inteiro::<usize>(1..=64))]
     pub ao_mesmo_tempo: Option<usize>,
 

@@ -87,6 +87,10 @@ pub enum Erro {
     SemIsolamento(String),
 }
 
+/// Quantas se avaliam ao mesmo tempo, por mais núcleos que haja: cada uma espera, dentro do seu `--tempo-maximo`, pelas que
+/// precisam de ficar sozinhas.
+const VAGAS_MAXIMAS: usize = 16;
+
 /// O que se diz a quem avalia sem isolar.
 const SEM_PROTECAO: &str = "Sem isolamento, o programa de cada aluno executa com os seus direitos: pode ler e apagar os \
      seus arquivos, usar a rede, mudar a própria nota e deixar processos para trás; e a avaliação é uma de cada vez, \
@@ -117,7 +121,9 @@ pub fn corrigir_a_turma(opcoes: &OpcoesDaTurma) -> Result<bool, Erro> {
     let isolamento = isolamento
         .map(|isolamento| Isolamento { tambem: ferramentas.tambem.clone(), ..isolamento });
     let nucleos = thread::available_parallelism().map_or(1, usize::from);
-    let vagas = isolamento.as_ref().map_or(1, |_| opcoes.ao_mesmo_tempo.unwrap_or(2 * nucleos));
+    let vagas = isolamento
+        .as_ref()
+        .map_or(1, |_| opcoes.ao_mesmo_tempo.unwrap_or(VAGAS_MAXIMAS.min(2 * nucleos)));
     dizer(format_args!(
         "{}, {} por vez; o resultado vai a {}",
         contar(entregas.len(), "entrega", "entregas"),

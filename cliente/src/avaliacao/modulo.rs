@@ -82,15 +82,16 @@ pub(super) fn do_java(erro: &str, pacote_do_aluno: Option<&str>) -> Option<Falta
 }
 
 /// Onde, no que os compiladores dizem, está o nome do que não acharam: entre isto e isto.
-const NAO_ACHOU: [(&str, &str); 7] = [
+const NAO_ACHOU: [(&str, &str); 8] = [
     // O cargo, o Maven e o Go, que sem rede não o vão buscar.
     ("no matching package named `", "`"),
     ("the artifact ", " has not been downloaded"),
     ("no required module provides package ", ";"),
     ("module providing package ", " ("),
     ("module providing package ", ":"),
-    // O gcc e o ligador dele.
+    // O gcc, o clang e o ligador.
     ("fatal error: ", ": No such file or directory"),
+    ("fatal error: '", "' file not found"),
     ("cannot find -l", ":"),
 ];
 
@@ -201,6 +202,7 @@ mod testes {
                 "github.com/g/mux@v1.8.0",
             ),
             ("s.c:1:10: fatal error: microhttpd.h: No such file or directory", "microhttpd.h"),
+            ("s.c:1:10: fatal error: 'microhttpd.h' file not found", "microhttpd.h"),
             ("/usr/bin/ld: cannot find -luv: No such file or directory", "uv"),
         ] {
             assert_eq!(do_compilador(dito), Some(Falta::Modulo(nome.into())), "{dito}");

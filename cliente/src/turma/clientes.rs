@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use protocolo::mensagem::visivel;
 use protocolo::terminal::{contar, dizer};
 
 use super::correcao::{CLIENTE, LAUDO_HTML, LAUDO_JSON, Observacao, Ordem};
@@ -86,7 +87,8 @@ impl Corrida<'_> {
         };
         let Some(visto) = visto else { return Ok(()) };
         let resumo = visto.resumo();
-        self.andamento.suspend(|| dizer(format_args!("{}, cliente: {resumo}", resultado.nome)));
+        self.andamento
+            .suspend(|| dizer(format_args!("{}, cliente: {resumo}", visivel(&resultado.nome))));
         let alunos = self.saida.join("alunos");
         if matches!(visto, ClienteVisto::Observado { .. }) {
             for (laudo, tipo) in [(LAUDO_HTML, "html"), (LAUDO_JSON, "json")] {

@@ -471,11 +471,13 @@ fn o_que_disse(mut dito: File) -> io::Result<String> {
     dito.take(1024 * 1024).read_to_end(&mut bytes)?;
     let texto = String::from_utf8_lossy(&bytes).into_owned();
     let diz = |linha: &&str| !linha.trim().is_empty();
-    let e_erro = |linha: &&str| {
-        linha.contains("error") || linha.contains("erro:") || modulo::do_compilador(linha).is_some()
-    };
-    let erro = texto.lines().find(e_erro);
-    let linha = erro.or(texto.lines().rev().find(diz)).unwrap_or("o compilador não disse por quê");
+    let primeira = |diz: fn(&str) -> bool| texto.lines().find(|linha| diz(linha));
+    // O `make` repete os comandos, em que a palavra também aparece (`-Werror`).
+    let linha = primeira(|linha| modulo::do_compilador(linha).is_some())
+        .or_else(|| primeira(|linha| linha.contains("error:") || linha.contains("erro:")))
+        .or_else(|| primeira(|linha| linha.contains("error")))
+        .or_else(|| texto.lines().rev().find(diz))
+        .unwrap_or("o compilador não disse por quê");
     Ok(visivel(linha.trim()))
 }
 

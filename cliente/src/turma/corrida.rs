@@ -184,7 +184,9 @@ impl<'a> Corrida<'a> {
         }
         let resultado = self.registrado(entrega)?;
         let pagina = self.saida.join("alunos").join(format!("{}.html", entrega.apelido)).exists();
-        let vale = pagina && resultado.impressao == self.impressao(entrega)?;
+        // De quem ficou sem nota, quem lê a razão pode ter instalado o que faltava.
+        let sem_nota = matches!(resultado.desfecho, Desfecho::SemNota { .. });
+        let vale = pagina && !sem_nota && resultado.impressao == self.impressao(entrega)?;
         let impressao_do_cliente = self.impressao_do_cliente(entrega)?;
         vale.then_some(Resultado { pesos: self.regras.pesos, impressao_do_cliente, ..resultado })
     }
@@ -195,16 +197,16 @@ impl<'a> Corrida<'a> {
         serde_json::from_str(&texto).ok()
     }
 
-    /// Um cliente leva minutos a observar, e o que se viu dele não depende de quanto vale nem do servidor: se a entrega é a
-    /// mesma, fica. O que não se viu por falta de alguma coisa nesta máquina se tenta outra vez.
+    /// Um cliente leva minutos a observar, e o que se viu dele não depende de quanto vale: se a entrega é a mesma, fica. O
+    /// que não se viu se tenta outra vez: a falta podia ser desta máquina, ou o servidor pode agora dizer em que porta.
     fn manter_o_cliente(&self, entrega: &Entrega, resultado: &mut Resultado) {
         let Some(antes) = self.registrado(entrega).filter(|_| !self.opcoes.de_novo) else { return };
-        let da_maquina =
-            matches!(antes.observado, Some(ClienteVisto::NaoSeViu { da_entrega: false, .. }));
         let mesma = !antes.impressao_do_cliente.is_empty()
             && antes.impressao_do_cliente == resultado.impressao_do_cliente;
-        if mesma && !da_maquina && antes.observado.is_some() {
-            resultado.observado = antes.observado;
+        let Some(visto) = antes.observado.filter(|_| mesma) else { return };
+        if matches!(visto, ClienteVisto::Observado { .. }) {
+            resultado.notas.extend(visto.sobre_a_porta());
+            resultado.observado = Some(visto);
             resultado.cliente = antes.cliente;
         }
     }

@@ -14,14 +14,14 @@ pub fn abrir_com_filtro() -> String {
     format!(r#"exec 3< <(printf '{filtro}'); exec bwrap --seccomp 3 "$@""#)
 }
 
-/// Só no Linux há celas.
-#[cfg(not(target_os = "linux"))]
+/// Só no Linux há celas, e o filtro só se conhece em 64 bits.
+#[cfg(not(all(target_os = "linux", target_pointer_width = "64")))]
 fn bytes() -> Vec<u8> {
     Vec::new()
 }
 
 /// As instruções, como o sistema as lê (seccomp(2)); nenhuma, em um processador de que não se sabem as chamadas.
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 fn bytes() -> Vec<u8> {
     let instrucoes = linux::programa().unwrap_or_default();
     let em_bytes = instrucoes.into_iter().flat_map(|instrucao| {
@@ -32,9 +32,12 @@ fn bytes() -> Vec<u8> {
     em_bytes.collect()
 }
 
-#[cfg(target_os = "linux")]
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 mod linux {
-    use libc::{AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SYS_memfd_create, SYS_shmget, SYS_socket};
+    use libc::{
+        AF_INET, AF_INET6, AF_NETLINK, AF_UNIX, SYS_io_uring_setup, SYS_memfd_create, SYS_shmget,
+        SYS_socket,
+    };
     use seccompiler::SeccompCmpArgLen::{Dword, Qword};
     use seccompiler::SeccompCmpOp::{Gt, Ne};
     use seccompiler::{
@@ -56,6 +59,8 @@ mod linux {
         let bloco_grande = SeccompRule::new(vec![SeccompCondition::new(1, Qword, Gt, BLOCO)?])?;
         let recusas = [
             (SYS_memfd_create, vec![]),
+            // Por ele se pedem as outras, sem que o filtro as veja.
+            (SYS_io_uring_setup, vec![]),
             (SYS_shmget, vec![bloco_grande]),
             (SYS_socket, vec![outra_rede]),
         ];
@@ -70,7 +75,7 @@ mod linux {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
 mod testes {
     use super::*;
 

@@ -133,9 +133,10 @@ impl Fonte {
     /// da lista de clientes.
     fn diz_que_tem_lock(&self) -> bool {
         let caminho = self.caminho_simples();
-        let palavra = caminho.split('-').any(|p| ["lock", "mutex", "trava"].contains(&p));
+        let palavra = caminho.split(['-', '/']).any(|p| ["lock", "mutex", "trava"].contains(&p));
         let com = COM_LOCK.iter().any(|nome| caminho.contains(nome));
-        (com || palavra) && !self.diz_que_nao_tem_lock()
+        let nega = caminho.split(['-', '/']).any(|palavra| NEGA.contains(&palavra));
+        (com || palavra) && !nega && !self.diz_que_nao_tem_lock()
     }
 
     fn diz_que_nao_tem_lock(&self) -> bool {
@@ -195,6 +196,9 @@ const SEM_LOCK: [&str; 15] = [
 ];
 
 /// E a outra, quando há as duas.
+/// Com uma destas no nome, o que fala de um Lock pode estar a dizer que não o tem.
+const NEGA: [&str; 7] = ["sem", "no", "not", "nao", "non", "without", "free"];
+
 const COM_LOCK: [&str; 8] = [
     "comlock",
     "comtrava",

@@ -85,7 +85,7 @@ fn linha(resultado: &Resultado) -> Vec<String> {
         Desfecho::NaoAbriu { .. } | Desfecho::SemNota { .. } => (Vec::new(), Vec::new()),
     };
     let mut campos = vec![
-        resultado.nome.clone(),
+        visivel(&resultado.nome),
         resultado.id.clone().unwrap_or_default(),
         resultado.nota().map(numero).unwrap_or_default(),
     ];

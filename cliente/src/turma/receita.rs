@@ -72,7 +72,7 @@ pub enum SemReceita {
     SemServidor(Vec<String>),
     /// Há quem espere mensagens, mas em UDP.
     #[error(
-        "{} usa UDP (SOCK_DGRAM), e o §3.1 pede TCP: não há nenhum arquivo que espere conexões (um socket com listen)",
+        "{} usa UDP, e o §3.1 pede TCP: não há nenhum arquivo que espere conexões (um socket com listen)",
         .0.join(", ")
     )]
     EmUdp(Vec<String>),
@@ -372,7 +372,7 @@ fn sem_servidor(raiz: &Path, fontes: &[Fonte]) -> SemReceita {
     let nomes = |fontes: &mut dyn Iterator<Item = &Fonte>| -> Vec<String> {
         fontes.take(5).map(|fonte| visivel(&fonte.caminho.to_string_lossy())).collect()
     };
-    let em_udp = nomes(&mut fontes.iter().filter(|fonte| fonte.usa_udp()));
+    let em_udp = nomes(&mut fontes.iter().filter(|fonte| fonte.usa_udp() && !fonte.conecta));
     if !em_udp.is_empty() {
         return SemReceita::EmUdp(em_udp);
     }
@@ -506,6 +506,10 @@ mod testes {
             deduzida(&[("servidor.py", com), ("servidor_sem_lock.py", PYTHON)], None).unwrap();
         assert_eq!(receita.iniciar, "python3 servidor.py");
         assert!(receita.notas[0].contains("outro servidor (servidor_sem_lock.py)"));
+        for sem in ["servidor_sem_o_lock.py", "lock_free.py", "servidor_nao_usa_mutex.py"] {
+            let receita = deduzida(&[("servidor.py", com), (sem, PYTHON)], None).unwrap();
+            assert_eq!(receita.iniciar, "python3 servidor.py", "e não {sem}");
+        }
     }
 
     #[test]
@@ -522,6 +526,7 @@ mod testes {
             ("com_lock/servidor.py", "Sem Lock/servidor.py"),
             ("servidor.py", "servidor_nolock.py"),
             ("servidor.py", "servidor_unlocked.py"),
+            ("servidor_com_lock.py", "servidor_sem_o_lock.py"),
         ] {
             let receita = deduzida(&[(certo, com), (outro, da_lista)], None).unwrap();
             assert_eq!(receita.servidor.to_str(), Some(certo), "e não {outro}");
@@ -567,7 +572,7 @@ mod testes {
             ("servidor.go", "func main() { net.ListenUDP(\"udp\", a) }"),
         ] {
             let dito = deduzida(&[(nome, texto), ("outro.py", "x")], None).unwrap_err().to_string();
-            let comeco = format!("{nome} usa UDP (SOCK_DGRAM), e o §3.1 pede TCP");
+            let comeco = format!("{nome} usa UDP, e o §3.1 pede TCP");
             assert!(dito.starts_with(&comeco), "{dito}");
         }
         let so_arquivo = deduzida(&[("relatorio.pdf", "x")], Some("python3 {arquivo}"));
