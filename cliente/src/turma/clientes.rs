@@ -118,18 +118,23 @@ impl Corrida<'_> {
         }
     }
 
+    /// A porta em que este servidor escuta, se não é a do enunciado.
+    pub(super) fn outra_porta(&self, servidor: &Desfecho) -> Option<u16> {
+        match servidor {
+            Desfecho::Avaliada(avaliada) => Some(avaliada.porta),
+            Desfecho::NaoAbriu { .. } | Desfecho::SemNota { .. } => None,
+        }
+        .filter(|porta| *porta != self.opcoes.medida.porta)
+    }
+
     /// A ordem do servidor, para o cliente. Se o servidor escuta em outra porta, também se espera o cliente nela: é o
     /// mesmo defeito, e já se cobrou.
     fn do_cliente(&self, ordem: Ordem, servidor: &Desfecho) -> Ordem {
         let repetir = ordem.repetir.replace("cliente avaliar --", "cliente avaliar-cliente --");
-        let outra_porta = match servidor {
-            Desfecho::Avaliada(avaliada) => Some(avaliada.porta),
-            Desfecho::NaoAbriu { .. } | Desfecho::SemNota { .. } => None,
-        };
         let observacao = Observacao {
             // As duas cenas têm de caber no tempo da entrega inteira.
             tempo_maximo: TEMPO_DA_CENA.min(self.opcoes.tempo_maximo.mul_f64(0.45)),
-            outra_porta: outra_porta.filter(|porta| *porta != ordem.regras.medida.porta),
+            outra_porta: self.outra_porta(servidor),
         };
         Ordem { repetir, observar: Some(observacao), ..ordem }
     }

@@ -198,13 +198,19 @@ impl<'a> Corrida<'a> {
     }
 
     /// Um cliente leva minutos a observar, e o que se viu dele não depende de quanto vale: se a entrega é a mesma, fica. O
-    /// que não se viu se tenta outra vez: a falta podia ser desta máquina, ou o servidor pode agora dizer em que porta.
+    /// que não se viu se tenta outra vez, se a falta podia ser desta máquina ou se o servidor diz agora em que porta.
     fn manter_o_cliente(&self, entrega: &Entrega, resultado: &mut Resultado) {
         let Some(antes) = self.registrado(entrega).filter(|_| !self.opcoes.de_novo) else { return };
         let mesma = !antes.impressao_do_cliente.is_empty()
             && antes.impressao_do_cliente == resultado.impressao_do_cliente;
         let Some(visto) = antes.observado.filter(|_| mesma) else { return };
-        if matches!(visto, ClienteVisto::Observado { .. }) {
+        let fica = match visto {
+            ClienteVisto::Observado { .. } => true,
+            ClienteVisto::NaoSeViu { da_entrega, .. } => {
+                da_entrega && self.outra_porta(&resultado.desfecho).is_none()
+            }
+        };
+        if fica {
             resultado.notas.extend(visto.sobre_a_porta());
             resultado.observado = Some(visto);
             resultado.cliente = antes.cliente;
