@@ -87,7 +87,7 @@ const NAO_ACHOU: [(&str, &str); 8] = [
     ("no matching package named `", "`"),
     ("the artifact ", " has not been downloaded"),
     ("no required module provides package ", ";"),
-    ("module providing package ", " ("),
+    ("module providing package ", " (imported by"),
     ("module providing package ", ":"),
     // O gcc, o clang e o ligador.
     ("fatal error: ", ": No such file or directory"),
