@@ -18,6 +18,9 @@ use testes::{
     onde_mostra, porta_livre, veredito, veredito_do_aviso,
 };
 
+/// O que se dá a uma avaliação inteira, em uma máquina muito ocupada.
+const DEZ_MINUTOS: Duration = Duration::from_secs(600);
+
 /// Um programa do Windows; `None` se não os há.
 fn programa(nome: &str, argumentos: &[&str]) -> Option<Command> {
     let Some(pasta) = env::var_os("WINDOWS_EXE").map(PathBuf::from) else {
@@ -192,7 +195,7 @@ fn no_windows(caminho: &Path) -> String {
 }
 
 /// O boletim que o avaliador do Windows dá a um servidor nosso, posto em uma pasta com espaços no nome; o comando leva as
-/// opções também entre aspas, que é quando o `cmd` se confunde.
+/// opções também entre aspas, que é quando o `cmd` se confunde. Quando foi o Wine que não executou, sem nota, pede-se outro.
 fn boletim(servidor: &str, opcoes: &str) -> Option<String> {
     let origem = PathBuf::from(env::var_os("WINDOWS_EXE")?);
     let pasta = tempfile::Builder::new().prefix("a minha entrega ").tempdir().unwrap();
@@ -202,10 +205,21 @@ fn boletim(servidor: &str, opcoes: &str) -> Option<String> {
         .unwrap();
     let porta = porta_livre().to_string();
     let iniciar = format!("\"{}\" --porta \"{porta}\" {opcoes}", no_windows(&copia));
-    let comando = programa("cliente", &["avaliar", "--iniciar", &iniciar, "--porta", &porta])?;
-    let termino = Processo::iniciar(comando).termino_em(Duration::from_secs(600));
+    let opcoes = ["avaliar", "--iniciar", &iniciar, "--porta", &porta];
+    let avaliado =
+        || Some(Processo::iniciar(programa("cliente", &opcoes)?).termino_em(DEZ_MINUTOS));
+    let mut termino = avaliado()?;
+    if foi_o_wine(&termino) {
+        termino = avaliado()?;
+    }
     assert!(termino.saida.contains("Nota:"), "{}{}", termino.saida, termino.erro);
     Some(termino.saida)
+}
+
+/// O `CreateProcess` do Wine 8 falha assim uma vez em alguns milhares, também a um programa em C que só faça isso: aqui
+/// não diz nada do nosso.
+fn foi_o_wine(termino: &Termino) -> bool {
+    [&termino.saida, &termino.erro].iter().any(|texto| texto.contains("erro 1359 do sistema"))
 }
 
 #[test]
@@ -235,10 +249,16 @@ fn o_servidor_avaliado_acaba_com_o_avaliador() {
     let servidor = no_windows(&pasta.join("servidor.exe"));
     let iniciar = format!("\"{servidor}\" --silencioso --porta {porta}");
     let opcoes = ["avaliar", "--iniciar", &iniciar, "--porta", &numero];
-    let Some(comando) = programa("cliente", &opcoes) else { return };
-    let mut avaliador = Processo::iniciar(comando);
+    let avaliar = || programa("cliente", &opcoes).map(Processo::iniciar);
+    let Some(mut avaliador) = avaliar() else { return };
     let atende = || TcpStream::connect(("127.0.0.1", porta)).is_ok();
-    ate("o servidor abrir", || atende().then_some(()));
+    ate("o servidor abrir", || {
+        // Só o Wine o impede de abrir, e raramente: veja `foi_o_wine`.
+        if avaliador.terminou() {
+            avaliador = avaliar()?;
+        }
+        atende().then_some(())
+    });
     avaliador.insistir(Signal::KILL);
     ate("o servidor acabar", || (!atende()).then_some(()));
 }

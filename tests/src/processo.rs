@@ -78,6 +78,15 @@ impl Processo {
         Exame::de(Pid::from_child(&self.filho))
     }
 
+    /// Diz se já terminou, sem esperar.
+    ///
+    /// # Panics
+    ///
+    /// O sistema não sabe dele.
+    pub fn terminou(&mut self) -> bool {
+        self.filho.try_wait().unwrap().is_some()
+    }
+
     /// Manda este sinal até o programa terminar.
     ///
     /// # Panics
@@ -85,7 +94,7 @@ impl Processo {
     /// Passou o [`PRAZO`](crate::PRAZO) e ele continua lá.
     pub fn insistir(&mut self, sinal: Signal) -> Termino {
         ate("o fim do processo", || {
-            let terminou = self.filho.try_wait().unwrap().is_some();
+            let terminou = self.terminou();
             if !terminou {
                 self.sinal(sinal);
             }
@@ -113,7 +122,7 @@ impl Processo {
     /// Passou o prazo.
     pub fn termino_em(&mut self, prazo: Duration) -> Termino {
         let limite = Instant::now() + prazo;
-        while self.filho.try_wait().unwrap().is_none() {
+        while !self.terminou() {
             if Instant::now() > limite {
                 self.sinal(Signal::TERM);
                 panic!("passaram {prazo:?}, e só então: {:?}", self.termino());
