@@ -66,6 +66,9 @@ pub enum Erro {
         /// O que o sistema disse.
         erro: io::Error,
     },
+    /// Quem o executaria parou antes disso, e o que disse: falta alguma coisa a esta máquina.
+    #[error("o sistema não executou o cliente{0}")]
+    SistemaNaoExecutou(String),
     /// O programa terminou sem conectar.
     #[error("o cliente não conectou em {onde}{causa}")]
     NaoConectou {
@@ -76,8 +79,14 @@ pub enum Erro {
     },
 }
 
-/// O que uma cena deixou, e a causa do fim do programa, para o caso de ele não ter conectado.
-type Vivida = (Visto, String);
+/// O que uma cena deixou.
+struct Vivida {
+    visto: Visto,
+    /// Por que o programa acabou, para o caso de não ter conectado.
+    causa: String,
+    /// Se foi o sistema que não o executou, o que disse.
+    nao_executou: Option<String>,
+}
 
 /// Observa o cliente que as opções dizem; `None` se foi interrompido. O laudo cita `comando`, que repete a observação, e
 /// `moldura` é o que vem antes do comando do aluno para isolá-lo.
@@ -100,15 +109,18 @@ pub fn observar(
     let parada = Parada::ao_sinal(move || do_sinal.derrubar()).map_err(nao_executa)?;
     let cena =
         |cena| viver(opcoes, moldura, &ouvintes, cena, &aberto, &parada).map_err(nao_executa);
-    let (visto, causa) = cena(Cena::Vende)?;
+    let Vivida { visto, causa, nao_executou } = cena(Cena::Vende)?;
     if parada.pedida() {
         return Ok(None);
+    }
+    if let Some(dito) = nao_executou {
+        return Err(Erro::SistemaNaoExecutou(dito));
     }
     if visto.conexoes.is_empty() {
         let enderecos: Vec<String> = portas.iter().map(|p| format!("127.0.0.1:{p}")).collect();
         return Err(Erro::NaoConectou { onde: enderecos.join(" nem em "), causa });
     }
-    let (fecha, _) = cena(Cena::Fecha)?;
+    let fecha = cena(Cena::Fecha)?.visto;
     let exigencias = conferir(&visto, Some(&fecha), Escala(opcoes.escala));
     let cliente = opcoes.iniciar.clone();
     let nome = opcoes.nome.clone();
@@ -156,6 +168,7 @@ fn viver(
     }
     olhar_o_console(&mut olhar, &programa, &mesa);
     let (causa, excecao) = (causa(&mut programa), programa.excecao());
+    let nao_executou = programa.o_sistema_nao_executou();
     // Encerra-se a mesa antes de derrubar o programa: as conexões que ele perde assim não são ele que deixa.
     let visto = mesa.encerrar();
     drop(programa);
@@ -173,7 +186,7 @@ fn viver(
         terminou,
         ..visto
     };
-    Ok((visto, causa))
+    Ok(Vivida { visto, causa, nao_executou })
 }
 
 /// Por que o programa terminou sem conectar, e o que conferir.

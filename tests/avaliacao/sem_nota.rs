@@ -60,6 +60,20 @@ fn um_comando_que_nao_existe_e_dito_em_uma_linha_com_o_que_tentar() {
     }
 }
 
+/// Sem um `sh`, o que falta não é do servidor: quem o executaria é que não conseguiu.
+#[test]
+fn o_que_o_sistema_nao_executou_nao_se_diz_do_programa() {
+    let porta = porta_livre().to_string();
+    for (acao, quem) in [("avaliar", "servidor"), ("avaliar-cliente", "cliente")] {
+        let mut sem_sh = comando("cliente", [acao, "--iniciar", "exit 1", "--porta", &porta]);
+        sem_sh.env("PATH", "/nenhum");
+        let fim = Processo::iniciar(sem_sh).termino();
+        let dito = "(cliente: não posso executar o comando: não existe)";
+        assert_eq!(fim.erro, format!("cliente: o sistema não executou o {quem} {dito}\n"));
+        assert_eq!(fim.codigo, Some(1));
+    }
+}
+
 #[test]
 fn quem_termina_logo_mostra_a_ultima_linha_do_console() {
     let erro = nao_abre("echo primeira; echo a última linha; echo; exit 7", &[]);

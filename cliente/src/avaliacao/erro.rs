@@ -50,6 +50,9 @@ pub enum Erro {
         /// O que o sistema disse.
         erro: io::Error,
     },
+    /// Quem o executaria parou antes disso, e o que disse: falta alguma coisa a esta máquina.
+    #[error("o sistema não executou o servidor{0}")]
+    SistemaNaoExecutou(String),
     /// O servidor caiu antes de abrir, e por quê.
     #[error("o servidor terminou antes de abrir{0}")]
     Terminou(String),
@@ -83,6 +86,7 @@ impl Erro {
             | Erro::PortaOcupada { .. }
             | Erro::SemComando
             | Erro::NaoExecuta { .. }
+            | Erro::SistemaNaoExecutou(_)
             | Erro::Interrompido => false,
         }
     }

@@ -7,6 +7,7 @@
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -57,6 +58,10 @@ const VEZES_EM_SOSSEGO: u32 = 3;
 
 /// A fração de um núcleo acima da qual um servidor sem ninguém conectado não está parado.
 const PARADO: f64 = 0.5;
+
+/// Os códigos com que terminam, se o sistema não lhes dá o que precisam, o zelador e o que o isola; acima deles, o do
+/// `bwrap` é um sinal.
+const DESISTIU: RangeInclusive<i32> = 1..=127;
 
 /// De quanto em quanto tempo o Python do servidor troca de thread; o de outra linguagem, como sempre.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,7 +176,8 @@ impl ServidorAvaliado {
             }
             if self.terminou_sem_abrir() {
                 self.esperar_o_console();
-                return Err(Erro::Terminou(self.causa()));
+                let nao_executou = self.o_sistema_nao_executou().map(Erro::SistemaNaoExecutou);
+                return Err(nao_executou.unwrap_or_else(|| Erro::Terminou(self.causa())));
             }
             if alvo.parada.pedida() {
                 return Err(Erro::Interrompido);
@@ -328,6 +334,15 @@ impl ServidorAvaliado {
         }
         let causa = autopsiar(&self.console().unwrap_or_default());
         causa.map_or_else(|| self.ultimas_palavras(), |causa| format!(": {causa}"))
+    }
+
+    /// Se o zelador, ou o que o isola, parou antes de executar o comando, o que disse: isso não é do servidor. Quem um
+    /// sinal derrubou não conta, que pode ter sido o servidor a mandá-lo.
+    pub fn o_sistema_nao_executou(&mut self) -> Option<String> {
+        let processo = self.processo.as_mut()?;
+        let Ok(Some(como)) = processo.zelador.try_wait() else { return None };
+        let desistiu = como.code().is_some_and(|codigo| DESISTIU.contains(&codigo));
+        (desistiu && processo.fim.get().is_none()).then(|| self.ultimas_palavras())
     }
 
     /// Se o comando terminou porque não há o programa que ele pede, o que fazer.

@@ -13,7 +13,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -51,8 +51,11 @@ pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
     recolher_os_orfaos();
     // A pasta some com este valor, no fim da função.
     let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
+    // A thread antes do servidor: se falta uma, a falta é da máquina, e não do que ele já tenha gastado.
+    let (abriu, aberto) = mpsc::channel();
+    abrir_thread("avaliador", move || aberto.into_iter().for_each(obedecer))?;
     let servidor = abrir(&zelo.comando, trocas.as_ref())?;
-    abrir_thread("avaliador", move || obedecer(servidor))?;
+    let _ = abriu.send(servidor);
     acompanhar(servidor);
     Ok(())
 }

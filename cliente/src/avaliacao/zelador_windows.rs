@@ -34,8 +34,8 @@ pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
     acabar_com_todos()?;
     // A pasta some com este valor, no fim da função.
     let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
-    let mut servidor = abrir(&zelo.comando, zelo.entrada.as_deref(), trocas.as_ref())?;
     abrir_thread("avaliador", esperar_o_avaliador)?;
+    let mut servidor = abrir(&zelo.comando, zelo.entrada.as_deref(), trocas.as_ref())?;
     let codigo = servidor.wait()?.code().unwrap_or_default();
     // Se o avaliador já se foi, ninguém lê.
     let _ = writeln!(io::stdout(), "{}", Fim::Saiu(codigo));
@@ -68,7 +68,8 @@ fn abrir(comando: &str, entrada: Option<&str>, trocas: Option<&Trocas>) -> io::R
     }
     let mut servidor = cmd.spawn()?;
     if let (Some(teclado), Some(entrada)) = (servidor.stdin.as_mut(), entrada) {
-        teclado.write_all(format!("{entrada}\n").as_bytes())?;
+        // Quem terminou sem ler não lê: o fim dele é que diz por quê.
+        let _ = teclado.write_all(format!("{entrada}\n").as_bytes());
     }
     Ok(servidor)
 }

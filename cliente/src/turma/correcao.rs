@@ -355,7 +355,9 @@ fn classificar(erro: &SemAvaliacao) -> Desfecho {
 fn e_do_cliente(erro: &SemObservacao) -> bool {
     match erro {
         SemObservacao::NaoConectou { causa, .. } => !pode_ser_da_maquina(causa),
-        SemObservacao::SemPorta { .. } | SemObservacao::NaoExecuta { .. } => false,
+        SemObservacao::SemPorta { .. }
+        | SemObservacao::NaoExecuta { .. }
+        | SemObservacao::SistemaNaoExecutou(_) => false,
     }
 }
 
@@ -589,5 +591,8 @@ mod testes {
         assert!(pode_ser_da_maquina(&sem_pacote), "{sem_pacote}");
         assert!(!pode_ser_da_maquina(&nao_compila("S.java:1: error: ';' expected")));
         assert_eq!(classificar(&SemAvaliacao::SemComando).nota(), None);
+        let sem_cela = " (bwrap: Creating new namespace failed)".to_owned();
+        assert_eq!(classificar(&SemAvaliacao::SistemaNaoExecutou(sem_cela.clone())).nota(), None);
+        assert!(!e_do_cliente(&SemObservacao::SistemaNaoExecutou(sem_cela)));
     }
 }
