@@ -36,7 +36,7 @@ fn laudo(comando: &str, porta: u16, outras: &[&str]) -> (Value, String) {
 
 /// Não há nota; volta a linha que diz por quê.
 fn recusa(comando: &str, porta: u16, outras: &[&str]) -> String {
-    let Termino { codigo, saida, erro } =
+    let Termino { codigo, saida, erro, .. } =
         iniciar(comando, porta, outras).termino_em(PRAZO_DA_AVALIACAO);
     assert_eq!((codigo, saida.as_str(), erro.matches('\n').count()), (Some(1), "", 1), "{erro}");
     erro

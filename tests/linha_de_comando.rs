@@ -240,7 +240,7 @@ fn opcoes_erradas() -> Vec<(&'static str, Vec<OsString>)> {
 #[test]
 fn opcoes_erradas_saem_com_2_e_uma_explicacao_em_portugues() {
     for (programa, opcoes) in opcoes_erradas() {
-        let Termino { codigo, saida, erro } = executar(programa, &opcoes);
+        let Termino { codigo, saida, erro, .. } = executar(programa, &opcoes);
         assert_eq!((codigo, saida.as_str()), (Some(2), ""), "{programa} {opcoes:?}: {erro}");
         assert!(erro.starts_with("erro: ") && erro.contains("'--ajuda'"), "{opcoes:?}: {erro}");
         assert_eq!(palavras_em_ingles(&erro), [""; 0], "{opcoes:?}: {erro}");
@@ -304,7 +304,8 @@ fn a_ajuda_e_a_versao_saem_com_0_e_em_portugues() {
     {
         let nome = programa.trim_start_matches("examples/");
         for opcao in ["--ajuda", "-h", "--help", "--versao", "-V", "--version"] {
-            let Termino { codigo, saida, erro } = executar_linha(&format!("{programa} {opcao}"));
+            let Termino { codigo, saida, erro, .. } =
+                executar_linha(&format!("{programa} {opcao}"));
             assert_eq!((codigo, erro.as_str()), (Some(0), ""), "{programa} {opcao}");
             assert_eq!(palavras_em_ingles(&saida), [""; 0], "{programa} {opcao}: {saida}");
             let versao = opcao.contains(['V', 'v']);

@@ -157,7 +157,7 @@ fn quase_certo(jeito: &str, outras: &str) -> Option<Laudo> {
 
 /// Uma avaliação que não pode haver: sai com 1, sem nota, e uma linha só, que volta.
 fn nao_avalia(opcoes: &[&str]) -> String {
-    let Termino { codigo, saida, erro } = executar(opcoes);
+    let Termino { codigo, saida, erro, .. } = executar(opcoes);
     assert_eq!((codigo, saida.as_str()), (Some(1), ""), "{opcoes:?}: {erro}");
     assert_eq!(erro.matches('\n').count(), 1, "{opcoes:?}: {erro}");
     assert!(erro.starts_with("cliente: ") && erro.ends_with('\n'), "{opcoes:?}: {erro}");

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,8 @@ pub struct Processo {
 pub struct Termino {
     /// O código de saída; `None` se um sinal o matou.
     pub codigo: Option<i32>,
+    /// O sinal que o matou, se foi um.
+    pub sinal: Option<i32>,
     /// A saída padrão inteira.
     pub saida: String,
     /// A saída de erro inteira.
@@ -111,7 +114,12 @@ impl Processo {
     pub fn termino(&mut self) -> Termino {
         let estado = ate("o fim do processo", || self.filho.try_wait().unwrap());
         let texto = |captura: &Captura| String::from_utf8(captura.ate_o_fim()).unwrap();
-        Termino { codigo: estado.code(), saida: texto(&self.saida), erro: texto(&self.erro) }
+        Termino {
+            codigo: estado.code(),
+            sinal: estado.signal(),
+            saida: texto(&self.saida),
+            erro: texto(&self.erro),
+        }
     }
 
     /// Como [`termino`](Self::termino), para o que demora mais que o [`PRAZO`](crate::PRAZO): quem passa
@@ -182,7 +190,7 @@ pub fn nao_abre(opcoes: &[&str]) -> String {
 /// Ele abriu, ou explicou-se de outro jeito.
 pub fn recusa(comando: Command) -> String {
     let opcoes = format!("{comando:?}");
-    let Termino { codigo, saida, erro } = Processo::iniciar(comando).termino();
+    let Termino { codigo, saida, erro, .. } = Processo::iniciar(comando).termino();
     assert_eq!((codigo, saida.as_str()), (Some(1), ""), "{opcoes}: {erro}");
     assert_eq!(erro.matches('\n').count(), 1, "{opcoes}: {erro}");
     assert!(erro.starts_with("servidor: ") && erro.ends_with('\n'), "{opcoes}: {erro}");

@@ -53,7 +53,7 @@ pub fn zelar(zelo: &Zelo) -> Result<(), Erro> {
     let trocas = zelo.trocas.as_deref().and_then(|pasta| Trocas::preparar(pasta).ok());
     // A thread antes do servidor: se falta uma, a falta é da máquina, e não do que ele já tenha gastado.
     let (abriu, aberto) = mpsc::channel();
-    abrir_thread("avaliador", move || aberto.into_iter().for_each(obedecer))?;
+    abrir_thread("avaliador", move || aberto.recv().map(obedecer))?;
     let servidor = abrir(&zelo.comando, trocas.as_ref())?;
     let _ = abriu.send(servidor);
     acompanhar(servidor);
